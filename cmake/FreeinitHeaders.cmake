@@ -1,0 +1,24 @@
+# The public headers, layer by layer from the bottom. A test compares this list with the folders.
+set(FREEINIT_DECLARATIONS
+  core/config core/error core/log core/progress core/run_control core/shapes
+  text/clip_tokenizer
+  io/manifest io/output_file io/safetensors io/sha256 io/video_file
+  numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/noise_reinitializer
+  numerics/noise_source numerics/scheduler numerics/tensor_file
+  models/autoencoder models/guided_denoiser models/model_bundle models/text_encoder models/video_unet
+  pipeline/text_to_video_pipeline)
+
+# Bodies: one for each declaration that has any, and the pieces that bodies share.
+set(FREEINIT_BODIES
+  core/error
+  text/clip_tokenizer
+  io/manifest io/output_file io/safetensors io/sha256 io/video_file
+  numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/noise_reinitializer
+  numerics/noise_source numerics/tensor_file
+  models/autoencoder models/guided_denoiser models/model_bundle models/text_encoder models/video_unet
+  pipeline/text_to_video_pipeline)
+
+list(TRANSFORM FREEINIT_DECLARATIONS PREPEND include/freeinit/ OUTPUT_VARIABLE FREEINIT_HEADERS)
+list(TRANSFORM FREEINIT_HEADERS APPEND .hpp)
+list(TRANSFORM FREEINIT_BODIES PREPEND include/freeinit/impl/ OUTPUT_VARIABLE FREEINIT_IMPL_HEADERS)
+list(TRANSFORM FREEINIT_IMPL_HEADERS APPEND _inl.hpp)

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+
+#include <functional>
+#include <string_view>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// The phases of a run, in the order in which they happen (`reinit` and `denoise` alternate).
+enum class Phase { load, encode, denoise, reinit, decode, write };
+
+/// The phase's name as `generate --json` prints it, for example "denoise".
+[[nodiscard]] constexpr std::string_view to_string(Phase phase) noexcept {
+  switch (phase) {
+    case Phase::load: return "load";
+    case Phase::encode: return "encode";
+    case Phase::denoise: return "denoise";
+    case Phase::reinit: return "reinit";
+    case Phase::decode: return "decode";
+    case Phase::write: return "write";
+  }
+  return "unknown";
+}
+
+/// Where a run stands. Indices count finished work, so `step == num_steps` means the pass is complete.
+struct Progress {
+  Phase phase = Phase::load;
+  int pass = 0;        ///< FreeInit pass in 0 .. num_passes - 1 (denoise and reinit)
+  int num_passes = 1;  ///< all passes, 1 = plain sampling
+  int step = 0;        ///< units done in this phase and pass: denoising steps, decoded or written frames
+  int num_steps = 0;   ///< units of this phase and pass; differs between passes with fast sampling
+};
+
+/// Called on the thread that runs the library function, after each unit. Empty is allowed.
+using ProgressCallback = std::function<void(const Progress&)>;
+
+}  // namespace freeinit::inline FREEINIT_ABI

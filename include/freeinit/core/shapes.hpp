@@ -1,0 +1,25 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+
+#include <array>
+#include <cstdint>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// Shape of a batch of video latents [batch, channels, frames, height, width]; height and width in
+/// latent units (pixels / the autoencoder's spatial scale).
+struct LatentShape {
+  std::int64_t batch = 1;
+  std::int64_t channels = 4;
+  std::int64_t frames = 16;
+  std::int64_t height = 64;
+  std::int64_t width = 64;
+
+  [[nodiscard]] constexpr std::array<std::int64_t, 5> sizes() const noexcept {
+    return {batch, channels, frames, height, width};
+  }
+  friend constexpr bool operator==(const LatentShape&, const LatentShape&) = default;
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI

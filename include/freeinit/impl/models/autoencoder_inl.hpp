@@ -1,0 +1,7 @@
+#pragma once
+
+#include <freeinit/models/autoencoder.hpp>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+}  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// The containers the writer knows, chosen by the path: `.mp4` (H.264), `.webm` (VP9), `.gif`
+/// (one palette for the whole clip), and a PNG sequence `frame_00000.png` ... for a path that ends
+/// with a slash or has no extension.
+enum class VideoFormat { mp4, webm, gif, png_sequence };
+
+/// The format that `path` asks for. Throws Error: invalid_argument for an unknown extension, with the
+/// known ones in the message.
+[[nodiscard]] FREEINIT_API VideoFormat video_format_of(const std::filesystem::path& path);
+
+struct VideoWriterOptions {
+  int width = 0;   ///< pixels, any size >= 1 (H.264 gets an even size by repeating the last row or column)
+  int height = 0;  ///< pixels
+  double fps = 8.0;
+};
+
+/// Writes RGB frames one after another, through a temporary name; memory does not grow with the
+/// number of frames (a GIF keeps them until `finish`, since its palette comes from all of them).
+class FREEINIT_API VideoWriter {
+ public:
+  /// Throws Error: invalid_argument (size, fps, extension), io (folder not writable), unsupported
+  /// (this FFmpeg lacks the encoder; the message names it).
+  VideoWriter(const std::filesystem::path& path, const VideoWriterOptions& options);
+  ~VideoWriter();
+  VideoWriter(VideoWriter&&) noexcept;
+  VideoWriter& operator=(VideoWriter&&) = delete;
+
+  /// `rgb`: height * width * 3 bytes, row-major, R G B. Throws Error: invalid_argument, io.
+  void add_frame(std::span<const std::uint8_t> rgb);
+
+  /// Flushes the encoder and moves the finished file to its name. Without it nothing is left behind.
+  void finish();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Writes one RGB image as PNG, through a temporary name. `rgb`: height * width * 3 bytes.
+FREEINIT_API void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> rgb,
+                            int width, int height);
+
+/// A decoded clip: frames of `height * width * 3` bytes (R G B), one after another.
+struct DecodedVideo {
+  int width = 0;
+  int height = 0;
+  double fps = 0.0;  ///< 0 when the file does not say
+  std::int64_t num_frames = 0;
+  bool cut = false;  ///< the file holds more frames than `max_frames`
+  std::vector<std::uint8_t> rgb;
+};
+
+/// Decodes the first video stream, at most `max_frames` frames (memory stays bounded by them).
+/// Throws Error: not_found, invalid_file (no video stream, no frame, truncated before the first frame,
+/// a size change inside), invalid_argument (max_frames < 1).
+[[nodiscard]] FREEINIT_API DecodedVideo read_video(const std::filesystem::path& path,
+                                                   std::int64_t max_frames);
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/io/video_file_inl.hpp>
+#endif

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/core/run_control.hpp>
+#include <freeinit/io/manifest.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// The per-frame autoencoder between pixels and latents.
+class FREEINIT_API Autoencoder {
+ public:
+  virtual ~Autoencoder() = default;
+
+  /// `latents` [N,C,h,w] as sampled (scaled) -> pixels [N,3,H,W], not clamped, about -1..1.
+  [[nodiscard]] virtual at::Tensor decode(const at::Tensor& latents) const = 0;
+
+  /// `images` [N,3,H,W] in -1..1 -> mean of the posterior, scaled like sampled latents [N,C,h,w].
+  /// Throws Error: unsupported when the bundle has no encoder.
+  [[nodiscard]] virtual at::Tensor encode(const at::Tensor& images) const = 0;
+
+  [[nodiscard]] virtual const AutoencoderSpec& spec() const noexcept = 0;
+};
+
+/// Loads the TorchScript decoder and, when the spec names one, the encoder of `bundle`; further
+/// arguments and errors as `load_torchscript_unet`.
+[[nodiscard]] FREEINIT_API std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
+    const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
+    at::Device device, std::optional<at::ScalarType> dtype = {});
+
+/// Decodes latents [B,C,F,h,w] in chunks of `chunk_size` frames to frames [B,F,H,W,3], float32 in 0..1,
+/// on the CPU; memory of the decoder stays bounded by the chunk. Reports Phase::decode.
+/// Throws Error: invalid_argument, model, cancelled.
+[[nodiscard]] FREEINIT_API at::Tensor decode_video(const Autoencoder& autoencoder,
+                                                   const at::Tensor& latents,
+                                                   std::int64_t chunk_size = 16,
+                                                   const RunControl& control = {});
+
+/// Encodes frames [B,F,H,W,3] (0..1) to latents [B,C,F,h,w], in chunks of frames.
+[[nodiscard]] FREEINIT_API at::Tensor encode_video(const Autoencoder& autoencoder,
+                                                   const at::Tensor& frames,
+                                                   std::int64_t chunk_size = 16);
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/models/autoencoder_inl.hpp>
+#endif

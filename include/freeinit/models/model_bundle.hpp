@@ -1,0 +1,50 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/core/run_control.hpp>
+#include <freeinit/io/manifest.hpp>
+#include <freeinit/models/autoencoder.hpp>
+#include <freeinit/models/text_encoder.hpp>
+#include <freeinit/models/video_unet.hpp>
+#include <freeinit/text/clip_tokenizer.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+struct BundleOptions {
+  at::Device device = at::kCPU;
+  std::optional<at::ScalarType> dtype;  ///< unset: as stored. A graph traced in one dtype runs in it alone
+  bool verify_hashes = true;            ///< SHA-256 of every file against the manifest
+};
+
+/// A device by name: "cpu", "cuda" or "cuda:N". Throws Error: invalid_argument for another name,
+/// unsupported when this machine or this LibTorch has no such device.
+[[nodiscard]] FREEINIT_API at::Device device_from_string(const std::string& name);
+
+/// Everything a text-to-video pipeline is made of, loaded from one folder and checked before use.
+/// Members are immutable; the bundle can be shared between threads.
+struct FREEINIT_API ModelBundle {
+  Manifest manifest;
+  ClipTokenizer tokenizer;
+  std::shared_ptr<const TextEncoder> text_encoder;
+  std::shared_ptr<const VideoUNet> unet;
+  std::shared_ptr<const Autoencoder> autoencoder;
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;  ///< of the UNet: the latents' dtype
+
+  /// Throws Error: not_found, invalid_file, unsupported, model. Reports Phase::load.
+  [[nodiscard]] static ModelBundle load(const std::filesystem::path& folder,
+                                        const BundleOptions& options = {},
+                                        const RunControl& control = {});
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/models/model_bundle_inl.hpp>
+#endif

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/io/manifest.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// Turns token ids into the text embedding that the UNet attends to.
+class FREEINIT_API TextEncoder {
+ public:
+  virtual ~TextEncoder() = default;
+
+  /// `ids` [B,L] int64 -> [B,L,D]. Throws Error: invalid_argument, model.
+  [[nodiscard]] virtual at::Tensor encode(const at::Tensor& ids) const = 0;
+};
+
+/// Loads a TorchScript text encoder; arguments and errors as `load_torchscript_unet`.
+[[nodiscard]] FREEINIT_API std::unique_ptr<const TextEncoder> load_torchscript_text_encoder(
+    const std::filesystem::path& file, const TextEncoderSpec& spec, const std::string& contract,
+    at::Device device, std::optional<at::ScalarType> dtype = {});
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/models/text_encoder_inl.hpp>
+#endif

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/io/manifest.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// The one virtual seam at the model: what predicts noise for video latents. Every family has this
+/// signature; what differs between them is settled in the export.
+class FREEINIT_API VideoUNet {
+ public:
+  virtual ~VideoUNet() = default;
+
+  /// `latents` [B,C,F,H,W]; `timestep` 0..N-1, the same for the batch; `text` [B,L,D]; `fps` is read by
+  /// models that are conditioned on it. Returns [B,C,F,H,W] in the dtype of `latents`.
+  /// Throws Error: invalid_argument (a shape outside the limits, named with the limit), model.
+  [[nodiscard]] virtual at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
+                                           const at::Tensor& text, double fps) const = 0;
+
+  /// Limits on shapes.
+  [[nodiscard]] virtual const UNetSpec& spec() const noexcept = 0;
+};
+
+/// Refuses latents or text that `spec` does not allow, saying which size is wrong and which are right.
+/// Throws Error: invalid_argument.
+FREEINIT_API void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents,
+                                   at::IntArrayRef text);
+
+/// Loads a TorchScript UNet. `contract`: the canonical JSON the file must repeat as its extra file
+/// `freeinit.json`; empty skips the comparison. Throws Error: not_found, invalid_file, model,
+/// unsupported (device).
+[[nodiscard]] FREEINIT_API std::unique_ptr<const VideoUNet> load_torchscript_unet(
+    const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
+    at::Device device, std::optional<at::ScalarType> dtype = {});
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/models/video_unet_inl.hpp>
+#endif

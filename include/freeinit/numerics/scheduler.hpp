@@ -1,0 +1,52 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/numerics/noise_source.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// One way from noise to a sample: an immutable list of timesteps with the coefficients of each step
+/// as host doubles, so that a step is a handful of tensor operations and never touches the host.
+class FREEINIT_API Trajectory {
+ public:
+  virtual ~Trajectory() = default;
+
+  /// Timesteps in the order in which the denoiser is called.
+  [[nodiscard]] virtual std::span<const std::int64_t> timesteps() const noexcept = 0;
+
+  /// What unit-variance noise is multiplied by before the first step (1 for DDIM).
+  [[nodiscard]] virtual double init_noise_sigma() const noexcept = 0;
+
+  /// The sample after step `index`. `model_output` and `sample`: same shape, dtype and device; the
+  /// result has the sample's dtype. Noise, where the method needs any, is drawn last from `noise`.
+  /// Throws Error: invalid_argument (index, shapes).
+  [[nodiscard]] virtual at::Tensor step(std::size_t index, const at::Tensor& model_output,
+                                        const at::Tensor& sample, NoiseSource& noise) const = 0;
+};
+
+/// A noise schedule with its sampler. Immutable; `trajectory` makes the value that one run uses.
+class FREEINIT_API Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+
+  [[nodiscard]] virtual std::int64_t num_train_timesteps() const noexcept = 0;
+
+  /// Throws Error: invalid_argument (steps < 1 or > num_train_timesteps, eta outside 0..1 or NaN).
+  [[nodiscard]] virtual std::unique_ptr<const Trajectory> trajectory(
+      std::int64_t num_inference_steps, double eta = 0.0) const = 0;
+
+  /// The forward process: sqrt(abar_t) original + sqrt(1 - abar_t) noise, in the dtype of `original`
+  /// (abar_t is rounded to that dtype before the root, as diffusers does).
+  /// Throws Error: invalid_argument (timestep outside 0..N-1, shapes).
+  [[nodiscard]] virtual at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,
+                                             std::int64_t timestep) const = 0;
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/core/run_control.hpp>
+#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/numerics/ddim_scheduler.hpp>
+#include <freeinit/numerics/free_init.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// What to make. `from_manifest` fills in the model's recommended settings; change what you like.
+struct GenerationRequest {
+  std::string prompt;
+  std::string negative_prompt;
+  std::int64_t num_frames = 16;
+  std::int64_t height = 512;  ///< pixels
+  std::int64_t width = 512;   ///< pixels
+  double fps = 8.0;
+  std::int64_t num_inference_steps = 25;
+  double guidance_scale = 7.5;  ///< <= 1 switches guidance off
+  double eta = 0.0;
+  std::uint64_t seed = 0;
+  std::int64_t num_videos = 1;  ///< video k uses seed + k and equals its single run
+  FreeInitOptions free_init;
+  at::Tensor initial_noise;  ///< [num_videos,C,F,h,w] or [1,...]: replaces the first draw only
+  std::int64_t decode_chunk_size = 16;
+  bool decode = true;  ///< false leaves `frames` undefined
+  std::function<void(int pass, const at::Tensor& latents)> on_pass;
+
+  [[nodiscard]] FREEINIT_API static GenerationRequest from_manifest(const Manifest& manifest);
+};
+
+struct GenerationResult {
+  at::Tensor latents;  ///< [B,C,F,h,w] float32, CPU
+  at::Tensor frames;   ///< [B,F,H,W,3] float32 in 0..1, CPU; undefined when not decoded
+  int completed_passes = 0;
+  bool cancelled = false;
+  std::int64_t unet_calls = 0;
+  std::map<Phase, double> seconds;  ///< wall time by phase: encode, denoise, reinit, decode
+};
+
+/// Text to video with FreeInit on a loaded bundle. Immutable: one pipeline may serve many threads, each
+/// call of `generate` is its own run.
+class FREEINIT_API TextToVideoPipeline {
+ public:
+  explicit TextToVideoPipeline(ModelBundle bundle);
+
+  [[nodiscard]] const ModelBundle& bundle() const noexcept { return bundle_; }
+  [[nodiscard]] const DdimScheduler& scheduler() const noexcept { return scheduler_; }
+
+  /// Refuses what the model cannot do, naming the nearest sizes it can, without computing anything.
+  /// Throws Error: invalid_argument.
+  void validate(const GenerationRequest& request) const;
+
+  /// Validates, encodes the prompts (once per text), samples, decodes the last pass. A prompt that is
+  /// too long is cut with a warning that names what was cut. After a stop the result holds the last
+  /// complete pass. Throws Error: invalid_argument, model, cancelled (no pass complete).
+  [[nodiscard]] GenerationResult generate(const GenerationRequest& request,
+                                          const RunControl& control = {}) const;
+
+ private:
+  ModelBundle bundle_;
+  DdimScheduler scheduler_;
+};
+
+/// The scheduler that a manifest describes. Throws Error: invalid_argument.
+[[nodiscard]] FREEINIT_API DdimConfig ddim_config(const SchedulerSpec& spec);
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>
+#endif
