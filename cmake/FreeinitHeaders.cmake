@@ -10,12 +10,13 @@ set(FREEINIT_DECLARATIONS
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
-  core/error
+  core/error core/read_file
   text/clip_tokenizer
-  io/manifest io/output_file io/safetensors io/sha256 io/video_file
+  io/json_reader io/manifest io/output_file io/safetensors io/sha256 io/video_file
   numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/noise_reinitializer
   numerics/noise_source numerics/tensor_file
-  models/autoencoder models/guided_denoiser models/model_bundle models/text_encoder models/video_unet
+  models/autoencoder models/guided_denoiser models/model_bundle models/text_encoder
+  models/torchscript_module models/video_unet
   pipeline/text_to_video_pipeline)
 
 list(TRANSFORM FREEINIT_DECLARATIONS PREPEND include/freeinit/ OUTPUT_VARIABLE FREEINIT_HEADERS)

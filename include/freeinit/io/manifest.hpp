@@ -34,6 +34,7 @@ struct UNetSpec {
   std::optional<std::int64_t> max_text_length;   ///< longest L
   bool uses_fps = false;
   std::vector<std::vector<std::int64_t>> verified_shapes;  ///< [B,F,H,W,L] compared at export
+  double verified_max_relative_error = 0.0;                ///< largest difference found there
 };
 
 /// `text_encoder`: `forward(ids[B,L] int64) -> [B,L,D]`.

@@ -25,7 +25,8 @@ struct SafetensorsContent {
   std::map<std::string, std::string> metadata;
 };
 
-/// Bytes of one element of `dtype`, 0 for a name the format does not know.
+/// Bytes of one element of `dtype`; 0 for a name the format does not know and for those dtypes that
+/// pack elements below a byte (F4, F6).
 [[nodiscard]] FREEINIT_API std::size_t safetensors_element_size(const std::string& dtype) noexcept;
 
 /// Reads a whole `.safetensors` file. Every offset is checked against shape, dtype and file size;

@@ -2,6 +2,4 @@
 
 #include <freeinit/io/video_file.hpp>
 
-namespace freeinit::inline FREEINIT_ABI {
-
-}  // namespace freeinit::inline FREEINIT_ABI
+namespace freeinit::inline FREEINIT_ABI {}  // namespace freeinit::inline FREEINIT_ABI
