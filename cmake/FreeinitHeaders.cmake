@@ -13,11 +13,12 @@ set(FREEINIT_BODIES
   core/error core/read_file
   text/clip_tokenizer
   io/json_reader io/manifest io/output_file io/safetensors io/sha256 io/video_file
-  numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/noise_reinitializer
-  numerics/noise_source numerics/tensor_file
+  numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
+  numerics/frequency_filter numerics/frequency_response numerics/named_value
+  numerics/noise_reinitializer numerics/noise_source numerics/python_power numerics/tensor_file
   models/autoencoder models/guided_denoiser models/model_bundle models/text_encoder
   models/torchscript_module models/video_unet
-  pipeline/text_to_video_pipeline)
+  pipeline/phase_clock pipeline/request_check pipeline/text_to_video_pipeline)
 
 list(TRANSFORM FREEINIT_DECLARATIONS PREPEND include/freeinit/ OUTPUT_VARIABLE FREEINIT_HEADERS)
 list(TRANSFORM FREEINIT_HEADERS APPEND .hpp)

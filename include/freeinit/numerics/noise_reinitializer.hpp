@@ -22,7 +22,8 @@ class FREEINIT_API NoiseReinitializer {
   NoiseReinitializer(const FrequencyFilterOptions& options, std::int64_t frames,
                      std::int64_t height, std::int64_t width, at::Device device = at::kCPU);
 
-  /// From any centred mask [frames, height, width] (float, any values). Throws Error: invalid_argument.
+  /// From any centred mask [frames, height, width] (float, any values). Throws Error:
+  /// invalid_argument.
   explicit NoiseReinitializer(const at::Tensor& centred_mask, at::Device device = at::kCPU);
 
   /// `diffused`, `fresh`: [..., frames, height, width] of one shape, floating point, on the device.
@@ -30,7 +31,9 @@ class FREEINIT_API NoiseReinitializer {
   [[nodiscard]] at::Tensor operator()(const at::Tensor& diffused, const at::Tensor& fresh) const;
 
  private:
-  at::Tensor half_mask_;  ///< Ls [frames, height, width/2 + 1], unshifted, float32, on the device
+  /// Ls, unshifted, float32, on the device: [frames, height, width/2 + 1, 2], each value twice, so
+  /// that it multiplies the interleaved spectrum as one plain product.
+  at::Tensor half_mask_;
   std::int64_t width_;
 };
 

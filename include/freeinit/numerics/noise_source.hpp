@@ -5,14 +5,15 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// The only place where randomness comes from: standard normal noise from private CPU generators, so
-/// that every device gives the same video for the same seed. Equal to
-/// `torch.randn(shape, generator=torch.Generator().manual_seed(seed))`, draw after draw.
+/// The only place where randomness comes from: standard normal noise from private CPU generators,
+/// so that every device gives the same video for the same seed. Equal to `torch.randn(shape,
+/// generator=torch.Generator().manual_seed(seed))`, draw after draw.
 ///
 /// With several seeds the first dimension is the batch and entry k is drawn from generator k as
 /// [1, ...]: video k of a batch equals the single run with seed k (diffusers' list of generators).
@@ -29,10 +30,14 @@ class FREEINIT_API NoiseSource {
   NoiseSource& operator=(const NoiseSource&) = delete;
 
   /// A tensor of standard normal numbers of `shape`, drawn on the CPU in `dtype`, then moved to
-  /// `device`. Throws Error: invalid_argument when there are several seeds and shape[0] differs from
-  /// their number.
+  /// `device`. Throws Error: invalid_argument when there are several seeds and shape[0] differs
+  /// from their number, for a dtype that is not floating point, and for a source that was moved
+  /// from.
   [[nodiscard]] at::Tensor draw(at::IntArrayRef shape, at::ScalarType dtype = at::kFloat,
                                 at::Device device = at::kCPU);
+
+  /// Number of generators; 0 once moved from.
+  [[nodiscard]] std::size_t num_seeds() const noexcept { return generators_.size(); }
 
  private:
   std::vector<at::Generator> generators_;

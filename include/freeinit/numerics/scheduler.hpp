@@ -12,8 +12,9 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// One way from noise to a sample: an immutable list of timesteps with the coefficients of each step
-/// as host doubles, so that a step is a handful of tensor operations and never touches the host.
+/// One way from noise to a sample: an immutable list of timesteps with the coefficients of each
+/// step as host doubles, so that a step is a handful of tensor operations and never touches the
+/// host.
 class FREEINIT_API Trajectory {
  public:
   virtual ~Trajectory() = default;
@@ -42,9 +43,9 @@ class FREEINIT_API Scheduler {
   [[nodiscard]] virtual std::unique_ptr<const Trajectory> trajectory(
       std::int64_t num_inference_steps, double eta = 0.0) const = 0;
 
-  /// The forward process: sqrt(abar_t) original + sqrt(1 - abar_t) noise, in the dtype of `original`
-  /// (abar_t is rounded to that dtype before the root, as diffusers does).
-  /// Throws Error: invalid_argument (timestep outside 0..N-1, shapes).
+  /// The forward process: sqrt(abar_t) original + sqrt(1 - abar_t) noise, in the dtype of
+  /// `original` (abar_t is rounded to that dtype before the root, as diffusers does). Throws Error:
+  /// invalid_argument (timestep outside 0..N-1, shapes).
   [[nodiscard]] virtual at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,
                                              std::int64_t timestep) const = 0;
 };

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/numerics/ddim_scheduler.hpp>
+
+#include <ATen/ops/clamp.h>
+#include <ATen/ops/quantile.h>
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// What one DDIM step multiplies by: float32 values, held as doubles because that is what a tensor
+/// operation takes without a tensor of its own.
+struct DdimCoefficients {
+  double root_alpha;       ///< sqrt(abar_t)
+  double root_beta;        ///< sqrt(1 - abar_t)
+  double root_alpha_next;  ///< sqrt(abar) of the level the step arrives at
+  double direction;        ///< sqrt(1 - abar_next - sigma^2)
+  double sigma;            ///< eta * sqrt(variance)
+};
+
+/// From level `alpha` to level `next`, each operation rounded to float32 as in the reference.
+FREEINIT_INLINE DdimCoefficients ddim_coefficients(float alpha, float next, double eta) {
+  const float beta = 1.0F - alpha;
+  const float variance = ((1.0F - next) / beta) * (1.0F - alpha / next);
+  const float sigma = eta > 0.0 ? static_cast<float>(eta) * std::sqrt(variance) : 0.0F;
+  const float sigma_squared = sigma * sigma;
+  // Rounding can push the difference below 0 where it should be 0 (eta 1, zero terminal signal).
+  const float direction = std::sqrt(std::max(1.0F - next - sigma_squared, 0.0F));
+  return {std::sqrt(alpha), std::sqrt(beta), std::sqrt(next), direction, sigma};
+}
+
+/// Dynamic thresholding (arXiv 2205.11487): each video is clamped to a quantile of its magnitudes
+/// and divided by it. At least float32 inside, as a quantile needs.
+FREEINIT_INLINE at::Tensor threshold_sample(const at::Tensor& sample, double ratio,
+                                            double maximum) {
+  const bool wide = sample.scalar_type() == at::kFloat || sample.scalar_type() == at::kDouble;
+  const at::Tensor flat = (wide ? sample : sample.to(at::kFloat)).flatten(1);
+  const at::Tensor limit = at::clamp(at::quantile(flat.abs(), ratio, 1), 1.0, maximum).unsqueeze(1);
+  return at::clamp(flat, limit.neg(), limit)
+      .div(limit)
+      .reshape(sample.sizes())
+      .to(sample.scalar_type());
+}
+
+FREEINIT_INLINE void check_same_kind(const char* name, const at::Tensor& tensor,
+                                     const at::Tensor& sample) {
+  if (!tensor.defined() || !sample.defined()) {
+    raise(ErrorCode::invalid_argument, c10::str(name, ": undefined tensor; expected latents"));
+  }
+  if (tensor.sizes() == sample.sizes() && tensor.scalar_type() == sample.scalar_type() &&
+      tensor.device() == sample.device()) {
+    return;
+  }
+  raise(ErrorCode::invalid_argument,
+        c10::str(name, " '", tensor.sizes(), " ", tensor.scalar_type(), " ", tensor.device(),
+                 "': does not fit the sample; expected ", sample.sizes(), " ", sample.scalar_type(),
+                 " ", sample.device()));
+}
+
+/// Which of the optional parts of a step are on.
+struct DdimStepRules {
+  PredictionType prediction_type;
+  bool thresholding;
+  double thresholding_ratio;
+  double thresholding_maximum;
+  bool clip;
+  double clip_range;
+  bool use_clipped_model_output;
+};
+
+/// Both ways of DDIM: from noise to sample, and the inverse, which differs in its levels alone.
+class DdimTrajectory final : public Trajectory {
+ public:
+  DdimTrajectory(std::vector<std::int64_t> timesteps, std::vector<DdimCoefficients> coefficients,
+                 const DdimStepRules& rules)
+      : timesteps_(std::move(timesteps)), coefficients_(std::move(coefficients)), rules_(rules) {}
+
+  [[nodiscard]] std::span<const std::int64_t> timesteps() const noexcept override {
+    return timesteps_;
+  }
+  [[nodiscard]] double init_noise_sigma() const noexcept override { return 1.0; }
+
+  [[nodiscard]] at::Tensor step(std::size_t index, const at::Tensor& model_output,
+                                const at::Tensor& sample, NoiseSource& noise) const override {
+    if (index >= coefficients_.size()) {
+      raise(ErrorCode::invalid_argument,
+            c10::str("step index '", index, "': expected at most ", coefficients_.size() - 1));
+    }
+    check_same_kind("model output", model_output, sample);
+    const DdimCoefficients& c = coefficients_[index];
+    auto [original, epsilon] = predict(c, model_output, sample);
+    original = limit(original);
+    if (rules_.use_clipped_model_output) epsilon = noise_between(c, sample, original);
+    // Products and sums stay apart: a fused multiply-add would round once where the reference
+    // rounds twice.
+    at::Tensor next = original.mul(c.root_alpha_next).add(epsilon.mul(c.direction));
+    if (c.sigma > 0.0) {
+      next = next.add(
+          noise.draw(model_output.sizes(), model_output.scalar_type(), model_output.device())
+              .mul(c.sigma));
+    }
+    return next;
+  }
+
+ private:
+  struct Prediction {
+    at::Tensor original;  ///< x_0
+    at::Tensor epsilon;
+  };
+
+  [[nodiscard]] static at::Tensor noise_between(const DdimCoefficients& c, const at::Tensor& sample,
+                                                const at::Tensor& original) {
+    return sample.sub(original.mul(c.root_alpha)).div(c.root_beta);
+  }
+
+  [[nodiscard]] Prediction predict(const DdimCoefficients& c, const at::Tensor& output,
+                                   const at::Tensor& sample) const {
+    switch (rules_.prediction_type) {
+      case PredictionType::epsilon:
+        return {sample.sub(output.mul(c.root_beta)).div(c.root_alpha), output};
+      case PredictionType::sample:
+        return {output, noise_between(c, sample, output)};
+      case PredictionType::v_prediction:
+        return {sample.mul(c.root_alpha).sub(output.mul(c.root_beta)),
+                output.mul(c.root_alpha).add(sample.mul(c.root_beta))};
+    }
+    raise(ErrorCode::internal, "prediction type: not a value of its enumeration");
+  }
+
+  [[nodiscard]] at::Tensor limit(const at::Tensor& original) const {
+    if (rules_.thresholding) {
+      return threshold_sample(original, rules_.thresholding_ratio, rules_.thresholding_maximum);
+    }
+    return rules_.clip ? original.clamp(-rules_.clip_range, rules_.clip_range) : original;
+  }
+
+  std::vector<std::int64_t> timesteps_;
+  std::vector<DdimCoefficients> coefficients_;
+  DdimStepRules rules_;
+};
+
+}  // namespace detail
+}  // namespace freeinit::inline FREEINIT_ABI
