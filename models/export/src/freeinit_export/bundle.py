@@ -1,0 +1,165 @@
+"""From a VideoModel to a bundle: trace, compare, write, read again, publish."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from freeinit_export.component import VideoModel
+from freeinit_export.errors import ExportError
+from freeinit_export.manifest import canonical, file_records, rounded_up, write_manifest
+from freeinit_export.tokenizer import write_tokenizer
+from freeinit_export.torchscript_file import write_torchscript
+from freeinit_export.trace import trace_component
+from freeinit_export.verify import compare, expectations, save_expectations
+
+Report = Callable[[str], None]
+
+# The section of the manifest that each network repeats as its contract.
+SECTION = {
+    "unet": "unet",
+    "text_encoder": "text_encoder",
+    "vae_decoder": "vae",
+    "vae_encoder": "vae",
+}
+
+
+def write_bundle(
+    model: VideoModel, out: Path, about: dict[str, str], recommended: dict[str, Any], overwrite: bool, report: Report
+) -> dict[str, float]:
+    """Writes the bundle `out`; returns the largest relative difference by file. `about`: name,
+    description, license. On any failure nothing is left behind."""
+    with staged(out, overwrite) as folder, tempfile.TemporaryDirectory() as scratch, torch.no_grad():
+        tokenizer = write_tokenizer(model.tokenizer, folder)
+        tokenizer["max_length"] = model.max_text_length
+        report("tokenizer: vocab.json and merges.txt encode as the original does")
+        traced, worst = _trace_all(model, Path(scratch), report)
+        sections = _sections(model, worst)
+        for role, network in traced.items():
+            contract = canonical(sections[SECTION[role]])
+            write_torchscript(folder / model.components[role].file, network, contract)
+        reread = _check_in_fresh_process(model, folder, Path(scratch), sections)
+        report(f"read again by a fresh process: largest difference {max(reread.values()):.2g}")
+        write_manifest(
+            folder / "manifest.json",
+            {
+                "name": about["name"],
+                "family": model.family,
+                "description": about["description"],
+                "license": about["license"],
+                "created_by": model.created_by,
+                "files": file_records(folder),
+                **sections,
+                "tokenizer": tokenizer,
+                "scheduler": model.scheduler,
+                "recommended": recommended,
+            },
+        )
+    return {name: max(value, worst[name]) for name, value in reread.items()}
+
+
+def _trace_all(model: VideoModel, scratch: Path, report: Report):
+    traced, worst = {}, {}
+    for role, component in model.components.items():
+        expected = expectations(component)
+        save_expectations(scratch / component.file, expected)
+        traced[role] = trace_component(component)
+        worst[component.file] = compare(component.file, traced[role], expected)
+        report(
+            f"{component.file}: equal to the original at {len(expected)} other shapes,"
+            f" largest difference {worst[component.file]:.2g}"
+        )
+    return traced, worst
+
+
+def _sections(model: VideoModel, worst: dict[str, float]) -> dict[str, dict[str, Any]]:
+    dtype = {"dtype": str(model.dtype).removeprefix("torch.")}
+    unet_worst = rounded_up(worst[model.components["unet"].file])
+    return {
+        "unet": {**model.unet, **dtype, "verified_max_relative_error": unet_worst},
+        "text_encoder": {**model.text_encoder, **dtype},
+        "vae": {**model.vae, **dtype},
+    }
+
+
+def _check_in_fresh_process(
+    model: VideoModel, folder: Path, scratch: Path, sections: dict[str, dict[str, Any]]
+) -> dict[str, float]:
+    checks = [
+        {
+            "file": str(folder / component.file),
+            "expectations": str(scratch / component.file),
+            "contract": canonical(sections[SECTION[role]]),
+        }
+        for role, component in model.components.items()
+    ]
+    request = scratch / "checks.json"
+    request.write_text(json.dumps(checks), encoding="utf-8")
+    command = [sys.executable, "-m", "freeinit_export.reload_check", str(request), str(torch.get_num_threads())]
+    done = subprocess.run(command, capture_output=True, text=True)
+    try:
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise ExportError(f"the check in a fresh process ended with code {done.returncode}: {last}")
+    if "error" in answer:
+        raise ExportError(f"after saving, in a fresh process: {answer['error']}")
+    return answer
+
+
+@contextlib.contextmanager
+def staged(out: Path, overwrite: bool) -> Iterator[Path]:
+    """A folder beside `out` that becomes `out` if the block succeeds and vanishes if it does not."""
+    check_target(out, overwrite)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise ExportError(f"'{out}': cannot be written: {error.strerror}")
+    try:
+        folder.chmod(0o777 & ~_umask())  # mkdtemp's folders are for their owner alone
+        yield folder
+        _publish(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_target(out: Path, overwrite: bool) -> None:
+    if not os.path.lexists(out):
+        return
+    if not overwrite:
+        raise ExportError(f"'{out}': exists already; expected a new name, or --overwrite")
+    is_bundle = out.is_dir() and ((out / "manifest.json").is_file() or not any(out.iterdir()))
+    if not is_bundle:
+        raise ExportError(f"'{out}': is not a bundle and will not be overwritten; expected another name")
+
+
+def _publish(folder: Path, out: Path) -> None:
+    if not out.exists():
+        folder.rename(out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    out.rename(old / out.name)
+    try:
+        folder.rename(out)
+    except OSError:
+        (old / out.name).rename(out)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

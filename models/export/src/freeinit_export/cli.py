@@ -1,0 +1,105 @@
+"""The command `freeinit-export`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+from freeinit_export import __version__
+from freeinit_export.errors import ExportError
+
+DTYPES = ("float32", "float16", "bfloat16")
+EXAMPLE = """example:
+  freeinit-export diffusers my-animatediff-pipeline my-bundle \\
+      --license "CreativeML Open RAIL-M" --recommended num_frames=16 --recommended filter.method=gaussian
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    main = argparse.ArgumentParser(
+        prog="freeinit-export",
+        description="Turns a text-to-video checkpoint into a bundle for freeinit. Every network is compared"
+        " with the original at other shapes before the bundle appears.",
+    )
+    main.add_argument("--version", action="version", version=f"freeinit-export {__version__}")
+    sources = main.add_subparsers(dest="source", required=True, metavar="SOURCE")
+    command = sources.add_parser(
+        "diffusers",
+        help="a saved AnimateDiffPipeline",
+        description="SRC: a folder written by AnimateDiffPipeline.save_pretrained. OUT: the bundle to make.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("src", metavar="SRC", type=Path)
+    command.add_argument("out", metavar="OUT", type=Path)
+    _add_bundle_options(command)
+    command.add_argument(
+        "--clip-skip", type=int, default=0, metavar="N", help="use the text states N layers before the last (default 0)"
+    )
+    return main
+
+
+def _add_bundle_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--name", help="name of the model (default: the name of SRC)")
+    command.add_argument("--description", default="", help="one line on what the model is")
+    command.add_argument("--license", default="unknown", help="licence of the weights (default: unknown)")
+    command.add_argument("--dtype", choices=DTYPES, default="float32", help="type of weights and arithmetic (default: float32)")
+    command.add_argument(
+        "--recommended",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting for users who name none: num_frames, height, width, fps, num_inference_steps,"
+        " guidance_scale, eta, num_iters, negative_prompt, filter.method, filter.order,"
+        " filter.spatial_stop_frequency, filter.temporal_stop_frequency; repeatable",
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace OUT if it is a bundle")
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    report = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
+    try:
+        _export(options, report)
+    except ExportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _export(options: argparse.Namespace, report) -> None:
+    # Imported late: --help and usage errors need not wait for LibTorch.
+    from transformers.utils import logging as transformers_logging
+
+    # Deprecations inside the libraries concern their authors, not the user of this command.
+    warnings.simplefilter("ignore", FutureWarning)
+    transformers_logging.set_verbosity_error()  # before diffusers imports what warns
+    import torch
+    from diffusers.utils import logging as diffusers_logging
+
+    from freeinit_export.bundle import check_target, write_bundle
+    from freeinit_export.diffusers_pipeline import load_model
+    from freeinit_export.manifest import recommended_settings
+
+    for logging in (diffusers_logging, transformers_logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+    check_target(options.out, options.overwrite)
+    model = load_model(options.src, getattr(torch, options.dtype), options.clip_skip)
+    recommended = recommended_settings(model.recommended, options.recommended)
+    for note in model.notes:
+        report(f"note: {note}")
+    about = {
+        "name": options.name or options.src.resolve().name,
+        "description": options.description,
+        "license": options.license,
+    }
+    write_bundle(model, options.out, about, recommended, options.overwrite, report)
+    size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
+    report(f"wrote '{options.out}' ({size / 2**20:.1f} MiB)")

@@ -1,0 +1,49 @@
+"""What a source hands over: networks with their originals, and the settings around them.
+
+A source (`diffusers_pipeline.py`; others can stand beside it) knows one kind of checkpoint. Everything
+behind it (tracing, comparing, writing) sees only the types of this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+Inputs = tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Component:
+    """One network that becomes one `.pt`.
+
+    `original` is the untouched network of the checkpoint behind the exported signature. It is called for
+    every probe *before* `build` is, because `build` may change the network in place: two copies of a real
+    model would not fit into memory.
+    """
+
+    file: str
+    original: Callable[..., torch.Tensor]
+    build: Callable[[], torch.nn.Module]
+    traces: tuple[Inputs, Inputs]  # every size differs between the two
+    probes: tuple[Inputs, ...]  # none has the shapes of a trace
+
+
+@dataclass
+class VideoModel:
+    """A text-to-video model, ready to be traced and described."""
+
+    family: str
+    dtype: torch.dtype
+    components: dict[str, Component]  # by role: unet, text_encoder, vae_decoder, vae_encoder
+    unet: dict[str, Any]  # sections of the manifest, without what the export adds to them
+    text_encoder: dict[str, Any]
+    vae: dict[str, Any]
+    tokenizer: Any  # transformers.CLIPTokenizer
+    max_text_length: int
+    scheduler: dict[str, Any]
+    recommended: dict[str, Any]
+    created_by: dict[str, str]
+    notes: list[str] = field(default_factory=list)  # what a user should be told

@@ -1,0 +1,99 @@
+"""`manifest.json`: what a bundle is, and the contracts its networks repeat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from freeinit_export.errors import ExportError
+
+SCHEMA = 1
+
+# Recommended settings and what a value must be. Keys of "filter" are written "filter.KEY" by the user.
+_METHODS = ("butterworth", "gaussian", "ideal", "box")
+RECOMMENDED: dict[str, Any] = {
+    "num_frames": 16,
+    "height": 512,
+    "width": 512,
+    "fps": 8.0,
+    "num_inference_steps": 25,
+    "guidance_scale": 7.5,
+    "eta": 0.0,
+    "num_iters": 3,
+    "negative_prompt": "",
+    "filter": {
+        "method": "butterworth",
+        "order": 4.0,
+        "spatial_stop_frequency": 0.25,
+        "temporal_stop_frequency": 0.25,
+    },
+}
+
+
+def canonical(section: dict[str, Any]) -> str:
+    """The text of a contract: sorted keys, no white space. The loader computes the same from the manifest."""
+    return json.dumps(section, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def rounded_up(value: float) -> float:
+    """`value` with two digits, not smaller: short decimals print the same in Python and in C++."""
+    if value == 0.0:
+        return 0.0
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(value / step - 1e-9) * step:.1e}")
+
+
+def recommended_settings(defaults: dict[str, Any], changes: list[str]) -> dict[str, Any]:
+    """`RECOMMENDED` with the model's `defaults` and the user's `KEY=VALUE` on top."""
+    settings = {**RECOMMENDED, "filter": dict(RECOMMENDED["filter"]), **defaults}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        group, leaf = (settings["filter"], key[7:]) if key.startswith("filter.") else (settings, key)
+        if not equals or leaf not in group or isinstance(group[leaf], dict):
+            known = [k for k in RECOMMENDED if k != "filter"]
+            known += [f"filter.{k}" for k in RECOMMENDED["filter"]]
+            raise ExportError(f"recommended '{change}': expected KEY=VALUE with KEY of {', '.join(known)}")
+        group[leaf] = _parsed(change, type(group[leaf]), text)
+    _check_recommended(settings)
+    return settings
+
+
+def _parsed(change: str, kind: type, text: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        raise ExportError(f"recommended '{change}': expected a value of type {kind.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise ExportError(f"recommended '{change}': expected a finite number")
+    return value
+
+
+def _check_recommended(settings: dict[str, Any]) -> None:
+    for key in ("num_frames", "height", "width", "num_inference_steps", "num_iters"):
+        if settings[key] < 1:
+            raise ExportError(f"recommended {key} {settings[key]}: expected 1 or more")
+    if settings["filter"]["method"] not in _METHODS:
+        method = settings["filter"]["method"]
+        raise ExportError(f"recommended filter.method '{method}': expected one of {', '.join(_METHODS)}")
+
+
+def file_records(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file in `folder`, by relative path."""
+    records = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest = hashlib.sha256()
+            with path.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+            name = path.relative_to(folder).as_posix()
+            records[name] = {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+    return records
+
+
+def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+    text = json.dumps({"schema": SCHEMA, **manifest}, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
