@@ -16,7 +16,8 @@ set(FREEINIT_BODIES
   numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
   numerics/frequency_filter numerics/frequency_response numerics/named_value
   numerics/noise_reinitializer numerics/noise_source numerics/python_power numerics/tensor_file
-  models/autoencoder models/guided_denoiser models/model_bundle models/text_encoder
+  models/autoencoder models/guided_denoiser models/model_bundle
+  models/nearest_multiples models/text_encoder
   models/torchscript_module models/video_unet
   pipeline/phase_clock pipeline/request_check pipeline/text_to_video_pipeline)
 

@@ -30,6 +30,8 @@ struct Progress {
   int num_passes = 1;  ///< all passes, 1 = plain sampling
   int step = 0;        ///< units done in this phase and pass: denoising steps, decoded or written frames
   int num_steps = 0;   ///< units of this phase and pass; differs between passes with fast sampling
+  int video = 0;       ///< video in 0 .. num_videos - 1 (denoise and reinit); videos run in turn
+  int num_videos = 1;
 };
 
 /// Called on the thread that runs the library function, after each unit. Empty is allowed.

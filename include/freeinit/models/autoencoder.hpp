@@ -18,11 +18,12 @@ class FREEINIT_API Autoencoder {
  public:
   virtual ~Autoencoder() = default;
 
-  /// `latents` [N,C,h,w] as sampled (scaled) -> pixels [N,3,H,W], not clamped, about -1..1.
+  /// `latents` [N,C,h,w] as sampled (scaled), any device -> pixels [N,3,H,W], not clamped, about
+  /// -1..1. Throws Error: invalid_argument, model.
   [[nodiscard]] virtual at::Tensor decode(const at::Tensor& latents) const = 0;
 
-  /// `images` [N,3,H,W] in -1..1 -> mean of the posterior, scaled like sampled latents [N,C,h,w].
-  /// Throws Error: unsupported when the bundle has no encoder.
+  /// `images` [N,3,H,W] in -1..1, any device -> mean of the posterior, scaled like sampled latents
+  /// [N,C,h,w]. Throws Error: unsupported when the bundle has no encoder, invalid_argument, model.
   [[nodiscard]] virtual at::Tensor encode(const at::Tensor& images) const = 0;
 
   [[nodiscard]] virtual const AutoencoderSpec& spec() const noexcept = 0;
@@ -34,15 +35,17 @@ class FREEINIT_API Autoencoder {
     const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
     at::Device device, std::optional<at::ScalarType> dtype = {});
 
-/// Decodes latents [B,C,F,h,w] in chunks of `chunk_size` frames to frames [B,F,H,W,3], float32 in 0..1,
-/// on the CPU; memory of the decoder stays bounded by the chunk. Reports Phase::decode.
-/// Throws Error: invalid_argument, model, cancelled.
+/// Decodes latents [B,C,F,h,w] in chunks of `chunk_size` frames to frames [B,F,H,W,3], float32 in
+/// 0..1, on the CPU; memory of the decoder stays bounded by the chunk. Chunks never span two
+/// videos, so that a video is the same alone and in a batch. Reports Phase::decode, counting frames
+/// of all videos. Throws Error: invalid_argument, model, cancelled.
 [[nodiscard]] FREEINIT_API at::Tensor decode_video(const Autoencoder& autoencoder,
                                                    const at::Tensor& latents,
                                                    std::int64_t chunk_size = 16,
                                                    const RunControl& control = {});
 
-/// Encodes frames [B,F,H,W,3] (0..1) to latents [B,C,F,h,w], in chunks of frames.
+/// Encodes frames [B,F,H,W,3] (0..1) to latents [B,C,F,h,w], float32 on the autoencoder's device,
+/// in chunks of frames. Throws Error: invalid_argument, unsupported (no encoder), model.
 [[nodiscard]] FREEINIT_API at::Tensor encode_video(const Autoencoder& autoencoder,
                                                    const at::Tensor& frames,
                                                    std::int64_t chunk_size = 16);

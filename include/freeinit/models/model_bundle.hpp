@@ -18,15 +18,22 @@ namespace freeinit::inline FREEINIT_ABI {
 
 struct BundleOptions {
   at::Device device = at::kCPU;
-  std::optional<at::ScalarType> dtype;  ///< unset: as stored. A graph traced in one dtype runs in it alone
-  bool verify_hashes = true;            ///< SHA-256 of every file against the manifest
+  std::optional<at::ScalarType>
+      dtype;                  ///< unset: as stored. A graph traced in one dtype runs in it alone
+  bool verify_hashes = true;  ///< SHA-256 of every file against the manifest
+  /// Switches off TorchScript's profiling executor, for the whole process (LibTorch keeps that flag
+  /// globally): the first two calls of a network are then as fast as the others and peak memory is
+  /// about 40 % lower, with the same results. false leaves the flag as the host program set it.
+  bool disable_jit_profiling = true;
 };
 
 /// A device by name: "cpu", "cuda" or "cuda:N". Throws Error: invalid_argument for another name,
 /// unsupported when this machine or this LibTorch has no such device.
 [[nodiscard]] FREEINIT_API at::Device device_from_string(const std::string& name);
 
-/// Everything a text-to-video pipeline is made of, loaded from one folder and checked before use.
+/// Everything a text-to-video pipeline is made of, loaded from one folder and checked before use:
+/// sizes and hashes of all files, sections of the manifest against each other, the contract inside
+/// each network against its section, and the signature of each network.
 /// Members are immutable; the bundle can be shared between threads.
 struct FREEINIT_API ModelBundle {
   Manifest manifest;
@@ -37,7 +44,8 @@ struct FREEINIT_API ModelBundle {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;  ///< of the UNet: the latents' dtype
 
-  /// Throws Error: not_found, invalid_file, unsupported, model. Reports Phase::load.
+  /// Throws Error: not_found, invalid_file, unsupported (another schema, format, dtype or device),
+  /// model (out of memory), cancelled. Reports Phase::load after each of five stages.
   [[nodiscard]] static ModelBundle load(const std::filesystem::path& folder,
                                         const BundleOptions& options = {},
                                         const RunControl& control = {});

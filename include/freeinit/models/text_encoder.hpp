@@ -16,7 +16,8 @@ class FREEINIT_API TextEncoder {
  public:
   virtual ~TextEncoder() = default;
 
-  /// `ids` [B,L] int64 -> [B,L,D]. Throws Error: invalid_argument, model.
+  /// `ids` [B,L] int64, any device -> [B,L,D] on the encoder's device. Throws Error:
+  /// invalid_argument, model.
   [[nodiscard]] virtual at::Tensor encode(const at::Tensor& ids) const = 0;
 };
 

@@ -18,9 +18,10 @@ class FREEINIT_API VideoUNet {
  public:
   virtual ~VideoUNet() = default;
 
-  /// `latents` [B,C,F,H,W]; `timestep` 0..N-1, the same for the batch; `text` [B,L,D]; `fps` is read by
-  /// models that are conditioned on it. Returns [B,C,F,H,W] in the dtype of `latents`.
-  /// Throws Error: invalid_argument (a shape outside the limits, named with the limit), model.
+  /// `latents` [B,C,F,H,W]; `timestep` 0..N-1, the same for the batch; `text` [B,L,D]; `fps` is
+  /// read by models that are conditioned on it. Latents and text are on the network's device.
+  /// Returns [B,C,F,H,W] in the dtype of `latents`, without autograd. Throws Error:
+  /// invalid_argument (a shape outside the limits, named with the limit), model.
   [[nodiscard]] virtual at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
                                            const at::Tensor& text, double fps) const = 0;
 
@@ -28,14 +29,16 @@ class FREEINIT_API VideoUNet {
   [[nodiscard]] virtual const UNetSpec& spec() const noexcept = 0;
 };
 
-/// Refuses latents or text that `spec` does not allow, saying which size is wrong and which are right.
-/// Throws Error: invalid_argument.
+/// Refuses latents or text that `spec` does not allow, saying which size is wrong and which are
+/// right. Throws Error: invalid_argument.
 FREEINIT_API void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents,
                                    at::IntArrayRef text);
 
-/// Loads a TorchScript UNet. `contract`: the canonical JSON the file must repeat as its extra file
-/// `freeinit.json`; empty skips the comparison. Throws Error: not_found, invalid_file, model,
-/// unsupported (device).
+/// Loads a TorchScript UNet. `contract`: the JSON object the file must repeat as its extra file
+/// `freeinit.json`; empty skips the comparison. `dtype`: what the caller wants; a traced graph runs
+/// in the dtype of its export alone, so anything but `spec.dtype` is refused. Weights may be stored
+/// in a narrower dtype and are widened. Throws Error: not_found, invalid_file (unreadable, another
+/// contract or signature), unsupported (device, dtype, format), model (out of memory).
 [[nodiscard]] FREEINIT_API std::unique_ptr<const VideoUNet> load_torchscript_unet(
     const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
     at::Device device, std::optional<at::ScalarType> dtype = {});

@@ -29,51 +29,68 @@ struct GenerationRequest {
   double guidance_scale = 7.5;  ///< <= 1 switches guidance off
   double eta = 0.0;
   std::uint64_t seed = 0;
-  std::int64_t num_videos = 1;  ///< video k uses seed + k and equals its single run
+  std::int64_t num_videos = 1;  ///< video k uses seed + k and equals its single run, bit for bit
   FreeInitOptions free_init;
-  at::Tensor initial_noise;  ///< [num_videos,C,F,h,w] or [1,...]: replaces the first draw only
-  std::int64_t decode_chunk_size = 16;
-  bool decode = true;  ///< false leaves `frames` undefined
+  at::Tensor initial_noise;  ///< [num_videos,C,F,h,w] or [1,C,F,h,w]: replaces the first draw only
+  std::int64_t decode_chunk_size = 16;  ///< frames the decoder sees at once: bounds its memory
+  bool decode = true;                   ///< false leaves `frames` undefined
+  /// Each complete pass [1,C,F,h,w], on the device; videos come in turn, each from pass 0 on.
   std::function<void(int pass, const at::Tensor& latents)> on_pass;
 
   [[nodiscard]] FREEINIT_API static GenerationRequest from_manifest(const Manifest& manifest);
 };
 
 struct GenerationResult {
-  at::Tensor latents;  ///< [B,C,F,h,w] float32, CPU
-  at::Tensor frames;   ///< [B,F,H,W,3] float32 in 0..1, CPU; undefined when not decoded
-  int completed_passes = 0;
-  bool cancelled = false;
+  at::Tensor latents;        ///< [B,C,F,h,w] float32, CPU; B = num_videos unless cancelled
+  at::Tensor frames;         ///< [B,F,H,W,3] float32 in 0..1, CPU; undefined when not decoded
+  int completed_passes = 0;  ///< of the last video in `latents`; those before it have all passes
+  bool cancelled = false;    ///< stopped early: the videos so far, the last one from its last pass
   std::int64_t unet_calls = 0;
-  std::map<Phase, double> seconds;  ///< wall time by phase: encode, denoise, reinit, decode
+  /// Wall time by phase (encode, denoise, reinit, decode), callbacks left out. On a GPU the loop is
+  /// never synchronised for it, so there the split between denoise and reinit is approximate.
+  std::map<Phase, double> seconds;
 };
 
-/// Text to video with FreeInit on a loaded bundle. Immutable: one pipeline may serve many threads, each
-/// call of `generate` is its own run.
+/// Text to video with FreeInit on a loaded bundle. Immutable: one pipeline may serve many threads,
+/// each call of `generate` is its own run.
+///
+/// Several videos run one after another, each from its own seed: networks round differently in
+/// batches of different size (about 1e-6), and a video must not depend on its neighbours. Memory
+/// does not grow with their number either. Guidance still makes one network call of batch 2 a step,
+/// as diffusers does.
 class FREEINIT_API TextToVideoPipeline {
  public:
   explicit TextToVideoPipeline(ModelBundle bundle);
 
   [[nodiscard]] const ModelBundle& bundle() const noexcept { return bundle_; }
+  /// The scheduler of Profile::diffusers: what the manifest says.
   [[nodiscard]] const DdimScheduler& scheduler() const noexcept { return scheduler_; }
 
-  /// Refuses what the model cannot do, naming the nearest sizes it can, without computing anything.
+  /// Refuses what the model cannot do, naming the nearest sizes it can, without running a network.
   /// Throws Error: invalid_argument.
   void validate(const GenerationRequest& request) const;
 
-  /// Validates, encodes the prompts (once per text), samples, decodes the last pass. A prompt that is
-  /// too long is cut with a warning that names what was cut. After a stop the result holds the last
-  /// complete pass. Throws Error: invalid_argument, model, cancelled (no pass complete).
+  /// Validates, encodes the prompts (once per text), samples, decodes the last pass. A prompt that
+  /// is too long is cut with a warning that names what was cut. After a stop the result holds the
+  /// last complete pass, decoded like any other. Throws Error: invalid_argument, model, cancelled
+  /// (no pass of any video complete).
   [[nodiscard]] GenerationResult generate(const GenerationRequest& request,
                                           const RunControl& control = {}) const;
 
  private:
+  [[nodiscard]] const DdimScheduler& scheduler_for(Profile profile) const noexcept;
+
   ModelBundle bundle_;
   DdimScheduler scheduler_;
+  DdimScheduler official_scheduler_;
 };
 
-/// The scheduler that a manifest describes. Throws Error: invalid_argument.
-[[nodiscard]] FREEINIT_API DdimConfig ddim_config(const SchedulerSpec& spec);
+/// The scheduler that a manifest describes, or, with Profile::official, that of the authors' code:
+/// their pipeline forces leading spacing, steps_offset 1, clip_sample false and set_alpha_to_one
+/// true whatever the model's file says; betas and prediction type stay the model's. Throws Error:
+/// invalid_argument.
+[[nodiscard]] FREEINIT_API DdimConfig ddim_config(const SchedulerSpec& spec,
+                                                  Profile profile = Profile::diffusers);
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

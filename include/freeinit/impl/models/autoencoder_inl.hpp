@@ -1,7 +1,160 @@
 #pragma once
 
+#include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/autoencoder.hpp>
 
+#include <ATen/ops/empty.h>
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+class TorchScriptAutoencoder final : public Autoencoder {
+ public:
+  TorchScriptAutoencoder(TorchScriptModule decoder, std::optional<TorchScriptModule> encoder,
+                         AutoencoderSpec spec)
+      : decoder_(std::move(decoder)), encoder_(std::move(encoder)), spec_(std::move(spec)) {}
+
+  [[nodiscard]] at::Tensor decode(const at::Tensor& latents) const override {
+    if (latents.dim() != 4 || latents.size(1) != spec_.latent_channels) {
+      raise(ErrorCode::invalid_argument, c10::str("latents ", latents.sizes(), ": expected [N, ",
+                                                  spec_.latent_channels, ", height, width]"));
+    }
+    // A product with the reciprocal, as diffusers does it: a division rounds differently.
+    const at::Tensor z =
+        latents.to(decoder_.device(), decoder_.dtype()).mul(1.0 / spec_.scaling_factor);
+    const at::Tensor pixels = decoder_({z});
+    check_network_output(decoder_, pixels,
+                         {latents.size(0), 3, latents.size(2) * spec_.spatial_scale,
+                          latents.size(3) * spec_.spatial_scale});
+    return pixels;
+  }
+
+  [[nodiscard]] at::Tensor encode(const at::Tensor& images) const override {
+    if (!encoder_) {
+      raise(ErrorCode::unsupported,
+            "bundle: has no vae encoder, so videos cannot be read into it; "
+            "export the model with its encoder");
+    }
+    const std::int64_t scale = spec_.spatial_scale;
+    if (images.dim() != 4 || images.size(1) != 3 || images.size(2) % scale != 0 ||
+        images.size(3) % scale != 0) {
+      raise(ErrorCode::invalid_argument,
+            c10::str("images ", images.sizes(),
+                     ": expected [N, 3, height, width] with sizes that are multiples of ", scale));
+    }
+    const at::Tensor moments = (*encoder_)({images.to(encoder_->device(), encoder_->dtype())});
+    check_network_output(*encoder_, moments,
+                         {images.size(0), 2 * spec_.latent_channels, images.size(2) / scale,
+                          images.size(3) / scale});
+    return moments.narrow(1, 0, spec_.latent_channels).mul(spec_.scaling_factor);
+  }
+
+  [[nodiscard]] const AutoencoderSpec& spec() const noexcept override { return spec_; }
+
+ private:
+  TorchScriptModule decoder_;
+  std::optional<TorchScriptModule> encoder_;
+  AutoencoderSpec spec_;
+};
+
+FREEINIT_INLINE void check_chunk_size(std::int64_t chunk_size) {
+  if (chunk_size >= 1) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("chunk size ", chunk_size, ": expected 1 or more frames"));
+}
+
+/// Latents [C,F,h,w] of one video, frames `first` .. `first + count` -> frames [count,H,W,3], 0..1.
+FREEINIT_INLINE at::Tensor decode_chunk(const Autoencoder& autoencoder, const at::Tensor& video,
+                                        std::int64_t first, std::int64_t count) {
+  const at::Tensor z = video.narrow(1, first, count).permute({1, 0, 2, 3}).contiguous();
+  const at::Tensor pixels = autoencoder.decode(z).to(at::kFloat);
+  return pixels.mul(0.5).add(0.5).clamp(0, 1).permute({0, 2, 3, 1});
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
+    const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
+    at::Device device, std::optional<at::ScalarType> dtype) {
+  const auto load = [&](const std::string& file, std::string_view input) {
+    return detail::TorchScriptModule({.file = bundle / file,
+                                      .contract = contract,
+                                      .inputs = {input},
+                                      .dtype = spec.dtype,
+                                      .wanted = dtype,
+                                      .device = device});
+  };
+  auto decoder = load(spec.decoder_file, "latents");
+  std::optional<detail::TorchScriptModule> encoder;
+  if (!spec.encoder_file.empty()) encoder = load(spec.encoder_file, "images");
+  return std::make_unique<const detail::TorchScriptAutoencoder>(std::move(decoder),
+                                                                std::move(encoder), spec);
+}
+
+FREEINIT_INLINE at::Tensor decode_video(const Autoencoder& autoencoder, const at::Tensor& latents,
+                                        std::int64_t chunk_size, const RunControl& control) {
+  detail::check_chunk_size(chunk_size);
+  const AutoencoderSpec& spec = autoencoder.spec();
+  if (latents.dim() != 5 || latents.size(1) != spec.latent_channels) {
+    raise(ErrorCode::invalid_argument, c10::str("latents ", latents.sizes(), ": expected [B, ",
+                                                spec.latent_channels, ", F, height, width]"));
+  }
+  const std::int64_t num_videos = latents.size(0);
+  const std::int64_t num_frames = latents.size(2);
+  const at::Tensor frames = at::empty({num_videos, num_frames, latents.size(3) * spec.spatial_scale,
+                                       latents.size(4) * spec.spatial_scale, 3},
+                                      at::kFloat);
+  // Chunks never span two videos: a video's bits must not depend on its neighbours in the batch.
+  for (std::int64_t video = 0; video < num_videos; ++video) {
+    for (std::int64_t first = 0; first < num_frames; first += chunk_size) {
+      if (control.stop.stop_requested()) raise(ErrorCode::cancelled, "decoding: stopped");
+      const std::int64_t count = std::min(chunk_size, num_frames - first);
+      frames.select(0, video)
+          .narrow(0, first, count)
+          .copy_(detail::decode_chunk(autoencoder, latents.select(0, video), first, count));
+      control.report({.phase = Phase::decode,
+                      .step = static_cast<int>(video * num_frames + first + count),
+                      .num_steps = static_cast<int>(num_videos * num_frames)});
+    }
+  }
+  return frames;
+}
+
+FREEINIT_INLINE at::Tensor encode_video(const Autoencoder& autoencoder, const at::Tensor& frames,
+                                        std::int64_t chunk_size) {
+  detail::check_chunk_size(chunk_size);
+  const AutoencoderSpec& spec = autoencoder.spec();
+  const std::int64_t scale = spec.spatial_scale;
+  if (frames.dim() != 5 || frames.size(4) != 3 || frames.numel() == 0 ||
+      frames.size(2) % scale != 0 || frames.size(3) % scale != 0) {
+    raise(ErrorCode::invalid_argument,
+          c10::str("frames ", frames.sizes(),
+                   ": expected [B, F, height, width, 3] with sizes that are multiples of ", scale));
+  }
+  const std::int64_t num_frames = frames.size(1);
+  at::Tensor latents;  // made with the first chunk, on the device where the encoder leaves it
+  for (std::int64_t video = 0; video < frames.size(0); ++video) {
+    for (std::int64_t first = 0; first < num_frames; first += chunk_size) {
+      const std::int64_t count = std::min(chunk_size, num_frames - first);
+      const at::Tensor images = frames.select(0, video).narrow(0, first, count);
+      const at::Tensor chunk = autoencoder.encode(
+          images.permute({0, 3, 1, 2}).to(at::kFloat).mul(2.0).sub(1.0));  // [count,C,h,w]
+      if (!latents.defined()) {
+        latents = at::empty({frames.size(0), spec.latent_channels, num_frames,
+                             frames.size(2) / scale, frames.size(3) / scale},
+                            chunk.options().dtype(at::kFloat));
+      }
+      latents.select(0, video).narrow(1, first, count).copy_(chunk.permute({1, 0, 2, 3}));
+    }
+  }
+  return latents;
+}
 
 }  // namespace freeinit::inline FREEINIT_ABI

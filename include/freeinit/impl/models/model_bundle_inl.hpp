@@ -1,7 +1,101 @@
 #pragma once
 
+#include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/model_bundle.hpp>
 
+#include <torch/csrc/jit/runtime/graph_executor.h>  // getProfilingMode
+
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <utility>
+
 namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+FREEINIT_INLINE ClipTokenizer load_tokenizer(const std::filesystem::path& folder,
+                                             const TokenizerSpec& spec) {
+  return ClipTokenizer(folder / spec.vocab_file, folder / spec.merges_file,
+                       {.max_length = spec.max_length,
+                        .bos_token_id = spec.bos_token_id,
+                        .eos_token_id = spec.eos_token_id,
+                        .pad_token_id = spec.pad_token_id,
+                        .unk_token_id = spec.unk_token_id});
+}
+
+/// Counts the stages of loading and lets the caller stop between them.
+class LoadProgress {
+ public:
+  LoadProgress(const RunControl& control, int num_stages)
+      : control_(control), num_stages_(num_stages) {}
+
+  void stage_done() {
+    control_.report({.phase = Phase::load, .step = ++done_, .num_steps = num_stages_});
+    if (control_.stop.stop_requested()) raise(ErrorCode::cancelled, "loading: stopped");
+  }
+
+ private:
+  const RunControl& control_;
+  int num_stages_;
+  int done_ = 0;
+};
+
+}  // namespace detail
+
+FREEINIT_INLINE at::Device device_from_string(const std::string& name) {
+  const auto refuse = [&]() {
+    raise(ErrorCode::invalid_argument,
+          "device '" + name + "': unknown; expected cpu, cuda or cuda:N");
+  };
+  at::Device device(at::kCPU);
+  if (name == "cuda") {
+    device = at::Device(at::kCUDA, 0);
+  } else if (constexpr std::string_view prefix = "cuda:"; name.starts_with(prefix)) {
+    int index = -1;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data() + prefix.size(), end, index);
+    if (error != std::errc() || stop != end || index < 0 || index > 127) refuse();
+    device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+  } else if (name != "cpu") {
+    refuse();
+  }
+  detail::check_device(device);
+  return device;
+}
+
+FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folder,
+                                              const BundleOptions& options,
+                                              const RunControl& control) {
+  detail::check_device(options.device);
+  Manifest manifest = read_manifest(folder);
+  const at::ScalarType dtype = detail::dtype_from_string(manifest.unet.dtype);
+  detail::LoadProgress progress(control, 5);
+
+  verify_bundle_files(folder, manifest, options.verify_hashes);
+  progress.stage_done();
+  ClipTokenizer tokenizer = detail::load_tokenizer(folder, manifest.tokenizer);
+  progress.stage_done();
+
+  if (options.disable_jit_profiling) torch::jit::getProfilingMode() = false;
+  std::shared_ptr<const TextEncoder> text_encoder = load_torchscript_text_encoder(
+      folder / manifest.text_encoder.file, manifest.text_encoder,
+      manifest.contracts.at("text_encoder"), options.device, options.dtype);
+  progress.stage_done();
+  std::shared_ptr<const VideoUNet> unet =
+      load_torchscript_unet(folder / manifest.unet.file, manifest.unet,
+                            manifest.contracts.at("unet"), options.device, options.dtype);
+  progress.stage_done();
+  std::shared_ptr<const Autoencoder> autoencoder = load_torchscript_autoencoder(
+      folder, manifest.vae, manifest.contracts.at("vae"), options.device, options.dtype);
+  progress.stage_done();
+
+  return {.manifest = std::move(manifest),
+          .tokenizer = std::move(tokenizer),
+          .text_encoder = std::move(text_encoder),
+          .unet = std::move(unet),
+          .autoencoder = std::move(autoencoder),
+          .device = options.device,
+          .dtype = dtype};
+}
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -1,7 +1,117 @@
 #pragma once
 
+#include <freeinit/impl/models/nearest_multiples_inl.hpp>
+#include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/video_unet.hpp>
 
+#include <ATen/ops/full.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/StringUtil.h>
+
+#include <string>
+#include <utility>
+
 namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+FREEINIT_INLINE void check_latent_multiple(const UNetSpec& spec, at::IntArrayRef latents,
+                                           std::size_t dim, const char* name) {
+  const std::int64_t size = latents[dim];
+  if (size >= 1 && size % spec.latent_multiple_of == 0) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("latents ", latents, ": ", name, " ", size, " is not a multiple of ",
+                 spec.latent_multiple_of, "; use ",
+                 nearest_multiples(size, spec.latent_multiple_of)));
+}
+
+FREEINIT_INLINE void check_latents(const UNetSpec& spec, at::IntArrayRef latents) {
+  const auto refuse = [&](const std::string& reason) {
+    raise(ErrorCode::invalid_argument, c10::str("latents ", latents, ": ", reason));
+  };
+  if (latents.size() != 5) refuse("expected [batch, channels, frames, height, width]");
+  if (latents[0] < 1) refuse("the batch is empty");
+  if (latents[1] != spec.in_channels) {
+    refuse(c10::str(latents[1], " channels; the model has ", spec.in_channels));
+  }
+  if (latents[2] < 1 || (spec.max_frames && latents[2] > *spec.max_frames)) {
+    refuse(c10::str(latents[2], " frames; the model does 1 to ",
+                    spec.max_frames ? std::to_string(*spec.max_frames) : "any number"));
+  }
+  check_latent_multiple(spec, latents, 3, "height");
+  check_latent_multiple(spec, latents, 4, "width");
+}
+
+FREEINIT_INLINE void check_text(const UNetSpec& spec, at::IntArrayRef text, std::int64_t batch) {
+  const auto refuse = [&](const std::string& reason) {
+    raise(ErrorCode::invalid_argument, c10::str("text embedding ", text, ": ", reason));
+  };
+  if (text.size() != 3) refuse("expected [batch, length, width]");
+  if (text[0] != batch) {
+    refuse(c10::str("batch ", text[0], ", but the latents have batch ", batch));
+  }
+  if (text[1] < 1 || (spec.max_text_length && text[1] > *spec.max_text_length)) {
+    refuse(c10::str("length ", text[1], "; the model takes 1 to ",
+                    spec.max_text_length ? std::to_string(*spec.max_text_length) : "any number"));
+  }
+  if (text[2] != spec.context_dim) {
+    refuse(c10::str("width ", text[2], "; the model attends to width ", spec.context_dim));
+  }
+}
+
+class TorchScriptUNet final : public VideoUNet {
+ public:
+  TorchScriptUNet(TorchScriptModule module, UNetSpec spec)
+      : module_(std::move(module)), spec_(std::move(spec)) {}
+
+  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
+                                   const at::Tensor& text, double fps) const override {
+    check_unet_input(spec_, latents.sizes(), text.sizes());
+    if (latents.device() != module_.device() || text.device() != module_.device()) {
+      raise(ErrorCode::invalid_argument, "latents on " + latents.device().str() + " and text on " +
+                                             text.device().str() + ": the network is on " +
+                                             module_.device().str());
+    }
+    const c10::InferenceMode guard;
+    // Made on the device: the sampling loop must not copy from the host.
+    const auto per_video = [&](double value) {
+      return at::full({latents.size(0)}, value, latents.options().dtype(at::kFloat));
+    };
+    const at::Tensor output =
+        module_({latents.to(module_.dtype()), per_video(static_cast<double>(timestep)),
+                 text.to(module_.dtype()), per_video(fps)});
+    check_network_output(module_, output, latents.sizes());
+    return output.to(latents.scalar_type());
+  }
+
+  [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }
+
+ private:
+  TorchScriptModule module_;
+  UNetSpec spec_;
+};
+
+}  // namespace detail
+
+FREEINIT_INLINE void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents,
+                                      at::IntArrayRef text) {
+  detail::check_latents(spec, latents);
+  detail::check_text(spec, text, latents[0]);
+}
+
+FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(
+    const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
+    at::Device device, std::optional<at::ScalarType> dtype) {
+  if (spec.format != "torchscript") {
+    raise(ErrorCode::unsupported, "network '" + file.string() + "': format '" + spec.format +
+                                      "' is not one this build runs; expected torchscript");
+  }
+  detail::TorchScriptModule module({.file = file,
+                                    .contract = contract,
+                                    .inputs = {"latents", "timestep", "text", "fps"},
+                                    .dtype = spec.dtype,
+                                    .wanted = dtype,
+                                    .device = device});
+  return std::make_unique<const detail::TorchScriptUNet>(std::move(module), spec);
+}
 
 }  // namespace freeinit::inline FREEINIT_ABI

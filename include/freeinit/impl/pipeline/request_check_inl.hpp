@@ -1,0 +1,89 @@
+#pragma once
+
+// What TextToVideoPipeline::validate refuses, one function an idea.
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/impl/models/nearest_multiples_inl.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <c10/util/StringUtil.h>
+
+#include <cmath>
+#include <string>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// The latents of one video of the request.
+FREEINIT_INLINE LatentShape latent_shape(const GenerationRequest& request,
+                                         const Manifest& manifest) {
+  return {.batch = 1,
+          .channels = manifest.unet.in_channels,
+          .frames = request.num_frames,
+          .height = request.height / manifest.vae.spatial_scale,
+          .width = request.width / manifest.vae.spatial_scale};
+}
+
+FREEINIT_INLINE void require_at_least_one(const char* name, std::int64_t value) {
+  if (value >= 1) return;
+  raise(ErrorCode::invalid_argument, c10::str(name, " ", value, ": expected 1 or more"));
+}
+
+FREEINIT_INLINE void require_finite(const char* name, double value) {
+  if (std::isfinite(value)) return;
+  raise(ErrorCode::invalid_argument, c10::str(name, " ", value, ": expected a finite number"));
+}
+
+FREEINIT_INLINE void check_pixel_size(const char* name, std::int64_t value, std::int64_t multiple) {
+  if (value >= 1 && value % multiple == 0) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str(name, " ", value, ": this model needs a multiple of ", multiple, "; use ",
+                 nearest_multiples(value, multiple)));
+}
+
+FREEINIT_INLINE void check_video_size(const GenerationRequest& request, const Manifest& manifest) {
+  require_at_least_one("number of videos", request.num_videos);
+  require_at_least_one("number of frames", request.num_frames);
+  const auto& max_frames = manifest.unet.max_frames;
+  if (max_frames && request.num_frames > *max_frames) {
+    raise(ErrorCode::invalid_argument, c10::str("number of frames ", request.num_frames,
+                                                ": this model does 1 to ", *max_frames));
+  }
+  const std::int64_t multiple = manifest.vae.spatial_scale * manifest.unet.latent_multiple_of;
+  check_pixel_size("height", request.height, multiple);
+  check_pixel_size("width", request.width, multiple);
+}
+
+FREEINIT_INLINE void check_initial_noise(const GenerationRequest& request,
+                                         const Manifest& manifest) {
+  const at::Tensor& noise = request.initial_noise;
+  if (!noise.defined()) return;
+  LatentShape shape = latent_shape(request, manifest);
+  if (noise.dim() == 5 && noise.size(0) == request.num_videos) shape.batch = request.num_videos;
+  if (noise.sizes() != at::IntArrayRef(shape.sizes())) {
+    shape.batch = request.num_videos;
+    raise(ErrorCode::invalid_argument,
+          c10::str("initial noise ", noise.sizes(), ": expected ", at::IntArrayRef(shape.sizes())));
+  }
+  if (!noise.is_floating_point()) {
+    raise(ErrorCode::invalid_argument,
+          c10::str("initial noise of ", c10::toString(noise.scalar_type()),
+                   ": expected floating point numbers"));
+  }
+}
+
+/// Everything but the schedule itself, which needs the scheduler.
+FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manifest& manifest) {
+  check_video_size(request, manifest);
+  require_finite("guidance scale", request.guidance_scale);
+  if (!std::isfinite(request.fps) || request.fps <= 0) {
+    raise(ErrorCode::invalid_argument,
+          c10::str("fps ", request.fps, ": expected a number above 0"));
+  }
+  require_at_least_one("decode chunk size", request.decode_chunk_size);
+  request.free_init.validate();
+  check_initial_noise(request, manifest);
+}
+
+}  // namespace detail
+}  // namespace freeinit::inline FREEINIT_ABI
