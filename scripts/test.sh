@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The whole test suite: installs what is missing, builds everything, runs the C++ tests (ctest) and the
+# Python tests (pytest). Fails if anything fails; the summary at the end says what.
+set -uo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+build="$FREEINIT_ROOT/build/release"
+jobs=$(nproc 2>/dev/null || echo 2)
+summary=()
+failed=0
+
+# stage NAME COMMAND...: runs it with a headline; keeps result and time for the summary.
+stage() {
+  local name=$1 start=$SECONDS result=passed
+  shift
+  printf '\n=== %s ===\n' "$name"
+  "$@" || { result=FAILED; failed=1; }
+  summary+=("$(printf '%-34s %-7s %5d s' "$name" "$result" $((SECONDS - start)))")
+  [[ $result == passed ]]
+}
+
+configure() {
+  local launcher=()
+  command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  cmake -S "$FREEINIT_ROOT" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DFREEINIT_BUILD_TESTS=ON -DFREEINIT_BUILD_EXAMPLES=ON "${launcher[@]}" "${FREEINIT_CMAKE_ARGS[@]}"
+}
+
+# One thread a test: two run side by side, and the numbers are the same everywhere.
+python_tests() {
+  OMP_NUM_THREADS=1 FREEINIT_COMMAND="$build/bin/freeinit" HF_HUB_OFFLINE=1 \
+    "$FREEINIT_PYTHON" -m pytest -q -p no:cacheprovider "$@"
+}
+
+if stage "setup" freeinit_setup --tests && stage "configure" configure &&
+  stage "build" cmake --build "$build" --parallel "$jobs"; then
+  stage "C++ and command tests (ctest)" \
+    ctest --test-dir "$build" --output-on-failure --parallel 2
+  for folder in models/export/tests tests/reference; do
+    if compgen -G "$FREEINIT_ROOT/$folder/**/test_*.py" >/dev/null ||
+      compgen -G "$FREEINIT_ROOT/$folder/test_*.py" >/dev/null; then
+      stage "Python tests ($folder)" python_tests "$FREEINIT_ROOT/$folder"
+    fi
+  done
+fi
+
+printf '\n=== summary (%d s) ===\n' "$SECONDS"
+printf '%s\n' "${summary[@]}"
+((failed == 0)) && echo "all tests passed" || echo "something failed"
+exit "$failed"

@@ -1,0 +1,161 @@
+#include "generate_options.hpp"
+
+#include "default_bundle.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/numerics/tensor_file.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <random>
+
+namespace freeinit_cli {
+namespace {
+
+constexpr std::int64_t kMostVideos = 1024;
+
+at::ScalarType dtype_from_string(const std::string& name) {
+  if (name == "float32") return at::kFloat;
+  if (name == "float16") return at::kHalf;
+  if (name == "bfloat16") return at::kBFloat16;
+  freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                  "dtype '" + name + "': unknown; expected float32, float16 or bfloat16");
+}
+
+/// 32 bits: short enough to be typed again.
+std::uint64_t random_seed() {
+  return std::random_device{}() & 0xffffffffU;
+}
+
+void add_video_options(CLI::App& command, GenerateArguments& a) {
+  const std::string group = "Video";
+  command.add_option("--num-frames", a.num_frames, "Frames")->group(group);
+  command.add_option("--height", a.height, "Height in pixels")->group(group);
+  command.add_option("--width", a.width, "Width in pixels")->group(group);
+  command.add_option("--fps", a.fps, "Frames per second")->group(group);
+  command.add_option("--num-videos", a.num_videos, "Videos; video k uses seed S + k")
+      ->group(group)
+      ->capture_default_str();
+}
+
+void add_sampling_options(CLI::App& command, GenerateArguments& a) {
+  const std::string group = "Sampling";
+  command.add_option("--negative-prompt", a.negative_prompt, "What the video should not show")
+      ->group(group);
+  command
+      .add_option("--num-inference-steps", a.num_inference_steps, "Denoising steps of a full pass")
+      ->group(group);
+  command.add_option("--guidance-scale", a.guidance_scale, "Guidance; 1 or less switches it off")
+      ->group(group);
+  command.add_option("--eta", a.eta, "DDIM's eta in 0..1")->group(group);
+  command.add_option("--seed", a.seed, "Seed S [random, printed]")->group(group);
+  command
+      .add_option("--num-iters", a.num_iters,
+                  "FreeInit passes as in the authors' code: 1 is plain sampling")
+      ->group(group);
+  command
+      .add_flag("--fast-sampling", a.fast_sampling,
+                "Coarse to fine: earlier passes run fewer steps")
+      ->group(group);
+  command
+      .add_option("--profile", a.profile,
+                  "Whose rules where implementations differ: diffusers or official [diffusers]")
+      ->group(group);
+  command
+      .add_option("--init-noise", a.init_noise,
+                  "Start from this noise [B,C,F,h,w] instead of the first draw")
+      ->group(group);
+}
+
+void add_output_options(CLI::App& command, GenerateArguments& a) {
+  const std::string group = "Output";
+  command.add_option("-o,--output", a.output, "FILE.mp4, .webm or .gif, or DIR/ for PNG frames")
+      ->group(group)
+      ->capture_default_str();
+  command
+      .add_option("--save-latents", a.save_latents, "Write the latents [B,C,F,h,w] (.safetensors)")
+      ->group(group);
+  command
+      .add_option("--save-frames", a.save_frames,
+                  "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors)")
+      ->group(group);
+  command
+      .add_option("--save-passes", a.save_passes,
+                  "Write video and latents of every pass to this folder")
+      ->group(group);
+  command.add_flag("--json", a.json, "Print the result as one JSON object")->group(group);
+}
+
+void add_machine_options(CLI::App& command, GenerateArguments& a) {
+  const std::string group = "Machine";
+  command.add_option("--device", a.device, "cpu, cuda or cuda:N")
+      ->group(group)
+      ->capture_default_str();
+  command.add_option("--dtype", a.dtype, "float32, float16 or bfloat16 [as stored in the bundle]")
+      ->group(group);
+  command.add_option("--threads", a.threads, "CPU threads [LibTorch's choice]")->group(group);
+}
+
+}  // namespace
+
+freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest& manifest) const {
+  auto request = freeinit::GenerationRequest::from_manifest(manifest);
+  request.prompt = prompt;
+  request.negative_prompt = negative_prompt.value_or(request.negative_prompt);
+  request.num_frames = num_frames.value_or(request.num_frames);
+  request.height = height.value_or(request.height);
+  request.width = width.value_or(request.width);
+  request.fps = fps.value_or(request.fps);
+  request.num_inference_steps = num_inference_steps.value_or(request.num_inference_steps);
+  request.guidance_scale = guidance_scale.value_or(request.guidance_scale);
+  request.eta = eta.value_or(request.eta);
+  request.seed = seed ? *seed : random_seed();
+  request.num_videos = num_videos;
+  request.free_init.num_iters = num_iters.value_or(request.free_init.num_iters);
+  request.free_init.fast_sampling = fast_sampling;
+  if (profile) request.free_init.profile = freeinit::profile_from_string(*profile);
+  request.free_init.filter = filter.over(request.free_init.filter);
+  request.free_init.validate();
+  if (!init_noise.empty()) request.initial_noise = freeinit::load_tensor(init_noise);
+  return request;
+}
+
+freeinit::BundleOptions GenerateArguments::bundle_options() const {
+  freeinit::BundleOptions options;
+  options.device = freeinit::device_from_string(device);
+  if (dtype) options.dtype = dtype_from_string(*dtype);
+  if (threads && *threads < 1) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "threads '" + std::to_string(*threads) + "': expected 1 or more");
+  }
+  return options;
+}
+
+OutputPlan GenerateArguments::output_plan() const {
+  if (num_videos < 1 || num_videos > kMostVideos) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "num-videos '" + std::to_string(num_videos) + "': expected 1 to " +
+                        std::to_string(kMostVideos));
+  }
+  return {.video = output,
+          .latents = save_latents,
+          .frames = save_frames,
+          .passes_folder = save_passes,
+          .num_videos = static_cast<int>(num_videos)};
+}
+
+void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
+  command.add_option("PROMPT", arguments.prompt, "What the video shows");
+  command.add_option("--bundle", arguments.bundle, kBundleHelp);
+  command
+      .add_option("--config", arguments.config,
+                  "TOML file with any of these options; the command line has the last word")
+      ->configurable(false);
+  add_output_options(command, arguments);
+  add_video_options(command, arguments);
+  add_sampling_options(command, arguments);
+  add_filter_options(command, arguments.filter);
+  add_machine_options(command, arguments);
+}
+
+}  // namespace freeinit_cli

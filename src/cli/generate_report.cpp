@@ -1,0 +1,93 @@
+#include "generate_report.hpp"
+
+#include "default_bundle.hpp"
+
+#include <ATen/Parallel.h>
+#include <c10/core/ScalarType.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <numeric>
+
+namespace freeinit_cli {
+namespace {
+
+std::string dtype_name(at::ScalarType dtype) {
+  if (dtype == at::kFloat) return "float32";
+  if (dtype == at::kHalf) return "float16";
+  if (dtype == at::kBFloat16) return "bfloat16";
+  return c10::toString(dtype);
+}
+
+nlohmann::ordered_json seconds_json(const PhaseSeconds& seconds) {
+  using freeinit::Phase;
+  nlohmann::ordered_json json;
+  for (const auto phase :
+       {Phase::load, Phase::encode, Phase::denoise, Phase::reinit, Phase::decode, Phase::write}) {
+    const auto found = seconds.find(phase);
+    json[std::string(to_string(phase))] = found == seconds.end() ? 0.0 : found->second;
+  }
+  return json;
+}
+
+double total(const PhaseSeconds& seconds) {
+  return std::accumulate(seconds.begin(), seconds.end(), 0.0,
+                         [](double sum, const auto& entry) { return sum + entry.second; });
+}
+
+}  // namespace
+
+std::string report_json(const GenerateArguments& arguments,
+                        const freeinit::GenerationRequest& request,
+                        const freeinit::TextToVideoPipeline& pipeline,
+                        const freeinit::GenerationResult& result, const PhaseSeconds& seconds) {
+  const auto plan = arguments.output_plan();
+  auto outputs = nlohmann::ordered_json::array();
+  for (int i = 0; i < result.frames.size(0); ++i) outputs.push_back(plan.video_path(i).string());
+  const auto& bundle = pipeline.bundle();
+  const nlohmann::ordered_json json{{"output", outputs.front()},
+                                    {"outputs", outputs},
+                                    {"prompt", request.prompt},
+                                    {"negative_prompt", request.negative_prompt},
+                                    {"seed", request.seed},
+                                    {"num_videos", request.num_videos},
+                                    {"num_frames", request.num_frames},
+                                    {"height", request.height},
+                                    {"width", request.width},
+                                    {"fps", request.fps},
+                                    {"num_inference_steps", request.num_inference_steps},
+                                    {"guidance_scale", request.guidance_scale},
+                                    {"eta", request.eta},
+                                    {"num_iters", request.free_init.num_iters},
+                                    {"completed_passes", result.completed_passes},
+                                    {"cancelled", result.cancelled},
+                                    {"fast_sampling", request.free_init.fast_sampling},
+                                    {"filter", filter_json(request.free_init.filter)},
+                                    {"profile", std::string(to_string(request.free_init.profile))},
+                                    {"unet_calls", result.unet_calls},
+                                    {"seconds", seconds_json(seconds)},
+                                    {"bundle", bundle_or_default(arguments.bundle).string()},
+                                    {"model", bundle.manifest.name},
+                                    {"device", bundle.device.str()},
+                                    {"dtype", dtype_name(bundle.dtype)},
+                                    {"threads", at::get_num_threads()},
+                                    {"version", FREEINIT_VERSION}};
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string report_line(const GenerateArguments& arguments,
+                        const freeinit::GenerationRequest& request,
+                        const freeinit::GenerationResult& result, const PhaseSeconds& seconds) {
+  const auto plan = arguments.output_plan();
+  std::string files = plan.video_path(0).string();
+  const auto last = static_cast<int>(result.frames.size(0)) - 1;
+  if (last > 0) files += " .. " + plan.video_path(last).string();
+  char time[32];
+  std::snprintf(time, sizeof time, "%.1f s", total(seconds));
+  return files + "  " + std::to_string(request.num_frames) + " frames of " +
+         std::to_string(request.width) + "x" + std::to_string(request.height) + ", seed " +
+         std::to_string(request.seed) + ", passes " + std::to_string(result.completed_passes) +
+         ", model calls " + std::to_string(result.unet_calls) + ", " + time;
+}
+
+}  // namespace freeinit_cli

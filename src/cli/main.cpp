@@ -1,0 +1,53 @@
+#include "command.hpp"
+#include "error_report.hpp"
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/core/error.hpp>
+
+#include <CLI/CLI.hpp>
+
+namespace freeinit_cli {
+namespace {
+
+constexpr const char* kFooter = R"(
+Examples:
+  freeinit generate "a red circle moving right" -o circle.mp4
+  freeinit filter --shape 16 64 64 --filter gaussian -o mask.png
+  freeinit inspect path/to/bundle
+
+'freeinit COMMAND --help' lists the options of a command. Exit codes: 0 success, 2 bad option or
+setting, 3 not found, 4 damaged or foreign file, 5 not supported here, 6 reading or writing failed,
+7 a network failed, 130 stopped with Ctrl-C before a pass was complete, 1 anything else.)";
+
+int run(int argc, char** argv) {
+  Console console;
+  Action selected;
+  CLI::App app("Text-to-video with FreeInit (arXiv 2312.07537) on LibTorch.", "freeinit");
+  app.set_version_flag("--version", "freeinit " FREEINIT_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  try {
+    add_generate(app, selected);
+    add_filter(app, selected);
+    add_reinit(app, selected);
+    add_tokenize(app, selected);
+    add_inspect(app, selected);
+    app.parse(argc, argv);
+    selected(console);
+    return 0;
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::Error& error) {
+    console.error(error.what());
+    return static_cast<int>(freeinit::ErrorCode::invalid_argument);
+  } catch (...) {
+    return report_current_exception(console);
+  }
+}
+
+}  // namespace
+}  // namespace freeinit_cli
+
+int main(int argc, char** argv) {
+  return freeinit_cli::run(argc, argv);
+}

@@ -1,0 +1,84 @@
+#include "output_plan.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/io/output_file.hpp>
+#include <freeinit/io/video_file.hpp>
+
+#include <set>
+#include <system_error>
+
+namespace freeinit_cli {
+namespace {
+
+/// `out/clip.mp4` -> `out/clip_1.mp4`, `out/clip/` -> `out/clip_1/`.
+std::filesystem::path with_index(const std::filesystem::path& path, int index) {
+  const bool folder = !path.has_filename();
+  const auto base = folder ? path.parent_path() : path;
+  const auto name = base.stem().string() + "_" + std::to_string(index) + base.extension().string();
+  const auto result = base.parent_path() / name;
+  return folder ? result / "" : result;
+}
+
+std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index) {
+  auto name = "pass_" + std::to_string(pass + 1);
+  if (plan.num_videos > 1) name += "_" + std::to_string(index);
+  return plan.passes_folder / name;
+}
+
+}  // namespace
+
+void check_writable(const std::filesystem::path& path) {
+  freeinit::OutputFile probe(path);
+}
+
+void check_tensor_file(const std::filesystem::path& path) {
+  if (path.extension() != ".safetensors") {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "tensor file '" + path.string() + "': unknown extension '" +
+                        path.extension().string() + "'; expected .safetensors");
+  }
+  check_writable(path);
+}
+
+void OutputPlan::check() const {
+  static_cast<void>(freeinit::video_format_of(video));
+  std::set<std::filesystem::path> seen;
+  for (const auto& path : {latents, frames}) {
+    if (path.empty()) continue;
+    if (!seen.insert(std::filesystem::absolute(path).lexically_normal()).second) {
+      freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                      "'" + path.string() + "': named for two outputs");
+    }
+    check_tensor_file(path);
+  }
+  for (int index = 0; index < num_videos; ++index) check_writable(video_path(index));
+  if (!passes_folder.empty()) {
+    const bool exists = std::filesystem::exists(passes_folder);
+    check_writable(exists ? pass_latents_path(0, 0) : passes_folder);
+  }
+}
+
+void OutputPlan::make_passes_folder() const {
+  std::error_code error;
+  std::filesystem::create_directory(passes_folder, error);
+  if (!std::filesystem::is_directory(passes_folder)) {
+    freeinit::raise(freeinit::ErrorCode::io, "folder '" + passes_folder.string() +
+                                                 "': cannot be made (" + error.message() + ")");
+  }
+}
+
+std::filesystem::path OutputPlan::video_path(int index) const {
+  return num_videos == 1 ? video : with_index(video, index);
+}
+
+std::filesystem::path OutputPlan::pass_video_path(int pass, int index) const {
+  auto path = pass_base(*this, pass, index);
+  if (freeinit::video_format_of(video) == freeinit::VideoFormat::png_sequence) return path / "";
+  return path += video.extension();
+}
+
+std::filesystem::path OutputPlan::pass_latents_path(int pass, int index) const {
+  return pass_base(*this, pass, index) += ".safetensors";
+}
+
+}  // namespace freeinit_cli

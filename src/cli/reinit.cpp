@@ -1,0 +1,160 @@
+#include "command.hpp"
+#include "filter_options.hpp"
+#include "output_plan.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/io/manifest.hpp>
+#include <freeinit/numerics/ddim_scheduler.hpp>
+#include <freeinit/numerics/noise_reinitializer.hpp>
+#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freeinit_cli {
+namespace {
+
+struct ReinitArguments {
+  std::string latents, noise, diffused, fresh, output;
+  FilterArguments filter;
+  std::string bundle;
+  std::optional<std::int64_t> num_train_timesteps;
+  std::optional<double> beta_start, beta_end;
+  std::optional<std::string> beta_schedule;
+  bool json = false;
+};
+
+constexpr const char* kReinitFooter = R"(
+Keeps the low frequencies of a diffused video and takes the high ones from fresh noise, as FreeInit does
+between two passes. The video is given diffused (--diffused), or as sampled latents with the noise the
+sampling started from (--latents, --noise), which are diffused to the last training timestep first.
+Its schedule comes from --bundle, or from the --beta options, whose defaults are those of diffusers'
+DDIMScheduler.
+
+Examples:
+  freeinit reinit --diffused zT.safetensors --fresh noise.safetensors -o next.safetensors
+  freeinit reinit --latents z0.safetensors --noise first.safetensors --fresh noise.safetensors \
+      --bundle path/to/bundle --filter gaussian -o next.safetensors
+  freeinit generate "a red circle" --init-noise next.safetensors -o next.mp4)";
+
+[[noreturn]] void refuse(const std::string& message) {
+  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+}
+
+void check_combination(const ReinitArguments& arguments) {
+  const bool sampled = !arguments.latents.empty() || !arguments.noise.empty();
+  if (sampled == !arguments.diffused.empty()) {
+    refuse("reinit: expected either --diffused F, or --latents F with --noise F");
+  }
+  if (sampled && (arguments.latents.empty() || arguments.noise.empty())) {
+    refuse("reinit: --latents and --noise belong together; one is missing");
+  }
+  const bool betas = arguments.num_train_timesteps || arguments.beta_start || arguments.beta_end ||
+                     arguments.beta_schedule;
+  if (!sampled && (betas || !arguments.bundle.empty())) {
+    refuse(
+        "reinit: --diffused is diffused already; --bundle and the --beta options belong to "
+        "--latents");
+  }
+  if (betas && !arguments.bundle.empty()) {
+    refuse("reinit: the schedule comes from --bundle or from the --beta options, not from both");
+  }
+}
+
+freeinit::DdimConfig schedule(const ReinitArguments& arguments) {
+  if (!arguments.bundle.empty()) {
+    return freeinit::ddim_config(freeinit::read_manifest(arguments.bundle).scheduler);
+  }
+  freeinit::DdimConfig config;
+  config.num_train_timesteps = arguments.num_train_timesteps.value_or(config.num_train_timesteps);
+  config.beta_start = arguments.beta_start.value_or(config.beta_start);
+  config.beta_end = arguments.beta_end.value_or(config.beta_end);
+  if (arguments.beta_schedule) {
+    config.beta_schedule = freeinit::beta_schedule_from_string(*arguments.beta_schedule);
+  }
+  return config;
+}
+
+at::Tensor load_video_tensor(const std::string& path) {
+  at::Tensor tensor = freeinit::load_tensor(path);
+  if (tensor.dim() < 3 || !tensor.is_floating_point()) {
+    refuse("tensor of '" + path + "': expected floating point of shape [B,C,F,h,w], got " +
+           std::to_string(tensor.dim()) + " dimensions" +
+           (tensor.is_floating_point() ? "" : " that are not floating point"));
+  }
+  return tensor;
+}
+
+void check_same_shape(const at::Tensor& a, const std::string& a_file, const at::Tensor& b,
+                      const std::string& b_file) {
+  if (a.sizes() == b.sizes()) return;
+  const auto text = [](const at::Tensor& tensor) {
+    return nlohmann::json(tensor.sizes().vec()).dump();
+  };
+  refuse("tensors of '" + a_file + "' " + text(a) + " and '" + b_file + "' " + text(b) +
+         ": expected one shape");
+}
+
+at::Tensor diffused_latents(const ReinitArguments& arguments) {
+  if (!arguments.diffused.empty()) return load_video_tensor(arguments.diffused);
+  const freeinit::DdimScheduler scheduler(schedule(arguments));
+  const at::Tensor latents = load_video_tensor(arguments.latents);
+  const at::Tensor noise = load_video_tensor(arguments.noise);
+  check_same_shape(latents, arguments.latents, noise, arguments.noise);
+  return scheduler.add_noise(latents, noise, scheduler.num_train_timesteps() - 1);
+}
+
+void run_reinit(const ReinitArguments& arguments, Console& console) {
+  check_combination(arguments);
+  const auto options = arguments.filter.over({});
+  check_tensor_file(arguments.output);
+  const at::Tensor diffused = diffused_latents(arguments);
+  const at::Tensor fresh = load_video_tensor(arguments.fresh);
+  check_same_shape(diffused, arguments.diffused.empty() ? arguments.latents : arguments.diffused,
+                   fresh, arguments.fresh);
+
+  const freeinit::NoiseReinitializer reinitialize(options, diffused.size(-3), diffused.size(-2),
+                                                  diffused.size(-1));
+  freeinit::save_tensors(arguments.output, {{"noise", reinitialize(diffused, fresh)}});
+  if (arguments.json) {
+    const nlohmann::ordered_json json{{"output", arguments.output},
+                                      {"shape", diffused.sizes().vec()},
+                                      {"filter", filter_json(options)}};
+    console.result(json.dump(2));
+  } else {
+    console.result(arguments.output);
+  }
+}
+
+}  // namespace
+
+void add_reinit(CLI::App& app, Action& selected) {
+  auto* command = app.add_subcommand("reinit", "Re-initialise noise once, from files");
+  auto arguments = std::make_shared<ReinitArguments>();
+  auto& a = *arguments;
+  command->add_option("--latents", a.latents, "Sampled latents (.safetensors)");
+  command->add_option("--noise", a.noise, "The noise their sampling started from");
+  command->add_option("--diffused", a.diffused, "Latents that are diffused already");
+  command->add_option("--fresh", a.fresh, "Fresh noise for the high frequencies")->required();
+  command->add_option("-o,--output", a.output, "The result, tensor `noise` (.safetensors)")
+      ->required();
+  add_filter_options(*command, a.filter);
+  command->add_option("--bundle", a.bundle, "Take the schedule from this bundle");
+  command->add_option("--num-train-timesteps", a.num_train_timesteps, "Schedule length [1000]");
+  command->add_option("--beta-start", a.beta_start, "First beta [0.0001]");
+  command->add_option("--beta-end", a.beta_end, "Last beta [0.02]");
+  command->add_option("--beta-schedule", a.beta_schedule,
+                      "linear, scaled_linear or squaredcos_cap_v2 [linear]");
+  command->add_flag("--json", a.json, "Print the result as one JSON object");
+  command->footer(kReinitFooter);
+  command->callback(
+      [=, &selected] { selected = [=](Console& console) { run_reinit(*arguments, console); }; });
+}
+
+}  // namespace freeinit_cli
