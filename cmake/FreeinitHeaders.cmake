@@ -11,7 +11,8 @@ set(FREEINIT_DECLARATIONS
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
   core/error core/read_file
-  text/clip_tokenizer
+  text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
+  text/special_tokens text/token_decoder text/unicode_corrections text/utf8
   io/json_reader io/manifest io/output_file io/safetensors io/sha256 io/video_file
   numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
   numerics/frequency_filter numerics/frequency_response numerics/named_value

@@ -1,7 +1,97 @@
 #pragma once
 
+#include <freeinit/impl/text/byte_pair_encoder_inl.hpp>
+#include <freeinit/impl/text/clip_normalizer_inl.hpp>
+#include <freeinit/impl/text/clip_pattern_inl.hpp>
+#include <freeinit/impl/text/special_tokens_inl.hpp>
+#include <freeinit/impl/text/token_decoder_inl.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
+#include <algorithm>
+#include <span>
+
 namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+FREEINIT_INLINE void check_tokenizer_options(const ClipTokenizerOptions& options) {
+  if (options.max_length < 2) {
+    raise(ErrorCode::invalid_argument,
+          "tokenizer max_length " + std::to_string(options.max_length) +
+              ": too short; expected at least 2, the begin and end tokens");
+  }
+  for (const std::int64_t id :
+       {options.bos_token_id, options.eos_token_id, options.pad_token_id, options.unk_token_id}) {
+    if (id >= 0 && id <= INT32_MAX) continue;
+    raise(ErrorCode::invalid_argument, "tokenizer special token id " + std::to_string(id) +
+                                           ": out of range; expected 0 .. 2147483647");
+  }
+}
+
+}  // namespace detail
+
+struct ClipTokenizer::Data {
+  Data(const detail::Vocabulary& vocabulary, const std::filesystem::path& merges,
+       const ClipTokenizerOptions& wanted)
+      : options(wanted),
+        specials(vocabulary, wanted),
+        encoder(vocabulary, merges, wanted.unk_token_id),
+        decoder(vocabulary) {}
+
+  /// Appends the ids of text without special tokens.
+  void append_ids(std::string_view text, std::vector<std::int64_t>& ids) const {
+    const std::string normalized = detail::normalize_clip_text(text);
+    for (const std::string_view piece : pattern.split(normalized)) encoder.append_ids(piece, ids);
+  }
+
+  ClipTokenizerOptions options;
+  detail::SpecialTokens specials;
+  detail::ClipPattern pattern;
+  detail::BytePairEncoder encoder;
+  detail::TokenDecoder decoder;
+};
+
+FREEINIT_INLINE ClipTokenizer::ClipTokenizer(const std::filesystem::path& vocab_json,
+                                             const std::filesystem::path& merges_txt,
+                                             const ClipTokenizerOptions& options) {
+  detail::check_tokenizer_options(options);
+  data_ = std::make_unique<const Data>(detail::read_vocabulary(vocab_json), merges_txt, options);
+}
+
+FREEINIT_INLINE ClipTokenizer::~ClipTokenizer() = default;
+FREEINIT_INLINE ClipTokenizer::ClipTokenizer(ClipTokenizer&&) noexcept = default;
+FREEINIT_INLINE ClipTokenizer& ClipTokenizer::operator=(ClipTokenizer&&) noexcept = default;
+
+FREEINIT_INLINE const ClipTokenizerOptions& ClipTokenizer::options() const noexcept {
+  return data_->options;
+}
+
+FREEINIT_INLINE std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view text) const {
+  const std::string valid = detail::valid_utf8(text);
+  std::vector<std::int64_t> ids;
+  std::size_t place = 0;
+  for (const auto& special : data_->specials.find_all(valid)) {
+    data_->append_ids(std::string_view(valid).substr(place, special.begin - place), ids);
+    ids.push_back(special.id);
+    place = special.begin + special.size;
+  }
+  data_->append_ids(std::string_view(valid).substr(place), ids);
+  return ids;
+}
+
+FREEINIT_INLINE TokenizedPrompt ClipTokenizer::encode(std::string_view text) const {
+  const ClipTokenizerOptions& options = data_->options;
+  const std::vector<std::int64_t> all = tokenize(text);
+  const std::size_t room = static_cast<std::size_t>(options.max_length) - 2;
+  const std::span<const std::int64_t> kept(all.data(), std::min(room, all.size()));
+  TokenizedPrompt prompt;
+  prompt.truncated_text = data_->decoder.text(std::span(all).subspan(kept.size()));
+  prompt.ids.reserve(room + 2);
+  prompt.ids.push_back(options.bos_token_id);
+  prompt.ids.insert(prompt.ids.end(), kept.begin(), kept.end());
+  prompt.ids.push_back(options.eos_token_id);
+  prompt.num_tokens = static_cast<std::int64_t>(prompt.ids.size());
+  prompt.ids.resize(room + 2, options.pad_token_id);
+  return prompt;
+}
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/impl/text/unicode_corrections_inl.hpp>
+#include <freeinit/impl/text/utf8_inl.hpp>
+
+#include <utf8proc.h>
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace freeinit::inline FREEINIT_ABI::detail {
+
+/// Appends the canonical composition (NFC) of valid UTF-8 to `out`.
+FREEINIT_INLINE void append_composed(std::string& out, const std::string& text) {
+  if (text.empty()) return;
+  utf8proc_uint8_t* raw = nullptr;
+  const utf8proc_ssize_t size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &raw,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owner(raw, std::free);
+  if (size < 0) raise(ErrorCode::internal, std::string("NFC: ") + utf8proc_errmsg(size));
+  out.append(reinterpret_cast<const char*>(raw), static_cast<std::size_t>(size));
+}
+
+/// True if `c` with `before` in front of it is U+11A7 behind a Hangul syllable LV. The composition
+/// of Hugging Face's library counts U+11A7 as an (empty) trailing consonant and swallows it.
+FREEINIT_INLINE bool is_swallowed_hangul(char32_t c, char32_t before, char32_t before_that) {
+  if (c != 0x11A7) return false;
+  const bool composed = before >= 0xAC00 && before <= 0xD7A3 && (before - 0xAC00) % 28 == 0;
+  const bool vowel = before >= 0x1161 && before <= 0x1175;
+  return composed || (vowel && before_that >= 0x1100 && before_that <= 0x1112);
+}
+
+/// NFC as Hugging Face computes it, with the Unicode version of its library: what that version does
+/// not know neither composes nor reorders, hence cuts the text into parts composed on their own.
+FREEINIT_INLINE std::string compose_like_hugging_face(std::string_view text) {
+  std::string out;
+  std::string part;
+  char32_t before = 0;
+  char32_t before_that = 0;
+  for (std::size_t place = 0; place < text.size();) {
+    const char32_t c = next_code_point(text, place);
+    if (is_swallowed_hangul(c, before, before_that)) continue;
+    before_that = std::exchange(before, c);
+    if (in_ranges(kNotNormalized, c)) {
+      append_composed(out, part);
+      part.clear();
+      append_utf8(out, c);
+    } else {
+      append_utf8(part, c);
+    }
+  }
+  append_composed(out, part);
+  return out;
+}
+
+/// Lower case, each code point on its own (no final sigma), as Rust's `char::to_lowercase`.
+FREEINIT_INLINE std::string lower_case(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t place = 0; place < text.size();) {
+    const char32_t c = next_code_point(text, place);
+    if (c == 0x130) {  // the only full mapping to two code points
+      out += "i\xCC\x87";
+    } else {
+      append_utf8(out, lower_case_of(c));
+    }
+  }
+  return out;
+}
+
+/// The normalisation of Hugging Face's CLIP tokenizer: NFC, then lower case. It also turns white
+/// space into single spaces, which no token can show: the pattern drops white space.
+FREEINIT_INLINE std::string normalize_clip_text(std::string_view text) {
+  return lower_case(compose_like_hugging_face(text));
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI::detail
