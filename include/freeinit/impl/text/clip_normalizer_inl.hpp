@@ -27,26 +27,13 @@ FREEINIT_INLINE void append_composed(std::string& out, const std::string& text) 
   out.append(reinterpret_cast<const char*>(raw), static_cast<std::size_t>(size));
 }
 
-/// True if `c` with `before` in front of it is U+11A7 behind a Hangul syllable LV. The composition
-/// of Hugging Face's library counts U+11A7 as an (empty) trailing consonant and swallows it.
-FREEINIT_INLINE bool is_swallowed_hangul(char32_t c, char32_t before, char32_t before_that) {
-  if (c != 0x11A7) return false;
-  const bool composed = before >= 0xAC00 && before <= 0xD7A3 && (before - 0xAC00) % 28 == 0;
-  const bool vowel = before >= 0x1161 && before <= 0x1175;
-  return composed || (vowel && before_that >= 0x1100 && before_that <= 0x1112);
-}
-
 /// NFC as Hugging Face computes it, with the Unicode version of its library: what that version does
 /// not know neither composes nor reorders, hence cuts the text into parts composed on their own.
 FREEINIT_INLINE std::string compose_like_hugging_face(std::string_view text) {
   std::string out;
   std::string part;
-  char32_t before = 0;
-  char32_t before_that = 0;
   for (std::size_t place = 0; place < text.size();) {
     const char32_t c = next_code_point(text, place);
-    if (is_swallowed_hangul(c, before, before_that)) continue;
-    before_that = std::exchange(before, c);
     if (in_ranges(kNotNormalized, c)) {
       append_composed(out, part);
       part.clear();
