@@ -13,7 +13,9 @@ set(FREEINIT_BODIES
   core/error core/read_file
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
   text/special_tokens text/token_decoder text/unicode_corrections text/utf8
-  io/json_reader io/manifest io/output_file io/safetensors io/sha256 io/video_file
+  io/ffmpeg_handles io/frame_sinks io/gif_palette io/json_reader io/manifest io/output_file
+  io/pixel_converter io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file
+  io/video_reader
   numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
   numerics/frequency_filter numerics/frequency_response numerics/named_value
   numerics/noise_reinitializer numerics/noise_source numerics/python_power numerics/tensor_file

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <freeinit/impl/io/gif_palette_inl.hpp>
+#include <freeinit/impl/io/pixel_converter_inl.hpp>
+#include <freeinit/impl/io/png_encoder_inl.hpp>
+#include <freeinit/impl/io/stream_encoder_inl.hpp>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+namespace freeinit::inline FREEINIT_ABI::detail {
+
+/// Where a writer's frames go: one implementation for each kind of output.
+class FrameSink {
+ public:
+  virtual ~FrameSink() = default;
+  virtual void add(std::span<const std::uint8_t> rgb) = 0;
+  virtual void finish() = 0;
+};
+
+/// One encoder, one container: mp4 and webm.
+class StreamSink final : public FrameSink {
+ public:
+  StreamSink(const std::filesystem::path& path, const EncoderSettings& settings, int width,
+             int height, int padded_width, int padded_height, AVRational fps)
+      : converter_(width, height, padded_width, padded_height, settings.pixel_format),
+        encoder_(path, settings, padded_width, padded_height, fps) {}
+
+  void add(std::span<const std::uint8_t> rgb) override { encoder_.add(converter_.convert(rgb)); }
+  void finish() override { encoder_.finish(); }
+
+ private:
+  RgbToFrame converter_;
+  StreamEncoder encoder_;
+};
+
+class GifSink final : public FrameSink {
+ public:
+  GifSink(const std::filesystem::path& path, int width, int height, AVRational fps)
+      : converter_(width, height, width, height, AV_PIX_FMT_BGRA),
+        palette_(width, height, fps),
+        encoder_(path, {"gif", "gif", AV_PIX_FMT_PAL8, {}, {{"loop", "0"}}}, width, height, fps) {}
+
+  void add(std::span<const std::uint8_t> rgb) override { palette_.add(converter_.convert(rgb)); }
+  void finish() override {
+    palette_.finish();
+    while (FrameHandle frame = palette_.next()) encoder_.add(std::move(frame));
+    encoder_.finish();
+  }
+
+ private:
+  RgbToFrame converter_;
+  GifPalette palette_;
+  StreamEncoder encoder_;
+};
+
+/// A folder of `frame_00000.png`, `frame_00001.png`, ...
+class PngSink final : public FrameSink {
+ public:
+  PngSink(const std::filesystem::path& folder, int width, int height)
+      : folder_(folder), width_(width), height_(height) {
+    std::error_code failure;
+    std::filesystem::create_directory(folder, failure);
+    if (failure) {
+      raise(ErrorCode::io, "folder '" + folder.string() + "': " + failure.message());
+    }
+  }
+
+  void add(std::span<const std::uint8_t> rgb) override {
+    std::array<char, 32> name{};
+    std::snprintf(name.data(), name.size(), "frame_%05lld.png", static_cast<long long>(count_++));
+    write_png_file(folder_ / name.data(), rgb, width_, height_);
+  }
+  void finish() override {}
+
+ private:
+  std::filesystem::path folder_;
+  int width_;
+  int height_;
+  std::int64_t count_ = 0;
+};
+
+FREEINIT_INLINE EncoderSettings mp4_settings() {
+  // CRF 16: no visible loss. 4:2:0 because players refuse the rest.
+  return {"mp4",
+          "libx264",
+          AV_PIX_FMT_YUV420P,
+          {{"crf", "16"}, {"preset", "medium"}},
+          {{"movflags", "+faststart"}}};
+}
+
+FREEINIT_INLINE EncoderSettings webm_settings() {
+  return {"webm",
+          "libvpx-vp9",
+          AV_PIX_FMT_YUV420P,
+          {{"crf", "16"}, {"b", "0"}, {"deadline", "good"}, {"cpu-used", "3"}},
+          {}};
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI::detail

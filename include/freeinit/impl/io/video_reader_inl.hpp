@@ -1,0 +1,147 @@
+#pragma once
+
+#include <freeinit/impl/core/read_file_inl.hpp>
+#include <freeinit/impl/io/pixel_converter_inl.hpp>
+#include <freeinit/io/video_file.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI::detail {
+
+/// Decodes the first video stream of one file.
+class VideoReader {
+ public:
+  explicit VideoReader(const std::filesystem::path& path) : what_("video '" + path.string() + "'") {
+    open_file(path, "video");  // for its messages: not there, a folder, not readable
+    open_container(path);
+    find_stream();
+    open_decoder();
+  }
+
+  /// Appends frames to `video` until it holds `max_frames`; what is left sets `cut`.
+  void decode(std::int64_t max_frames, DecodedVideo& video) {
+    video.fps = frames_per_second();
+    for (;;) {
+      const int result = av_read_frame(input_.get(), packet_.get());
+      const bool ours = result >= 0 && packet_->stream_index == stream_->index;
+      // A damaged packet gives an error here and fewer frames: like players, go on with the next.
+      if (ours) avcodec_send_packet(codec_.get(), packet_.get());
+      av_packet_unref(packet_.get());
+      if (result < 0) avcodec_send_packet(codec_.get(), nullptr);
+      if (!take_frames(max_frames, video) || result < 0) break;
+    }
+    if (video.num_frames == 0) raise(ErrorCode::invalid_file, what_ + ": holds no complete frame");
+  }
+
+ private:
+  void open_container(const std::filesystem::path& path) {
+    AVFormatContext* input = allocated(avformat_alloc_context());
+    silence_input(input);
+    Options options;
+    options.set("protocol_whitelist", "file");  // a playlist must not reach into the network
+    const int result =
+        avformat_open_input(&input, file_url(path).c_str(), nullptr, options.address());
+    ffmpeg_check(result, ErrorCode::invalid_file, what_ + ": not a readable video file");
+    input_.reset(input);
+    const int found = find_stream_info_silently();
+    ffmpeg_check(found, ErrorCode::invalid_file, what_ + ": not a readable video file");
+  }
+
+  /// Looks into the streams with FFmpeg's own, hidden decoders: options are the only way to reach
+  /// them.
+  [[nodiscard]] int find_stream_info_silently() {
+    std::vector<AVDictionary*> options(input_->nb_streams, nullptr);
+    for (AVDictionary*& option : options) {
+      av_dict_set_int(&option, "log_level_offset", kSilent, 0);
+    }
+    const std::size_t count = options.size();
+    options.push_back(nullptr);  // never an empty array
+    const int result = avformat_find_stream_info(input_.get(), options.data());
+    for (std::size_t i = 0; i < count; ++i) av_dict_free(&options[i]);
+    return result;
+  }
+
+  void find_stream() {
+    for (unsigned i = 0; i < input_->nb_streams && stream_ == nullptr; ++i) {
+      AVStream* stream = input_->streams[i];
+      const bool cover = (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+      if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !cover) stream_ = stream;
+    }
+    if (stream_ == nullptr) raise(ErrorCode::invalid_file, what_ + ": has no video stream");
+  }
+
+  void open_decoder() {
+    const AVCodec* decoder = avcodec_find_decoder(stream_->codecpar->codec_id);
+    if (decoder == nullptr) {
+      raise(ErrorCode::unsupported, what_ + ": this FFmpeg has no decoder for '" +
+                                        avcodec_get_name(stream_->codecpar->codec_id) + "'");
+    }
+    codec_.reset(allocated(avcodec_alloc_context3(decoder)));
+    silence(codec_.get());
+    codec_->thread_count = 1;
+    codec_->max_pixels = kMaxPixels;
+    const std::string failed = what_ + ": its decoder cannot be opened";
+    ffmpeg_check(avcodec_parameters_to_context(codec_.get(), stream_->codecpar),
+                 ErrorCode::invalid_file, failed);
+    ffmpeg_check(avcodec_open2(codec_.get(), decoder, nullptr), ErrorCode::invalid_file, failed);
+  }
+
+  /// Takes what the decoder has ready. False when no more frames are wanted.
+  [[nodiscard]] bool take_frames(std::int64_t max_frames, DecodedVideo& video) {
+    while (avcodec_receive_frame(codec_.get(), frame_.get()) >= 0) {
+      if (video.num_frames == max_frames) {
+        video.cut = true;
+        return false;
+      }
+      append_frame(video);
+      av_frame_unref(frame_.get());
+    }
+    return true;
+  }
+
+  void append_frame(DecodedVideo& video) {
+    if (video.num_frames == 0) {
+      video.width = frame_->width;
+      video.height = frame_->height;
+    }
+    if (frame_->width != video.width || frame_->height != video.height) {
+      raise(ErrorCode::invalid_file, what_ + ": frame " + std::to_string(video.num_frames) +
+                                         " has " + size(frame_->width, frame_->height) +
+                                         " pixels after frames of " +
+                                         size(video.width, video.height) + "; expected one size");
+    }
+    if (!converter_.append(*frame_, video.rgb)) {
+      raise(ErrorCode::unsupported, what_ + ": its pixel format cannot be converted to RGB");
+    }
+    ++video.num_frames;
+  }
+
+  static std::string size(int width, int height) {
+    return std::to_string(width) + "x" + std::to_string(height);
+  }
+
+  [[nodiscard]] double frames_per_second() const {
+    const std::string_view format = input_->iformat->name;
+    if (format.ends_with("_pipe") || format == "image2") return 0.0;  // a picture; FFmpeg says 25
+    for (const AVRational rate : {stream_->avg_frame_rate, stream_->r_frame_rate}) {
+      if (rate.num > 0 && rate.den > 0) return av_q2d(rate);
+    }
+    return 0.0;
+  }
+
+  static constexpr std::int64_t kMaxPixels = std::int64_t{8192} * 8192;
+
+  std::string what_;
+  InputHandle input_;
+  CodecHandle codec_;
+  PacketHandle packet_{allocated(av_packet_alloc())};
+  FrameHandle frame_{allocated(av_frame_alloc())};
+  AVStream* stream_ = nullptr;  // owned by input_
+  FrameToRgb converter_;
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI::detail
