@@ -23,6 +23,7 @@ struct DdimCoefficients {
   double root_alpha_next;  ///< sqrt(abar) of the level the step arrives at
   double direction;        ///< sqrt(1 - abar_next - sigma^2)
   double sigma;            ///< eta * sqrt(variance)
+  bool draws_noise;        ///< eta > 0; the last step draws too, though its sigma is 0
 };
 
 /// From level `alpha` to level `next`, each operation rounded to float32 as in the reference.
@@ -33,7 +34,7 @@ FREEINIT_INLINE DdimCoefficients ddim_coefficients(float alpha, float next, doub
   const float sigma_squared = sigma * sigma;
   // Rounding can push the difference below 0 where it should be 0 (eta 1, zero terminal signal).
   const float direction = std::sqrt(std::max(1.0F - next - sigma_squared, 0.0F));
-  return {std::sqrt(alpha), std::sqrt(beta), std::sqrt(next), direction, sigma};
+  return {std::sqrt(alpha), std::sqrt(beta), std::sqrt(next), direction, sigma, eta > 0.0};
 }
 
 /// Dynamic thresholding (arXiv 2205.11487): each video is clamped to a quantile of its magnitudes
@@ -101,7 +102,7 @@ class DdimTrajectory final : public Trajectory {
     // Products and sums stay apart: a fused multiply-add would round once where the reference
     // rounds twice.
     at::Tensor next = original.mul(c.root_alpha_next).add(epsilon.mul(c.direction));
-    if (c.sigma > 0.0) {
+    if (c.draws_noise) {
       next = next.add(
           noise.draw(model_output.sizes(), model_output.scalar_type(), model_output.device())
               .mul(c.sigma));

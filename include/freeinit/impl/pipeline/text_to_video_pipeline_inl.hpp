@@ -51,11 +51,10 @@ FREEINIT_INLINE PromptEmbeddings encode_prompts(const ModelBundle& bundle,
 }
 
 /// The noise that video `index` starts from, undefined when it is drawn.
-FREEINIT_INLINE at::Tensor initial_noise_of(const GenerationRequest& request,
-                                            const ModelBundle& bundle, std::int64_t index) {
+FREEINIT_INLINE at::Tensor initial_noise_of(const GenerationRequest& request, std::int64_t index) {
   const at::Tensor& noise = request.initial_noise;
   if (!noise.defined()) return {};
-  return noise.narrow(0, noise.size(0) == 1 ? 0 : index, 1).to(bundle.device, bundle.dtype);
+  return noise.narrow(0, noise.size(0) == 1 ? 0 : index, 1);
 }
 
 /// The caller's control with the clock in front: progress books time on phases and says which video
@@ -82,7 +81,7 @@ FREEINIT_INLINE FreeInitResult sample_video(const ModelBundle& bundle, const Sch
   SamplingOptions sampling;
   sampling.num_inference_steps = request.num_inference_steps;
   sampling.eta = request.eta;
-  sampling.initial_noise = initial_noise_of(request, bundle, video);
+  sampling.initial_noise = initial_noise_of(request, video);
   if (request.on_pass) {
     sampling.on_pass = [&](int pass, const at::Tensor& latents) {
       clock.lap(Phase::denoise);

@@ -1,0 +1,68 @@
+#include "support/error_of.hpp"
+
+#include <freeinit/models/guided_denoiser.hpp>
+
+#include <ATen/Functions.h>
+
+#include <limits>
+
+namespace guided_denoiser_test {
+
+using freeinit::guided_denoiser;
+
+/// Adds the mean of each text to its latents and remembers what it was asked.
+class RecordingUNet final : public freeinit::VideoUNet {
+ public:
+  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
+                     double fps) const override {
+    batches.push_back(latents.size(0));
+    last_timestep = timestep;
+    last_fps = fps;
+    return latents.add(text.mean(at::IntArrayRef{1, 2}).reshape({-1, 1, 1, 1, 1}));
+  }
+  const freeinit::UNetSpec& spec() const noexcept override { return spec_; }
+
+  mutable std::vector<std::int64_t> batches;
+  mutable std::int64_t last_timestep = -1;
+  mutable double last_fps = -1;
+
+ private:
+  freeinit::UNetSpec spec_;
+};
+
+const at::Tensor latents = at::arange(2 * 4 * 2 * 2 * 2, at::kFloat).reshape({2, 4, 2, 2, 2});
+const at::Tensor positive = at::full({2, 3, 8}, 5.0);
+const at::Tensor negative = at::full({2, 3, 8}, 1.0);
+
+TEST(GuidedDenoiser, OneCallOnNegativeAndPositive) {
+  const auto unet = std::make_shared<RecordingUNet>();
+  const auto denoiser = guided_denoiser(unet, positive, negative, 2.5, 8.0);
+  const at::Tensor output = denoiser(latents, 123);
+  EXPECT_TRUE(output.equal(latents.add(1.0 + 2.5 * (5.0 - 1.0))));
+  EXPECT_EQ(unet->batches, (std::vector<std::int64_t>{4}));
+  EXPECT_EQ(unet->last_timestep, 123);
+  EXPECT_EQ(unet->last_fps, 8.0);
+}
+
+TEST(GuidedDenoiser, WithoutGuidanceTheNegativeTextIsNotAsked) {
+  for (const double scale : {1.0, 0.0, -3.0}) {
+    const auto unet = std::make_shared<RecordingUNet>();
+    const auto denoiser = guided_denoiser(unet, positive, {}, scale, 8.0);
+    EXPECT_TRUE(denoiser(latents, 1).equal(latents.add(5.0)));
+    EXPECT_EQ(unet->batches, (std::vector<std::int64_t>{2}));
+  }
+}
+
+TEST(GuidedDenoiser, RefusesNonsense) {
+  const auto unet = std::make_shared<RecordingUNet>();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_ERROR(invalid_argument, "guidance scale nan",
+               guided_denoiser(unet, positive, negative, nan, 8.0));
+  EXPECT_ERROR(invalid_argument, "fps nan", guided_denoiser(unet, positive, negative, 2.0, nan));
+  EXPECT_ERROR(invalid_argument, "negative text embedding (none)",
+               guided_denoiser(unet, positive, {}, 2.0, 8.0));
+  EXPECT_ERROR(invalid_argument, "expected the shape of the text, [2, 3, 8]",
+               guided_denoiser(unet, positive, negative.narrow(0, 0, 1), 2.0, 8.0));
+}
+
+}  // namespace guided_denoiser_test

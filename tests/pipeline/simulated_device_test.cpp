@@ -1,0 +1,76 @@
+#include "support/simulated_device.hpp"
+
+#include "pipeline/tiny_pipeline.hpp"
+#include "support/error_of.hpp"
+
+#include <freeinit/models/guided_denoiser.hpp>
+
+#include <ATen/Functions.h>
+
+#include <optional>
+
+namespace simulated_device_test {
+
+using freeinit::Phase;
+using freeinit::Progress;
+using simulated_device::Traffic;
+using simulated_device::TrafficMeter;
+
+/// The pipeline with all its networks on a device that is not the CPU.
+class OnDevice : public TinyPipeline {
+ protected:
+  const freeinit::TextToVideoPipeline on_device = make_tiny_pipeline(simulated_device::device());
+
+  /// What crosses the border between the first noise and the last step of the last pass.
+  [[nodiscard]] Traffic traffic_of_sampling() const {
+    std::optional<TrafficMeter> meter;
+    Traffic last;
+    freeinit::RunControl control;
+    control.progress = [&](const Progress& progress) {
+      if (progress.phase != Phase::denoise) return;
+      if (!meter) meter.emplace();  // reported before the first step, when the noise is there
+      last = meter->read();
+    };
+    (void)on_device.generate(request, control);
+    return last;
+  }
+};
+
+TEST_F(OnDevice, GivesTheVideoOfTheCpu) {
+  const auto expected = pipeline.generate(request);
+  const auto result = on_device.generate(request);
+  EXPECT_TRUE(result.latents.is_cpu());
+  EXPECT_TRUE(result.frames.is_cpu());
+  // The same noise and the same arithmetic; convolutions may take another kernel.
+  EXPECT_TRUE(at::allclose(result.latents, expected.latents, 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(result.frames, expected.frames, 1e-5, 1e-6));
+}
+
+TEST_F(OnDevice, TheLoopCopiesNothingButTheFreshNoiseOfEachPass) {
+  for (const double guidance_scale : {1.0, 3.0}) {
+    request.guidance_scale = guidance_scale;
+    for (const int passes : {1, 3}) {
+      request.free_init.num_iters = passes;
+      EXPECT_EQ(traffic_of_sampling(), (Traffic{.to_device = passes - 1}))
+          << passes << " passes, guidance " << guidance_scale;
+    }
+  }
+}
+
+TEST_F(OnDevice, EtaAddsOneDrawAStep) {
+  request.eta = 0.5;
+  request.num_inference_steps = 4;
+  const Traffic traffic = traffic_of_sampling();
+  EXPECT_EQ(traffic.to_device, 2 * 4 + 1);
+  EXPECT_EQ(traffic.to_host, 0);
+  EXPECT_EQ(traffic.scalar_reads, 0);
+}
+
+TEST_F(OnDevice, LatentsFromAnotherDeviceAreRefused) {
+  const auto& unet = *on_device.bundle().unet;
+  EXPECT_ERROR(invalid_argument,
+               "latents on cpu and text on cpu: the network is on privateuseone:0",
+               unet.predict(at::zeros({1, 4, 4, 8, 8}), 1, at::zeros({1, 12, 8}), 8.0));
+}
+
+}  // namespace simulated_device_test

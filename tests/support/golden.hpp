@@ -1,0 +1,61 @@
+#pragma once
+
+#include <freeinit/numerics/tensor_file.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <string_view>
+
+/// Reference data under tests/golden/, and how to compare with it.
+namespace golden {
+
+[[nodiscard]] inline std::filesystem::path path(const std::string& name) {
+  return std::filesystem::path(FREEINIT_TEST_DATA) / name;
+}
+
+[[nodiscard]] inline nlohmann::json json(const std::string& name) {
+  std::ifstream file(path(name));
+  return nlohmann::json::parse(file);
+}
+
+[[nodiscard]] inline at::Tensor tensor(const std::string& file, const std::string& name) {
+  return freeinit::load_tensor(path(file), name);
+}
+
+/// FNV-1a, 64 bits, of the bytes of a CPU tensor, as hexadecimal text.
+[[nodiscard]] inline std::string fnv1a(const at::Tensor& values) {
+  const at::Tensor host = values.contiguous();
+  const auto* bytes = static_cast<const unsigned char*>(host.const_data_ptr());
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (std::size_t i = 0; i < host.nbytes(); ++i) hash = (hash ^ bytes[i]) * 0x100000001B3U;
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text(16, '0');
+  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, hash >>= 4U) {
+    *digit = digits[hash & 15U];
+  }
+  return text;
+}
+
+/// Largest difference in magnitude, in double; infinite when the shapes differ or a value is not
+/// finite.
+[[nodiscard]] inline double difference(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined() || !b.defined() || a.sizes() != b.sizes()) {
+    return std::numeric_limits<double>::infinity();
+  }
+  const auto largest = a.to(at::kDouble).sub(b.to(at::kDouble)).abs().max().item<double>();
+  return largest == largest ? largest : std::numeric_limits<double>::infinity();
+}
+
+[[nodiscard]] inline at::ScalarType scalar_type(const std::string& name) {
+  if (name == "float16") return at::kHalf;
+  if (name == "bfloat16") return at::kBFloat16;
+  return name == "float64" ? at::kDouble : at::kFloat;
+}
+
+}  // namespace golden
