@@ -94,7 +94,13 @@ def tiny_pipeline(
     """An AnimateDiffPipeline; `scheduler` changes AnimateDiff's DDIM settings."""
     torch.manual_seed(seed)
     tokenizer = tiny_tokenizer()
-    settings = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="linear", steps_offset=1, clip_sample=False)
+    settings = dict(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="linear",
+        steps_offset=1,
+        clip_sample=False,
+    )
     pipeline = AnimateDiffPipeline(
         vae=randomise(tiny_vae(vae_levels), seed + 1, 0.05),
         text_encoder=randomise(tiny_text_encoder(len(tokenizer)), seed + 2),

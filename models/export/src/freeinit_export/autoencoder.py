@@ -42,9 +42,7 @@ class ExportedEncoder(torch.nn.Module):
         return self.quant_conv(self.encoder(images))
 
 
-def autoencoder_components(
-    vae, dtype: torch.dtype
-) -> tuple[dict[str, Component], dict[str, Any]]:
+def autoencoder_components(vae, dtype: torch.dtype) -> tuple[dict[str, Component], dict[str, Any]]:
     """Decoder and encoder, and their section of the manifest."""
     vae.disable_slicing()
     vae.disable_tiling()

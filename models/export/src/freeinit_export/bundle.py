@@ -35,11 +35,20 @@ SECTION = {
 
 
 def write_bundle(
-    model: VideoModel, out: Path, about: dict[str, str], recommended: dict[str, Any], overwrite: bool, report: Report
+    model: VideoModel,
+    out: Path,
+    about: dict[str, str],
+    recommended: dict[str, Any],
+    overwrite: bool,
+    report: Report,
 ) -> dict[str, float]:
     """Writes the bundle `out`; returns the largest relative difference by file. `about`: name,
     description, license. On any failure nothing is left behind."""
-    with staged(out, overwrite) as folder, tempfile.TemporaryDirectory() as scratch, torch.no_grad():
+    with (
+        staged(out, overwrite) as folder,
+        tempfile.TemporaryDirectory() as scratch,
+        torch.no_grad(),
+    ):
         tokenizer = write_tokenizer(model.tokenizer, folder)
         tokenizer["max_length"] = model.max_text_length
         report("tokenizer: vocab.json and merges.txt encode as the original does")
@@ -105,7 +114,13 @@ def _check_in_fresh_process(
     ]
     request = scratch / "checks.json"
     request.write_text(json.dumps(checks), encoding="utf-8")
-    command = [sys.executable, "-m", "freeinit_export.reload_check", str(request), str(torch.get_num_threads())]
+    command = [
+        sys.executable,
+        "-m",
+        "freeinit_export.reload_check",
+        str(request),
+        str(torch.get_num_threads()),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     try:
         answer = json.loads(done.stdout.splitlines()[-1])
@@ -141,7 +156,9 @@ def check_target(out: Path, overwrite: bool) -> None:
         raise ExportError(f"'{out}': exists already; expected a new name, or --overwrite")
     is_bundle = out.is_dir() and ((out / "manifest.json").is_file() or not any(out.iterdir()))
     if not is_bundle:
-        raise ExportError(f"'{out}': is not a bundle and will not be overwritten; expected another name")
+        raise ExportError(
+            f"'{out}': is not a bundle and will not be overwritten; expected another name"
+        )
 
 
 def _publish(folder: Path, out: Path) -> None:

@@ -36,7 +36,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("out", metavar="OUT", type=Path)
     _add_bundle_options(command)
     command.add_argument(
-        "--clip-skip", type=int, default=0, metavar="N", help="use the text states N layers before the last (default 0)"
+        "--clip-skip",
+        type=int,
+        default=0,
+        metavar="N",
+        help="use the text states N layers before the last (default 0)",
     )
     return main
 
@@ -44,8 +48,15 @@ def parser() -> argparse.ArgumentParser:
 def _add_bundle_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--name", help="name of the model (default: the name of SRC)")
     command.add_argument("--description", default="", help="one line on what the model is")
-    command.add_argument("--license", default="unknown", help="licence of the weights (default: unknown)")
-    command.add_argument("--dtype", choices=DTYPES, default="float32", help="type of weights and arithmetic (default: float32)")
+    command.add_argument(
+        "--license", default="unknown", help="licence of the weights (default: unknown)"
+    )
+    command.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        default="float32",
+        help="type of weights and arithmetic (default: float32)",
+    )
     command.add_argument(
         "--recommended",
         action="append",

@@ -23,6 +23,16 @@ from freeinit_export.unet import unet_component
 
 SUPPORTED = "AnimateDiffPipeline"
 
+# Component folders and the files of which one must be there. Checked here, because transformers makes up an
+# empty tokenizer where it finds no file.
+_FILES = {
+    "unet": ("config.json",),
+    "vae": ("config.json",),
+    "text_encoder": ("config.json",),
+    "tokenizer": ("tokenizer.json", "vocab.json"),
+    "scheduler": ("scheduler_config.json",),
+}
+
 
 def load_model(folder: Path, dtype: torch.dtype, clip_skip: int = 0) -> VideoModel:
     """Reads `folder` and prepares everything that is exported."""
@@ -32,6 +42,7 @@ def load_model(folder: Path, dtype: torch.dtype, clip_skip: int = 0) -> VideoMod
     text, text_section = text_encoder_component(pipeline.text_encoder, clip_skip, max_length)
     autoencoder, vae_section = autoencoder_components(pipeline.vae, dtype)
     _check_agreement(unet_section, text_section, vae_section)
+    _check_vocabulary(pipeline)
     scheduler, notes = ddim_settings(pipeline.scheduler)
     return VideoModel(
         family="animatediff",
@@ -86,9 +97,18 @@ def _check_index(folder: Path) -> None:
     try:
         kind = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ExportError(f"'{index}': not a pipeline index ({type(error).__name__}); expected JSON with _class_name")
+        raise ExportError(
+            f"'{index}': not a pipeline index ({type(error).__name__}); expected JSON with _class_name"
+        )
     if kind != SUPPORTED:
-        raise ExportError(f"'{folder}': pipeline class '{kind}' is not supported; expected {SUPPORTED}")
+        raise ExportError(
+            f"'{folder}': pipeline class '{kind}' is not supported; expected {SUPPORTED}"
+        )
+    for component, names in _FILES.items():
+        if not any((folder / component / name).is_file() for name in names):
+            raise ExportError(
+                f"'{folder}': component '{component}' has no {' or '.join(names)}; expected a saved {SUPPORTED}"
+            )
 
 
 def _text_length(pipeline: AnimateDiffPipeline) -> int:
@@ -108,6 +128,17 @@ def _check_agreement(unet: dict, text: dict, vae: dict) -> None:
         raise ExportError(
             f"the UNet has {unet['in_channels']} channels, the VAE's latents {vae['latent_channels']};"
             " expected as many"
+        )
+
+
+def _check_vocabulary(pipeline: AnimateDiffPipeline) -> None:
+    known, largest = (
+        pipeline.text_encoder.config.vocab_size,
+        max(pipeline.tokenizer.get_vocab().values()),
+    )
+    if largest >= known:
+        raise ExportError(
+            f"the tokenizer makes ids up to {largest}, the text encoder knows {known} tokens; expected smaller ids"
         )
 
 

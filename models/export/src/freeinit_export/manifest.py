@@ -51,11 +51,15 @@ def recommended_settings(defaults: dict[str, Any], changes: list[str]) -> dict[s
     settings = {**RECOMMENDED, "filter": dict(RECOMMENDED["filter"]), **defaults}
     for change in changes:
         key, equals, text = change.partition("=")
-        group, leaf = (settings["filter"], key[7:]) if key.startswith("filter.") else (settings, key)
+        group, leaf = (
+            (settings["filter"], key[7:]) if key.startswith("filter.") else (settings, key)
+        )
         if not equals or leaf not in group or isinstance(group[leaf], dict):
             known = [k for k in RECOMMENDED if k != "filter"]
             known += [f"filter.{k}" for k in RECOMMENDED["filter"]]
-            raise ExportError(f"recommended '{change}': expected KEY=VALUE with KEY of {', '.join(known)}")
+            raise ExportError(
+                f"recommended '{change}': expected KEY=VALUE with KEY of {', '.join(known)}"
+            )
         group[leaf] = _parsed(change, type(group[leaf]), text)
     _check_recommended(settings)
     return settings
@@ -77,7 +81,9 @@ def _check_recommended(settings: dict[str, Any]) -> None:
             raise ExportError(f"recommended {key} {settings[key]}: expected 1 or more")
     if settings["filter"]["method"] not in _METHODS:
         method = settings["filter"]["method"]
-        raise ExportError(f"recommended filter.method '{method}': expected one of {', '.join(_METHODS)}")
+        raise ExportError(
+            f"recommended filter.method '{method}': expected one of {', '.join(_METHODS)}"
+        )
 
 
 def file_records(folder: Path) -> dict[str, dict[str, Any]]:

@@ -34,7 +34,9 @@ def ddim_settings(scheduler) -> tuple[dict[str, Any], list[str]]:
     config = dict(scheduler.config)
     if not isinstance(scheduler, DDIMScheduler):
         kind = type(scheduler).__name__
-        notes.append(f"the pipeline's scheduler is a {kind}: its settings were carried over to DDIM")
+        notes.append(
+            f"the pipeline's scheduler is a {kind}: its settings were carried over to DDIM"
+        )
         if "clip_sample" not in config:
             # DDIM clips to -1..1 unless told otherwise; latents are larger, and this sampler did not clip.
             config["clip_sample"] = False

@@ -30,7 +30,9 @@ class ExportedTextEncoder(torch.nn.Module):
         return norm(states[-(self.clip_skip + 1)])
 
 
-def text_encoder_component(model, clip_skip: int, max_length: int) -> tuple[Component, dict[str, Any]]:
+def text_encoder_component(
+    model, clip_skip: int, max_length: int
+) -> tuple[Component, dict[str, Any]]:
     """The text encoder and its section of the manifest."""
     config = model.config
     if getattr(config, "use_attention_mask", False):

@@ -76,10 +76,15 @@ def _special_id(tokenizer: Any, key: str) -> int:
 
 
 def _check_round_trip(tokenizer: Any, target: Path) -> None:
-    special = {key: str(getattr(tokenizer, key)) for key in ("unk_token", "bos_token", "eos_token", "pad_token")}
+    special = {
+        key: str(getattr(tokenizer, key))
+        for key in ("unk_token", "bos_token", "eos_token", "pad_token")
+    }
     vocabulary = json.loads((target / "vocab.json").read_text(encoding="utf-8"))
     lines = (target / "merges.txt").read_text(encoding="utf-8").split("\n")[1:-1]
-    fresh = CLIPTokenizer(vocab=vocabulary, merges=[tuple(line.split(" ")) for line in lines], **special)
+    fresh = CLIPTokenizer(
+        vocab=vocabulary, merges=[tuple(line.split(" ")) for line in lines], **special
+    )
     for text in _TEXTS:
         expected, found = tokenizer(text).input_ids, fresh(text).input_ids
         if expected != found:

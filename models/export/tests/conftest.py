@@ -1,0 +1,43 @@
+"""One tiny pipeline and one bundle made from it, shared by all tests."""
+
+import os
+import subprocess
+import sys
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # equal bits in every process
+
+import pytest
+import torch
+from tiny_pipeline import tiny_pipeline
+
+torch.set_num_threads(1)
+OPTIONS = ("--license", "CC0-1.0", "--recommended", "eta=0.5")
+
+
+def run_command(saved, out, *options):
+    """The command in its own process, as users start it."""
+    command = [sys.executable, "-m", "freeinit_export", "diffusers", str(saved), str(out), *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def pipeline():
+    return tiny_pipeline()
+
+
+@pytest.fixture(scope="session")
+def saved(pipeline, tmp_path_factory):
+    """The folder that `save_pretrained` writes."""
+    folder = tmp_path_factory.mktemp("saved") / "tiny"
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(saved, tmp_path_factory):
+    """The folder that the command writes."""
+    out = tmp_path_factory.mktemp("out") / "bundle"
+    run_command(saved, out, *OPTIONS)
+    return out

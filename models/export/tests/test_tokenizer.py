@@ -1,0 +1,51 @@
+"""vocab.json and merges.txt alone encode as the original tokenizer does."""
+
+import pytest
+from tiny_pipeline import tiny_tokenizer
+from transformers import CLIPTokenizer
+
+from freeinit_export.errors import ExportError
+from freeinit_export.tokenizer import write_tokenizer
+
+
+def test_files_read_by_transformers_give_the_same_ids(tmp_path):
+    original = tiny_tokenizer()
+    section = write_tokenizer(original, tmp_path)
+    fresh = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer")
+    for text in (
+        "a red circle moving right",
+        "UPPER don't 12\u00bd \u732b \U0001f600 <|endoftext|> e\u0301",
+    ):
+        assert fresh(text).input_ids == original(text).input_ids
+    assert section["vocab_file"] == "tokenizer/vocab.json"
+    assert section["eos_token_id"] == section["pad_token_id"] == len(original) - 1
+
+
+def test_a_saved_and_reloaded_tokenizer_gives_the_same_files(tmp_path):
+    original = tiny_tokenizer()
+    original.save_pretrained(tmp_path / "saved")
+    for name, tokenizer in (
+        ("a", original),
+        ("b", CLIPTokenizer.from_pretrained(tmp_path / "saved")),
+    ):
+        (tmp_path / name).mkdir()
+        write_tokenizer(tokenizer, tmp_path / name)
+    for file in ("vocab.json", "merges.txt"):
+        assert (tmp_path / "a/tokenizer" / file).read_bytes() == (
+            tmp_path / "b/tokenizer" / file
+        ).read_bytes()
+
+
+def test_added_tokens_are_refused(tmp_path):
+    tokenizer = tiny_tokenizer()
+    tokenizer.add_tokens(["<my-style>"])
+    with pytest.raises(ExportError, match="the added token '<my-style>'"):
+        write_tokenizer(tokenizer, tmp_path)
+
+
+def test_other_tokenizers_are_refused(tmp_path):
+    class Words:
+        pass
+
+    with pytest.raises(ExportError, match="'Words' is not a CLIP tokenizer"):
+        write_tokenizer(Words(), tmp_path)

@@ -1,0 +1,63 @@
+"""Options, the pipelines under test with their bundles, and the record of the largest differences."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads sum in another order: about 1e-6
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "models" / "export" / "tests"))  # tiny_pipeline.py
+
+from command import Freeinit
+from reference import MODELS, export_bundle
+from tiny_pipeline import tiny_pipeline
+
+torch.set_num_threads(1)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--freeinit", help="the built command (default: the environment's FREEINIT)")
+    parser.addoption("--figures", help="write the largest differences to this JSON file")
+
+
+@pytest.fixture(scope="session")
+def freeinit(request) -> Freeinit:
+    path = request.config.getoption("--freeinit") or os.environ.get("FREEINIT")
+    if not path:
+        pytest.skip("no command: give --freeinit PATH or set FREEINIT")
+    return Freeinit(Path(path).resolve())
+
+
+@pytest.fixture(scope="session", params=list(MODELS))
+def model(request, tmp_path_factory):
+    """(name, pipeline, bundle): the bundle was exported by the command from the saved pipeline."""
+    pipeline = tiny_pipeline(**MODELS[request.param])
+    bundle = export_bundle(pipeline, tmp_path_factory.mktemp(request.param))
+    return request.param, pipeline, bundle
+
+
+class Figures:
+    """The largest difference of every kind, and the run that showed it."""
+
+    def __init__(self):
+        self.worst = {}
+
+    def add(self, kind: str, run: str, value: float, limit: float):
+        print(f"{run}: {kind} {value:.2e} (limit {limit:g})")
+        if value >= self.worst.get(kind, {"value": -1.0})["value"]:
+            self.worst[kind] = {"value": float(f"{value:.2e}"), "limit": limit, "run": run}
+        assert value <= limit
+
+
+@pytest.fixture(scope="session")
+def figures(request):
+    found = Figures()
+    yield found
+    path = request.config.getoption("--figures")
+    if path and found.worst:
+        Path(path).write_text(json.dumps(found.worst, indent=2) + "\n")
