@@ -88,7 +88,9 @@ FREEINIT_INLINE std::string file_url(const std::filesystem::path& path) {
 // business. Its objects can carry an offset to that level, if their class says where it stands.
 // Codec contexts have one; containers and filters get a class that points at a field without a use
 // there.
-inline constexpr int kSilent = 1000;  // added to the level of every message: above any threshold
+// Added to the level of every message, it lifts the gravest (8) above the most talkative threshold
+// (56) and keeps the least one (56) below 256, where FFmpeg's printer cuts levels off.
+inline constexpr int kSilent = 192;
 
 /// The class of `object` with the place of an offset field. One copy a process for each `Object`
 /// and field, which is right because FFmpeg has one class for each of these structures.

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace freeinit::inline FREEINIT_ABI::detail {
 
@@ -40,21 +41,33 @@ class StreamSink final : public FrameSink {
 class GifSink final : public FrameSink {
  public:
   GifSink(const std::filesystem::path& path, int width, int height, AVRational fps)
-      : converter_(width, height, width, height, AV_PIX_FMT_BGRA),
+      : fps_(fps),
+        converter_(width, height, width, height, AV_PIX_FMT_BGRA),
         palette_(width, height, fps),
         encoder_(path, {"gif", "gif", AV_PIX_FMT_PAL8, {}, {{"loop", "0"}}}, width, height, fps) {}
 
-  void add(std::span<const std::uint8_t> rgb) override { palette_.add(converter_.convert(rgb)); }
+  void add(std::span<const std::uint8_t> rgb) override {
+    palette_.add(converter_.convert(rgb));
+    ++count_;
+  }
   void finish() override {
     palette_.finish();
     while (FrameHandle frame = palette_.next()) encoder_.add(std::move(frame));
+    // GIF counts in 1/100 s: the last frame ends where the clip does, as the next one would begin.
+    encoder_.set_container_option("final_delay", centiseconds(count_) - centiseconds(count_ - 1));
     encoder_.finish();
   }
 
  private:
+  [[nodiscard]] std::int64_t centiseconds(std::int64_t frame) const {
+    return av_rescale_q(frame, av_inv_q(fps_), {1, 100});
+  }
+
+  AVRational fps_;
   RgbToFrame converter_;
   GifPalette palette_;
   StreamEncoder encoder_;
+  std::int64_t count_ = 0;
 };
 
 /// A folder of `frame_00000.png`, `frame_00001.png`, ...

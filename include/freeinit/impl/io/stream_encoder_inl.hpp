@@ -2,6 +2,11 @@
 
 #include <freeinit/impl/io/ffmpeg_handles_inl.hpp>
 
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -46,6 +51,11 @@ class StreamEncoder {
     frame->pts = next_pts_++;
     frame->pict_type = AV_PICTURE_TYPE_NONE;
     send(frame.get());
+  }
+
+  /// Sets an option of the container that is only known at the end.
+  void set_container_option(const char* key, std::int64_t value) {
+    check_write(av_opt_set_int(output_->priv_data, key, value, 0));
   }
 
   /// Flushes the encoder and completes the file.

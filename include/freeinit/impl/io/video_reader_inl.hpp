@@ -4,6 +4,7 @@
 #include <freeinit/impl/io/pixel_converter_inl.hpp>
 #include <freeinit/io/video_file.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -11,6 +12,28 @@
 #include <vector>
 
 namespace freeinit::inline FREEINIT_ABI::detail {
+
+/// The rate behind the frame times of a GIF, which are whole 1/100 s: the whole number of frames
+/// per second that gives these very times and lies nearest to their mean, else the mean. `times`:
+/// when each frame begins, and when the last one ends.
+FREEINIT_INLINE double gif_rate(const std::vector<std::int64_t>& times) {
+  if (times.size() < 2 || times.back() <= times.front()) return 0.0;
+  const auto frames = static_cast<std::int64_t>(times.size()) - 1;
+  const double mean = 100.0 * double(frames) / double(times.back() - times.front());
+  double best = mean;
+  double best_distance = 0.1 * mean + 1.0;  // no further than rounding could move a mean
+  for (int rate = 1; rate <= 100; ++rate) {
+    bool fits = std::abs(rate - mean) < best_distance;
+    for (std::int64_t i = 0; fits && i <= frames; ++i) {
+      const std::int64_t time = av_rescale(i, 100, rate) + times.front();
+      fits = time == times[static_cast<std::size_t>(i)];
+    }
+    if (!fits) continue;
+    best = rate;
+    best_distance = std::abs(rate - mean);
+  }
+  return best;
+}
 
 /// Decodes the first video stream of one file.
 class VideoReader {
@@ -24,17 +47,18 @@ class VideoReader {
 
   /// Appends frames to `video` until it holds `max_frames`; what is left sets `cut`.
   void decode(std::int64_t max_frames, DecodedVideo& video) {
-    video.fps = frames_per_second();
     for (;;) {
       const int result = av_read_frame(input_.get(), packet_.get());
       const bool ours = result >= 0 && packet_->stream_index == stream_->index;
       // A damaged packet gives an error here and fewer frames: like players, go on with the next.
+      if (ours && is_gif()) note_time();
       if (ours) avcodec_send_packet(codec_.get(), packet_.get());
       av_packet_unref(packet_.get());
       if (result < 0) avcodec_send_packet(codec_.get(), nullptr);
       if (!take_frames(max_frames, video) || result < 0) break;
     }
     if (video.num_frames == 0) raise(ErrorCode::invalid_file, what_ + ": holds no complete frame");
+    video.fps = frames_per_second();
   }
 
  private:
@@ -124,8 +148,18 @@ class VideoReader {
     return std::to_string(width) + "x" + std::to_string(height);
   }
 
+  [[nodiscard]] bool is_gif() const { return std::string_view(input_->iformat->name) == "gif"; }
+
+  /// Keeps when the packet's frame begins, and when it ends.
+  void note_time() {
+    if (!times_.empty()) times_.pop_back();  // the end of the frame before
+    times_.push_back(packet_->pts);
+    times_.push_back(packet_->pts + packet_->duration);
+  }
+
   [[nodiscard]] double frames_per_second() const {
     const std::string_view format = input_->iformat->name;
+    if (is_gif()) return gif_rate(times_);
     if (format.ends_with("_pipe") || format == "image2") return 0.0;  // a picture; FFmpeg says 25
     for (const AVRational rate : {stream_->avg_frame_rate, stream_->r_frame_rate}) {
       if (rate.num > 0 && rate.den > 0) return av_q2d(rate);
@@ -142,6 +176,7 @@ class VideoReader {
   FrameHandle frame_{allocated(av_frame_alloc())};
   AVStream* stream_ = nullptr;  // owned by input_
   FrameToRgb converter_;
+  std::vector<std::int64_t> times_;  // of a GIF's frames: when each begins, when the last one ends
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI::detail
