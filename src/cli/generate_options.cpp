@@ -22,6 +22,11 @@ at::ScalarType dtype_from_string(const std::string& name) {
                   "dtype '" + name + "': unknown; expected float32, float16 or bfloat16");
 }
 
+/// CLI11 2.1 reads "-1" as 2^64 - 1.
+std::string check_no_minus(const std::string& text) {
+  return text.starts_with('-') ? "expected 0 or more, got " + text : std::string();
+}
+
 /// 32 bits: short enough to be typed again.
 std::uint64_t random_seed() {
   return std::random_device{}() & 0xffffffffU;
@@ -48,7 +53,9 @@ void add_sampling_options(CLI::App& command, GenerateArguments& a) {
   command.add_option("--guidance-scale", a.guidance_scale, "Guidance; 1 or less switches it off")
       ->group(group);
   command.add_option("--eta", a.eta, "DDIM's eta in 0..1")->group(group);
-  command.add_option("--seed", a.seed, "Seed S [random, printed]")->group(group);
+  command.add_option("--seed", a.seed, "Seed S [random, printed]")
+      ->check(check_no_minus)
+      ->group(group);
   command
       .add_option("--num-iters", a.num_iters,
                   "FreeInit passes as in the authors' code: 1 is plain sampling")

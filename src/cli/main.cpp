@@ -24,7 +24,6 @@ int run(int argc, char** argv) {
   Action selected;
   CLI::App app("Text-to-video with FreeInit (arXiv 2312.07537) on LibTorch.", "freeinit");
   app.set_version_flag("--version", "freeinit " FREEINIT_VERSION);
-  app.require_subcommand(1);
   app.footer(kFooter);
   try {
     add_generate(app, selected);
@@ -33,6 +32,10 @@ int run(int argc, char** argv) {
     add_tokenize(app, selected);
     add_inspect(app, selected);
     app.parse(argc, argv);
+    if (!selected) {
+      freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                      "no command given; expected generate, filter, reinit, tokenize or inspect");
+    }
     selected(console);
     return 0;
   } catch (const CLI::Success& success) {  // --help, --version

@@ -1,0 +1,96 @@
+"""What the tests of the command share. Python's standard library only.
+
+The environment names the command (FREEINIT_COMMAND) and the folder of the tiny bundle that
+tests/support/tiny_bundle has written (FREEINIT_TINY_BUNDLE).
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+
+COMMAND = os.environ["FREEINIT_COMMAND"]
+BUNDLE = pathlib.Path(os.environ["FREEINIT_TINY_BUNDLE"])
+
+
+class CommandTest(unittest.TestCase):
+    """Every test gets an empty working folder of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="freeinit cli ")  # with spaces on purpose
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.manifest = json.loads((BUNDLE / "manifest.json").read_text())
+
+    def environment(self, **changes):
+        env = {key: value for key, value in os.environ.items() if key != "FREEINIT_BUNDLE"}
+        return {**env, "OMP_NUM_THREADS": "1", "FREEINIT_BUNDLE": str(BUNDLE), **changes}
+
+    def run_command(self, *args, env=None, stdin=None):
+        return subprocess.run(
+            [COMMAND, *map(str, args)], cwd=self.folder, env=env or self.environment(),
+            input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=300)
+
+    def succeeds(self, *args, **options):
+        done = self.run_command(*args, **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def fails(self, code, *args, says=(), **options):
+        """One line `error: ...` with every text of `says`, nothing on stdout, no file left behind."""
+        before = self.files()
+        done = self.run_command(*args, **options)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stdout, "")
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertTrue(lines[0].startswith("error: "), done.stderr)
+        for text in [says] if isinstance(says, str) else says:
+            self.assertIn(text, lines[0])
+        self.assertEqual(self.files(), before)
+
+    def files(self):
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+
+    def copy_of_bundle(self):
+        copy = self.folder / "bundle copy"
+        shutil.copytree(BUNDLE, copy)
+        return copy
+
+    def generate(self, *args, **options):
+        """A short run; returns what --json printed."""
+        done = self.succeeds("generate", "a red circle", "--num-inference-steps", 2, "--json",
+                             *args, **options)
+        return json.loads(done.stdout)
+
+
+def read_tensor(path):
+    """The only tensor of a float32 safetensors file: (name, shape, flat list of values)."""
+    data = pathlib.Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + length])
+    header.pop("__metadata__", None)
+    ((name, entry),) = header.items()
+    assert entry["dtype"] == "F32", entry
+    begin, end = entry["data_offsets"]
+    values = data[8 + length + begin:8 + length + end]
+    return name, entry["shape"], list(struct.unpack(f"<{len(values) // 4}f", values))
+
+
+def write_tensor(path, shape, values, name="x"):
+    data = struct.pack(f"<{len(values)}f", *values)
+    header = json.dumps({name: {"dtype": "F32", "shape": list(shape),
+                                "data_offsets": [0, len(data)]}}).encode()
+    header += b" " * (-len(header) % 8)
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(header)) + header + data)
+
+
+def png_size(path):
+    data = pathlib.Path(path).read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n", data[:8]
+    return struct.unpack(">II", data[16:24])

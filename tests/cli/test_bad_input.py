@@ -1,0 +1,158 @@
+"""Bad input: one clear line, the right exit code, before sampling starts, no file left behind."""
+
+import json
+import pathlib
+import unittest
+
+from support import BUNDLE, CommandTest, write_tensor
+
+
+class BadBundle(CommandTest):
+    def test_unknown_bundle(self):
+        self.fails(3, "generate", "x", "--bundle", "nowhere", says="nowhere")
+        self.fails(3, "inspect", "nowhere", says="nowhere")
+        self.fails(3, "tokenize", "x", "--bundle", "nowhere", says="nowhere")
+        self.fails(3, "generate", "x", env=self.environment(FREEINIT_BUNDLE="nowhere"),
+                   says="nowhere")
+
+    def test_missing_file(self):
+        bundle = self.copy_of_bundle()
+        for name in (self.manifest["unet"]["file"], self.manifest["tokenizer"]["vocab_file"]):
+            moved = bundle / name
+            moved.rename(self.folder / "moved")
+            self.fails(3, "generate", "x", "--bundle", bundle, says=name)
+            self.fails(3, "inspect", bundle, says=name)
+            (self.folder / "moved").rename(moved)
+
+    def test_truncated_file(self):
+        bundle = self.copy_of_bundle()
+        path = bundle / self.manifest["unet"]["file"]
+        path.write_bytes(path.read_bytes()[:-100])
+        self.fails(4, "generate", "x", "--bundle", bundle, says=self.manifest["unet"]["file"])
+
+    def test_altered_file(self):
+        bundle = self.copy_of_bundle()
+        path = bundle / self.manifest["unet"]["file"]
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+        self.fails(4, "generate", "x", "--bundle", bundle,
+                   says=[self.manifest["unet"]["file"], "SHA-256"])
+        self.fails(4, "inspect", bundle, says=self.manifest["unet"]["file"])
+
+    def with_manifest(self, **changes):
+        bundle = self.copy_of_bundle()
+        (bundle / "manifest.json").write_text(json.dumps({**self.manifest, **changes}))
+        return bundle
+
+    def test_another_schema(self):
+        self.fails(5, "generate", "x", "--bundle", self.with_manifest(schema=99), says="99")
+
+    def test_unknown_key(self):
+        self.fails(4, "inspect", self.with_manifest(shema=1), says="shema")
+
+    def test_manifest_that_is_no_json(self):
+        bundle = self.copy_of_bundle()
+        (bundle / "manifest.json").write_text("{")
+        self.fails(4, "generate", "x", "--bundle", bundle, says="manifest.json")
+
+
+class BadSettings(CommandTest):
+    def test_sizes_the_model_cannot_do(self):
+        multiple = (self.manifest["vae"]["spatial_scale"] *
+                    self.manifest["unet"]["latent_multiple_of"])
+        height = self.manifest["recommended"]["height"] + 1
+        self.fails(2, "generate", "x", "--height", height, says=[str(height), str(multiple)])
+        self.fails(2, "generate", "x", "--width", 0, says="width")
+        self.fails(2, "generate", "x", "--num-frames", 0, says="frames")
+        most = self.manifest["unet"]["max_frames"]
+        self.fails(2, "generate", "x", "--num-frames", most + 1, says=[str(most + 1), str(most)])
+
+    def test_settings_out_of_range(self):
+        for option, value in (("--num-iters", 0), ("--num-iters", -1), ("--num-videos", 0),
+                              ("--num-inference-steps", 0), ("--num-inference-steps", 100000),
+                              ("--guidance-scale", "nan"), ("--eta", "nan"), ("--eta", 2),
+                              ("--fps", "nan"), ("--fps", 0), ("--spatial-stop", "nan"),
+                              ("--spatial-stop", 1.5), ("--temporal-stop", "nan"),
+                              ("--order", "nan"), ("--order", 0), ("--filter", "sharp"),
+                              ("--filter-variant", "new"), ("--profile", "mine"),
+                              ("--dtype", "int8"), ("--threads", 0), ("--device", "toaster")):
+            with self.subTest(f"{option} {value}"):
+                self.fails(2, "generate", "x", option, value, says=str(value))
+
+    def test_numbers_that_are_none(self):
+        for option, value in (("--seed", "-1"), ("--seed", "x"), ("--num-frames", "1.5"),
+                              ("--guidance-scale", "7,5")):
+            with self.subTest(option):
+                self.fails(2, "generate", "x", option, value, says=option)
+
+    def test_no_prompt(self):
+        self.fails(2, "generate", says="PROMPT")
+        self.fails(2, "generate", "", says="PROMPT")
+
+    def test_cuda_without_cuda(self):
+        if pathlib.Path("/dev/nvidia0").exists():
+            self.skipTest("this machine has a GPU")
+        self.fails(5, "generate", "x", "--device", "cuda", says="cuda")
+        self.fails(5, "generate", "x", "--device", "cuda:3", says="cuda:3")
+
+    def test_another_dtype_than_the_exported(self):
+        self.fails(5, "generate", "x", "--dtype", "float16", says="float16")
+
+    def test_noise_of_another_shape(self):
+        write_tensor(self.folder / "n.safetensors", [1, 2, 3], [0.0] * 6)
+        self.fails(2, "generate", "x", "--init-noise", "n.safetensors", says="[1, 2, 3]")
+        self.fails(3, "generate", "x", "--init-noise", "none.safetensors", says="none.safetensors")
+        (self.folder / "broken.safetensors").write_bytes(b"\xff" * 20)
+        self.fails(4, "generate", "x", "--init-noise", "broken.safetensors", says="broken")
+
+
+class BadOutput(CommandTest):
+    def test_unknown_extension(self):
+        self.fails(2, "generate", "x", "-o", "clip.avi", says=[".avi", ".mp4"])
+        self.fails(2, "generate", "x", "--save-latents", "l.pt", says=".pt")
+        self.fails(2, "generate", "x", "--save-frames", "l", says=".safetensors")
+
+    def test_unwritable(self):
+        (self.folder / "file").write_text("")
+        for path in ("none/clip.mp4", "file/clip.mp4", "/proc/clip.mp4"):
+            with self.subTest(path):
+                self.fails(6, "generate", "x", "-o", path, says=path)
+        self.fails(6, "generate", "x", "--save-latents", "none/l.safetensors", says="none")
+        self.fails(6, "generate", "x", "--save-frames", "/proc/l.safetensors", says="/proc")
+        self.fails(6, "generate", "x", "--save-passes", "none/passes", says="none")
+        self.fails(6, "generate", "x", "--save-passes", "file", says="file")
+
+    def test_two_outputs_in_one_file(self):
+        self.fails(2, "generate", "x", "--save-latents", "a.safetensors", "--save-frames",
+                   "./a.safetensors", says="two outputs")
+
+    def test_a_failure_before_sampling_leaves_no_folder_for_passes(self):
+        self.fails(2, "generate", "x", "--save-passes", "passes", "--num-iters", 0)
+
+
+class CommandLine(CommandTest):
+    def test_mistakes_are_one_line(self):
+        self.fails(2, says="no command")
+        self.fails(2, "dance", says="dance")
+        self.fails(2, "generate", "x", "--sede", 3, says="--sede")
+        self.fails(2, "generate", "x", "y", says="y")
+        self.fails(2, "filter", says="--shape")
+
+    def test_help_and_version(self):
+        self.assertRegex(self.succeeds("--version").stdout, r"^freeinit \d+\.\d+\.\d+\n$")
+        for command in ("generate", "filter", "reinit", "tokenize", "inspect"):
+            shown = self.succeeds(command, "--help").stdout
+            self.assertIn(f"Examples:\n  freeinit {command} ", shown)
+
+    def test_no_demo_bundle(self):
+        env = self.environment()
+        env.pop("FREEINIT_BUNDLE")
+        done = self.run_command("inspect", env=env)
+        self.assertIn(done.returncode, (0, 3))  # 0 where the demo bundle stands beside the command
+        if done.returncode == 3:
+            self.assertIn("FREEINIT_BUNDLE", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

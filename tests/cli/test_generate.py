@@ -1,0 +1,205 @@
+"""generate: what it writes, what it prints, where its settings come from."""
+
+import json
+import os
+import pty
+import random
+import subprocess
+import unittest
+
+from support import COMMAND, CommandTest, png_size, read_tensor, write_tensor
+
+
+class Generate(CommandTest):
+    def latents(self, *args):
+        self.generate("--save-latents", "latents.safetensors", *args)
+        return read_tensor(self.folder / "latents.safetensors")
+
+    def recommended(self, key):
+        return self.manifest["recommended"][key]
+
+    def latent_shape(self, batch=1):
+        scale = self.manifest["vae"]["spatial_scale"]
+        return [batch, self.manifest["unet"]["in_channels"], self.recommended("num_frames"),
+                self.recommended("height") // scale, self.recommended("width") // scale]
+
+    def test_json_has_what_is_promised(self):
+        report = self.generate("-o", "clip.mp4", "--seed", 5, "--num-iters", 2)
+        self.assertEqual(report["output"], "clip.mp4")
+        self.assertEqual(report["seed"], 5)
+        for key in ("num_frames", "height", "width"):
+            self.assertEqual(report[key], self.recommended(key))
+        self.assertEqual(report["num_iters"], 2)
+        self.assertEqual(report["unet_calls"], 4)
+        self.assertEqual(report["prompt"], "a red circle")
+        self.assertEqual(report["profile"], "diffusers")
+        self.assertEqual(list(report["seconds"]),
+                         ["load", "encode", "denoise", "reinit", "decode", "write"])
+        self.assertGreater(report["seconds"]["denoise"], 0)
+        self.assertEqual(self.files(), ["clip.mp4"])
+
+    def test_without_json_one_line_with_the_file(self):
+        done = self.succeeds("generate", "x", "--num-inference-steps", 1, "-o", "clip.mp4")
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        self.assertTrue(done.stdout.startswith("clip.mp4 "))
+
+    def test_defaults_come_from_the_manifest(self):
+        report = json.loads(self.succeeds("generate", "x", "--json").stdout)
+        for key in ("num_inference_steps", "guidance_scale", "eta", "num_iters", "fps",
+                    "negative_prompt"):
+            self.assertEqual(report[key], self.recommended(key), key)
+        self.assertEqual(report["output"], "video.mp4")
+
+    def test_same_seed_same_latents(self):
+        first = self.latents("--seed", 3)
+        self.assertEqual(first, self.latents("--seed", 3))
+        self.assertNotEqual(first, self.latents("--seed", 4))
+        self.assertEqual(first[:2], ("latents", self.latent_shape()))
+
+    def test_a_missing_seed_is_drawn_and_printed(self):
+        done = self.succeeds("generate", "x", "--num-inference-steps", 1, "--json")
+        seed = json.loads(done.stdout)["seed"]
+        self.assertIn(f"seed {seed}", done.stderr)
+        again = self.succeeds("generate", "x", "--num-inference-steps", 1, "--json")
+        self.assertNotEqual(seed, json.loads(again.stdout)["seed"])
+
+    def test_video_k_is_the_single_run_with_seed_s_plus_k(self):
+        report = self.generate("--seed", 3, "--num-videos", 2, "-o", "v.gif",
+                               "--save-latents", "both.safetensors",
+                               "--save-frames", "frames.safetensors")
+        self.assertEqual(report["outputs"], ["v_0.gif", "v_1.gif"])
+        self.assertEqual(self.files(),
+                         ["both.safetensors", "frames.safetensors", "v_0.gif", "v_1.gif"])
+        _, shape, both = read_tensor(self.folder / "both.safetensors")
+        self.assertEqual(shape, self.latent_shape(batch=2))
+        singles = self.latents("--seed", 3)[2] + self.latents("--seed", 4)[2]
+        self.assertEqual(both, singles)
+        self.assertEqual(read_tensor(self.folder / "frames.safetensors")[1][0], 2)
+
+    def test_frames_of_one_video_have_no_batch_dimension(self):
+        self.generate("--save-frames", "frames.safetensors")
+        name, shape, values = read_tensor(self.folder / "frames.safetensors")
+        self.assertEqual(name, "frames")
+        self.assertEqual(shape, [self.recommended("num_frames"), self.recommended("height"),
+                                 self.recommended("width"), 3])
+        self.assertTrue(all(0 <= value <= 1 for value in values))
+
+    def test_settings_change_the_result(self):
+        base = self.latents("--seed", 3, "--num-iters", 2)
+        for change in (["--filter", "gaussian"], ["--spatial-stop", 0.5], ["--temporal-stop", 0.6],
+                       ["--order", 1], ["--eta", 0.5], ["--guidance-scale", 1],
+                       ["--negative-prompt", "blue"], ["--num-iters", 1], ["--fast-sampling"],
+                       ["--filter", "box", "--filter-variant", "strict"]):
+            with self.subTest(change):
+                args = ["--seed", 3] + change
+                if "--num-iters" not in change:
+                    args += ["--num-iters", 2]
+                self.assertNotEqual(self.latents(*args), base)
+
+    def test_every_format(self):
+        steps = self.recommended("num_frames")
+        size = (self.recommended("width"), self.recommended("height"))
+        for name, magic in (("a.mp4", b"ftyp"), ("a.webm", b"webm"), ("a.gif", b"GIF89a")):
+            self.generate("-o", name)
+            self.assertIn(magic, (self.folder / name).read_bytes()[:64])
+        self.generate("-o", "frames/")
+        frames = sorted((self.folder / "frames").iterdir())
+        self.assertEqual([frame.name for frame in frames],
+                         [f"frame_{i:05d}.png" for i in range(steps)])
+        self.assertEqual(png_size(frames[0]), size)
+
+    def test_passes_are_saved(self):
+        self.generate("--seed", 3, "--num-iters", 2, "--save-passes", "passes", "-o", "v.gif",
+                      "--save-latents", "last.safetensors")
+        self.assertEqual(sorted(p.name for p in (self.folder / "passes").iterdir()),
+                         ["pass_1.gif", "pass_1.safetensors", "pass_2.gif", "pass_2.safetensors"])
+        first = read_tensor(self.folder / "passes/pass_1.safetensors")
+        self.assertEqual(read_tensor(self.folder / "passes/pass_2.safetensors"),
+                         read_tensor(self.folder / "last.safetensors"))
+        self.assertEqual(first, self.latents("--seed", 3, "--num-iters", 1))
+
+    def test_init_noise_replaces_the_first_draw_only(self):
+        shape = self.latent_shape()
+        count = 1
+        for size in shape:
+            count *= size
+        generator = random.Random(1)
+        write_tensor(self.folder / "noise.safetensors", shape,
+                     [generator.gauss(0, 1) for _ in range(count)])
+        noise = ["--init-noise", "noise.safetensors"]
+        plain = self.latents("--seed", 3, "--num-iters", 1, *noise)
+        self.assertEqual(plain, self.latents("--seed", 4, "--num-iters", 1, *noise))
+        self.assertNotEqual(self.latents("--seed", 3, "--num-iters", 2, *noise),
+                            self.latents("--seed", 4, "--num-iters", 2, *noise))
+
+    def test_too_long_a_prompt_is_cut_with_a_warning(self):
+        prompt = "red " * (self.manifest["tokenizer"]["max_length"] + 3) + "zebra"
+        done = self.succeeds("generate", prompt, "--num-inference-steps", 1)
+        self.assertIn("warning: prompt", done.stderr)
+        self.assertIn("zebra", done.stderr)
+
+    def test_no_progress_without_a_terminal(self):
+        done = self.succeeds("generate", "x", "--num-inference-steps", 2, "--seed", 1)
+        self.assertEqual(done.stderr, "seed 1\n")
+
+    def test_progress_on_a_terminal(self):
+        here, there = pty.openpty()
+        process = subprocess.Popen(
+            [COMMAND, "generate", "x", "--num-iters", "2", "--num-inference-steps", "3"],
+            cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=there)
+        os.close(there)
+        shown = b""
+        while True:
+            try:
+                part = os.read(here, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+        os.close(here)
+        stdout, _ = process.communicate()
+        self.assertEqual(process.returncode, 0, shown)
+        self.assertIn(b"pass 1/2", shown)
+        self.assertTrue(stdout.startswith(b"video.mp4 "))
+
+
+class ConfigFile(CommandTest):
+    def config(self, text):
+        (self.folder / "c.toml").write_text(text)
+        return ["generate", "--config", "c.toml", "--json"]
+
+    def test_the_file_sets_and_the_command_line_has_the_last_word(self):
+        args = self.config('# a comment\n[generate]\nprompt = "a # red, circle"  # why\n'
+                           "num_inference_steps = 2\nseed = 1_0\nfast-sampling = true\n"
+                           "output = 'from file.gif'\nspatial_stop = 0.5\n")
+        report = json.loads(self.succeeds(*args, "--seed", 11).stdout)
+        self.assertEqual(report["prompt"], "a # red, circle")
+        self.assertEqual(report["num_inference_steps"], 2)
+        self.assertEqual(report["seed"], 11)
+        self.assertTrue(report["fast_sampling"])
+        self.assertEqual(report["output"], "from file.gif")
+        self.assertEqual(report["filter"]["spatial_stop_frequency"], 0.5)
+
+    def test_bad_files(self):
+        for text, code, says in (
+                ("seed 3", 4, ["c.toml' line 1", "'='"]),
+                ("\nprompt = red", 4, "line 2"),
+                ('prompt = "red', 4, "closing quote"),
+                ("seed = 1 2", 4, "follows"),
+                ("seed = 1\nseed = 2", 4, "twice"),
+                ("[other]\nseed = 1", 4, "[generate]"),
+                ("sede = 1", 2, "'sede'"),
+                ("config = 'x'", 2, "'config'"),
+                ('prompt = "x"\nseed = "many"', 2, "--seed"),
+                ('prompt = "x"\nnum_frames = 1.5', 2, "--num-frames")):
+            with self.subTest(text):
+                args = self.config(text)
+                self.fails(code, *args, says=says)
+
+    def test_missing_file(self):
+        self.fails(3, "generate", "x", "--config", "none.toml", says="none.toml")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,46 @@
+"""Ctrl-C: the last complete pass is written; before the first there is nothing to write."""
+
+import signal
+import subprocess
+import time
+import unittest
+
+from support import COMMAND, CommandTest
+
+# Far more work than fits between two looks at the folder; it is cut short every time.
+LONG = ["--num-inference-steps", "1000", "--num-videos", "1"]
+
+
+class Interrupt(CommandTest):
+    def start(self, *args):
+        process = subprocess.Popen(
+            [COMMAND, "generate", "x", "-o", "clip.gif", *LONG, *args], cwd=self.folder,
+            env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_before_the_first_pass_is_complete(self):
+        process = self.start("--num-iters", "1")
+        self.assertIn("seed", process.stderr.readline())  # printed just before sampling
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 130, stderr)
+        self.assertEqual(stdout, "")
+        self.assertTrue(stderr.startswith("error: "), stderr)
+        self.assertEqual(self.files(), [])
+
+    def test_after_a_pass(self):
+        process = self.start("--num-iters", "500", "--fast-sampling", "--save-passes", "passes")
+        while not (self.folder / "passes/pass_2.gif").exists():
+            self.assertIsNone(process.poll(), "ended by itself")
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 0, stderr)
+        self.assertIn("warning: stopped", stderr)
+        self.assertTrue(stdout.startswith("clip.gif "), stdout)
+        self.assertIn("clip.gif", self.files())
+
+
+if __name__ == "__main__":
+    unittest.main()
