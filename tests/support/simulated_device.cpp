@@ -10,7 +10,6 @@
 #include <atomic>
 #include <map>
 #include <optional>
-#include <ostream>
 #include <utility>
 #include <vector>
 

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <ostream>
 
 /// A device that is not the CPU, for machines without a GPU: LibTorch's PrivateUse1 backend on host
 /// memory. Every operator runs on the CPU through one boxed fallback, mixing devices throws as on
@@ -21,6 +22,11 @@ struct Traffic {
 
   friend bool operator==(const Traffic&, const Traffic&) = default;
 };
+
+inline std::ostream& operator<<(std::ostream& out, const Traffic& value) {
+  return out << value.to_device << " to the device, " << value.to_host << " to the host, "
+             << value.scalar_reads << " scalar reads";
+}
 
 /// Traffic of the whole process so far.
 [[nodiscard]] Traffic traffic();

@@ -33,7 +33,7 @@ enum class Profile { diffusers, official };
 /// Settings of FreeInit (arXiv 2312.07537).
 struct FreeInitOptions {
   std::int64_t num_iters = 3;  ///< sampling passes; 1 = plain sampling, as in the authors' code
-  FrequencyFilterOptions filter;
+  FrequencyFilterOptions filter{};
   bool fast_sampling = false;  ///< coarse to fine: pass i runs int(n / num_iters * (i + 1)) steps
   Profile profile = Profile::diffusers;
 
@@ -51,9 +51,9 @@ struct SamplingOptions {
   double eta = 0.0;
   /// [B,C,F,H,W], unit variance. Replaces the first draw of the noise source, which then is not made:
   /// the fresh noise of the second pass comes first, as in diffusers when `latents` are given.
-  at::Tensor initial_noise;
+  at::Tensor initial_noise{};
   /// Called with the result of each complete pass.
-  std::function<void(int pass, const at::Tensor& latents)> on_pass;
+  std::function<void(int pass, const at::Tensor& latents)> on_pass{};
 };
 
 /// The result of the last complete pass.

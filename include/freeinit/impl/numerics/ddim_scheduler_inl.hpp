@@ -49,9 +49,13 @@ FREEINIT_INLINE void check_timestep(std::int64_t timestep, std::int64_t count) {
 }
 
 FREEINIT_INLINE DdimStepRules step_rules(const DdimConfig& config) {
-  return {config.prediction_type,         config.thresholding, config.dynamic_thresholding_ratio,
-          config.sample_max_value,        config.clip_sample,  config.clip_sample_range,
-          config.use_clipped_model_output};
+  return {.prediction_type = config.prediction_type,
+          .thresholding = config.thresholding,
+          .thresholding_ratio = config.dynamic_thresholding_ratio,
+          .thresholding_maximum = config.sample_max_value,
+          .clip = config.clip_sample,
+          .clip_range = config.clip_sample_range,
+          .use_clipped_model_output = config.use_clipped_model_output};
 }
 
 /// A level without any signal has no x_0 to divide out of a noise prediction; clipping makes the

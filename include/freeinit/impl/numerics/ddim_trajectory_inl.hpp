@@ -5,6 +5,7 @@
 
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/quantile.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
@@ -35,6 +36,12 @@ FREEINIT_INLINE DdimCoefficients ddim_coefficients(float alpha, float next, doub
   // Rounding can push the difference below 0 where it should be 0 (eta 1, zero terminal signal).
   const float direction = std::sqrt(std::max(1.0F - next - sigma_squared, 0.0F));
   return {std::sqrt(alpha), std::sqrt(beta), std::sqrt(next), direction, sigma, eta > 0.0};
+}
+
+/// factor * tensor with the factor as a float32 host tensor on the left, the reference's form: on
+/// the CPU LibTorch then rounds it to half precision first, which a factor on the right escapes.
+FREEINIT_INLINE at::Tensor scaled(double factor, const at::Tensor& tensor) {
+  return at::scalar_tensor(factor, at::kFloat).mul(tensor);
 }
 
 /// Dynamic thresholding (arXiv 2205.11487): each video is clamped to a quantile of its magnitudes
@@ -101,11 +108,11 @@ class DdimTrajectory final : public Trajectory {
     if (rules_.use_clipped_model_output) epsilon = noise_between(c, sample, original);
     // Products and sums stay apart: a fused multiply-add would round once where the reference
     // rounds twice.
-    at::Tensor next = original.mul(c.root_alpha_next).add(epsilon.mul(c.direction));
+    at::Tensor next = scaled(c.root_alpha_next, original).add(scaled(c.direction, epsilon));
     if (c.draws_noise) {
-      next = next.add(
-          noise.draw(model_output.sizes(), model_output.scalar_type(), model_output.device())
-              .mul(c.sigma));
+      const at::Tensor drawn =
+          noise.draw(model_output.sizes(), model_output.scalar_type(), model_output.device());
+      next = next.add(scaled(c.sigma, drawn));
     }
     return next;
   }
@@ -118,19 +125,19 @@ class DdimTrajectory final : public Trajectory {
 
   [[nodiscard]] static at::Tensor noise_between(const DdimCoefficients& c, const at::Tensor& sample,
                                                 const at::Tensor& original) {
-    return sample.sub(original.mul(c.root_alpha)).div(c.root_beta);
+    return sample.sub(scaled(c.root_alpha, original)).div(c.root_beta);
   }
 
   [[nodiscard]] Prediction predict(const DdimCoefficients& c, const at::Tensor& output,
                                    const at::Tensor& sample) const {
     switch (rules_.prediction_type) {
       case PredictionType::epsilon:
-        return {sample.sub(output.mul(c.root_beta)).div(c.root_alpha), output};
+        return {sample.sub(scaled(c.root_beta, output)).div(c.root_alpha), output};
       case PredictionType::sample:
         return {output, noise_between(c, sample, output)};
       case PredictionType::v_prediction:
-        return {sample.mul(c.root_alpha).sub(output.mul(c.root_beta)),
-                output.mul(c.root_alpha).add(sample.mul(c.root_beta))};
+        return {scaled(c.root_alpha, sample).sub(scaled(c.root_beta, output)),
+                scaled(c.root_alpha, output).add(scaled(c.root_beta, sample))};
     }
     raise(ErrorCode::internal, "prediction type: not a value of its enumeration");
   }

@@ -1,0 +1,11 @@
+"""Writes all reference data of the numerics layer; see README.md."""
+
+import ddim
+import filters
+import free_init
+import noise
+import reinit
+
+if __name__ == "__main__":
+    for part in (noise, ddim, free_init, reinit, filters):
+        part.main()
