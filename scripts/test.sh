@@ -27,7 +27,8 @@ configure() {
 
 # One thread a test: two run side by side, and the numbers are the same everywhere.
 python_tests() {
-  OMP_NUM_THREADS=1 FREEINIT_COMMAND="$build/bin/freeinit" HF_HUB_OFFLINE=1 \
+  OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 FREEINIT="$build/bin/freeinit" \
+    FREEINIT_COMMAND="$build/bin/freeinit" \
     "$FREEINIT_PYTHON" -m pytest -q -p no:cacheprovider "$@"
 }
 

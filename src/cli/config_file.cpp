@@ -127,6 +127,13 @@ void check_section(TomlLine& line, const std::string& section) {
   if (!line.take(']') || !line.at_end()) line.fail("expected [" + section + "]");
 }
 
+CLI::Option* find_option(CLI::App& command, std::string name) {
+  if (auto* option = command.get_option_no_throw("--" + name)) return option;
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return command.get_option_no_throw(name);  // a positional, PROMPT
+}
+
 }  // namespace
 
 std::vector<CLI::ConfigItem> read_config_file(const std::filesystem::path& path,
@@ -156,8 +163,7 @@ std::vector<CLI::ConfigItem> read_config_file(const std::filesystem::path& path,
 
 void apply_config_file(CLI::App& command, const std::filesystem::path& path) {
   for (const auto& item : read_config_file(path, command.get_name())) {
-    CLI::Option* option = command.get_option_no_throw("--" + item.name);
-    if (option == nullptr) option = command.get_option_no_throw(item.name);  // a positional
+    CLI::Option* option = find_option(command, item.name);
     if (option == nullptr || !option->get_configurable()) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
                       "config file '" + path.string() + "': key '" + item.name +

@@ -145,7 +145,7 @@ class Generate(CommandTest):
     def test_progress_on_a_terminal(self):
         here, there = pty.openpty()
         process = subprocess.Popen(
-            [COMMAND, "generate", "x", "--num-iters", "2", "--num-inference-steps", "3"],
+            [COMMAND, "generate", "x", "--num-iters", "2", "--num-inference-steps", "900"],
             cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=there)
         os.close(there)
         shown = b""
