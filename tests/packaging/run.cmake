@@ -1,0 +1,71 @@
+# Installs the built library, moves the installation elsewhere, and builds other projects on it.
+#   cmake -DSOURCE=... -DBUILD=... -DWORK=... [-DFORWARD=...] -P run.cmake
+# FORWARD: settings of this build that the other projects need, as -D arguments joined by "|".
+
+string(REPLACE "|" ";" forward "${FORWARD}")
+
+function(run name)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${name} failed (${result}):\n${text}")
+  endif()
+  message(STATUS "${name}: done")
+  set(output "${text}" PARENT_SCOPE)
+endfunction()
+
+function(install_and_move)
+  run("install" ${CMAKE_COMMAND} --install "${BUILD}" --prefix "${WORK}/first")
+  file(RENAME "${WORK}/first" "${WORK}/prefix")
+  file(GLOB_RECURSE scripts "${WORK}/prefix/*.cmake")
+  if(NOT scripts)
+    message(FATAL_ERROR "the installation holds no CMake package")
+  endif()
+  foreach(script IN LISTS scripts)
+    file(READ "${script}" text)
+    foreach(path "${SOURCE}" "${BUILD}" "${WORK}")
+      string(FIND "${text}" "${path}" position)
+      if(NOT position EQUAL -1)
+        message(FATAL_ERROR "${script} names the folder ${path}: the package cannot be moved")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+function(write_every_header folder)
+  file(GLOB_RECURSE headers RELATIVE "${WORK}/prefix/include" "${WORK}/prefix/include/*.hpp")
+  list(FILTER headers EXCLUDE REGEX "/impl/")
+  list(TRANSFORM headers REPLACE "(.+)" "#include <\\1>")
+  list(JOIN headers "\n" text)
+  file(WRITE "${folder}/every_header.hpp" "#pragma once\n${text}\n")
+endfunction()
+
+function(build_consumer)
+  write_every_header("${WORK}/generated")
+  run("configure the consumer" ${CMAKE_COMMAND} -S "${SOURCE}/tests/packaging/consumer"
+      -B "${WORK}/consumer" ${forward} "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
+      "-DFREEINIT_EXAMPLES=${SOURCE}/examples" "-DGENERATED=${WORK}/generated")
+  run("build the consumer" ${CMAKE_COMMAND} --build "${WORK}/consumer")
+  run("consumer of the compiled library" "${WORK}/consumer/consumer_freeinit")
+  set(compiled "${output}")
+  run("consumer of the headers" "${WORK}/consumer/consumer_header_only")
+  if(NOT compiled STREQUAL output OR compiled STREQUAL "")
+    message(FATAL_ERROR "the two targets differ: '${compiled}' and '${output}'")
+  endif()
+  message(STATUS "both print ${compiled}")
+  run("example embed" "${WORK}/consumer/embed/embed")
+  if(NOT output MATCHES "finished with 3 complete passes")
+    message(FATAL_ERROR "example embed printed:\n${output}")
+  endif()
+endfunction()
+
+function(build_subdirectory)
+  run("configure the parent project" ${CMAKE_COMMAND} -S "${SOURCE}/tests/packaging/subdirectory"
+      -B "${WORK}/subdirectory" ${forward} "-DFREEINIT_SOURCE=${SOURCE}")
+  run("build the parent project" ${CMAKE_COMMAND} --build "${WORK}/subdirectory" --target inside)
+  run("program of the parent project" "${WORK}/subdirectory/inside")
+endfunction()
+
+file(REMOVE_RECURSE "${WORK}")
+install_and_move()
+build_consumer()
+build_subdirectory()
