@@ -32,7 +32,8 @@ def test_a_network_that_reads_its_sizes_passes():
 
 
 def test_a_number_from_outside_the_graph_is_found():
-    """As when a caller passes the number of frames beside the tensor: no warning, only the graphs tell."""
+    """As when a caller passes the number of frames beside the tensor: no warning, only the
+    graphs tell."""
     frames = iter((2, 5))
     with pytest.raises(
         ExportError, match=r"does not generalise: traced at sizes \(2, 3\) and \(5, 7\)"

@@ -1,7 +1,8 @@
 """Small random AnimateDiffPipelines for tests, in seconds and without any download.
 
-All parameters are drawn anew: diffusers and transformers start biases at zero and norms at one, which
-would hide a branch that an export forgets. As a script it saves one: `python tiny_pipeline.py FOLDER`.
+All parameters are drawn anew: diffusers and transformers start biases at zero and norms at one,
+which would hide a branch that an export forgets. As a script it saves one: `python tiny_pipeline.py
+FOLDER`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 WIDTH = 32
 MAX_LENGTH = 16
-WORDS = """a the red green blue yellow circle square triangle star moving right left up down on gray white
-background photo of an astronaut riding horse mars painting cat dog running walking in park it's don't
-low quality blurry worst best masterpiece high detail video 4k 1234567890 flickering"""
+WORDS = """a the red green blue yellow circle square triangle star moving right left up down on gray
+white background photo of an astronaut riding horse mars painting cat dog running walking in park
+it's don't low quality blurry worst best masterpiece high detail video 4k 1234567890 flickering"""
 
 
 def tiny_tokenizer(max_length: int = MAX_LENGTH) -> CLIPTokenizer:
-    """A real byte-level BPE as CLIP's: 256 bytes, the same at word ends, then merges learnt from WORDS."""
+    """A real byte-level BPE as CLIP's: 256 bytes, the same at word ends, then merges learnt from
+    WORDS."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.pre_tokenizer = pre_tokenizers.Whitespace()

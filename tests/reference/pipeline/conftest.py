@@ -1,4 +1,5 @@
-"""Options, the pipelines under test with their bundles, and the record of the largest differences."""
+"""Options, the pipelines under test with their bundles, and the record of the largest
+differences."""
 
 import json
 import os

@@ -19,7 +19,8 @@ FREE_INIT = (
 )
 
 # Arguments of tiny_pipeline(). Both have linear betas as AnimateDiff has; together they cover both
-# predictions, both grids of timesteps, both ends of the noise schedule, and two depths of UNet and VAE.
+# predictions, both grids of timesteps, both ends of the noise schedule, and two depths of UNet and
+# VAE.
 MODELS = {
     "epsilon-leading": {"seed": 1, "levels": 2, "vae_levels": 3},
     "v-linspace": {

@@ -1,9 +1,10 @@
 """The same seed gives the same video as diffusers.
 
-`freeinit generate` on exported bundles against `AnimateDiffPipeline` with `enable_free_init`. Limits:
+`freeinit generate` on exported bundles against `AnimateDiffPipeline` with `enable_free_init`.
+Limits:
 
-* latents: 1e-4 of their largest value. Both sides run the same float32 kernels, but for the noise mix (one
-  real FFT pair against three complex ones: 1e-6), which every following step may amplify.
+* latents: 1e-4 of their largest value. Both sides run the same float32 kernels, but for the noise
+  mix (one real FFT pair against three complex ones: 1e-6), which every following step may amplify.
 * frames in 0..1: 2e-3, half a step of 8 bits. The decoder multiplies what the latents differ by.
 """
 

@@ -1,7 +1,8 @@
-"""diffusers' AutoencoderKL as two networks: latents to images, images to the moments of their posterior.
+"""diffusers' AutoencoderKL as two networks: latents to images, images to the moments of their
+posterior.
 
-Slicing and tiling are off: their loops and branches would be baked in. Decoding in chunks of frames is the
-caller's, outside the network.
+Slicing and tiling are off: their loops and branches would be baked in. Decoding in chunks of frames
+is the caller's, outside the network.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class ExportedDecoder(torch.nn.Module):
 
 
 class ExportedEncoder(torch.nn.Module):
-    """`forward(images[N,3,H,W]) -> [N,2C,h,w]`, mean and log-variance. Sampling would put a random number
-    generator into the graph."""
+    """`forward(images[N,3,H,W]) -> [N,2C,h,w]`, mean and log-variance. Sampling would put a
+    random number generator into the graph."""
 
     def __init__(self, vae):
         super().__init__()

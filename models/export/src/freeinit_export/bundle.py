@@ -85,8 +85,8 @@ def _trace_all(model: VideoModel, scratch: Path, report: Report):
         traced[role] = trace_component(component)
         worst[component.file] = compare(component.file, traced[role], expected)
         report(
-            f"{component.file}: equal to the original at {len(expected)} other shapes,"
-            f" largest difference {worst[component.file]:.2g}"
+            f"{component.file}: equal to the original at {len(expected)} other shapes, largest"
+            f" difference {worst[component.file]:.2g}"
         )
     return traced, worst
 
@@ -134,7 +134,8 @@ def _check_in_fresh_process(
 
 @contextlib.contextmanager
 def staged(out: Path, overwrite: bool) -> Iterator[Path]:
-    """A folder beside `out` that becomes `out` if the block succeeds and vanishes if it does not."""
+    """A folder beside `out` that becomes `out` if the block succeeds and vanishes if it does
+    not."""
     check_target(out, overwrite)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

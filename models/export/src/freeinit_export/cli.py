@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -13,22 +14,24 @@ from freeinit_export.errors import ExportError
 DTYPES = ("float32", "float16", "bfloat16")
 EXAMPLE = """example:
   freeinit-export diffusers my-animatediff-pipeline my-bundle \\
-      --license "CreativeML Open RAIL-M" --recommended num_frames=16 --recommended filter.method=gaussian
+      --license "CreativeML Open RAIL-M" \\
+      --recommended num_frames=16 --recommended filter.method=gaussian
 """
 
 
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(
         prog="freeinit-export",
-        description="Turns a text-to-video checkpoint into a bundle for freeinit. Every network is compared"
-        " with the original at other shapes before the bundle appears.",
+        description="Turns a text-to-video checkpoint into a bundle for freeinit. Every network"
+        " is compared with the original at other shapes before the bundle appears.",
     )
     main.add_argument("--version", action="version", version=f"freeinit-export {__version__}")
     sources = main.add_subparsers(dest="source", required=True, metavar="SOURCE")
     command = sources.add_parser(
         "diffusers",
         help="a saved AnimateDiffPipeline",
-        description="SRC: a folder written by AnimateDiffPipeline.save_pretrained. OUT: the bundle to make.",
+        description="SRC: a folder written by AnimateDiffPipeline.save_pretrained. OUT: the"
+        " bundle to make.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -62,9 +65,9 @@ def _add_bundle_options(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a setting for users who name none: num_frames, height, width, fps, num_inference_steps,"
-        " guidance_scale, eta, num_iters, negative_prompt, filter.method, filter.order,"
-        " filter.spatial_stop_frequency, filter.temporal_stop_frequency; repeatable",
+        help="a setting for users who name none: num_frames, height, width, fps,"
+        " num_inference_steps, guidance_scale, eta, num_iters, negative_prompt, filter.method,"
+        " filter.order, filter.spatial_stop_frequency, filter.temporal_stop_frequency; repeatable",
     )
     command.add_argument("--overwrite", action="store_true", help="replace OUT if it is a bundle")
     command.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -72,6 +75,8 @@ def _add_bundle_options(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
+    # As Ctrl-C does: unwind, so that the unfinished bundle is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
     try:
         _export(options, report)

@@ -1,7 +1,7 @@
 """What a source hands over: networks with their originals, and the settings around them.
 
-A source (`diffusers_pipeline.py`; others can stand beside it) knows one kind of checkpoint. Everything
-behind it (tracing, comparing, writing) sees only the types of this file.
+A source (`diffusers_pipeline.py`; others can stand beside it) knows one kind of checkpoint.
+Everything behind it (tracing, comparing, writing) sees only the types of this file.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Inputs = tuple[torch.Tensor, ...]
 class Component:
     """One network that becomes one `.pt`.
 
-    `original` is the untouched network of the checkpoint behind the exported signature. It is called for
-    every probe *before* `build` is, because `build` may change the network in place: two copies of a real
-    model would not fit into memory.
+    `original` is the untouched network of the checkpoint behind the exported signature. It is
+    called for every probe *before* `build` is, because `build` may change the network in place: two
+    copies of a real model would not fit into memory.
     """
 
     file: str

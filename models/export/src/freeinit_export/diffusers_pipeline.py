@@ -23,8 +23,8 @@ from freeinit_export.unet import unet_component
 
 SUPPORTED = "AnimateDiffPipeline"
 
-# Component folders and the files of which one must be there. Checked here, because transformers makes up an
-# empty tokenizer where it finds no file.
+# Component folders and the files of which one must be there. Checked here, because transformers
+# makes up an empty tokenizer where it finds no file.
 _FILES = {
     "unet": ("config.json",),
     "vae": ("config.json",),
@@ -75,14 +75,15 @@ def _load_pipeline(folder: Path, dtype: torch.dtype) -> AnimateDiffPipeline:
         pipeline = AnimateDiffPipeline.from_pretrained(
             folder, dtype=dtype, local_files_only=True, low_cpu_mem_usage=False
         )
-    except Exception as error:  # noqa: BLE001: OSError, ValueError, KeyError, TypeError, ...
+    except Exception as error:  # OSError, ValueError, KeyError, TypeError, ...
         raise ExportError(f"'{folder}': the pipeline cannot be loaded: {one_line(error)}")
     expected = {"unet": UNetMotionModel, "text_encoder": CLIPTextModel, "vae": AutoencoderKL}
     for name, kind in expected.items():
         found = getattr(pipeline, name)
         if not isinstance(found, kind):
             raise ExportError(
-                f"'{folder}': component '{name}' is a {type(found).__name__}; expected {kind.__name__}"
+                f"'{folder}': component '{name}' is a {type(found).__name__}; expected"
+                f" {kind.__name__}"
             )
         found.eval().requires_grad_(False)
     return pipeline
@@ -98,7 +99,8 @@ def _check_index(folder: Path) -> None:
         kind = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     except (ValueError, KeyError, TypeError) as error:
         raise ExportError(
-            f"'{index}': not a pipeline index ({type(error).__name__}); expected JSON with _class_name"
+            f"'{index}': not a pipeline index ({type(error).__name__}); expected JSON with"
+            " _class_name"
         )
     if kind != SUPPORTED:
         raise ExportError(
@@ -107,7 +109,8 @@ def _check_index(folder: Path) -> None:
     for component, names in _FILES.items():
         if not any((folder / component / name).is_file() for name in names):
             raise ExportError(
-                f"'{folder}': component '{component}' has no {' or '.join(names)}; expected a saved {SUPPORTED}"
+                f"'{folder}': component '{component}' has no {' or '.join(names)}; expected a saved"
+                f" {SUPPORTED}"
             )
 
 
@@ -126,8 +129,8 @@ def _check_agreement(unet: dict, text: dict, vae: dict) -> None:
         )
     if unet["in_channels"] != vae["latent_channels"]:
         raise ExportError(
-            f"the UNet has {unet['in_channels']} channels, the VAE's latents {vae['latent_channels']};"
-            " expected as many"
+            f"the UNet has {unet['in_channels']} channels, the VAE's latents"
+            f" {vae['latent_channels']}; expected as many"
         )
 
 
@@ -138,7 +141,8 @@ def _check_vocabulary(pipeline: AnimateDiffPipeline) -> None:
     )
     if largest >= known:
         raise ExportError(
-            f"the tokenizer makes ids up to {largest}, the text encoder knows {known} tokens; expected smaller ids"
+            f"the tokenizer makes ids up to {largest}, the text encoder knows {known} tokens;"
+            " expected smaller ids"
         )
 
 

@@ -12,7 +12,8 @@ from freeinit_export.errors import ExportError
 
 SCHEMA = 1
 
-# Recommended settings and what a value must be. Keys of "filter" are written "filter.KEY" by the user.
+# Recommended settings and what a value must be. Keys of "filter" are written "filter.KEY" by the
+# user.
 _METHODS = ("butterworth", "gaussian", "ideal", "box")
 RECOMMENDED: dict[str, Any] = {
     "num_frames": 16,
@@ -34,7 +35,8 @@ RECOMMENDED: dict[str, Any] = {
 
 
 def canonical(section: dict[str, Any]) -> str:
-    """The text of a contract: sorted keys, no white space. The loader computes the same from the manifest."""
+    """The text of a contract: sorted keys, no white space. The loader computes the same from the
+    manifest."""
     return json.dumps(section, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

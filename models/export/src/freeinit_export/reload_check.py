@@ -1,8 +1,9 @@
-"""`python -m freeinit_export.reload_check CHECKS THREADS`: the files of a bundle in a fresh process.
+"""`python -m freeinit_export.reload_check CHECKS THREADS`: the files of a bundle in a fresh
+process.
 
-Reads the JSON list CHECKS of {"file", "expectations", "contract"}, loads each TorchScript file without the
-code of the original network, compares it with the recorded outputs, and checks its extra file. Prints a
-JSON object: the largest relative difference by file, or {"error": ...}.
+Reads the JSON list CHECKS of {"file", "expectations", "contract"}, loads each TorchScript file
+without the code of the original network, compares it with the recorded outputs, and checks its
+extra file. Prints a JSON object: the largest relative difference by file, or {"error": ...}.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def check_file(path: Path, expectations: Path, contract: str) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             network = torch.jit.load(path, map_location="cpu", _extra_files=extra)
-    except Exception as error:  # noqa: BLE001: the loader raises RuntimeError and its kin
+    except Exception as error:  # the loader raises RuntimeError and its kin
         raise ExportError(f"{path.name}: the saved file cannot be loaded again: {one_line(error)}")
     stored = extra[CONTRACT]
     stored = stored.decode() if isinstance(stored, bytes) else stored

@@ -38,12 +38,13 @@ def ddim_settings(scheduler) -> tuple[dict[str, Any], list[str]]:
             f"the pipeline's scheduler is a {kind}: its settings were carried over to DDIM"
         )
         if "clip_sample" not in config:
-            # DDIM clips to -1..1 unless told otherwise; latents are larger, and this sampler did not clip.
+            # DDIM clips to -1..1 unless told otherwise; latents are larger, and this sampler did
+            # not clip.
             config["clip_sample"] = False
             notes.append(f"{kind} has no 'clip_sample': set to false")
     try:
         ddim = DDIMScheduler.from_config(config)
-    except Exception as error:  # noqa: BLE001: NotImplementedError, ValueError, TypeError
+    except Exception as error:  # NotImplementedError, ValueError, TypeError
         raise ExportError(f"scheduler: its settings do not fit DDIM: {one_line(error)}")
     settings = {key: ddim.config[key] for key in KEYS if ddim.config[key] is not None}
     if "trained_betas" in settings:

@@ -1,4 +1,5 @@
-"""transformers' CLIPTextModel: `forward(ids[B,L] int64) -> [B,L,D]`, as AnimateDiffPipeline uses it."""
+"""transformers' CLIPTextModel: `forward(ids[B,L] int64) -> [B,L,D]`, as AnimateDiffPipeline uses
+it."""
 
 from __future__ import annotations
 
@@ -37,12 +38,13 @@ def text_encoder_component(
     config = model.config
     if getattr(config, "use_attention_mask", False):
         raise ExportError(
-            "text_encoder: 'use_attention_mask' is true; expected a CLIP text encoder without a padding mask"
+            "text_encoder: 'use_attention_mask' is true; expected a CLIP text encoder without a"
+            " padding mask"
         )
     if not 0 <= clip_skip < config.num_hidden_layers:
         raise ExportError(
-            f"clip skip {clip_skip}: the text encoder has {config.num_hidden_layers} layers; expected 0 to"
-            f" {config.num_hidden_layers - 1}"
+            f"clip skip {clip_skip}: the text encoder has {config.num_hidden_layers} layers;"
+            f" expected 0 to {config.num_hidden_layers - 1}"
         )
     if config._attn_implementation != "sdpa":  # 'eager' writes a device into the graph
         model.set_attn_implementation("sdpa")

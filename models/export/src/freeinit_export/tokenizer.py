@@ -1,7 +1,7 @@
 """The CLIP tokenizer as two plain files: `vocab.json` and `merges.txt`.
 
-transformers 5 may keep a tokenizer in `tokenizer.json` alone, so both files are always derived from the
-tokenizer as loaded, then read back by a fresh CLIPTokenizer and compared.
+transformers 5 may keep a tokenizer in `tokenizer.json` alone, so both files are always derived from
+the tokenizer as loaded, then read back by a fresh CLIPTokenizer and compared.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ _TEXTS = (
     "A Photo of an ASTRONAUT riding a horse on Mars, 4k, (highly detailed:1.2)!!",
     "it's what they'll say: we've, you're, I'd, I'm, don't",
     "  white \t\n space\u00a0and\u3000more  ",
-    "caf\u00e9 cafe\u0301 na\u00efve \u00c5ngstr\u00f6m \u0130stanbul stra\u00dfe \u0391\u0392\u03a3",
-    "\u732b\u304c\u8d70\u308b \ud55c\uad6d\uc5b4 \u0440\u0443\u0441\u0441\u043a\u0438\u0439 \u0639\u0631\u0628\u064a \u0939\u093f\u0928\u094d\u0926\u0940",
+    "caf\u00e9 cafe\u0301 na\u00efve \u00c5ngstr\u00f6m \u0130stanbul stra\u00dfe"
+    " \u0391\u0392\u03a3",
+    "\u732b\u304c\u8d70\u308b \ud55c\uad6d\uc5b4 \u0440\u0443\u0441\u0441\u043a\u0438\u0439"
+    " \u0639\u0631\u0628\u064a \u0939\u093f\u0928\u094d\u0926\u0940",
     "\U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f \U0001f1e9\U0001f1ea",
     "1234567890 \u00bd \u2167 3.14e-10 #hash @at under_score a-b/c\\d",
     "<|startoftext|>inside<|endoftext|> outside",
@@ -30,7 +32,8 @@ _TEXTS = (
 
 
 def write_tokenizer(tokenizer: Any, folder: Path) -> dict[str, Any]:
-    """Writes both files into `folder`/tokenizer; returns the section of the manifest, without max_length."""
+    """Writes both files into `folder`/tokenizer; returns the section of the manifest, without
+    max_length."""
     vocabulary, merges = _vocabulary(tokenizer)
     target = folder / "tokenizer"
     target.mkdir()
@@ -51,16 +54,16 @@ def _vocabulary(tokenizer: Any) -> tuple[dict[str, int], list[str]]:
     model = state.get("model", {})
     if model.get("type") != "BPE" or model.get("end_of_word_suffix") != "</w>":
         raise ExportError(
-            f"tokenizer: '{type(tokenizer).__name__}' is not a CLIP tokenizer; expected byte-level BPE with"
-            " '</w>' at word ends"
+            f"tokenizer: '{type(tokenizer).__name__}' is not a CLIP tokenizer; expected byte-level"
+            " BPE with '</w>' at word ends"
         )
     vocabulary = dict(model["vocab"])
     special = set(tokenizer.all_special_tokens)
     for token in state.get("added_tokens", []):
         if token["content"] not in special:
             raise ExportError(
-                f"tokenizer: the added token '{token['content']}' (textual inversion?) is not supported;"
-                " expected the tokens of the vocabulary only"
+                f"tokenizer: the added token '{token['content']}' (textual inversion?) is not"
+                " supported; expected the tokens of the vocabulary only"
             )
         vocabulary.setdefault(token["content"], token["id"])
     ordered = dict(sorted(vocabulary.items(), key=lambda item: item[1]))
@@ -89,6 +92,6 @@ def _check_round_trip(tokenizer: Any, target: Path) -> None:
         expected, found = tokenizer(text).input_ids, fresh(text).input_ids
         if expected != found:
             raise ExportError(
-                f"tokenizer: vocab.json and merges.txt encode {text[:40]!r} as {found[:12]}; expected"
-                f" {expected[:12]}, as the original does"
+                f"tokenizer: vocab.json and merges.txt encode {text[:40]!r} as {found[:12]};"
+                f" expected {expected[:12]}, as the original does"
             )

@@ -1,8 +1,8 @@
 """Writing a traced network as a file: with its contract, without ballast.
 
-A TorchScript file is a ZIP archive. Its `.debug_pkl` records map every operation back to the Python line it
-came from: in a small network they are a sixth of the file, they name folders of the machine that exported
-it, and nothing but the text of an error message reads them. They are left out.
+A TorchScript file is a ZIP archive. Its `.debug_pkl` records map every operation back to the Python
+line it came from: in a small network they are a sixth of the file, they name folders of the machine
+that exported it, and nothing but the text of an error message reads them. They are left out.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def _strip_debug_records(source: Path, target: Path) -> None:
 
 
 def _padding(target_offset: int, name: str, size: int) -> bytes:
-    """An extra field after which the data of a stored record starts at a multiple of the alignment."""
+    """An extra field after which the data of a stored record starts at a multiple of the
+    alignment."""
     zip64 = (
         20 if size * 1.05 > zipfile.ZIP64_LIMIT else 0
     )  # zipfile adds this field by the same rule

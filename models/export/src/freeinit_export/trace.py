@@ -1,11 +1,12 @@
 """Tracing, and finding out what a trace has baked in.
 
-`torch.jit.trace` records one run: a Python number made from a shape becomes a constant, a Python branch
-becomes the side that was taken, and both may go wrong in silence. Three checks stand here; comparing with
-the original at other shapes (`verify.py`) is the fourth.
+`torch.jit.trace` records one run: a Python number made from a shape becomes a constant, a Python
+branch becomes the side that was taken, and both may go wrong in silence. Three checks stand here;
+comparing with the original at other shapes (`verify.py`) is the fourth.
 
-* The model is traced twice, at sizes that differ in every dimension: whatever differs between the two
-  graphs was baked in. This needs no list of suspicious numbers and cannot hit a harmless constant.
+* The model is traced twice, at sizes that differ in every dimension: whatever differs between the
+  two graphs was baked in. This needs no list of suspicious numbers and cannot hit a harmless
+  constant.
 * No device may be written into the graph, else a graph traced on the CPU breaks on a GPU.
 * A TracerWarning that is not known to be harmless fails the export.
 """
@@ -34,8 +35,8 @@ HARMLESS_WARNINGS = (
     ("diffusers/models/upsampling.py", "hidden_states.numel() * scale_factor"),
     # Refuses texts that are too long, which the loader does too.
     ("transformers/models/clip/modeling_clip.py", "if seq_length > max_position_embedding"),
-    # Causal masks: "as many keys as queries" and "more than one query" hold for every text; a single
-    # query gives the same with and without the mask.
+    # Causal masks: "as many keys as queries" and "more than one query" hold for every text; a
+    # single query gives the same with and without the mask.
     ("transformers/masking_utils.py", "q_length == 1 or kv_length == q_length"),
     ("transformers/integrations/sdpa_attention.py", "q_length > 1 and attention_mask is None"),
     ("transformers/integrations/sdpa_attention.py", "q_length > 1 and kv_length > q_length"),
@@ -45,7 +46,8 @@ HARMLESS_WARNINGS = (
 
 
 def trace_component(component: Component) -> torch.jit.ScriptModule:
-    """The traced network of `component`, after the checks above. Call it under `torch.no_grad()`."""
+    """The traced network of `component`, after the checks above. Call it under
+    `torch.no_grad()`."""
     module = component.build().eval()
     first = _trace(component, module, component.traces[0])
     second = _trace(component, module, component.traces[1])
@@ -61,7 +63,7 @@ def _trace(component: Component, module: torch.nn.Module, inputs: Inputs) -> tor
         try:
             # check_trace would only repeat the same input, which shows nothing.
             traced = torch.jit.trace(module, inputs, check_trace=False)
-        except Exception as error:  # noqa: BLE001: tracing raises whatever the model raises
+        except Exception as error:  # tracing raises whatever the model raises
             raise ExportError(f"{component.file}: the network cannot be traced: {one_line(error)}")
     for warning in caught:
         _refuse_unknown_warning(component, warning)
@@ -77,8 +79,9 @@ def _refuse_unknown_warning(component: Component, warning: warnings.WarningMessa
         return
     where = "/".join(path.split("/")[-3:])
     raise ExportError(
-        f"{component.file}: tracing warns about '{line}' ({where}:{warning.lineno}), which may fix a size or"
-        " a value in the exported network; expected a network whose control flow does not read tensors"
+        f"{component.file}: tracing warns about '{line}' ({where}:{warning.lineno}), which may fix"
+        " a size or a value in the exported network; expected a network whose control flow does"
+        " not read tensors"
     )
 
 
@@ -101,8 +104,9 @@ def _refuse_baked_sizes(component: Component, first: list[str], second: list[str
         one, two = next((a, b) for a, b in zip(first, second) if a != b)
         found = f"'{_expression(one)}' became '{_expression(two)}'"
     raise ExportError(
-        f"{component.file}: the network does not generalise: traced at sizes {names[0]} and {names[1]} its"
-        f" two graphs differ ({found}); expected a network that reads every size from its inputs"
+        f"{component.file}: the network does not generalise: traced at sizes {names[0]} and"
+        f" {names[1]} its two graphs differ ({found}); expected a network that reads every size"
+        " from its inputs"
     )
 
 
@@ -110,8 +114,8 @@ def _refuse_devices(component: Component, graph: list[str]) -> None:
     for line in graph:
         if re.search(r": Device = prim::Constant", line):
             raise ExportError(
-                f"{component.file}: the graph names a device ('{_expression(line)}') and would not run on"
-                " another one; expected tensors made from inputs or buffers"
+                f"{component.file}: the graph names a device ('{_expression(line)}') and would not"
+                " run on another one; expected tensors made from inputs or buffers"
             )
 
 

@@ -14,9 +14,10 @@ import torch
 from freeinit_export.component import Component, Inputs
 from freeinit_export.errors import ExportError
 
-# Batch, frames, latent height and width (in units of the divisor found), text length. The sizes of the two
-# traces differ in every place and are odd: at sizes that are not divisible, diffusers decides at trace time
-# to pass explicit sizes on to its upsamplers, which is right at every size; the other way round is not.
+# Batch, frames, latent height and width (in units of the divisor found), text length. The sizes of
+# the two traces differ in every place and are odd: at sizes that are not divisible, diffusers
+# decides at trace time to pass explicit sizes on to its upsamplers, which is right at every size;
+# the other way round is not.
 _TRACES = ((2, 3, 5, 7, 11), (3, 5, 9, 11, 13))
 _PROBES = ((1, 1, 8, 8, 1), (1, 3, 5, 7, 77), (2, 4, 8, 12, 7), (4, 3, 9, 6, 11), (2, 7, 10, 5, 20))
 _TIMESTEPS = (999, 0, 37, 500, 761)
@@ -26,10 +27,10 @@ _LARGEST_DIVISOR = 64
 class SharedTextProcessor:
     """Cross attention of all frames to one text: keys and values are projected once per video.
 
-    diffusers wants the text repeated for every frame and projects each copy. Here the projections are
-    repeated instead, so that attention itself sees the same tensors and the result is the same to the
-    last bit. (Folding the frames into the queries would save the copy, but attention kernels work in
-    blocks of queries and round differently at sizes that do not fill them.)
+    diffusers wants the text repeated for every frame and projects each copy. Here the projections
+    are repeated instead, so that attention itself sees the same tensors and the result is the same
+    to the last bit. (Folding the frames into the queries would save the copy, but attention kernels
+    work in blocks of queries and round differently at sizes that do not fill them.)
     """
 
     def __init__(self, inner):
@@ -56,8 +57,8 @@ def _heads(attn, projected: torch.Tensor) -> torch.Tensor:
 
 
 class TimestepEmbedding(torch.nn.Module):
-    """diffusers' `Timesteps` with its frequencies in a buffer: the original makes them on a device that
-    tracing would write into the graph. Equal to the last bit."""
+    """diffusers' `Timesteps` with its frequencies in a buffer: the original makes them on a
+    device that tracing would write into the graph. Equal to the last bit."""
 
     def __init__(self, original):
         super().__init__()
@@ -88,14 +89,14 @@ class ExportedUNet(torch.nn.Module):
         unet.time_proj = TimestepEmbedding(unet.time_proj)
         self.unet = unet
 
-    def forward(self, latents, timestep, text, fps):  # noqa: ARG002: fps is part of the signature
+    def forward(self, latents, timestep, text, fps):  # fps is part of the signature
         return self.unet(latents, timestep, encoder_hidden_states=text, return_dict=False)[0]
 
 
 def original_call(unet) -> Callable[..., torch.Tensor]:
     """`unet` as AnimateDiffPipeline calls it: text repeated per frame, integer timestep."""
 
-    def call(latents, timestep, text, fps):  # noqa: ARG001
+    def call(latents, timestep, text, fps):
         steps = timestep.long()
         steps = steps[0] if bool((steps == steps[0]).all()) else steps
         repeated = text.repeat_interleave(latents.shape[2], dim=0)
@@ -146,8 +147,8 @@ def latent_divisor(run: Callable[[tuple[int, ...]], Any]) -> int:
         except RuntimeError as error:
             divisor, reason = divisor * 2, error
     raise ExportError(
-        f"unet: the original runs at no latent size tried, not even at multiples of {_LARGEST_DIVISOR}"
-        f" ({str(reason).splitlines()[0]})"
+        "unet: the original runs at no latent size tried, not even at multiples of"
+        f" {_LARGEST_DIVISOR} ({str(reason).splitlines()[0]})"
     )
 
 
@@ -167,13 +168,13 @@ def _check_config(config) -> int:
     for key in ("encoder_hid_dim_type", "addition_embed_type", "time_cond_proj_dim"):
         if config.get(key) is not None:
             raise ExportError(
-                f"unet: '{key}' is {config[key]!r}; expected none (image prompts, SDXL and distilled"
-                " guidance are not supported)"
+                f"unet: '{key}' is {config[key]!r}; expected none (image prompts, SDXL and"
+                " distilled guidance are not supported)"
             )
     if config.in_channels != config.out_channels:
         raise ExportError(
-            f"unet: {config.in_channels} input and {config.out_channels} output channels; expected as many"
-            " (image-conditioned models are not supported)"
+            f"unet: {config.in_channels} input and {config.out_channels} output channels; expected"
+            " as many (image-conditioned models are not supported)"
         )
     width = config.cross_attention_dim
     widths = {width} if isinstance(width, int) else set(width)

@@ -1,7 +1,8 @@
 """Comparing an exported network with its original, here and in a fresh process.
 
-The outputs of the original at the probe shapes are computed once and kept (`Expectation`): the traced
-module, and later the file as read by a process that never saw the original, must both give them again.
+The outputs of the original at the probe shapes are computed once and kept (`Expectation`): the
+traced module, and later the file as read by a process that never saw the original, must both give
+them again.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from freeinit_export.component import Component, Inputs
 from freeinit_export.errors import ExportError
 from freeinit_export.trace import one_line
 
-# Largest difference relative to the largest value of the original. A good trace is bitwise equal with
-# the same threads; the rest is room for kernels that sum in another order at another thread count.
+# Largest difference relative to the largest value of the original. A good trace is bitwise equal
+# with the same threads; the rest is room for kernels that sum in another order at another thread
+# count.
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
 
 
@@ -38,23 +40,24 @@ def expectations(component: Component) -> list[Expectation]:
         output = component.original(*inputs)
         if not torch.isfinite(output).all():
             raise ExportError(
-                f"{component.file}: the original gives NaN or infinity for inputs {_shapes(inputs)};"
-                " expected finite values"
+                f"{component.file}: the original gives NaN or infinity for inputs"
+                f" {_shapes(inputs)}; expected finite values"
             )
         found.append(Expectation(inputs, output.clone()))
     return found
 
 
 def compare(file: str, network, expected: list[Expectation]) -> float:
-    """The largest relative difference of `network` over all probes; refuses one above the tolerance."""
+    """The largest relative difference of `network` over all probes; refuses one above the
+    tolerance."""
     worst = 0.0
     for probe in expected:
         try:
             output = network(*probe.inputs)
-        except Exception as error:  # noqa: BLE001: whatever the traced graph raises
+        except Exception as error:  # whatever the traced graph raises
             raise ExportError(
-                f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} the exported one"
-                f" fails ({one_line(error)}); expected what the original does"
+                f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} the"
+                f" exported one fails ({one_line(error)}); expected what the original does"
             )
         worst = max(worst, _difference(file, probe, output))
     return worst
@@ -64,15 +67,16 @@ def _difference(file: str, probe: Expectation, output: torch.Tensor) -> float:
     if output.shape != probe.output.shape or output.dtype != probe.output.dtype:
         raise ExportError(
             f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} it returns"
-            f" {tuple(output.shape)} {output.dtype}; expected {tuple(probe.output.shape)} {probe.output.dtype}"
+            f" {tuple(output.shape)} {output.dtype}; expected {tuple(probe.output.shape)}"
+            f" {probe.output.dtype}"
         )
     scale = probe.output.double().abs().max().clamp_min(1e-30)
     relative = ((output.double() - probe.output.double()).abs().max() / scale).item()
     limit = TOLERANCE[probe.output.dtype]
     if not relative <= limit:  # also catches NaN
         raise ExportError(
-            f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} it differs from the"
-            f" original by {relative:.2g} of the largest value; expected at most {limit:g}"
+            f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} it differs"
+            f" from the original by {relative:.2g} of the largest value; expected at most {limit:g}"
         )
     return relative
 
