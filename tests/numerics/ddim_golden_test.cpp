@@ -27,17 +27,13 @@ const char* const kFile = "numerics/ddim.safetensors";
 // and cumprod differently, by an ulp of float32 (1.2e-7) that a few steps amplify.
 constexpr double kRelative = 2e-6;
 
-double relative_difference(const at::Tensor& ours, const at::Tensor& theirs) {
-  return golden::difference(ours, theirs) /
-         std::max(1.0, theirs.to(at::kDouble).abs().max().item<double>());
-}
-
 const nlohmann::json& cases() {
   static const nlohmann::json content = golden::json("numerics/ddim.json");
   return content;
 }
 
 TEST(DdimGolden, AlphasCumprod) {
+  golden::Largest largest("largest_difference");
   int number = 0;
   for (const auto& row : cases()["tables"]) {
     const at::Tensor ours =
@@ -45,7 +41,7 @@ TEST(DdimGolden, AlphasCumprod) {
     const std::string key = "alphas_cumprod_" + std::to_string(number++);
     const at::Tensor theirs = golden::tensor(kFile, key);
     EXPECT_TRUE(ours.equal(ours.to(at::kFloat).to(at::kDouble))) << "not float32 values";
-    EXPECT_LE(golden::difference(ours, theirs), 1.2e-7) << row;
+    EXPECT_LE(largest(golden::difference(ours, theirs)), 1.2e-7) << row;
   }
   EXPECT_EQ(number, 10);
 }
@@ -67,6 +63,7 @@ std::vector<std::int64_t> timesteps_of(const Trajectory& trajectory) {
 }
 
 TEST(DdimGolden, TrajectoriesOverEveryOption) {
+  golden::Largest largest("largest_difference");
   int number = 0;
   for (const auto& row : cases()["forward"]) {
     freeinit::DdimConfig config = config_from(row["config"]);
@@ -75,19 +72,24 @@ TEST(DdimGolden, TrajectoriesOverEveryOption) {
     EXPECT_EQ(timesteps_of(*trajectory), row["timesteps"].get<std::vector<std::int64_t>>()) << row;
     EXPECT_EQ(trajectory->init_noise_sigma(), 1.0);
     const at::Tensor theirs = golden::tensor(kFile, "forward_" + std::to_string(number++));
-    EXPECT_LE(relative_difference(run(*trajectory, randn(11, kShape)), theirs), kRelative) << row;
+    EXPECT_LE(largest(golden::relative_difference(run(*trajectory, randn(11, kShape)), theirs)),
+              kRelative)
+        << row;
   }
   EXPECT_GT(number, 100);
 }
 
 TEST(DdimGolden, InverseTrajectories) {
+  golden::Largest largest("largest_difference");
   int number = 0;
   for (const auto& row : cases()["inverse"]) {
     const auto trajectory =
         DdimScheduler(config_from(row["config"])).inverse_trajectory(row["steps"]);
     EXPECT_EQ(timesteps_of(*trajectory), row["timesteps"].get<std::vector<std::int64_t>>()) << row;
     const at::Tensor theirs = golden::tensor(kFile, "inverse_" + std::to_string(number++));
-    EXPECT_LE(relative_difference(run(*trajectory, randn(11, kShape)), theirs), kRelative) << row;
+    EXPECT_LE(largest(golden::relative_difference(run(*trajectory, randn(11, kShape)), theirs)),
+              kRelative)
+        << row;
   }
   EXPECT_GT(number, 20);
 }
@@ -111,6 +113,7 @@ TEST(DdimGolden, TimestepsOfEveryNumberOfSteps) {
 
 // The level is rounded to the latents' dtype before the root: float16 and bfloat16 show it.
 TEST(DdimGolden, AddNoiseInEveryDtype) {
+  golden::Largest largest("largest_difference");
   int number = 0;
   for (const auto& row : cases()["noised"]) {
     const at::ScalarType dtype = golden::scalar_type(row["dtype"]);
@@ -120,7 +123,7 @@ TEST(DdimGolden, AddNoiseInEveryDtype) {
     EXPECT_EQ(ours.scalar_type(), dtype);
     const at::Tensor theirs = golden::tensor(kFile, "noised_" + std::to_string(number++));
     const bool narrow = dtype == at::kHalf || dtype == at::kBFloat16;
-    EXPECT_LE(relative_difference(ours, theirs), narrow ? 0.0 : kRelative) << row;
+    EXPECT_LE(largest(golden::relative_difference(ours, theirs)), narrow ? 0.0 : kRelative) << row;
   }
   EXPECT_EQ(number, 24);
 }

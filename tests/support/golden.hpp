@@ -3,12 +3,15 @@
 #include <freeinit/numerics/tensor_file.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -51,6 +54,34 @@ namespace golden {
   const auto largest = a.to(at::kDouble).sub(b.to(at::kDouble)).abs().max().item<double>();
   return largest == largest ? largest : std::numeric_limits<double>::infinity();
 }
+
+/// The same, relative to the largest magnitude of `theirs`, or to 1 if that is smaller.
+[[nodiscard]] inline double relative_difference(const at::Tensor& ours, const at::Tensor& theirs) {
+  const auto largest = theirs.to(at::kDouble).abs().max().item<double>();
+  return difference(ours, theirs) / std::max(1.0, largest);
+}
+
+/// The largest value it was given; the destructor records it in the test's XML report.
+class Largest {
+ public:
+  explicit Largest(const char* name) : name_(name) {}
+  ~Largest() {
+    std::ostringstream text;
+    text << value_;
+    testing::Test::RecordProperty(name_, text.str());
+  }
+  Largest(const Largest&) = delete;
+  Largest& operator=(const Largest&) = delete;
+
+  double operator()(double value) {
+    value_ = std::max(value_, value);
+    return value;
+  }
+
+ private:
+  const char* name_;
+  double value_ = 0.0;
+};
 
 [[nodiscard]] inline at::ScalarType scalar_type(const std::string& name) {
   if (name == "float16") return at::kHalf;

@@ -25,7 +25,7 @@ struct DdimConfig {
   double beta_start = 0.0001;
   double beta_end = 0.02;
   BetaSchedule beta_schedule = BetaSchedule::linear;
-  std::vector<double> trained_betas;  ///< replaces the schedule when not empty
+  std::vector<double> trained_betas{};  ///< replaces the schedule when not empty
   bool clip_sample = true;
   double clip_sample_range = 1.0;
   bool set_alpha_to_one = true;

@@ -50,6 +50,11 @@ FREEINIT_INLINE at::Tensor threshold_sample(const at::Tensor& sample, double rat
                                             double maximum) {
   const bool wide = sample.scalar_type() == at::kFloat || sample.scalar_type() == at::kDouble;
   const at::Tensor flat = (wide ? sample : sample.to(at::kFloat)).flatten(1);
+  if (flat.numel() >= (std::int64_t{1} << 24)) {
+    raise(ErrorCode::unsupported, c10::str("sample '", sample.sizes(),
+                                           "': too large for dynamic thresholding; LibTorch's "
+                                           "quantile takes fewer than 2^24 values"));
+  }
   const at::Tensor limit = at::clamp(at::quantile(flat.abs(), ratio, 1), 1.0, maximum).unsqueeze(1);
   return at::clamp(flat, limit.neg(), limit)
       .div(limit)

@@ -1,0 +1,62 @@
+// FreeInit around any denoiser: here a closed-form one, a plain lambda, no network and no files.
+//
+// The "video" to be generated is a bright spot that moves to the right. A perfect denoiser for one
+// known video x0 predicts the noise eps = (x_t - sqrt(abar) x0) / sqrt(1 - abar). Put your own
+// model in its place: anything that takes latents [B,C,F,H,W] and a timestep and returns the
+// predicted noise.
+#include <freeinit/numerics/ddim_scheduler.hpp>
+#include <freeinit/numerics/free_init.hpp>
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <iostream>
+
+namespace {
+
+constexpr freeinit::LatentShape kShape{
+    .batch = 1, .channels = 1, .frames = 8, .height = 16, .width = 16};
+
+/// A spot of unit brightness that crosses the picture from left to right.
+at::Tensor moving_spot() {
+  at::Tensor video = at::zeros(kShape.sizes());
+  for (std::int64_t frame = 0; frame < kShape.frames; ++frame) {
+    const std::int64_t left = 2 * frame;
+    video[0][0][frame].slice(0, 6, 10).slice(1, left, left + 2).fill_(1.0);
+  }
+  return video;
+}
+
+void print_progress(const freeinit::Progress& progress) {
+  if (progress.step != progress.num_steps) return;
+  std::cout << "pass " << progress.pass + 1 << "/" << progress.num_passes << "  "
+            << to_string(progress.phase) << " done, " << progress.num_steps << " steps\n";
+}
+
+}  // namespace
+
+int main() {
+  try {
+    const freeinit::DdimScheduler scheduler(
+        {.beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false});
+    const at::Tensor target = moving_spot();
+    const freeinit::Denoiser denoiser = [&](const at::Tensor& latents, std::int64_t timestep) {
+      const double abar = scheduler.alphas_cumprod()[static_cast<std::size_t>(timestep)];
+      return (latents - std::sqrt(abar) * target) / std::sqrt(1.0 - abar);
+    };
+
+    freeinit::NoiseSource noise(std::uint64_t{42});
+    freeinit::RunControl control;
+    control.progress = print_progress;
+    const freeinit::FreeInitResult result =
+        freeinit::free_init(denoiser, scheduler, kShape, {.num_iters = 3, .fast_sampling = true},
+                            {.num_inference_steps = 12}, noise, at::kFloat, at::kCPU, control);
+
+    const auto error = (result.latents - target).abs().max().item<double>();
+    std::cout << result.denoiser_calls << " denoiser calls, largest error " << error << "\n";
+    return error < 1e-3 ? 0 : 1;
+  } catch (const freeinit::Error& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return static_cast<int>(error.code());
+  }
+}
