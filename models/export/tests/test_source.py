@@ -4,8 +4,14 @@ import json
 import shutil
 
 import pytest
+import torch
+from diffusers import AnimateDiffPipeline, MotionAdapter, UNet2DConditionModel
+from tiny_pipeline import tiny_pipeline, tiny_unet
 
 from freeinit_export.cli import main
+from freeinit_export.diffusers_pipeline import load_model
+from freeinit_export.trace import trace_component
+from freeinit_export.verify import compare, expectations
 
 
 @pytest.fixture
@@ -70,3 +76,42 @@ def test_a_tokenizer_that_does_not_fit_the_text_encoder(copy, capsys):
     state["model"]["vocab"]["toolarge</w>"] = 5000
     path.write_text(json.dumps(state))
     assert "the tokenizer makes ids up to 5000" in refused(capsys, copy, copy.parent / "out")
+
+
+@torch.no_grad()
+def test_a_folder_with_a_motion_adapter(tmp_path):
+    """The usual layout: the motion adapter is saved beside the UNet that already contains it."""
+    base = tiny_pipeline()
+    config = tiny_unet().config
+    image_unet = UNet2DConditionModel(
+        block_out_channels=config.block_out_channels,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        norm_num_groups=4,
+        cross_attention_dim=32,
+        attention_head_dim=4,
+    )
+    adapter = MotionAdapter(
+        block_out_channels=config.block_out_channels,
+        motion_layers_per_block=1,
+        motion_num_attention_heads=4,
+        motion_norm_num_groups=4,
+        motion_max_seq_length=12,
+    )
+    parts = {
+        name: getattr(base, name) for name in ("vae", "text_encoder", "tokenizer", "scheduler")
+    }
+    AnimateDiffPipeline(unet=image_unet, motion_adapter=adapter, **parts).save_pretrained(tmp_path)
+    model = load_model(tmp_path, torch.float32)
+    assert model.unet["max_frames"] == 12
+    assert model.scheduler["beta_schedule"] == "linear" and model.notes == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@torch.no_grad()
+def test_half_precision_networks_equal_the_original(saved, dtype):
+    component = load_model(saved, dtype).components["vae_decoder"]
+    expected = expectations(component)
+    assert expected[0].output.dtype == dtype
+    assert compare(component.file, trace_component(component), expected) == 0.0
