@@ -4,6 +4,7 @@
 //
 // BUNDLE is a folder made by freeinit-export, for example models/shapes.
 
+#include <freeinit/core/error.hpp>
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 

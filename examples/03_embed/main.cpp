@@ -3,6 +3,7 @@
 //
 //   embed [SECONDS]      stops after SECONDS, default: never
 
+#include <freeinit/core/error.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/free_init.hpp>
 

@@ -18,9 +18,8 @@ namespace freeinit::inline FREEINIT_ABI {
 
 struct BundleOptions {
   at::Device device = at::kCPU;
-  std::optional<at::ScalarType>
-      dtype;                  ///< unset: as stored. A graph traced in one dtype runs in it alone
-  bool verify_hashes = true;  ///< SHA-256 of every file against the manifest
+  std::optional<at::ScalarType> dtype{};  ///< unset: as stored; a traced graph runs in one dtype
+  bool verify_hashes = true;              ///< SHA-256 of every file against the manifest
   /// Switches off TorchScript's profiling executor, for the whole process (LibTorch keeps that flag
   /// globally): the first two calls of a network are then as fast as the others and peak memory is
   /// about 40 % lower, with the same results. false leaves the flag as the host program set it.
