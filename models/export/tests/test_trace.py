@@ -52,6 +52,13 @@ def test_a_number_from_a_tensor_is_found():
         trace_component(component(function))
 
 
+def test_a_tensor_from_outside_the_graph_is_found():
+    """As a table that the caller made for one size; a long one is `<Tensor>` in a printed graph."""
+    tables = iter((torch.zeros(200), torch.ones(200)))
+    with pytest.raises(ExportError, match=r"'\[0\.0, 0\.0, .*' became '\[1\.0, 1\.0"):
+        trace_component(component(lambda x: x + next(tables).sum()))
+
+
 def test_a_branch_on_values_is_found():
     def function(x):
         if x.sum() > 0:

@@ -86,10 +86,16 @@ def _refuse_unknown_warning(component: Component, warning: warnings.WarningMessa
 
 
 def _canonical(traced: torch.jit.ScriptModule) -> list[str]:
-    """The graph as lines, without shapes, source positions and the counters in class names."""
+    """The graph as lines, without shapes, source positions and the counters in class names, and
+    with the content of constant tensors, which a graph prints as `<Tensor>`."""
     graph = traced.inlined_graph.copy()
     torch._C._jit_pass_erase_shape_information(graph)
-    return re.sub(r"___torch_mangle_\d+\.", "", graph.str(False)).splitlines()
+    lines = re.sub(r"___torch_mangle_\d+\.", "", graph.str(False)).splitlines()
+    for node in graph.findAllNodes("prim::Constant", recurse=True):
+        if node.hasAttribute("value") and node.kindOf("value") == "t":
+            tensor = node.t("value")
+            lines.append(f"constant tensor {tuple(tensor.shape)} = {tensor.tolist()}")
+    return lines
 
 
 def _refuse_baked_sizes(component: Component, first: list[str], second: list[str]) -> None:
@@ -101,7 +107,7 @@ def _refuse_baked_sizes(component: Component, first: list[str], second: list[str
     ]
     found = "their structure differs"
     if len(first) == len(second):
-        one, two = next((a, b) for a, b in zip(first, second) if a != b)
+        one, two = next((a, b) for a, b in zip(first, second, strict=True) if a != b)
         found = f"'{_expression(one)}' became '{_expression(two)}'"
     raise ExportError(
         f"{component.file}: the network does not generalise: traced at sizes {names[0]} and"
@@ -120,7 +126,8 @@ def _refuse_devices(component: Component, graph: list[str]) -> None:
 
 
 def _expression(line: str) -> str:
-    return line.split(" = ", 1)[-1].strip()
+    text = line.split(" = ", 1)[-1].strip()
+    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
