@@ -4,6 +4,7 @@
 // known video x0 predicts the noise eps = (x_t - sqrt(abar) x0) / sqrt(1 - abar). Put your own
 // model in its place: anything that takes latents [B,C,F,H,W] and a timestep and returns the
 // predicted noise.
+#include <freeinit/core/error.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/free_init.hpp>
 

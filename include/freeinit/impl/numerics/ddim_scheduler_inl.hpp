@@ -58,6 +58,12 @@ FREEINIT_INLINE DdimStepRules step_rules(const DdimConfig& config) {
           .use_clipped_model_output = config.use_clipped_model_output};
 }
 
+/// abar at timestep `t`; below the first timestep it is `before`.
+FREEINIT_INLINE double level_at(const std::vector<double>& alphas_cumprod, std::int64_t t,
+                                double before) {
+  return t >= 0 ? alphas_cumprod[static_cast<std::size_t>(t)] : before;
+}
+
 /// A level without any signal has no x_0 to divide out of a noise prediction; clipping makes the
 /// infinite result usable, as in the reference.
 FREEINIT_INLINE void check_signal(const DdimConfig& config, double alpha, std::int64_t timestep) {
@@ -127,17 +133,15 @@ FREEINIT_INLINE std::unique_ptr<const Trajectory> DdimScheduler::trajectory(
   // The same distance for every spacing, although only `leading` steps by it: so does diffusers.
   const std::int64_t distance = config_.num_train_timesteps / num_inference_steps;
   const double last = config_.set_alpha_to_one ? 1.0 : alphas_cumprod_.front();
-  std::vector<detail::DdimCoefficients> coefficients;
+  std::vector<double> from;
+  std::vector<double> to;
   for (const std::int64_t t : timesteps) {
-    const double alpha = alphas_cumprod_[static_cast<std::size_t>(t)];
-    const std::int64_t next = t - distance;
-    const double alpha_next = next >= 0 ? alphas_cumprod_[static_cast<std::size_t>(next)] : last;
-    detail::check_signal(config_, alpha, t);
-    coefficients.push_back(
-        detail::ddim_coefficients(static_cast<float>(alpha), static_cast<float>(alpha_next), eta));
+    from.push_back(detail::level_at(alphas_cumprod_, t, last));
+    to.push_back(detail::level_at(alphas_cumprod_, t - distance, last));
+    detail::check_signal(config_, from.back(), t);
   }
-  return std::make_unique<detail::DdimTrajectory>(std::move(timesteps), std::move(coefficients),
-                                                  detail::step_rules(config_));
+  return std::make_unique<detail::DdimTrajectory>(
+      std::move(timesteps), detail::ddim_coefficients(from, to, eta), detail::step_rules(config_));
 }
 
 FREEINIT_INLINE std::unique_ptr<const Trajectory> DdimScheduler::inverse_trajectory(
@@ -150,24 +154,22 @@ FREEINIT_INLINE std::unique_ptr<const Trajectory> DdimScheduler::inverse_traject
   std::reverse(timesteps.begin(), timesteps.end());
   const std::int64_t distance = config_.num_train_timesteps / num_inference_steps;
   const double first = config_.set_alpha_to_one ? 1.0 : alphas_cumprod_.front();
-  std::vector<detail::DdimCoefficients> coefficients;
+  std::vector<double> from;
+  std::vector<double> to;
   for (const std::int64_t t : timesteps) {
-    const std::int64_t from = t - distance;
-    const double alpha = from >= 0 ? alphas_cumprod_[static_cast<std::size_t>(from)] : first;
-    if (alpha == 1.0 && config_.prediction_type == PredictionType::sample) {
+    from.push_back(detail::level_at(alphas_cumprod_, t - distance, first));
+    to.push_back(detail::level_at(alphas_cumprod_, t, first));
+    if (from.back() == 1.0 && config_.prediction_type == PredictionType::sample) {
       raise(ErrorCode::invalid_argument,
             "prediction type 'sample' with set_alpha_to_one: inversion starts at a level without "
             "noise and divides by 0; expected set_alpha_to_one = false");
     }
-    coefficients.push_back(detail::ddim_coefficients(
-        static_cast<float>(alpha), static_cast<float>(alphas_cumprod_[static_cast<std::size_t>(t)]),
-        0.0));
   }
   detail::DdimStepRules rules = detail::step_rules(config_);
   rules.thresholding = false;  // neither option exists in the inverse of diffusers
   rules.use_clipped_model_output = false;
-  return std::make_unique<detail::DdimTrajectory>(std::move(timesteps), std::move(coefficients),
-                                                  rules);
+  return std::make_unique<detail::DdimTrajectory>(
+      std::move(timesteps), detail::ddim_coefficients(from, to, /*eta=*/0.0), rules);
 }
 
 FREEINIT_INLINE at::Tensor DdimScheduler::add_noise(const at::Tensor& original,

@@ -6,10 +6,13 @@
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/quantile.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/util/StringUtil.h>
 
-#include <algorithm>
-#include <cmath>
+#include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -27,15 +30,27 @@ struct DdimCoefficients {
   bool draws_noise;        ///< eta > 0; the last step draws too, though its sigma is 0
 };
 
-/// From level `alpha` to level `next`, each operation rounded to float32 as in the reference.
-FREEINIT_INLINE DdimCoefficients ddim_coefficients(float alpha, float next, double eta) {
-  const float beta = 1.0F - alpha;
-  const float variance = ((1.0F - next) / beta) * (1.0F - alpha / next);
-  const float sigma = eta > 0.0 ? static_cast<float>(eta) * std::sqrt(variance) : 0.0F;
-  const float sigma_squared = sigma * sigma;
+/// One row for each step from level `alphas[i]` to level `nexts[i]`. By tensor operations in
+/// float32, as in the reference: LibTorch's square root need not be the correctly rounded one of
+/// the C library.
+FREEINIT_INLINE std::vector<DdimCoefficients> ddim_coefficients(const std::vector<double>& alphas,
+                                                                const std::vector<double>& nexts,
+                                                                double eta) {
+  const at::Tensor alpha = at::tensor(alphas, at::kFloat);
+  const at::Tensor next = at::tensor(nexts, at::kFloat);
+  const at::Tensor beta = alpha.neg().add(1.0);
+  const at::Tensor beta_next = next.neg().add(1.0);
+  const at::Tensor variance = beta_next.div(beta).mul(alpha.div(next).neg().add(1.0));
+  const at::Tensor sigma = eta > 0.0 ? variance.sqrt().mul(eta) : at::zeros_like(alpha);
   // Rounding can push the difference below 0 where it should be 0 (eta 1, zero terminal signal).
-  const float direction = std::sqrt(std::max(1.0F - next - sigma_squared, 0.0F));
-  return {std::sqrt(alpha), std::sqrt(beta), std::sqrt(next), direction, sigma, eta > 0.0};
+  const at::Tensor direction = beta_next.sub(sigma.square()).clamp_min(0.0).sqrt();
+  const at::Tensor table = at::stack({alpha.sqrt(), beta.sqrt(), next.sqrt(), direction, sigma}, 1);
+  std::vector<DdimCoefficients> coefficients;
+  const float* row = table.const_data_ptr<float>();
+  for (std::size_t i = 0; i < alphas.size(); ++i, row += 5) {
+    coefficients.push_back({row[0], row[1], row[2], row[3], row[4], eta > 0.0});
+  }
+  return coefficients;
 }
 
 /// factor * tensor with the factor as a float32 host tensor on the left, the reference's form: on
