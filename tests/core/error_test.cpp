@@ -19,6 +19,11 @@ TEST(Error, CarriesCodeAndMessage) {
   }
 }
 
+TEST(Error, MessageIsOneLineWhateverItQuotes) {
+  const freeinit::Error error(freeinit::ErrorCode::io, "file 'a\nb\r\t\x1B[31m': caf\xC3\xA9");
+  EXPECT_STREQ(error.what(), "file 'a b   [31m': caf\xC3\xA9");
+}
+
 TEST(RunControl, EmptyCallbacksAreAllowed) {
   const freeinit::RunControl control;
   control.report({});

@@ -2,10 +2,22 @@
 
 #include <freeinit/core/error.hpp>
 
+#include <algorithm>
+
 namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// Messages quote file names and keys of files: a line break in one of them becomes a space.
+FREEINIT_INLINE std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  return text;
+}
+
+}  // namespace detail
 
 FREEINIT_INLINE Error::Error(ErrorCode code, const std::string& message)
-    : std::runtime_error(message), code_(code) {}
+    : std::runtime_error(detail::one_line(message)), code_(code) {}
 
 FREEINIT_INLINE ErrorCode Error::code() const noexcept {
   return code_;

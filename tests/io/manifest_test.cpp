@@ -1,0 +1,188 @@
+#include "io/manifest_example.hpp"
+#include "io/raw_file.hpp"
+#include "support/error_of.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <freeinit/io/manifest.hpp>
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace io_test {
+namespace {
+
+using freeinit::parse_manifest;
+using nlohmann::json;
+
+TEST(Manifest, ReadsEveryKey) {
+  const freeinit::Manifest manifest = parse_manifest(example_manifest().dump(), "m");
+  EXPECT_EQ(manifest.name, "demo");
+  EXPECT_EQ(manifest.created_by.at("torch"), "2.13.0");
+  EXPECT_EQ(manifest.files.size(), 6U);
+  EXPECT_EQ(manifest.unet.context_dim, 32);
+  EXPECT_EQ(manifest.unet.max_frames, 32);
+  EXPECT_FALSE(manifest.unet.max_text_length.has_value());
+  EXPECT_EQ(manifest.unet.verified_shapes[1], (std::vector<std::int64_t>{2, 5, 8, 12, 77}));
+  EXPECT_EQ(manifest.unet.verified_max_relative_error, 1e-6);
+  EXPECT_EQ(manifest.vae.encoder_file, "vae_encoder.pt");
+  EXPECT_EQ(manifest.vae.scaling_factor, 0.18215);
+  EXPECT_EQ(manifest.tokenizer.pad_token_id, 0);
+  EXPECT_EQ(manifest.scheduler.beta_start, 0.00085);
+  EXPECT_EQ(manifest.scheduler.steps_offset, 1);
+  EXPECT_TRUE(manifest.scheduler.trained_betas.empty());
+  EXPECT_EQ(manifest.recommended.fps, 10.0);
+  EXPECT_EQ(manifest.recommended.filter_method, "gaussian");
+  EXPECT_EQ(manifest.recommended.temporal_stop_frequency, 0.2);
+}
+
+TEST(Manifest, AbsentKeysOfSchedulerAndRecommendedKeepTheDefaults) {
+  json text = example_manifest();
+  text["scheduler"] = {{"trained_betas", {0.1, 0.2}}};
+  text["recommended"] = json::object();
+  const freeinit::Manifest manifest = parse_manifest(text.dump(), "m");
+  EXPECT_EQ(manifest.scheduler.beta_end, 0.02);
+  EXPECT_TRUE(manifest.scheduler.set_alpha_to_one);
+  EXPECT_EQ(manifest.scheduler.trained_betas, (std::vector<double>{0.1, 0.2}));
+  EXPECT_EQ(manifest.recommended.num_iters, 3);
+  EXPECT_EQ(manifest.recommended.filter_method, "butterworth");
+}
+
+TEST(Manifest, BundleWithoutAnEncoder) {
+  json text = example_manifest();
+  text["vae"]["encoder_file"] = "";
+  EXPECT_EQ(parse_manifest(text.dump(), "m").vae.encoder_file, "");
+}
+
+TEST(Manifest, ContractsAreCanonical) {
+  const freeinit::Manifest manifest = parse_manifest(example_manifest().dump(4), "m");
+  EXPECT_EQ(manifest.contracts.size(), 3U);
+  EXPECT_EQ(manifest.contracts.at("text_encoder"),
+            R"({"dtype":"float32","file":"text_encoder.pt","max_length":77,"width":32})");
+}
+
+TEST(Manifest, AnotherSchemaIsUnsupportedWhateverElseItSays) {
+  EXPECT_ERROR(unsupported, "m: 'schema' is 2; this version of freeinit reads schema 1",
+               parse_manifest(R"({"schema":2,"new_key":[]})", "m"));
+}
+
+TEST(Manifest, NotJson) {
+  EXPECT_ERROR(invalid_file, "not valid JSON", parse_manifest("{\"schema\":1", "m"));
+  EXPECT_ERROR(invalid_file, "not valid JSON", parse_manifest("", "m"));
+  EXPECT_ERROR(invalid_file, "is not a JSON object", parse_manifest("[]", "m"));
+  EXPECT_ERROR(invalid_file, "'schema' occurs twice",
+               parse_manifest(R"({"schema":1,"schema":1})", "m"));
+}
+
+struct BadManifest {
+  const char* pointer;
+  json value;  // null removes the key
+  const char* says;
+};
+
+TEST(Manifest, RefusesByName) {
+  const std::vector<BadManifest> cases{
+      {"/nmae", "x", "unknown key 'nmae'; the nearest known key is 'name'"},
+      {"/unet/max_frame", 3,
+       "unknown key 'unet.max_frame'; the nearest known key is 'unet.max_frames'"},
+      {"/scheduler/beta_strat", 1, "the nearest known key is 'scheduler.beta_start'"},
+      {"/recommended/filter/metod", "x", "the nearest known key is 'recommended.filter.method'"},
+      {"/files/unet.pt/md5", "x", "unknown key 'files.unet.pt.md5'"},
+      {"/license", nullptr, "the key 'license' is missing"},
+      {"/vae", nullptr, "the key 'vae' is missing"},
+      {"/tokenizer/pad_token_id", nullptr, "the key 'tokenizer.pad_token_id' is missing"},
+      {"/unet", 3, "'unet' is not a JSON object"},
+      {"/unet/in_channels", "4", "'unet.in_channels' is \"4\"; expected an integer of at least 1"},
+      {"/unet/in_channels", 4.0, "expected an integer of at least 1"},
+      {"/unet/in_channels", 0, "expected an integer of at least 1"},
+      {"/unet/in_channels", std::uint64_t{1} << 63, "expected an integer of at least 1"},
+      {"/unet/uses_fps", 1, "expected true or false"},
+      {"/unet/dtype", "int8", "'unet.dtype' is \"int8\"; expected float32, float16 or bfloat16"},
+      {"/unet/format", "onnx", "expected torchscript"},
+      {"/unet/verified_shapes", json::array({1}), "expected a list of shapes"},
+      {"/unet/verified_shapes/0/0", 0, "expected a list of shapes"},
+      {"/unet/verified_max_relative_error", -1, "expected a number of at least 0"},
+      {"/unet/file", "other.pt", "'unet.file' is \"other.pt\"; expected a path that 'files' lists"},
+      {"/unet/file", "/etc/passwd", "expected a relative path inside the bundle"},
+      {"/unet/file", "../unet.pt", "expected a relative path inside the bundle"},
+      {"/files/a~1..~1..~1b", {{"bytes", 0}}, "'files' lists 'a/../../b'"},
+      {"/files/unet.pt/sha256", "E3", "expected 64 lower-case hexadecimal digits"},
+      {"/files/unet.pt/bytes", -1, "expected an integer of at least 0"},
+      {"/vae/scaling_factor", 0, "expected a number above 0"},
+      {"/text_encoder/width", 33, "'text_encoder.width' is 33 but 'unet.context_dim' is 32"},
+      {"/vae/latent_channels", 8, "'vae.latent_channels' is 8 but 'unet.in_channels' is 4"},
+      {"/unet/max_text_length", 50, "'tokenizer.max_length' is 77; the networks take at most 50"},
+      {"/scheduler/trained_betas", "x", "expected a list of numbers"},
+      {"/scheduler/steps_offset", nullptr, nullptr},
+      {"/recommended/fps", 0, "'recommended.fps' is 0; expected a number above 0"},
+      {"/recommended/num_iters", 0, "expected an integer of at least 1"},
+      {"/created_by/torch", 2, "'created_by.torch' is 2; expected a string"},
+  };
+  for (const BadManifest& bad : cases) {
+    json text = example_manifest();
+    const json::json_pointer pointer(bad.pointer);
+    if (bad.value.is_null()) {
+      text[pointer.parent_pointer()].erase(pointer.back());
+    } else {
+      text[pointer] = bad.value;
+    }
+    SCOPED_TRACE(bad.pointer);
+    if (bad.says == nullptr) {
+      EXPECT_NO_THROW((void)parse_manifest(text.dump(), "m"));
+    } else {
+      EXPECT_ERROR(invalid_file, bad.says, parse_manifest(text.dump(), "m"));
+    }
+  }
+}
+
+// Messages stay one line, whatever the file holds.
+TEST(Manifest, MessagesAreOneLine) {
+  json text = example_manifest();
+  text["unet"]["dtype"] = "a\nb\x01";
+  EXPECT_ERROR(invalid_file, "a\\nb\\u0001", parse_manifest(text.dump(), "m"));
+  text = example_manifest();
+  text["na\nme"] = 1;
+  EXPECT_ERROR(invalid_file, "unknown key", parse_manifest(text.dump(), "m"));
+}
+
+class BundleFiles : public ::testing::Test {
+ protected:
+  BundleFiles() {
+    std::filesystem::create_directory(folder_.path() / "tokenizer");
+    const json text = example_manifest();
+    for (const auto& [name, ignored] : text["files"].items()) write_file(folder_.path() / name, "");
+    write_file(folder_.path() / "manifest.json", text.dump());
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(BundleFiles, CompleteBundleIsAccepted) {
+  const freeinit::Manifest manifest = freeinit::read_manifest(folder_.path());
+  EXPECT_NO_THROW(freeinit::verify_bundle_files(folder_.path(), manifest));
+}
+
+TEST_F(BundleFiles, MissingTruncatedAndAlteredFilesAreNamed) {
+  freeinit::Manifest manifest = freeinit::read_manifest(folder_.path());
+  std::filesystem::remove(folder_.path() / "unet.pt");
+  EXPECT_ERROR(not_found, "unet.pt': no such file, but the manifest lists it",
+               freeinit::verify_bundle_files(folder_.path(), manifest));
+  write_file(folder_.path() / "unet.pt", "x");
+  EXPECT_ERROR(invalid_file, "unet.pt': has 1 bytes; the manifest says 0 (truncated or altered)",
+               freeinit::verify_bundle_files(folder_.path(), manifest, false));
+  manifest.files["unet.pt"].bytes = 1;
+  EXPECT_NO_THROW(freeinit::verify_bundle_files(folder_.path(), manifest, false));
+  EXPECT_ERROR(invalid_file, "unet.pt': SHA-256 is 2d711642b726b04401627ca9fbac32f5",
+               freeinit::verify_bundle_files(folder_.path(), manifest));
+}
+
+TEST_F(BundleFiles, NoFolderAndNoManifest) {
+  EXPECT_ERROR(not_found, "bundle '/nonexistent': no such folder",
+               freeinit::read_manifest("/nonexistent"));
+  std::filesystem::remove(folder_.path() / "manifest.json");
+  EXPECT_ERROR(not_found, "manifest.json': no such file", freeinit::read_manifest(folder_.path()));
+}
+
+}  // namespace
+}  // namespace io_test

@@ -1,0 +1,284 @@
+#include "io/clip.hpp"
+#include "io/raw_file.hpp"
+#include "support/error_of.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <freeinit/io/video_file.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <string>
+
+namespace io_test {
+namespace {
+
+using freeinit::DecodedVideo;
+using freeinit::read_video;
+using freeinit::VideoWriter;
+
+class VideoFile : public ::testing::Test {
+ protected:
+  /// Writes `frames` copies of what `make(t)` gives.
+  template <class Make>
+  std::filesystem::path write(const std::string& name, int width, int height, double fps,
+                              int frames, Make make) {
+    VideoWriter writer(folder_.path() / name, {width, height, fps});
+    for (int t = 0; t < frames; ++t) writer.add_frame(make(t));
+    writer.finish();
+    return folder_.path() / name;
+  }
+  std::filesystem::path write_soft(const std::string& name, int width, int height, double fps = 8,
+                                   int frames = 12) {
+    return write(name, width, height, fps, frames,
+                 [&](int t) { return soft_frame(width, height, t); });
+  }
+  [[nodiscard]] std::size_t entries() const {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(folder_.path()), {}));
+  }
+  /// Least PSNR over the frames of a round trip.
+  double round_trip(const std::string& name, int width, int height) {
+    const DecodedVideo video = read_video(write_soft(name, width, height), 100);
+    EXPECT_EQ(video.num_frames, 12) << name;
+    EXPECT_EQ(video.fps, 8.0) << name;
+    EXPECT_FALSE(video.cut) << name;
+    EXPECT_EQ(video.width, width) << name;
+    EXPECT_EQ(video.height, height) << name;
+    const std::size_t bytes = std::size_t(width) * std::size_t(height) * 3;
+    EXPECT_EQ(video.rgb.size(), bytes * 12) << name;
+    double least = INFINITY;
+    for (int t = 0; t < 12; ++t) {
+      const auto frame = std::span(video.rgb).subspan(bytes * std::size_t(t), bytes);
+      least = std::min(least, psnr(soft_frame(width, height, t), frame));
+    }
+    return least;
+  }
+  TemporaryFolder folder_;
+};
+
+// 8-bit limited-range YUV alone costs soft pictures about 50 dB; CRF 16 is tuned to stay near 45. A
+// wrong matrix, range or chroma place costs 30 dB or less. Small pictures are the hard case.
+TEST_F(VideoFile, RoundTripMp4) {
+  EXPECT_GT(round_trip("a.mp4", 64, 64), 38.0);
+  EXPECT_GT(round_trip("b.mp4", 128, 96), 40.0);
+}
+TEST_F(VideoFile, RoundTripWebm) {
+  EXPECT_GT(round_trip("a.webm", 64, 64), 38.0);
+  EXPECT_GT(round_trip("b.webm", 63, 41), 36.0);
+}
+// 256 colours with ordered dithering for about 2,500 in the clip: the error is the palette's grain.
+TEST_F(VideoFile, RoundTripGif) {
+  EXPECT_GT(round_trip("a.gif", 64, 64), 30.0);
+  EXPECT_GT(round_trip("b.gif", 33, 17), 30.0);
+}
+
+TEST_F(VideoFile, PngSequenceIsExact) {
+  const std::filesystem::path path = write_soft("frames/", 31, 17, 8, 3);
+  for (int t = 0; t < 3; ++t) {
+    const auto name = "frame_0000" + std::to_string(t) + ".png";
+    const DecodedVideo picture = read_video(path / name, 1);
+    EXPECT_EQ(picture.rgb, soft_frame(31, 17, t));
+    EXPECT_EQ(picture.width, 31);
+    EXPECT_EQ(picture.fps, 0.0);
+  }
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path), {}), 3);
+}
+
+// YUV in 8 bits rounds each colour by up to 2; anything more is a wrong matrix or range.
+TEST_F(VideoFile, ColoursAreNotShifted) {
+  const std::vector<std::uint8_t> expected = patch_frame(64, 64);
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+    write(name, 64, 64, 8, 4, [&](int) { return expected; });
+    const DecodedVideo video = read_video(folder_.path() / name, 10);
+    for (const int y : {16, 48}) {
+      for (const int x : {16, 48}) {
+        for (int k = 0; k < 3; ++k) {
+          const std::size_t place = std::size_t((y * 64 + x) * 3 + k);
+          EXPECT_NEAR(video.rgb[place], expected[place], 3) << name << " at " << x << "," << y;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(VideoFile, FrameRatesAndCountsAreExact) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+    for (const double fps : {1.0, 7.0, 8.0, 12.0, 16.0, 24.0, 25.0, 30.0}) {
+      for (const int frames : {5, 17}) {
+        const DecodedVideo video = read_video(write_soft(name, 16, 16, fps, frames), 100);
+        EXPECT_EQ(video.num_frames, frames) << name << " " << fps;
+        EXPECT_DOUBLE_EQ(video.fps, fps) << name << " " << frames;
+      }
+    }
+    EXPECT_EQ(read_video(write_soft(name, 16, 16, 8, 1), 100).num_frames, 1) << name;
+  }
+  EXPECT_NEAR(read_video(write_soft("b.mp4", 16, 16, 24000.0 / 1001), 100).fps, 23.976, 1e-3);
+  EXPECT_NEAR(read_video(write_soft("b.webm", 16, 16, 12.5), 100).fps, 12.5, 1e-9);
+}
+
+// H.264 in 4:2:0 needs even sizes: the last column and row are repeated.
+TEST_F(VideoFile, OddSizesOfMp4RepeatTheBorder) {
+  const DecodedVideo video =
+      read_video(write("odd.mp4", 33, 17, 8, 2,
+                       [](int) { return std::vector<std::uint8_t>(33 * 17 * 3, 200); }),
+                 5);
+  EXPECT_EQ(video.width, 34);
+  EXPECT_EQ(video.height, 18);
+  for (const std::uint8_t value : video.rgb) ASSERT_NEAR(value, 200, 2);
+}
+
+TEST_F(VideoFile, OnePixel) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) {
+    EXPECT_NO_THROW(write(name, 1, 1, 8, 2, [](int) { return std::vector<std::uint8_t>(3, 9); }));
+  }
+}
+
+TEST_F(VideoFile, SameFramesSameBytes) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+    const std::string first = file_content(write_soft(name, 32, 32));
+    EXPECT_EQ(file_content(write_soft(name, 32, 32)), first) << name;
+  }
+}
+
+TEST_F(VideoFile, Mp4StartsWithItsIndexAndGifLoops) {
+  const std::string mp4 = file_content(write_soft("a.mp4", 32, 32));
+  EXPECT_LT(mp4.find("moov"), mp4.find("mdat"));
+  const std::string gif = file_content(write_soft("a.gif", 32, 32));
+  const std::size_t loop = gif.find("NETSCAPE2.0");
+  ASSERT_NE(loop, std::string::npos);
+  EXPECT_EQ(gif.substr(loop + 11, 5), std::string("\x03\x01\0\0\0", 5));  // 0: for ever
+}
+
+TEST_F(VideoFile, WithoutFinishNothingIsLeft) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) {
+    VideoWriter writer(folder_.path() / name, {16, 16, 8});
+    writer.add_frame(soft_frame(16, 16, 0));
+  }
+  EXPECT_EQ(entries(), 0U);
+}
+
+TEST_F(VideoFile, WriterRefuses) {
+  const auto open = [&](const std::string& name, int width, int height, double fps) {
+    VideoWriter writer(folder_.path() / name, {width, height, fps});
+  };
+  EXPECT_ERROR(invalid_argument, "unknown extension '.avi'; known are .mp4, .webm, .gif",
+               open("a.avi", 8, 8, 8));
+  EXPECT_ERROR(invalid_argument, "picture size 0x8", open("a.mp4", 0, 8, 8));
+  EXPECT_ERROR(invalid_argument, "picture size 8x20000", open("a.mp4", 8, 20000, 8));
+  EXPECT_ERROR(invalid_argument, "frames per second 0.000000", open("a.mp4", 8, 8, 0));
+  EXPECT_ERROR(invalid_argument, "frames per second nan",
+               open("a.mp4", 8, 8, std::numeric_limits<double>::quiet_NaN()));
+  EXPECT_ERROR(invalid_argument, "expected 0.01 to 50 for a GIF", open("a.gif", 8, 8, 60));
+  EXPECT_ERROR(io, "does not exist", open("no/a.mp4", 8, 8, 8));
+  VideoWriter writer(folder_.path() / "a.mp4", {8, 8, 8});
+  EXPECT_ERROR(invalid_argument, "has no frame", writer.finish());
+  EXPECT_ERROR(invalid_argument, "picture of 3 bytes: expected 192",
+               writer.add_frame(std::vector<std::uint8_t>(3)));
+  writer.add_frame(soft_frame(8, 8, 0));
+  writer.finish();
+  EXPECT_ERROR(invalid_argument, "already finished", writer.finish());
+  EXPECT_ERROR(invalid_argument, "already finished", writer.add_frame(soft_frame(8, 8, 0)));
+}
+
+TEST_F(VideoFile, ExtensionsChooseTheFormat) {
+  EXPECT_EQ(freeinit::video_format_of("a/b.MP4"), freeinit::VideoFormat::mp4);
+  EXPECT_EQ(freeinit::video_format_of("b.webm"), freeinit::VideoFormat::webm);
+  EXPECT_EQ(freeinit::video_format_of("c.d.gif"), freeinit::VideoFormat::gif);
+  EXPECT_EQ(freeinit::video_format_of("frames"), freeinit::VideoFormat::png_sequence);
+  EXPECT_EQ(freeinit::video_format_of("a.b/"), freeinit::VideoFormat::png_sequence);
+}
+
+// A path that FFmpeg would take for a protocol, and one with a pattern in it.
+TEST_F(VideoFile, UnusualNames) {
+  for (const std::string name : {"http:x.mp4", "a b%03d.gif", "\xC3\xA9.webm"}) {
+    EXPECT_EQ(read_video(write_soft(name, 16, 16), 100).num_frames, 12) << name;
+  }
+}
+
+TEST_F(VideoFile, ReaderStopsAtTheLimit) {
+  const std::filesystem::path path = write_soft("a.mp4", 16, 16, 8, 12);
+  const DecodedVideo cut = read_video(path, 5);
+  EXPECT_EQ(cut.num_frames, 5);
+  EXPECT_TRUE(cut.cut);
+  EXPECT_EQ(cut.rgb.size(), 5U * 16 * 16 * 3);
+  EXPECT_FALSE(read_video(path, 12).cut);
+  EXPECT_ERROR(invalid_argument, "max_frames 0", read_video(path, 0));
+}
+
+TEST_F(VideoFile, ReaderRefusesWhatIsNoVideo) {
+  EXPECT_ERROR(not_found, "no such file", read_video("/nonexistent.mp4", 1));
+  write_file(folder_.path() / "empty.mp4", "");
+  EXPECT_ERROR(invalid_file, "not a readable video file",
+               read_video(folder_.path() / "empty.mp4", 1));
+  write_file(folder_.path() / "text.mp4", "no video, just a line of text\n");
+  EXPECT_ERROR(invalid_file, "not a readable video file",
+               read_video(folder_.path() / "text.mp4", 1));
+  const std::string whole = file_content(write_soft("a.mp4", 32, 32));
+  write_file(folder_.path() / "cut.mp4", whole.substr(0, 600));
+  EXPECT_ERROR(invalid_file, "not a readable video file",
+               read_video(folder_.path() / "cut.mp4", 1));
+  const std::size_t data = whole.find("mdat") + 4;
+  write_file(folder_.path() / "no_frame.mp4", whole.substr(0, data));
+  EXPECT_ERROR(invalid_file, "holds no complete frame",
+               read_video(folder_.path() / "no_frame.mp4", 1));
+}
+
+/// One second of silence as a WAV file.
+std::string silent_wav() {
+  std::string wav(
+      "RIFF\x24\x04\0\0WAVEfmt "
+      "\x10\0\0\0\x01\0\x01\0\0\x04\0\0\0\x04\0\0\x01\0\x08\0data\0\x04\0\0",
+      44);
+  return wav + std::string(1024, '\x80');
+}
+
+TEST_F(VideoFile, ReaderRefusesSoundAlone) {
+  write_file(folder_.path() / "sound.mp4", silent_wav());
+  EXPECT_ERROR(invalid_file, "has no video stream", read_video(folder_.path() / "sound.mp4", 1));
+}
+
+// Two PNG pictures of different size, one behind the other, are one stream to FFmpeg.
+TEST_F(VideoFile, ReaderRefusesASizeChange) {
+  freeinit::write_png(folder_.path() / "a.png", soft_frame(8, 8, 0), 8, 8);
+  freeinit::write_png(folder_.path() / "b.png", soft_frame(9, 8, 0), 9, 8);
+  write_file(folder_.path() / "both.png",
+             file_content(folder_.path() / "a.png") + file_content(folder_.path() / "b.png"));
+  EXPECT_ERROR(invalid_file, "frame 1 has 9x8 pixels after frames of 8x8",
+               read_video(folder_.path() / "both.png", 10));
+}
+
+TEST_F(VideoFile, WritePng) {
+  const std::filesystem::path path = folder_.path() / "mask.png";
+  freeinit::write_png(path, patch_frame(5, 3), 5, 3);
+  EXPECT_EQ(read_video(path, 1).rgb, patch_frame(5, 3));
+  EXPECT_ERROR(invalid_argument, "picture of 3 bytes",
+               freeinit::write_png(path, std::vector<std::uint8_t>(3), 5, 3));
+  EXPECT_EQ(entries(), 1U);
+}
+
+// The library leaves FFmpeg's global log level alone and still prints nothing, broken input
+// included.
+TEST_F(VideoFile, NothingIsPrinted) {
+  ::testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStdout();
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) write_soft(name, 17, 16);
+  const std::string whole = file_content(folder_.path() / "a.mp4");
+  for (std::size_t size = 0; size < whole.size(); size += 97) {
+    std::string broken = whole;
+    broken[size] = static_cast<char>(broken[size] ^ 0x55);
+    write_file(folder_.path() / "b.mp4", broken.substr(0, whole.size() - size / 3));
+    try {
+      (void)read_video(folder_.path() / "b.mp4", 3);
+    } catch (const freeinit::Error&) {
+    }
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+}  // namespace
+}  // namespace io_test
