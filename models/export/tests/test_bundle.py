@@ -14,6 +14,7 @@ from freeinit_export.component import Component
 from freeinit_export.errors import ExportError
 from freeinit_export.manifest import canonical
 from freeinit_export.reload_check import check_file
+from freeinit_export.staging import staged
 from freeinit_export.verify import Expectation, expectations, save_expectations
 
 NETWORKS = {
@@ -121,7 +122,7 @@ def test_overwrite_replaces_a_bundle(tmp_path):
     out.mkdir()
     (out / "manifest.json").write_text("old")
     (out / "stale.pt").write_text("")
-    with bundle_module.staged(out, overwrite=True) as folder:
+    with staged(out, overwrite=True) as folder:
         (folder / "manifest.json").write_text("new")
         assert (
             out / "manifest.json"

@@ -99,9 +99,10 @@ def _export(options: argparse.Namespace, report) -> None:
     import torch
     from diffusers.utils import logging as diffusers_logging
 
-    from freeinit_export.bundle import check_target, write_bundle
+    from freeinit_export.bundle import write_bundle
     from freeinit_export.diffusers_pipeline import load_model
     from freeinit_export.manifest import recommended_settings
+    from freeinit_export.staging import check_target
 
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()

@@ -15,10 +15,9 @@ from transformers import CLIPTextModel
 from freeinit_export import __version__
 from freeinit_export.autoencoder import autoencoder_components
 from freeinit_export.component import VideoModel
-from freeinit_export.errors import ExportError
+from freeinit_export.errors import ExportError, one_line
 from freeinit_export.scheduler import ddim_settings
 from freeinit_export.text_encoder import text_encoder_component
-from freeinit_export.trace import one_line
 from freeinit_export.unet import unet_component
 
 SUPPORTED = "AnimateDiffPipeline"

@@ -1,5 +1,11 @@
-"""The one error of the package."""
+"""The one error of the package, and how messages of other errors go into it."""
 
 
 class ExportError(Exception):
     """What cannot be exported: one line that names the thing, its value and what is expected."""
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """The message of `error` on one line, of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import torch
 
-from freeinit_export.errors import ExportError
+from freeinit_export.errors import ExportError, one_line
 from freeinit_export.torchscript_file import CONTRACT
-from freeinit_export.trace import one_line
 from freeinit_export.verify import compare, load_expectations
 
 

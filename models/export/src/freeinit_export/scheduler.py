@@ -6,8 +6,7 @@ from typing import Any
 
 from diffusers import DDIMScheduler
 
-from freeinit_export.errors import ExportError
-from freeinit_export.trace import one_line
+from freeinit_export.errors import ExportError, one_line
 
 KEYS = (
     "num_train_timesteps",

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from freeinit_export.errors import ExportError, one_line
+
 CONTRACT = "freeinit.json"
 _ALIGNMENT = 64  # of tensor data inside the archive, as torch writes it
 _LOCAL_HEADER = 30  # bytes of a ZIP record before its name
@@ -25,8 +27,11 @@ def write_torchscript(path: Path, traced: torch.jit.ScriptModule, contract: str)
     whole = path.with_suffix(".whole")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.save(traced, whole, _extra_files={CONTRACT: contract})
-    _strip_debug_records(whole, path)
+        try:
+            torch.jit.save(traced, whole, _extra_files={CONTRACT: contract})
+            _strip_debug_records(whole, path)
+        except (RuntimeError, OSError) as error:
+            raise ExportError(f"{path.name}: cannot be written: {one_line(error)}")
     whole.unlink()
 
 

@@ -20,7 +20,7 @@ import warnings
 import torch
 
 from freeinit_export.component import Component, Inputs
-from freeinit_export.errors import ExportError
+from freeinit_export.errors import ExportError, one_line
 
 # (end of the file's name, part of the warning's source line): seen and judged harmless.
 HARMLESS_WARNINGS = (
@@ -128,9 +128,3 @@ def _refuse_devices(component: Component, graph: list[str]) -> None:
 def _expression(line: str) -> str:
     text = line.split(" = ", 1)[-1].strip()
     return text if len(text) <= 100 else text[:97] + "..."
-
-
-def one_line(error: BaseException, limit: int = 300) -> str:
-    """The message of `error` on one line, of bounded length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -13,8 +13,7 @@ from pathlib import Path
 import torch
 
 from freeinit_export.component import Component, Inputs
-from freeinit_export.errors import ExportError
-from freeinit_export.trace import one_line
+from freeinit_export.errors import ExportError, one_line
 
 # Largest difference relative to the largest value of the original. A good trace is bitwise equal
 # with the same threads; the rest is room for kernels that sum in another order at another thread
