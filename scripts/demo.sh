@@ -22,5 +22,6 @@ fi
 quietly cmake --build "$build" --target freeinit_cli
 
 start=$SECONDS
-"$build/bin/freeinit" generate "$prompt" -o "$FREEINIT_ROOT/out/demo.mp4"
+"$build/bin/freeinit" generate "$prompt" --bundle "$FREEINIT_ROOT/models/shapes" \
+  -o "$FREEINIT_ROOT/out/demo.mp4"
 echo "The video of \"$prompt\" is $FREEINIT_ROOT/out/demo.mp4 (made in $((SECONDS - start)) s)"

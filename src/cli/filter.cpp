@@ -134,9 +134,11 @@ void add_filter(CLI::App& app, Action& selected) {
       ->required()
       ->type_name("T H W");
   add_filter_options(*command, arguments->filter);
-  command->add_option(
-      "-o,--output", arguments->output,
-      "Write the mask: .safetensors (tensor `mask` [T,H,W]) or .png (frames side by side)");
+  command
+      ->add_option(
+          "-o,--output", arguments->output,
+          "Write the mask: .safetensors (tensor `mask` [T,H,W]) or .png (frames side by side)")
+      ->type_name("FILE");
   command->add_flag("--json", arguments->json, "Print the figures as one JSON object");
   command->footer(kFilterFooter);
   command->callback(

@@ -31,6 +31,7 @@ freeinit::FrequencyFilterOptions FilterArguments::over(
 void add_filter_options(CLI::App& command, FilterArguments& arguments) {
   const std::string group = "Filter";
   command.add_option("--filter", arguments.method, "butterworth, gaussian, ideal or box")
+      ->type_name("NAME")
       ->group(group);
   command.add_option("--order", arguments.order, "Order of the Butterworth filter, above 0")
       ->group(group);
@@ -44,6 +45,7 @@ void add_filter_options(CLI::App& command, FilterArguments& arguments) {
       .add_option("--filter-variant", arguments.variant,
                   "official: bit-equal to the authors' code; strict: the filter its name promises, "
                   "symmetric at every size [official]")
+      ->type_name("NAME")
       ->group(group);
 }
 

@@ -67,28 +67,34 @@ void add_sampling_options(CLI::App& command, GenerateArguments& a) {
   command
       .add_option("--profile", a.profile,
                   "Whose rules where implementations differ: diffusers or official [diffusers]")
+      ->type_name("NAME")
       ->group(group);
   command
       .add_option("--init-noise", a.init_noise,
                   "Start from this noise [B,C,F,h,w] instead of the first draw")
+      ->type_name("FILE")
       ->group(group);
 }
 
 void add_output_options(CLI::App& command, GenerateArguments& a) {
   const std::string group = "Output";
   command.add_option("-o,--output", a.output, "FILE.mp4, .webm or .gif, or DIR/ for PNG frames")
+      ->type_name("FILE")
       ->group(group)
       ->capture_default_str();
   command
       .add_option("--save-latents", a.save_latents, "Write the latents [B,C,F,h,w] (.safetensors)")
+      ->type_name("FILE")
       ->group(group);
   command
       .add_option("--save-frames", a.save_frames,
                   "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors)")
+      ->type_name("FILE")
       ->group(group);
   command
       .add_option("--save-passes", a.save_passes,
                   "Write video and latents of every pass to this folder")
+      ->type_name("DIR")
       ->group(group);
   command.add_flag("--json", a.json, "Print the result as one JSON object")->group(group);
 }
@@ -96,9 +102,11 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
 void add_machine_options(CLI::App& command, GenerateArguments& a) {
   const std::string group = "Machine";
   command.add_option("--device", a.device, "cpu, cuda or cuda:N")
+      ->type_name("NAME")
       ->group(group)
       ->capture_default_str();
   command.add_option("--dtype", a.dtype, "float32, float16 or bfloat16 [as stored in the bundle]")
+      ->type_name("NAME")
       ->group(group);
   command.add_option("--threads", a.threads, "CPU threads [LibTorch's choice]")->group(group);
 }
@@ -153,10 +161,11 @@ OutputPlan GenerateArguments::output_plan() const {
 
 void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   command.add_option("PROMPT", arguments.prompt, "What the video shows");
-  command.add_option("--bundle", arguments.bundle, kBundleHelp);
+  command.add_option("--bundle", arguments.bundle, kBundleHelp)->type_name("DIR");
   command
       .add_option("--config", arguments.config,
                   "TOML file with any of these options; the command line has the last word")
+      ->type_name("FILE")
       ->configurable(false);
   add_output_options(command, arguments);
   add_video_options(command, arguments);

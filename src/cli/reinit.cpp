@@ -138,19 +138,26 @@ void add_reinit(CLI::App& app, Action& selected) {
   auto* command = app.add_subcommand("reinit", "Re-initialise noise once, from files");
   auto arguments = std::make_shared<ReinitArguments>();
   auto& a = *arguments;
-  command->add_option("--latents", a.latents, "Sampled latents (.safetensors)");
-  command->add_option("--noise", a.noise, "The noise their sampling started from");
-  command->add_option("--diffused", a.diffused, "Latents that are diffused already");
-  command->add_option("--fresh", a.fresh, "Fresh noise for the high frequencies")->required();
+  command->add_option("--latents", a.latents, "Sampled latents (.safetensors)")->type_name("FILE");
+  command->add_option("--noise", a.noise, "The noise their sampling started from")
+      ->type_name("FILE");
+  command->add_option("--diffused", a.diffused, "Latents that are diffused already")
+      ->type_name("FILE");
+  command->add_option("--fresh", a.fresh, "Fresh noise for the high frequencies")
+      ->type_name("FILE")
+      ->required();
   command->add_option("-o,--output", a.output, "The result, tensor `noise` (.safetensors)")
+      ->type_name("FILE")
       ->required();
   add_filter_options(*command, a.filter);
-  command->add_option("--bundle", a.bundle, "Take the schedule from this bundle");
+  command->add_option("--bundle", a.bundle, "Take the schedule from this bundle")->type_name("DIR");
   command->add_option("--num-train-timesteps", a.num_train_timesteps, "Schedule length [1000]");
   command->add_option("--beta-start", a.beta_start, "First beta [0.0001]");
   command->add_option("--beta-end", a.beta_end, "Last beta [0.02]");
-  command->add_option("--beta-schedule", a.beta_schedule,
-                      "linear, scaled_linear or squaredcos_cap_v2 [linear]");
+  command
+      ->add_option("--beta-schedule", a.beta_schedule,
+                   "linear, scaled_linear or squaredcos_cap_v2 [linear]")
+      ->type_name("NAME");
   command->add_flag("--json", a.json, "Print the result as one JSON object");
   command->footer(kReinitFooter);
   command->callback(

@@ -82,9 +82,10 @@ void add_tokenize(CLI::App& app, Action& selected) {
   auto* command = app.add_subcommand("tokenize", "Print the token ids of a text as JSON");
   auto arguments = std::make_shared<TokenizeArguments>();
   auto* text = command->add_option("TEXT", arguments->text, "The text");
-  command->add_option("--input", arguments->input,
-                      "File of texts, one JSON string a line; - is stdin");
-  command->add_option("--bundle", arguments->bundle, kBundleHelp);
+  command
+      ->add_option("--input", arguments->input, "File of texts, one JSON string a line; - is stdin")
+      ->type_name("FILE");
+  command->add_option("--bundle", arguments->bundle, kBundleHelp)->type_name("DIR");
   command->footer(kTokenizeFooter);
   command->callback([=, &selected] {
     selected = [=](Console& console) { run_tokenize(*arguments, text->count() > 0, console); };
