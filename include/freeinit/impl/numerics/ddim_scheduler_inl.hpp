@@ -186,7 +186,7 @@ FREEINIT_INLINE at::Tensor DdimScheduler::add_noise(const at::Tensor& original,
                                              original.scalar_type());
   const double root_alpha = alpha.sqrt().item<double>();
   const double root_beta = alpha.neg().add(1.0).sqrt().item<double>();
-  return original.mul(root_alpha).add(noise.mul(root_beta));
+  return original.mul(root_alpha).add_(noise.mul(root_beta));
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

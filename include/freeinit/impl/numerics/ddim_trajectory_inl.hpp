@@ -128,11 +128,11 @@ class DdimTrajectory final : public Trajectory {
     if (rules_.use_clipped_model_output) epsilon = noise_between(c, sample, original);
     // Products and sums stay apart: a fused multiply-add would round once where the reference
     // rounds twice.
-    at::Tensor next = scaled(c.root_alpha_next, original).add(scaled(c.direction, epsilon));
+    at::Tensor next = scaled(c.root_alpha_next, original).add_(scaled(c.direction, epsilon));
     if (c.draws_noise) {
       const at::Tensor drawn =
           noise.draw(model_output.sizes(), model_output.scalar_type(), model_output.device());
-      next = next.add(scaled(c.sigma, drawn));
+      next.add_(scaled(c.sigma, drawn));
     }
     return next;
   }
@@ -145,19 +145,19 @@ class DdimTrajectory final : public Trajectory {
 
   [[nodiscard]] static at::Tensor noise_between(const DdimCoefficients& c, const at::Tensor& sample,
                                                 const at::Tensor& original) {
-    return sample.sub(scaled(c.root_alpha, original)).div(c.root_beta);
+    return sample.sub(scaled(c.root_alpha, original)).div_(c.root_beta);
   }
 
   [[nodiscard]] Prediction predict(const DdimCoefficients& c, const at::Tensor& output,
                                    const at::Tensor& sample) const {
     switch (rules_.prediction_type) {
       case PredictionType::epsilon:
-        return {sample.sub(scaled(c.root_beta, output)).div(c.root_alpha), output};
+        return {sample.sub(scaled(c.root_beta, output)).div_(c.root_alpha), output};
       case PredictionType::sample:
         return {output, noise_between(c, sample, output)};
       case PredictionType::v_prediction:
-        return {scaled(c.root_alpha, sample).sub(scaled(c.root_beta, output)),
-                scaled(c.root_alpha, output).add(scaled(c.root_beta, sample))};
+        return {scaled(c.root_alpha, sample).sub_(scaled(c.root_beta, output)),
+                scaled(c.root_alpha, output).add_(scaled(c.root_beta, sample))};
     }
     raise(ErrorCode::internal, "prediction type: not a value of its enumeration");
   }
