@@ -38,6 +38,13 @@ TEST(Manifest, ReadsEveryKey) {
   EXPECT_EQ(manifest.recommended.temporal_stop_frequency, 0.2);
 }
 
+TEST(Manifest, ReadsTheExampleOfTheDocumentation) {
+  const std::string page = file_content(FREEINIT_SOURCE_DIR "/docs/bundle.md");
+  const std::size_t begin = page.find("```json\n") + 8;
+  const std::string example = page.substr(begin, page.find("```", begin) - begin);
+  EXPECT_EQ(parse_manifest(example, "docs/bundle.md").unet.latent_multiple_of, 8);
+}
+
 TEST(Manifest, AbsentKeysOfSchedulerAndRecommendedKeepTheDefaults) {
   json text = example_manifest();
   text["scheduler"] = {{"trained_betas", {0.1, 0.2}}};

@@ -24,7 +24,7 @@ enum class VideoFormat { mp4, webm, gif, png_sequence };
 struct VideoWriterOptions {
   int width = 0;   ///< pixels, any size >= 1 (H.264 gets an even size by repeating the last row or column)
   int height = 0;  ///< pixels
-  double fps = 8.0;
+  double fps = 8.0;  ///< 0.01 to 1000; a GIF counts in 1/100 s and takes at most 50
 };
 
 /// Writes RGB frames one after another, through a temporary name; memory does not grow with the
@@ -63,9 +63,12 @@ struct DecodedVideo {
   std::vector<std::uint8_t> rgb;
 };
 
-/// Decodes the first video stream, at most `max_frames` frames (memory stays bounded by them).
+/// Decodes the first video stream, at most `max_frames` frames (memory stays bounded by them), with
+/// the colour matrix and range the file names. A rotation mark is ignored. A file cut off behind its
+/// first frame gives the frames it still holds.
 /// Throws Error: not_found, invalid_file (no video stream, no frame, truncated before the first frame,
-/// a size change inside), invalid_argument (max_frames < 1).
+/// a size change inside), unsupported (this FFmpeg lacks the decoder), invalid_argument
+/// (max_frames < 1).
 [[nodiscard]] FREEINIT_API DecodedVideo read_video(const std::filesystem::path& path,
                                                    std::int64_t max_frames);
 

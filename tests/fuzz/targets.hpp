@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// What the fuzzers run: each takes any bytes, lets freeinit::Error pass as the right answer to bad
+/// input, and fails (by another exception, a crash or a sanitizer's report) on anything else.
+namespace fuzz {
+
+void manifest(const std::uint8_t* data, std::size_t size);
+void safetensors(const std::uint8_t* data, std::size_t size);
+void tokenizer(const std::uint8_t* data, std::size_t size);
+void video(const std::uint8_t* data, std::size_t size);
+
+}  // namespace fuzz
