@@ -70,6 +70,8 @@ struct FreeInitResult {
 ///
 /// Draws from `noise`, in this order: initial noise (dtype `dtype`), then per pass the fresh noise
 /// (float32) and, with eta > 0, one draw a step; the order of diffusers.
+/// Reports Phase::denoise after each step and Phase::reinit before each further pass; either phase
+/// also reports step 0 when it begins.
 /// No tensor visits the host but those draws. Thread-safe as far as denoiser and noise source are.
 ///
 /// Throws Error: invalid_argument before the first call for unusable settings; cancelled when the
