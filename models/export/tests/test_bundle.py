@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from freeinit_export.errors import ExportError
 from freeinit_export.manifest import canonical
 from freeinit_export.reload_check import check_file
 from freeinit_export.staging import staged
+from freeinit_export.torchscript_file import strip_debug_records
 from freeinit_export.verify import Expectation, expectations, save_expectations
 
 NETWORKS = {
@@ -91,6 +93,21 @@ def test_networks_equal_the_pipeline_at_new_shapes(bundle, pipeline):
     images = torch.rand((2, 3, 28, 36), generator=generator) * 2 - 1
     moments = pipeline.vae.encode(images).latent_dist.parameters
     assert torch.equal(load(bundle / "vae_encoder.pt")[0](images), moments)
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["zip", "zip64"])
+@torch.no_grad()
+def test_tensors_stay_aligned_in_the_archive(bundle, tmp_path, monkeypatch, large):
+    """`large` writes the records of archives above 2 GiB, which real models have."""
+    path, copy = bundle / "vae_decoder.pt", tmp_path / "vae_decoder.pt"
+    if large:
+        monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    strip_debug_records(path, copy)
+    reader = torch._C.PyTorchFileReader(str(copy))
+    tensors = [name for name in reader.get_all_records() if name.startswith("data/")]
+    assert tensors and all(reader.get_record_offset(name) % 64 == 0 for name in tensors)
+    z = torch.ones(1, 4, 5, 6)
+    assert torch.equal(load(copy)[0](z), load(path)[0](z))
 
 
 def test_the_files_name_no_folder_of_the_exporting_machine(bundle, saved):

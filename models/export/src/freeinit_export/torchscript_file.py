@@ -29,13 +29,14 @@ def write_torchscript(path: Path, traced: torch.jit.ScriptModule, contract: str)
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             torch.jit.save(traced, whole, _extra_files={CONTRACT: contract})
-            _strip_debug_records(whole, path)
+            strip_debug_records(whole, path)
         except (RuntimeError, OSError) as error:
             raise ExportError(f"{path.name}: cannot be written: {one_line(error)}")
     whole.unlink()
 
 
-def _strip_debug_records(source: Path, target: Path) -> None:
+def strip_debug_records(source: Path, target: Path) -> None:
+    """Copies a TorchScript archive without its `.debug_pkl` records."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", allowZip64=True) as new:
         for record in old.infolist():
             if record.filename.endswith(".debug_pkl"):
@@ -57,8 +58,7 @@ def _strip_debug_records(source: Path, target: Path) -> None:
 def _padding(target_offset: int, name: str, size: int) -> bytes:
     """An extra field after which the data of a stored record starts at a multiple of the
     alignment."""
-    zip64 = (
-        20 if size * 1.05 > zipfile.ZIP64_LIMIT else 0
-    )  # zipfile adds this field by the same rule
+    # zipfile adds a field of 20 bytes to large records, by this rule.
+    zip64 = 20 if size * 1.05 > zipfile.ZIP64_LIMIT else 0
     start = target_offset + _LOCAL_HEADER + len(name.encode()) + zip64 + 4
     return struct.pack("<HH", _PADDING_ID, -start % _ALIGNMENT) + bytes(-start % _ALIGNMENT)
