@@ -49,8 +49,9 @@ struct FreeInitOptions {
 struct SamplingOptions {
   std::int64_t num_inference_steps = 25;
   double eta = 0.0;
-  /// [B,C,F,H,W], unit variance. Replaces the first draw of the noise source, which then is not made:
-  /// the fresh noise of the second pass comes first, as in diffusers when `latents` are given.
+  /// [B,C,F,H,W], unit variance. Replaces the first draw of the noise source, which then is not
+  /// made: the fresh noise of the second pass comes first, as in diffusers when `latents` are
+  /// given.
   at::Tensor initial_noise{};
   /// Called with the result of each complete pass.
   std::function<void(int pass, const at::Tensor& latents)> on_pass{};
