@@ -25,23 +25,30 @@ configure() {
     -DFREEINIT_BUILD_TESTS=ON -DFREEINIT_BUILD_EXAMPLES=ON "${launcher[@]}" "${FREEINIT_CMAKE_ARGS[@]}"
 }
 
-# One thread a test: two run side by side, and the numbers are the same everywhere.
+# One thread a process: the numbers are the same everywhere. The suites run side by side, each into a
+# log of its own that is shown when both are done.
 python_tests() {
-  OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 FREEINIT="$build/bin/freeinit" \
-    FREEINIT_COMMAND="$build/bin/freeinit" \
-    "$FREEINIT_PYTHON" -m pytest -q -p no:cacheprovider "$@"
+  local suites=(models/export/tests tests/reference) pids=() result=0 i
+  export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
+  export FREEINIT="$build/bin/freeinit" FREEINIT_COMMAND="$build/bin/freeinit"
+  for i in "${!suites[@]}"; do
+    "$FREEINIT_PYTHON" -m pytest -q -rs -p no:cacheprovider "$FREEINIT_ROOT/${suites[i]}" \
+      >"$build/pytest-$i.log" 2>&1 &
+    pids+=($!)
+  done
+  for i in "${!suites[@]}"; do
+    wait "${pids[i]}" || result=1
+    printf -- '--- %s ---\n' "${suites[i]}"
+    cat "$build/pytest-$i.log"
+  done
+  return "$result"
 }
 
 if stage "setup" freeinit_setup --tests && stage "configure" configure &&
   stage "build" cmake --build "$build" --parallel "$jobs"; then
   stage "C++ and command tests (ctest)" \
     ctest --test-dir "$build" --output-on-failure --parallel 2
-  for folder in models/export/tests tests/reference; do
-    if compgen -G "$FREEINIT_ROOT/$folder/**/test_*.py" >/dev/null ||
-      compgen -G "$FREEINIT_ROOT/$folder/test_*.py" >/dev/null; then
-      stage "Python tests ($folder)" python_tests "$FREEINIT_ROOT/$folder"
-    fi
-  done
+  stage "Python tests (pytest)" python_tests
 fi
 
 printf '\n=== summary (%d s) ===\n' "$SECONDS"
