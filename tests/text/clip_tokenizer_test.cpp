@@ -97,6 +97,9 @@ TEST(ClipTokenizer, LongTexts) {
   EXPECT_EQ(shared_tokenizer().tokenize(words).size(), 100000U);
   EXPECT_GT(shared_tokenizer().tokenize(std::string(300000, 'q')).size(), 1000U);
   EXPECT_GT(shared_tokenizer().tokenize(std::string(300000, '!')).size(), 1000U);
+  std::string marks = "a";
+  for (int i = 0; i < 100000; ++i) marks += "\u0301\u0323";  // each pair in the wrong order
+  EXPECT_GT(shared_tokenizer().tokenize(marks).size(), 1000U);
   std::string ends;
   for (int i = 0; i < 20000; ++i) ends += "<|endoftext|>";
   EXPECT_EQ(shared_tokenizer().tokenize(ends).size(), 20000U);
