@@ -61,7 +61,7 @@ class Trainer:
         while self.step < self.total:
             yield self.step
             self.step += 1
-            if self.step % 50 == 0 or self.step == self.total:
+            if self.step % 20 == 0 or self.step == self.total:
                 mean = {k: round(sum(h[k] for h in self.history) / len(self.history), 4)
                         for k in self.history[0]}
                 seconds = (time.time() - start) / (self.step - begun)
