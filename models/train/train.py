@@ -7,8 +7,8 @@ simply be started again.  Minutes below are for one core of a busy server withou
     judge      5 min   the classifier that measures the rest (needs nothing, may run beside)
     vae       14 min   pixels to latents
     latents    8 min   the training clips as latents
-    frames    25 min   text encoder and 2-D network on single frames
-    clips     60 min   everything on whole clips
+    frames    19 min   text encoder and 2-D network on single frames
+    clips     45 min   everything on whole clips
     export     0 min   FOLDER/pipeline, a diffusers AnimateDiffPipeline folder
 """
 
