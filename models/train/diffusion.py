@@ -19,7 +19,7 @@ import text
 import vae
 from common import Trainer
 
-SHARD_CLIPS, FRAME_SHARDS, CLIP_SHARDS = 400, 3, 10
+SHARD_CLIPS, FRAME_SHARDS, CLIP_SHARDS, LANE_SHARDS = 400, 3, 10, 4
 FRAME_STEPS, FRAME_BATCH = 1800, 32
 CLIP_STEPS, CLIP_BATCH = 1540, 4
 SHAPE = dict(in_channels=4, out_channels=4, sample_size=16, block_out_channels=(32, 64),
@@ -56,43 +56,44 @@ def clip_network(frame_net=None):
 
 # The latent cache --------------------------------------------------------------------
 
-def _shard(out, index):
-    return out / "latents" / f"{index:02d}.pt"
+def _shard(out, index, lanes):
+    return out / ("latents_lanes" if lanes else "latents") / f"{index:02d}.pt"
 
 
 @torch.no_grad()
-def encode_shard(out, index, log):
+def encode_shard(out, index, lanes, log):
     """Encodes one shard of training clips, unscaled, in half precision."""
-    if _shard(out, index).exists():
+    path = _shard(out, index, lanes)
+    if path.exists():
         return
-    _shard(out, index).parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     model = vae.load(out)
-    clips = data.draw_clips(SHARD_CLIPS, torch.Generator().manual_seed(30_000 + index), "train")
+    clips = data.draw_clips(SHARD_CLIPS, torch.Generator().manual_seed(30_000 + index), "train", lanes=lanes)
     parts = []
     for i in range(0, SHARD_CLIPS, 4):
         pixels = data.render_clips(clips.pick(slice(i, i + 4))).flatten(0, 1)
         parts.append(model.encode(pixels * 2 - 1).latent_dist.mean.half())
     words = torch.stack([clips.colour, clips.shape, clips.motion, clips.background], 1)
     latents = torch.cat(parts).view(SHARD_CLIPS, data.FRAMES, 4, 16, 16)
-    temporary = _shard(out, index).with_suffix(".tmp")
+    temporary = path.with_suffix(".tmp")
     torch.save({"latents": latents, "words": words}, temporary)
-    temporary.rename(_shard(out, index))
-    log(f"latents: shard {index} of {CLIP_SHARDS}")
+    temporary.rename(path)
+    log(f"{path.parent.name}: shard {index}")
 
 
-def scaling_factor(out):
+def scaling_factor(out, lanes):
     """What brings the latents to unit variance."""
-    return float(1 / torch.load(_shard(out, 0))["latents"].float().std())
+    return float(1 / torch.load(_shard(out, 0, lanes))["latents"].float().std())
 
 
-def _load_cache(out, shards):
-    parts = [torch.load(_shard(out, i)) for i in range(shards)]
+def load_cache(out, shards, lanes):
+    parts = [torch.load(_shard(out, i, lanes)) for i in range(shards)]
     return torch.cat([p["latents"] for p in parts]), torch.cat([p["words"] for p in parts]).tolist()
 
 
 # Training ----------------------------------------------------------------------------
 
-class _Captions:
+class Captions:
     """Token ids for rows of words; one caption in ten is empty, for guidance."""
 
     def __init__(self, tokenizer):
@@ -106,14 +107,14 @@ class _Captions:
         return torch.cat([self.known[c] for c in captions])
 
 
-def _noised(latents, alphas, timesteps, generator):
+def noised(latents, alphas, timesteps, generator):
     """The noised latents and the v that the network shall say."""
     noise = torch.randn(latents.shape, generator=generator)
     alpha = alphas[timesteps].view(-1, *[1] * (latents.ndim - 1))
     return alpha.sqrt() * latents + (1 - alpha).sqrt() * noise, alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
 
 
-def _timesteps(n, generator, high_share):
+def draw_timesteps(n, generator, high_share):
     """One timestep from each of n equal parts of 0..999; high_share of the clips from 500..999."""
     t = ((torch.randperm(n, generator=generator) + torch.rand(n, generator=generator)) * (1000 / n)).long()
     high = torch.rand(n, generator=generator) < high_share
@@ -122,8 +123,8 @@ def _timesteps(n, generator, high_share):
 
 def train_frames(out, tokenizer, log):
     net, text_model = frame_network(), text.build(tokenizer)
-    latents, words = _load_cache(out, FRAME_SHARDS)
-    factor, alphas, captions = scaling_factor(out), scheduler().alphas_cumprod, _Captions(tokenizer)
+    latents, words = load_cache(out, FRAME_SHARDS, False)
+    factor, alphas, captions = scaling_factor(out, False), scheduler().alphas_cumprod, Captions(tokenizer)
     trainer = Trainer(out / "frames", {"unet": net, "text": text_model}, FRAME_STEPS, rate=2e-3, log=log)
     for step in trainer.steps():
         generator, rng = torch.Generator().manual_seed(40_000 + step), random.Random(40_000 + step)
@@ -131,8 +132,8 @@ def train_frames(out, tokenizer, log):
         frame = torch.randint(data.FRAMES, (FRAME_BATCH,), generator=generator)
         x = latents[clip, frame].float() * factor
         ids = captions([words[i] for i in clip.tolist()], rng)
-        timesteps = _timesteps(FRAME_BATCH, generator, 0.0)
-        noisy, target = _noised(x, alphas, timesteps, generator)
+        timesteps = draw_timesteps(FRAME_BATCH, generator, 0.0)
+        noisy, target = noised(x, alphas, timesteps, generator)
         said = net(noisy, timesteps, text_model(ids)[0]).sample
         trainer.update((said - target).square().mean())
 
@@ -143,8 +144,8 @@ def train_clips(out, tokenizer, log):
     frame_net.load_state_dict(start["unet"])
     text_model.load_state_dict(start["text"])
     net = clip_network(frame_net)
-    latents, words = _load_cache(out, CLIP_SHARDS)
-    factor, alphas, captions = scaling_factor(out), scheduler().alphas_cumprod, _Captions(tokenizer)
+    latents, words = load_cache(out, CLIP_SHARDS, False)
+    factor, alphas, captions = scaling_factor(out, False), scheduler().alphas_cumprod, Captions(tokenizer)
     slow = [p for n, p in net.named_parameters() if "motion_modules" not in n] + list(text_model.parameters())
     trainer = Trainer(out / "clips", {"unet": net, "text": text_model}, CLIP_STEPS, rate=1.5e-3, log=log,
                       slow=slow, slow_factor=0.5, floor=0.1, save_every=20)
@@ -153,7 +154,7 @@ def train_clips(out, tokenizer, log):
         clip = torch.randint(len(words), (CLIP_BATCH,), generator=generator)
         x = latents[clip].float().transpose(1, 2) * factor  # [n, 4, FRAMES, 16, 16]
         ids = captions([words[i] for i in clip.tolist()], rng)
-        timesteps = _timesteps(CLIP_BATCH, generator, 0.4)
-        noisy, target = _noised(x, alphas, timesteps, generator)
+        timesteps = draw_timesteps(CLIP_BATCH, generator, 0.4)
+        noisy, target = noised(x, alphas, timesteps, generator)
         said = net(noisy, timesteps, text_model(ids)[0].repeat_interleave(data.FRAMES, 0)).sample
         trainer.update((said - target).square().mean())

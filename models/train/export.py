@@ -10,21 +10,16 @@ import text
 import vae
 
 
-def export(out, folder, stage="clips"):
-    """Writes the folder from the averaged weights of a stage ("frames" gives clips that do not move)."""
+def export(out, folder, stage="lane_clips"):
+    """Writes the folder from the averaged weights of a stage."""
     tokenizer = text.write_tokenizer(out / "tokenizer")
     weights = torch.load(out / stage / "final.pt")
     text_model = text.build(tokenizer)
     text_model.load_state_dict(weights["text"])
-    if stage == "frames":
-        frame_net = diffusion.frame_network()
-        frame_net.load_state_dict(weights["unet"])
-        net = diffusion.clip_network(frame_net)
-    else:
-        net = diffusion.clip_network()
-        net.load_state_dict(weights["unet"])
+    net = diffusion.clip_network()
+    net.load_state_dict(weights["unet"])
     coder = vae.load(out)
-    coder.register_to_config(scaling_factor=diffusion.scaling_factor(out))
+    coder.register_to_config(scaling_factor=diffusion.scaling_factor(out, True))
     pipeline = AnimateDiffPipeline(
         vae=coder, text_encoder=text_model.eval(), tokenizer=tokenizer, unet=net.eval(),
         motion_adapter=None, scheduler=diffusion.scheduler())

@@ -70,7 +70,7 @@ def train(out, log):
     trainer = Trainer(out / "judge", {"judge": model}, STEPS, rate=2e-3, log=log, decay=0.99)
     for step in trainer.steps():
         generator = torch.Generator().manual_seed(20_000 + step)
-        clips = data.draw_clips(64, generator, "all")
+        clips = data.draw_clips(64, generator, "all", lanes=False)
         frame = torch.randint(data.FRAMES, (64,), generator=generator)
         empty = torch.arange(64) < 6
         shown = data.Clips(**vars(clips))
@@ -80,7 +80,7 @@ def train(out, log):
         loss = (F.cross_entropy(colour[~empty], clips.colour[~empty]) + F.cross_entropy(shape, shape_class)
                 + F.cross_entropy(background, clips.background))
 
-        clips = data.draw_clips(14, generator, "all")
+        clips = data.draw_clips(14, generator, "all", lanes=False)
         clips.centre[0] = clips.centre[0, :1]  # stands still
         clips.centre[1] = clips.centre[1, torch.randperm(data.FRAMES, generator=generator)]
         moving = clips.motion.clone()

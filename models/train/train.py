@@ -6,9 +6,11 @@ simply be started again.  Minutes below are for one core of a busy server withou
 
     judge      5 min   the classifier that measures the rest (needs nothing, may run beside)
     vae       14 min   pixels to latents
-    latents    8 min   the training clips as latents
+    latents    8 min   the training clips as latents, without lanes and with them
     frames    19 min   text encoder and 2-D network on single frames
     clips     45 min   everything on whole clips
+    lane_frames 6 min  the direction words on single frames (see lanes.py)
+    lane_clips 14 min  the same on whole clips
     export     0 min   FOLDER/pipeline, a diffusers AnimateDiffPipeline folder
 """
 
@@ -23,10 +25,11 @@ import torch
 import diffusion
 import export
 import judge
+import lanes
 import text
 import vae
 
-STAGES = ("judge", "vae", "latents", "frames", "clips", "export")
+STAGES = ("judge", "vae", "latents", "frames", "clips", "lane_frames", "lane_clips", "export")
 
 
 def keep_memory():
@@ -65,11 +68,17 @@ def main():
             log(f"PSNR of new frames {vae.psnr(vae.load(out)):.2f} dB")
         elif stage == "latents":
             for index in range(diffusion.CLIP_SHARDS):
-                diffusion.encode_shard(out, index, log)
+                diffusion.encode_shard(out, index, False, log)
+            for index in range(diffusion.LANE_SHARDS):
+                diffusion.encode_shard(out, index, True, log)
         elif stage == "frames":
             diffusion.train_frames(out, text.write_tokenizer(out / "tokenizer"), log)
         elif stage == "clips":
             diffusion.train_clips(out, text.write_tokenizer(out / "tokenizer"), log)
+        elif stage == "lane_frames":
+            lanes.train_frames(out, text.write_tokenizer(out / "tokenizer"), log)
+        elif stage == "lane_clips":
+            lanes.train_clips(out, text.write_tokenizer(out / "tokenizer"), log)
         else:
             export.export(out, out / "pipeline")
 

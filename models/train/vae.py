@@ -26,7 +26,7 @@ def build():
 
 def _batch(generator, whole):
     n = 8 if whole else 24
-    clips = data.draw_clips(n, generator, "all")
+    clips = data.draw_clips(n, generator, "all", lanes=False)
     frame = torch.randint(data.FRAMES, (n,), generator=generator)
     if whole:
         return data.render(clips, frame)
