@@ -1,6 +1,6 @@
 """`freeinit tokenize` against transformers.CLIPTokenizer on 10,000 fresh random strings.
 
-    FREEINIT_COMMAND=build/release/src/cli/freeinit pytest tests/reference/text
+    FREEINIT_COMMAND=build/release/bin/freeinit pytest tests/reference/text
 
 Needs transformers, open_clip_torch (its vocabulary file) and the built command. FREEINIT_TEST_SEED
 repeats a run.
