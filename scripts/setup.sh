@@ -20,6 +20,16 @@ FREEINIT_TORCH_VERSION=2.13.0
 _freeinit_say() { printf 'setup: %s\n' "$*" >&2; }
 _freeinit_die() { _freeinit_say "$*"; return 1; }
 
+# _freeinit_quietly MESSAGE COMMAND...: shows the end of what the command printed only if it fails.
+_freeinit_quietly() {
+  local message=$1 log status=0
+  shift
+  log=$(mktemp) || return 1
+  "$@" >"$log" 2>&1 || { status=1; tail -n 20 "$log" >&2; _freeinit_say "$message"; }
+  rm -f "$log"
+  return "$status"
+}
+
 # --- Debian packages -------------------------------------------------------------------------------
 
 _freeinit_packages() {
@@ -48,17 +58,9 @@ _freeinit_install_packages() {
     _freeinit_say "sudo is needed to install Debian packages; it may ask for your password"
   fi
   _freeinit_say "installing ${missing[*]}"
-  local log
-  log=$(mktemp) || return 1
-  if ! { "${as_root[@]}" apt-get update &&
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-    tail -n 20 "$log" >&2
-    rm -f "$log"
-    _freeinit_die "apt-get failed"
-    return 1
-  fi
-  rm -f "$log"
+  _freeinit_quietly "apt-get update failed" "${as_root[@]}" apt-get update &&
+    _freeinit_quietly "apt-get install failed" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
 _freeinit_debian_packages() {
@@ -88,18 +90,11 @@ _freeinit_build_tools() {
 # --- Python packages -------------------------------------------------------------------------------
 
 _freeinit_pip_install() {
-  local log
   if [[ ! -x "$FREEINIT_VENV/bin/pip" ]]; then
     python3 -m venv "$FREEINIT_VENV" || { _freeinit_die "python3 -m venv failed"; return 1; }
   fi
-  log=$(mktemp) || return 1
-  if ! "$FREEINIT_VENV/bin/python" -m pip install --disable-pip-version-check "$@" >"$log" 2>&1; then
-    tail -n 20 "$log" >&2
-    rm -f "$log"
-    _freeinit_die "pip install $* failed"
-    return 1
-  fi
-  rm -f "$log"
+  _freeinit_quietly "pip install $* failed" \
+    "$FREEINIT_VENV/bin/python" -m pip install --disable-pip-version-check "$@"
 }
 
 # Reference packages for the tests, as pinned in tests/reference/requirements.txt, and the exporter. A

@@ -30,7 +30,7 @@ configure() {
 python_tests() {
   local suites=(models/export/tests tests/reference) pids=() result=0 i
   export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
-  export FREEINIT="$build/bin/freeinit" FREEINIT_COMMAND="$build/bin/freeinit"
+  export FREEINIT_COMMAND="$build/bin/freeinit"
   for i in "${!suites[@]}"; do
     "$FREEINIT_PYTHON" -m pytest -q -rs -p no:cacheprovider "$FREEINIT_ROOT/${suites[i]}" \
       >"$build/pytest-$i.log" 2>&1 &

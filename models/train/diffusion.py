@@ -19,9 +19,10 @@ import text
 import vae
 from common import Trainer
 
-SHARD_CLIPS, FRAME_SHARDS, CLIP_SHARDS, LANE_SHARDS = 400, 3, 10, 4
-FRAME_STEPS, FRAME_BATCH = 1800, 32
-CLIP_STEPS, CLIP_BATCH = 1540, 4
+SHARDS, SHARD_CLIPS = 8, 400
+FRAME_STEPS, FRAME_BATCH = 3000, 32
+CLIP_STEPS, CLIP_BATCH = 2400, 4
+PURE = 900  # the lowest timestep at which a clip of each batch is pure noise
 SHAPE = dict(in_channels=4, out_channels=4, sample_size=16, block_out_channels=(32, 64),
              layers_per_block=1, norm_num_groups=8, cross_attention_dim=64)
 
@@ -56,19 +57,19 @@ def clip_network(frame_net=None):
 
 # The latent cache --------------------------------------------------------------------
 
-def _shard(out, index, lanes):
-    return out / ("latents_lanes" if lanes else "latents") / f"{index:02d}.pt"
+def _shard(out, index):
+    return out / "latents" / f"{index:02d}.pt"
 
 
 @torch.no_grad()
-def encode_shard(out, index, lanes, log):
+def encode_shard(out, index, log):
     """Encodes one shard of training clips, unscaled, in half precision."""
-    path = _shard(out, index, lanes)
+    path = _shard(out, index)
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     model = vae.load(out)
-    clips = data.draw_clips(SHARD_CLIPS, torch.Generator().manual_seed(30_000 + index), "train", lanes=lanes)
+    clips = data.draw_clips(SHARD_CLIPS, torch.Generator().manual_seed(30_000 + index), "train")
     parts = []
     for i in range(0, SHARD_CLIPS, 4):
         pixels = data.render_clips(clips.pick(slice(i, i + 4))).flatten(0, 1)
@@ -78,16 +79,16 @@ def encode_shard(out, index, lanes, log):
     temporary = path.with_suffix(".tmp")
     torch.save({"latents": latents, "words": words}, temporary)
     temporary.rename(path)
-    log(f"{path.parent.name}: shard {index}")
+    log(f"shard {index}")
 
 
-def scaling_factor(out, lanes):
+def scaling_factor(out):
     """What brings the latents to unit variance."""
-    return float(1 / torch.load(_shard(out, 0, lanes))["latents"].float().std())
+    return float(1 / torch.load(_shard(out, 0))["latents"].float().std())
 
 
-def load_cache(out, shards, lanes):
-    parts = [torch.load(_shard(out, i, lanes)) for i in range(shards)]
+def load_cache(out):
+    parts = [torch.load(_shard(out, i)) for i in range(SHARDS)]
     return torch.cat([p["latents"] for p in parts]), torch.cat([p["words"] for p in parts]).tolist()
 
 
@@ -123,8 +124,8 @@ def draw_timesteps(n, generator, high_share):
 
 def train_frames(out, tokenizer, log):
     net, text_model = frame_network(), text.build(tokenizer)
-    latents, words = load_cache(out, FRAME_SHARDS, False)
-    factor, alphas, captions = scaling_factor(out, False), scheduler().alphas_cumprod, Captions(tokenizer)
+    latents, words = load_cache(out)
+    factor, alphas, captions = scaling_factor(out), scheduler().alphas_cumprod, Captions(tokenizer)
     trainer = Trainer(out / "frames", {"unet": net, "text": text_model}, FRAME_STEPS, rate=2e-3, log=log)
     for step in trainer.steps():
         generator, rng = torch.Generator().manual_seed(40_000 + step), random.Random(40_000 + step)
@@ -144,8 +145,8 @@ def train_clips(out, tokenizer, log):
     frame_net.load_state_dict(start["unet"])
     text_model.load_state_dict(start["text"])
     net = clip_network(frame_net)
-    latents, words = load_cache(out, CLIP_SHARDS, False)
-    factor, alphas, captions = scaling_factor(out, False), scheduler().alphas_cumprod, Captions(tokenizer)
+    latents, words = load_cache(out)
+    factor, alphas, captions = scaling_factor(out), scheduler().alphas_cumprod, Captions(tokenizer)
     slow = [p for n, p in net.named_parameters() if "motion_modules" not in n] + list(text_model.parameters())
     trainer = Trainer(out / "clips", {"unet": net, "text": text_model}, CLIP_STEPS, rate=1.5e-3, log=log,
                       slow=slow, slow_factor=0.5, floor=0.1, save_every=20)
@@ -155,6 +156,13 @@ def train_clips(out, tokenizer, log):
         x = latents[clip].float().transpose(1, 2) * factor  # [n, 4, FRAMES, 16, 16]
         ids = captions([words[i] for i in clip.tolist()], rng)
         timesteps = draw_timesteps(CLIP_BATCH, generator, 0.4)
+        # At the last timesteps a whole clip still shows through the noise, so a network would
+        # read its motion there and never need the word, yet sampling begins with pure noise.
+        timesteps[0] = PURE + torch.randint(1000 - PURE, (), generator=generator)
         noisy, target = noised(x, alphas, timesteps, generator)
+        alpha = alphas[timesteps[0]]
+        noisy[0] = torch.randn(x[0].shape, generator=generator)
+        target[0] = alpha.sqrt() * noisy[0] - (1 - alpha).sqrt() * x[0]
         said = net(noisy, timesteps, text_model(ids)[0].repeat_interleave(data.FRAMES, 0)).sample
-        trainer.update((said - target).square().mean())
+        error = (said - target).square().mean((1, 2, 3, 4))
+        trainer.update(error.mean(), pure=float(error[0].detach()), rest=float(error[1:].mean().detach()))

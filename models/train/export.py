@@ -10,7 +10,7 @@ import text
 import vae
 
 
-def export(out, folder, stage="lane_clips"):
+def export(out, folder, stage="clips"):
     """Writes the folder from the averaged weights of a stage."""
     tokenizer = text.write_tokenizer(out / "tokenizer")
     weights = torch.load(out / stage / "final.pt")
@@ -19,7 +19,7 @@ def export(out, folder, stage="lane_clips"):
     net = diffusion.clip_network()
     net.load_state_dict(weights["unet"])
     coder = vae.load(out)
-    coder.register_to_config(scaling_factor=diffusion.scaling_factor(out, True))
+    coder.register_to_config(scaling_factor=diffusion.scaling_factor(out))
     pipeline = AnimateDiffPipeline(
         vae=coder, text_encoder=text_model.eval(), tokenizer=tokenizer, unet=net.eval(),
         motion_adapter=None, scheduler=diffusion.scheduler())

@@ -25,11 +25,10 @@ import torch
 import diffusion
 import export
 import judge
-import lanes
 import text
 import vae
 
-STAGES = ("judge", "vae", "latents", "frames", "clips", "lane_frames", "lane_clips", "export")
+STAGES = ("judge", "vae", "latents", "frames", "clips", "export")
 
 
 def keep_memory():
@@ -67,18 +66,12 @@ def main():
             vae.train(out, log)
             log(f"PSNR of new frames {vae.psnr(vae.load(out)):.2f} dB")
         elif stage == "latents":
-            for index in range(diffusion.CLIP_SHARDS):
-                diffusion.encode_shard(out, index, False, log)
-            for index in range(diffusion.LANE_SHARDS):
-                diffusion.encode_shard(out, index, True, log)
+            for index in range(diffusion.SHARDS):
+                diffusion.encode_shard(out, index, log)
         elif stage == "frames":
             diffusion.train_frames(out, text.write_tokenizer(out / "tokenizer"), log)
         elif stage == "clips":
             diffusion.train_clips(out, text.write_tokenizer(out / "tokenizer"), log)
-        elif stage == "lane_frames":
-            lanes.train_frames(out, text.write_tokenizer(out / "tokenizer"), log)
-        elif stage == "lane_clips":
-            lanes.train_clips(out, text.write_tokenizer(out / "tokenizer"), log)
         else:
             export.export(out, out / "pipeline")
 

@@ -22,13 +22,13 @@ torch.set_num_threads(1)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--freeinit", help="the built command (default: the environment's FREEINIT)")
+    parser.addoption("--freeinit", help="the built command (default: the environment's FREEINIT_COMMAND)")
     parser.addoption("--figures", help="write the largest differences to this JSON file")
 
 
 @pytest.fixture(scope="session")
 def freeinit(request) -> Freeinit:
-    path = request.config.getoption("--freeinit") or os.environ.get("FREEINIT")
+    path = request.config.getoption("--freeinit") or os.environ.get("FREEINIT_COMMAND")
     if not path:
         pytest.skip("no command: give --freeinit PATH or set FREEINIT")
     return Freeinit(Path(path).resolve())
