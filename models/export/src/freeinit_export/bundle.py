@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def write_bundle(
     report: Report,
 ) -> dict[str, float]:
     """Writes the bundle `out`; returns the largest relative difference by file. `about`: name,
-    description, license. On any failure nothing is left behind."""
+    description, license. On any failure nothing is left behind. Empties `model.components`."""
     with (
         staged(out, overwrite) as folder,
         tempfile.TemporaryDirectory() as scratch,
@@ -50,12 +51,8 @@ def write_bundle(
         tokenizer = write_tokenizer(model.tokenizer, folder)
         tokenizer["max_length"] = model.max_text_length
         report("tokenizer: vocab.json and merges.txt encode as the original does")
-        traced, worst = _trace_all(model, Path(scratch), report)
-        sections = _sections(model, worst)
-        for role, network in traced.items():
-            contract = canonical(sections[SECTION[role]])
-            write_torchscript(folder / model.components[role].file, network, contract)
-        reread = _check_in_fresh_process(model, folder, Path(scratch), sections)
+        sections, worst = _write_networks(model, folder, Path(scratch), report)
+        reread = _check_in_fresh_process(folder, Path(scratch), sections)
         report(f"read again by a fresh process: largest difference {max(reread.values()):.2g}")
         write_manifest(
             folder / "manifest.json",
@@ -75,40 +72,48 @@ def write_bundle(
     return {name: max(value, worst[name]) for name, value in reread.items()}
 
 
-def _trace_all(model: VideoModel, scratch: Path, report: Report):
-    traced, worst = {}, {}
-    for role, component in model.components.items():
+def _write_networks(
+    model: VideoModel, folder: Path, scratch: Path, report: Report
+) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
+    """Traces, compares and writes the networks; returns the final sections of the manifest and the
+    largest difference by file.
+
+    Each network is let go once it is written, so that the process that reads the files again does
+    not need memory beside them.
+    """
+    dtype = {"dtype": str(model.dtype).removeprefix("torch.")}
+    sections = {name: {**getattr(model, name), **dtype} for name in sorted(set(SECTION.values()))}
+    worst = {}
+    for role in list(model.components):
+        component = model.components.pop(role)
         expected = expectations(component)
         save_expectations(scratch / component.file, expected)
-        traced[role] = trace_component(component)
-        worst[component.file] = compare(component.file, traced[role], expected)
+        traced = trace_component(component)
+        difference = worst[component.file] = compare(component.file, traced, expected)
+        if role == "unet":
+            sections["unet"]["verified_max_relative_error"] = rounded_up(difference)
+        contract = canonical(sections[SECTION[role]])
+        write_torchscript(folder / component.file, traced, contract)
         report(
             f"{component.file}: equal to the original at {len(expected)} other shapes, largest"
-            f" difference {worst[component.file]:.2g}"
+            f" difference {difference:.2g}"
         )
-    return traced, worst
-
-
-def _sections(model: VideoModel, worst: dict[str, float]) -> dict[str, dict[str, Any]]:
-    dtype = {"dtype": str(model.dtype).removeprefix("torch.")}
-    unet_worst = rounded_up(worst[model.components["unet"].file])
-    return {
-        "unet": {**model.unet, **dtype, "verified_max_relative_error": unet_worst},
-        "text_encoder": {**model.text_encoder, **dtype},
-        "vae": {**model.vae, **dtype},
-    }
+        del component, traced, expected
+        gc.collect()
+    return sections, worst
 
 
 def _check_in_fresh_process(
-    model: VideoModel, folder: Path, scratch: Path, sections: dict[str, dict[str, Any]]
+    folder: Path, scratch: Path, sections: dict[str, dict[str, Any]]
 ) -> dict[str, float]:
+    """`scratch` holds the expected outputs of every network, under the network's file name."""
     checks = [
         {
-            "file": str(folder / component.file),
-            "expectations": str(scratch / component.file),
-            "contract": canonical(sections[SECTION[role]]),
+            "file": str(folder / expected.name),
+            "expectations": str(expected),
+            "contract": canonical(sections[SECTION[expected.stem]]),
         }
-        for role, component in model.components.items()
+        for expected in sorted(scratch.glob("*.pt"))
     ]
     request = scratch / "checks.json"
     request.write_text(json.dumps(checks), encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from freeinit_export import __version__
 from freeinit_export.errors import ExportError
+from freeinit_export.settings import PRESETS
 
 DTYPES = ("float32", "float16", "bfloat16")
 EXAMPLE = """example:
@@ -27,17 +28,50 @@ def parser() -> argparse.ArgumentParser:
     )
     main.add_argument("--version", action="version", version=f"freeinit-export {__version__}")
     sources = main.add_subparsers(dest="source", required=True, metavar="SOURCE")
+    _add_diffusers(sources)
+    return main
+
+
+# A subcommand adds its options and says with `set_defaults` what to do: `load`, a function from the
+# parsed options to a VideoModel, and `named_after`, the option whose file or folder names the model.
+# Loaders import late: --help need not wait for LibTorch.
+
+
+def _add_diffusers(sources) -> None:
     command = sources.add_parser(
         "diffusers",
-        help="a saved AnimateDiffPipeline",
-        description="SRC: a folder written by AnimateDiffPipeline.save_pretrained. OUT: the"
-        " bundle to make.",
+        help="a saved AnimateDiffPipeline or TextToVideoSDPipeline",
+        description="SRC: a folder written by save_pretrained of an AnimateDiffPipeline or a"
+        " TextToVideoSDPipeline (ModelScope). OUT: the bundle to make.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("src", metavar="SRC", type=Path)
     command.add_argument("out", metavar="OUT", type=Path)
     _add_bundle_options(command)
+    _add_text_options(command)
+    command.add_argument(
+        "--preset",
+        choices=list(PRESETS),
+        help="schedule of an AnimateDiff model: that of the authors, or that of diffusers'"
+        " documentation (default: as saved)",
+    )
+    command.set_defaults(load=_load_diffusers, named_after="src")
+
+
+def _load_diffusers(options: argparse.Namespace):
+    from freeinit_export.diffusers_pipeline import load_model
+
+    return load_model(options.src, torch_dtype(options), options.clip_skip, options.preset)
+
+
+def torch_dtype(options: argparse.Namespace):
+    import torch
+
+    return getattr(torch, options.dtype)
+
+
+def _add_text_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--clip-skip",
         type=int,
@@ -45,11 +79,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="use the text states N layers before the last (default 0)",
     )
-    return main
 
 
 def _add_bundle_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--name", help="name of the model (default: the name of SRC)")
+    command.add_argument("--name", help="name of the model (default: that of the source)")
     command.add_argument("--description", default="", help="one line on what the model is")
     command.add_argument(
         "--license", default="unknown", help="licence of the weights (default: unknown)"
@@ -96,11 +129,9 @@ def _export(options: argparse.Namespace, report) -> None:
     # Deprecations inside the libraries concern their authors, not the user of this command.
     warnings.simplefilter("ignore", FutureWarning)
     transformers_logging.set_verbosity_error()  # before diffusers imports what warns
-    import torch
     from diffusers.utils import logging as diffusers_logging
 
     from freeinit_export.bundle import write_bundle
-    from freeinit_export.diffusers_pipeline import load_model
     from freeinit_export.manifest import recommended_settings
     from freeinit_export.staging import check_target
 
@@ -108,15 +139,19 @@ def _export(options: argparse.Namespace, report) -> None:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
     check_target(options.out, options.overwrite)
-    model = load_model(options.src, getattr(torch, options.dtype), options.clip_skip)
+    model = options.load(options)
     recommended = recommended_settings(model.recommended, options.recommended)
     for note in model.notes:
         report(f"note: {note}")
     about = {
-        "name": options.name or options.src.resolve().name,
+        "name": options.name or _default_name(getattr(options, options.named_after)),
         "description": options.description,
         "license": options.license,
     }
     write_bundle(model, options.out, about, recommended, options.overwrite, report)
     size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
     report(f"wrote '{options.out}' ({size / 2**20:.1f} MiB)")
+
+
+def _default_name(source: Path) -> str:
+    return source.stem if source.is_file() else source.resolve().name

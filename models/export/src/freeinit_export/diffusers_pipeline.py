@@ -1,26 +1,62 @@
-"""Source `diffusers`: the folder that `AnimateDiffPipeline.save_pretrained` writes."""
+"""Source `diffusers`: the folder that `save_pretrained` of a text-to-video pipeline writes."""
 
 from __future__ import annotations
 
 import json
-import platform
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import diffusers
 import torch
-import transformers
-from diffusers import AnimateDiffPipeline, AutoencoderKL, UNetMotionModel
+from diffusers import (
+    AnimateDiffPipeline,
+    AutoencoderKL,
+    DiffusionPipeline,
+    TextToVideoSDPipeline,
+    UNet3DConditionModel,
+    UNetMotionModel,
+)
 from transformers import CLIPTextModel
 
-from freeinit_export import __version__
-from freeinit_export.autoencoder import autoencoder_components
 from freeinit_export.component import VideoModel
 from freeinit_export.errors import ExportError, one_line
+from freeinit_export.parts import About, Parts, video_model
 from freeinit_export.scheduler import ddim_settings
-from freeinit_export.text_encoder import text_encoder_component
-from freeinit_export.unet import unet_component
+from freeinit_export.settings import animatediff_settings, modelscope_settings, preset_scheduler
 
-SUPPORTED = "AnimateDiffPipeline"
+
+@dataclass(frozen=True)
+class Kind:
+    """One pipeline class that can be exported."""
+
+    family: str
+    pipeline: type[DiffusionPipeline]
+    unet: type
+    text_layout: str
+    left_out: tuple[str, ...]  # components that are not loaded: the UNet holds the motion modules
+    recommended: Callable[[Any], dict[str, Any]]  # from the UNet's configuration
+
+
+KINDS = {
+    "AnimateDiffPipeline": Kind(
+        "animatediff",
+        AnimateDiffPipeline,
+        UNetMotionModel,
+        "one text per frame; exported as one per video",
+        ("motion_adapter", "image_encoder", "feature_extractor"),
+        lambda config: animatediff_settings(config.motion_max_seq_length),
+    ),
+    "TextToVideoSDPipeline": Kind(
+        "modelscope",
+        TextToVideoSDPipeline,
+        UNet3DConditionModel,
+        "one text per video",
+        (),
+        lambda config: modelscope_settings(),
+    ),
+}
+SUPPORTED = " or ".join(KINDS)
 
 # Component folders and the files of which one must be there. Checked here, because transformers
 # makes up an empty tokenizer where it finds no file.
@@ -33,120 +69,76 @@ _FILES = {
 }
 
 
-def load_model(folder: Path, dtype: torch.dtype, clip_skip: int = 0) -> VideoModel:
-    """Reads `folder` and prepares everything that is exported."""
-    pipeline = _load_pipeline(folder, dtype)
-    unet, unet_section = unet_component(pipeline.unet, dtype)
-    max_length = _text_length(pipeline)
-    text, text_section = text_encoder_component(pipeline.text_encoder, clip_skip, max_length)
-    autoencoder, vae_section = autoencoder_components(pipeline.vae, dtype)
-    _check_agreement(unet_section, text_section, vae_section)
-    _check_vocabulary(pipeline)
-    scheduler, notes = ddim_settings(pipeline.scheduler)
-    return VideoModel(
-        family="animatediff",
-        dtype=dtype,
-        components={"unet": unet, "text_encoder": text, **autoencoder},
-        unet=unet_section,
-        text_encoder=text_section,
-        vae=vae_section,
-        tokenizer=pipeline.tokenizer,
-        max_text_length=max_length,
-        scheduler=scheduler,
-        recommended=_recommended(pipeline.unet.config.sample_size, unet_section, vae_section),
-        created_by={
-            "exporter": f"freeinit-export {__version__}",
-            "source": f"diffusers {SUPPORTED}",
-            "source_text_layout": "one text per frame; exported as one per video",
-            "clip_skip": str(clip_skip),
-            "torch": torch.__version__,
-            "diffusers": diffusers.__version__,
-            "transformers": transformers.__version__,
-            "python": platform.python_version(),
-        },
-        notes=notes,
-    )
-
-
-def _load_pipeline(folder: Path, dtype: torch.dtype) -> AnimateDiffPipeline:
-    _check_index(folder)
-    try:
-        pipeline = AnimateDiffPipeline.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, low_cpu_mem_usage=False
+def load_model(
+    folder: Path, dtype: torch.dtype, clip_skip: int = 0, preset: str | None = None
+) -> VideoModel:
+    """Reads `folder` and prepares everything that is exported. `preset` (one of
+    `settings.PRESETS`) replaces the saved scheduler."""
+    name = pipeline_class(folder, SUPPORTED)
+    if name not in KINDS:
+        raise ExportError(
+            f"'{folder}': pipeline class '{name}' is not supported; expected {SUPPORTED}"
         )
-    except Exception as error:  # OSError, ValueError, KeyError, TypeError, ...
-        raise ExportError(f"'{folder}': the pipeline cannot be loaded: {one_line(error)}")
-    expected = {"unet": UNetMotionModel, "text_encoder": CLIPTextModel, "vae": AutoencoderKL}
-    for name, kind in expected.items():
-        found = getattr(pipeline, name)
-        if not isinstance(found, kind):
-            raise ExportError(
-                f"'{folder}': component '{name}' is a {type(found).__name__}; expected"
-                f" {kind.__name__}"
-            )
-        found.eval().requires_grad_(False)
-    return pipeline
+    kind = KINDS[name]
+    scheduler = preset_scheduler(preset, kind.family) if preset else None
+    check_component_files(folder, _FILES)
+    pipeline = _load_pipeline(folder, kind, dtype)
+    notes = []
+    if scheduler is None:
+        scheduler, notes = ddim_settings(pipeline.scheduler)
+    about = About(
+        family=kind.family,
+        source=f"diffusers {name}",
+        scheduler=scheduler,
+        recommended=kind.recommended(pipeline.unet.config),
+        notes=notes,
+        details={
+            "source_text_layout": kind.text_layout,
+            "scheduler_preset": preset or "none: as saved",
+        },
+    )
+    parts = Parts(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.tokenizer)
+    return video_model(parts, about, dtype, clip_skip)
 
 
-def _check_index(folder: Path) -> None:
+def pipeline_class(folder: Path, expected: str) -> str:
+    """The class that `folder`'s index names."""
     index = folder / "model_index.json"
     if not folder.is_dir():
-        raise ExportError(f"'{folder}': no such folder; expected a saved {SUPPORTED}")
+        raise ExportError(f"'{folder}': no such folder; expected a saved {expected}")
     if not index.is_file():
-        raise ExportError(f"'{folder}': has no model_index.json; expected a saved {SUPPORTED}")
+        raise ExportError(f"'{folder}': has no model_index.json; expected a saved {expected}")
     try:
-        kind = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
+        return str(json.loads(index.read_text(encoding="utf-8"))["_class_name"])
     except (ValueError, KeyError, TypeError) as error:
         raise ExportError(
             f"'{index}': not a pipeline index ({type(error).__name__}); expected JSON with"
             " _class_name"
         )
-    if kind != SUPPORTED:
-        raise ExportError(
-            f"'{folder}': pipeline class '{kind}' is not supported; expected {SUPPORTED}"
-        )
-    for component, names in _FILES.items():
+
+
+def check_component_files(folder: Path, files: dict[str, tuple[str, ...]]) -> None:
+    for component, names in files.items():
         if not any((folder / component / name).is_file() for name in names):
             raise ExportError(
-                f"'{folder}': component '{component}' has no {' or '.join(names)}; expected a saved"
-                f" {SUPPORTED}"
+                f"'{folder}': component '{component}' has no {' or '.join(names)}; expected all of"
+                " a saved pipeline"
             )
 
 
-def _text_length(pipeline: AnimateDiffPipeline) -> int:
-    """The tokenizer's length, which is absurdly large where it was never set."""
-    return min(
-        pipeline.tokenizer.model_max_length, pipeline.text_encoder.config.max_position_embeddings
-    )
-
-
-def _check_agreement(unet: dict, text: dict, vae: dict) -> None:
-    if unet["context_dim"] != text["width"]:
-        raise ExportError(
-            f"the UNet reads texts of width {unet['context_dim']}, the text encoder makes width"
-            f" {text['width']}; expected equal widths"
+def _load_pipeline(folder: Path, kind: Kind, dtype: torch.dtype) -> DiffusionPipeline:
+    try:
+        pipeline = kind.pipeline.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, **dict.fromkeys(kind.left_out)
         )
-    if unet["in_channels"] != vae["latent_channels"]:
-        raise ExportError(
-            f"the UNet has {unet['in_channels']} channels, the VAE's latents"
-            f" {vae['latent_channels']}; expected as many"
-        )
-
-
-def _check_vocabulary(pipeline: AnimateDiffPipeline) -> None:
-    known, largest = (
-        pipeline.text_encoder.config.vocab_size,
-        max(pipeline.tokenizer.get_vocab().values()),
-    )
-    if largest >= known:
-        raise ExportError(
-            f"the tokenizer makes ids up to {largest}, the text encoder knows {known} tokens;"
-            " expected smaller ids"
-        )
-
-
-def _recommended(sample_size, unet: dict, vae: dict) -> dict:
-    """What AnimateDiffPipeline would do unasked."""
-    size = (sample_size or 64) * vae["spatial_scale"]
-    frames = min(16, unet["max_frames"] or 16)
-    return {"num_frames": frames, "height": size, "width": size}
+    except Exception as error:  # OSError, ValueError, KeyError, TypeError, ...
+        raise ExportError(f"'{folder}': the pipeline cannot be loaded: {one_line(error)}")
+    expected = {"unet": kind.unet, "text_encoder": CLIPTextModel, "vae": AutoencoderKL}
+    for name, type_ in expected.items():
+        found = getattr(pipeline, name)
+        if not isinstance(found, type_):
+            raise ExportError(
+                f"'{folder}': component '{name}' is a {type(found).__name__}; expected"
+                f" {type_.__name__}"
+            )
+    return pipeline

@@ -50,7 +50,8 @@ def rounded_up(value: float) -> float:
 
 def recommended_settings(defaults: dict[str, Any], changes: list[str]) -> dict[str, Any]:
     """`RECOMMENDED` with the model's `defaults` and the user's `KEY=VALUE` on top."""
-    settings = {**RECOMMENDED, "filter": dict(RECOMMENDED["filter"]), **defaults}
+    group = {**RECOMMENDED["filter"], **defaults.get("filter", {})}
+    settings = {**RECOMMENDED, **defaults, "filter": group}
     for change in changes:
         key, equals, text = change.partition("=")
         group, leaf = (

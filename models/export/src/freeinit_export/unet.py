@@ -1,4 +1,5 @@
-"""diffusers' UNetMotionModel behind the signature that every family has.
+"""diffusers' video UNets (UNetMotionModel, UNet3DConditionModel) behind the signature that every
+family has.
 
 `forward(latents[B,C,F,H,W], timestep[B] float32, text[B,L,D], fps[B] float32) -> [B,C,F,H,W]`
 """
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from diffusers import UNetMotionModel
 
 from freeinit_export.component import Component, Inputs
 from freeinit_export.errors import ExportError
@@ -83,9 +85,10 @@ class ExportedUNet(torch.nn.Module):
 
     def __init__(self, unet):
         super().__init__()
-        unet.set_attn_processor(
-            {name: SharedTextProcessor(inner) for name, inner in unet.attn_processors.items()}
-        )
+        if _repeats_text_outside(unet):
+            unet.set_attn_processor(
+                {name: SharedTextProcessor(inner) for name, inner in unet.attn_processors.items()}
+            )
         unet.time_proj = TimestepEmbedding(unet.time_proj)
         self.unet = unet
 
@@ -93,14 +96,21 @@ class ExportedUNet(torch.nn.Module):
         return self.unet(latents, timestep, encoder_hidden_states=text, return_dict=False)[0]
 
 
+def _repeats_text_outside(unet) -> bool:
+    """AnimateDiff's pipeline repeats the text for every frame, UNet3DConditionModel does it
+    itself."""
+    return isinstance(unet, UNetMotionModel)
+
+
 def original_call(unet) -> Callable[..., torch.Tensor]:
-    """`unet` as AnimateDiffPipeline calls it: text repeated per frame, integer timestep."""
+    """`unet` as its pipeline calls it: integer timestep, text in the layout it wants."""
 
     def call(latents, timestep, text, fps):
         steps = timestep.long()
         steps = steps[0] if bool((steps == steps[0]).all()) else steps
-        repeated = text.repeat_interleave(latents.shape[2], dim=0)
-        return unet(latents, steps, encoder_hidden_states=repeated, return_dict=False)[0]
+        if _repeats_text_outside(unet):
+            text = text.repeat_interleave(latents.shape[2], dim=0)
+        return unet(latents, steps, encoder_hidden_states=text, return_dict=False)[0]
 
     return call
 
@@ -154,7 +164,9 @@ def latent_divisor(run: Callable[[tuple[int, ...]], Any]) -> int:
 
 def longest_sequence(run: Callable[[tuple[int, ...]], Any], divisor: int, config) -> int | None:
     """The longest sequence of frames: the configured one if one frame more fails, else none."""
-    limit = config.motion_max_seq_length
+    limit = config.get("motion_max_seq_length")
+    if limit is None:
+        return None
     run((1, limit, 4 * divisor, 4 * divisor, 3))
     try:
         run((1, limit + 1, 4 * divisor, 4 * divisor, 3))
