@@ -23,9 +23,9 @@ white background photo of an astronaut riding horse mars painting cat dog runnin
 it's don't low quality blurry worst best masterpiece high detail video 4k 1234567890 flickering"""
 
 
-def tiny_tokenizer(max_length: int = MAX_LENGTH) -> CLIPTokenizer:
+def tiny_tokenizer(max_length: int = MAX_LENGTH, **special) -> CLIPTokenizer:
     """A real byte-level BPE as CLIP's: 256 bytes, the same at word ends, then merges learnt from
-    WORDS."""
+    WORDS. `special` changes the special tokens."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -36,10 +36,12 @@ def tiny_tokenizer(max_length: int = MAX_LENGTH) -> CLIPTokenizer:
     tokens = letters + [letter + "</w>" for letter in letters] + ["".join(pair) for pair in merges]
     tokens = [*dict.fromkeys(tokens), "<|startoftext|>", "<|endoftext|>"]
     vocabulary = {token: index for index, token in enumerate(tokens)}
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=max_length)
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=max_length, **special)
 
 
-def tiny_text_encoder(vocabulary: int, max_length: int = MAX_LENGTH) -> CLIPTextModel:
+def tiny_text_encoder(
+    vocabulary: int, max_length: int = MAX_LENGTH, **changes
+) -> CLIPTextModel:
     config = CLIPTextConfig(
         vocab_size=vocabulary,
         hidden_size=WIDTH,
@@ -50,6 +52,7 @@ def tiny_text_encoder(vocabulary: int, max_length: int = MAX_LENGTH) -> CLIPText
         bos_token_id=vocabulary - 2,
         eos_token_id=vocabulary - 1,
         pad_token_id=vocabulary - 1,
+        **changes,
     )
     return CLIPTextModel(config)
 

@@ -42,6 +42,7 @@ HARMLESS_WARNINGS = (
     ("transformers/integrations/sdpa_attention.py", "q_length > 1 and kv_length > q_length"),
     # "Sizes are not divisible": traced at odd sizes it is true, and that path serves every size.
     ("diffusers/models/unets/unet_motion_model.py", "default_overall_up_factor"),
+    ("diffusers/models/unets/unet_3d_condition.py", "default_overall_up_factor"),
 )
 
 
