@@ -33,7 +33,11 @@ TEST(Manifest, ReadsEveryKey) {
   EXPECT_EQ(manifest.scheduler.beta_start, 0.00085);
   EXPECT_EQ(manifest.scheduler.steps_offset, 1);
   EXPECT_TRUE(manifest.scheduler.trained_betas.empty());
+  EXPECT_TRUE(manifest.scheduler.dynamic_rescale.empty());
+  EXPECT_TRUE(manifest.scheduler.always_draw_noise);
+  EXPECT_FALSE(manifest.tokenizer.match_pad_token);
   EXPECT_EQ(manifest.recommended.fps, 10.0);
+  EXPECT_EQ(manifest.recommended.output_fps, 5.0);
   EXPECT_EQ(manifest.recommended.filter_method, "gaussian");
   EXPECT_EQ(manifest.recommended.temporal_stop_frequency, 0.2);
 }
@@ -47,13 +51,18 @@ TEST(Manifest, ReadsTheExampleOfTheDocumentation) {
 
 TEST(Manifest, AbsentKeysOfSchedulerAndRecommendedKeepTheDefaults) {
   json text = example_manifest();
-  text["scheduler"] = {{"trained_betas", {0.1, 0.2}}};
+  text["scheduler"] = {{"trained_betas", {0.1, 0.2}}, {"dynamic_rescale", {1.0, 0.7}}};
+  text["tokenizer"].erase("match_pad_token");
   text["recommended"] = json::object();
   const freeinit::Manifest manifest = parse_manifest(text.dump(), "m");
   EXPECT_EQ(manifest.scheduler.beta_end, 0.02);
   EXPECT_TRUE(manifest.scheduler.set_alpha_to_one);
   EXPECT_EQ(manifest.scheduler.trained_betas, (std::vector<double>{0.1, 0.2}));
+  EXPECT_EQ(manifest.scheduler.dynamic_rescale, (std::vector<double>{1.0, 0.7}));
+  EXPECT_FALSE(manifest.scheduler.always_draw_noise);
+  EXPECT_TRUE(manifest.tokenizer.match_pad_token);
   EXPECT_EQ(manifest.recommended.num_iters, 3);
+  EXPECT_FALSE(manifest.recommended.output_fps.has_value());
   EXPECT_EQ(manifest.recommended.filter_method, "butterworth");
 }
 

@@ -67,6 +67,10 @@ TEST(ClipTokenizer, PaddingTokenInsideTheText) {
   const freeinit::TokenizedPrompt prompt = clip_tokenizer(options).encode("hi !! x");
   EXPECT_EQ(prompt.ids, (Ids{49406, 1883, 0, 0, 343, 49407, 0, 0}));
   EXPECT_EQ(prompt.num_tokens, 6);
+  // For open_clip itself it is text: "!" as a word has another id.
+  options.match_pad_token = false;
+  EXPECT_EQ(clip_tokenizer(options).encode("hi ! x").ids,
+            (Ids{49406, 1883, 256, 343, 49407, 0, 0, 0}));
 }
 
 TEST(ClipTokenizer, InvalidUtf8IsReadWithReplacementCharacters) {

@@ -33,6 +33,7 @@ struct UNetSpec {
   std::optional<std::int64_t> max_frames;        ///< longest sequence of the motion modules
   std::optional<std::int64_t> max_text_length;   ///< longest L
   bool uses_fps = false;
+  bool feature_cache = false;  ///< split at export: deep features can be reused between steps
   std::vector<std::vector<std::int64_t>> verified_shapes;  ///< [B,F,H,W,L] compared at export
   double verified_max_relative_error = 0.0;                ///< largest difference found there
 };
@@ -64,9 +65,11 @@ struct TokenizerSpec {
   std::int64_t eos_token_id = 49407;
   std::int64_t pad_token_id = 49407;
   std::int64_t unk_token_id = 49407;
+  bool match_pad_token = true;  ///< see ClipTokenizerOptions
 };
 
-/// DDIM settings under diffusers' key names, with diffusers' defaults for absent keys.
+/// DDIM settings under diffusers' key names, with diffusers' defaults for absent keys. The last two
+/// are VideoCrafter's; `DdimConfig` says what they do.
 struct SchedulerSpec {
   std::int64_t num_train_timesteps = 1000;
   double beta_start = 0.0001;
@@ -83,6 +86,8 @@ struct SchedulerSpec {
   double sample_max_value = 1.0;
   std::string timestep_spacing = "leading";
   bool rescale_betas_zero_snr = false;
+  std::vector<double> dynamic_rescale;  ///< one factor for each training timestep; empty: none
+  bool always_draw_noise = false;
 };
 
 /// The settings a user gets who names none.
@@ -91,6 +96,7 @@ struct RecommendedSettings {
   std::int64_t height = 512;  ///< pixels
   std::int64_t width = 512;   ///< pixels
   double fps = 8.0;
+  std::optional<double> output_fps;  ///< of the file, where it is not the `fps` the model is told
   std::int64_t num_inference_steps = 25;
   double guidance_scale = 7.5;
   double eta = 0.0;

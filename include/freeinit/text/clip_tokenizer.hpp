@@ -18,6 +18,9 @@ struct ClipTokenizerOptions {
   std::int64_t eos_token_id = 49407;    ///< `<|endoftext|>`
   std::int64_t pad_token_id = 49407;    ///< CLIP ViT-L pads with the end token, OpenCLIP with 0
   std::int64_t unk_token_id = 49407;    ///< for a symbol the vocabulary lacks
+  /// Whether the padding token's spelling inside a prompt means that token, as in Hugging Face. Where
+  /// it is "!", id 0, open_clip takes it for text: false.
+  bool match_pad_token = true;
 };
 
 /// One prompt as the text encoder wants it.

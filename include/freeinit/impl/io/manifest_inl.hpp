@@ -93,6 +93,7 @@ FREEINIT_INLINE UNetSpec parse_unet(JsonReader section, const Manifest& manifest
     unet.max_text_length = section.integer("max_text_length", 1);
   }
   unet.uses_fps = section.boolean("uses_fps");
+  if (section.has("feature_cache")) unet.feature_cache = section.boolean("feature_cache");
   unet.verified_shapes = parse_verified_shapes(section);
   unet.verified_max_relative_error = section.number("verified_max_relative_error");
   if (unet.verified_max_relative_error < 0) {
@@ -126,19 +127,6 @@ FREEINIT_INLINE AutoencoderSpec parse_autoencoder(JsonReader section, const Mani
   return vae;
 }
 
-FREEINIT_INLINE TokenizerSpec parse_tokenizer(JsonReader section, const Manifest& manifest) {
-  TokenizerSpec tokenizer;
-  tokenizer.vocab_file = listed_file(section, "vocab_file", manifest);
-  tokenizer.merges_file = listed_file(section, "merges_file", manifest);
-  tokenizer.max_length = section.integer("max_length", 2);
-  tokenizer.bos_token_id = section.integer("bos_token_id", 0);
-  tokenizer.eos_token_id = section.integer("eos_token_id", 0);
-  tokenizer.pad_token_id = section.integer("pad_token_id", 0);
-  tokenizer.unk_token_id = section.integer("unk_token_id", 0);
-  section.finish();
-  return tokenizer;
-}
-
 /// Reads a key into a field that keeps its default when the key is absent.
 FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key, double& field) {
   if (section.has(key)) field = section.number(key);
@@ -153,6 +141,20 @@ FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key
 FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key,
                                      std::int64_t& field, std::int64_t least) {
   if (section.has(key)) field = section.integer(key, least);
+}
+
+FREEINIT_INLINE TokenizerSpec parse_tokenizer(JsonReader section, const Manifest& manifest) {
+  TokenizerSpec tokenizer;
+  tokenizer.vocab_file = listed_file(section, "vocab_file", manifest);
+  tokenizer.merges_file = listed_file(section, "merges_file", manifest);
+  tokenizer.max_length = section.integer("max_length", 2);
+  tokenizer.bos_token_id = section.integer("bos_token_id", 0);
+  tokenizer.eos_token_id = section.integer("eos_token_id", 0);
+  tokenizer.pad_token_id = section.integer("pad_token_id", 0);
+  tokenizer.unk_token_id = section.integer("unk_token_id", 0);
+  read_if_present(section, "match_pad_token", tokenizer.match_pad_token);
+  section.finish();
+  return tokenizer;
 }
 
 FREEINIT_INLINE SchedulerSpec parse_scheduler(JsonReader section) {
@@ -175,6 +177,10 @@ FREEINIT_INLINE SchedulerSpec parse_scheduler(JsonReader section) {
   read_if_present(section, "sample_max_value", scheduler.sample_max_value);
   read_if_present(section, "timestep_spacing", scheduler.timestep_spacing);
   read_if_present(section, "rescale_betas_zero_snr", scheduler.rescale_betas_zero_snr);
+  if (section.has_value("dynamic_rescale")) {
+    scheduler.dynamic_rescale = section.numbers("dynamic_rescale");
+  }
+  read_if_present(section, "always_draw_noise", scheduler.always_draw_noise);
   section.finish();
   return scheduler;
 }
@@ -185,6 +191,7 @@ FREEINIT_INLINE RecommendedSettings parse_recommended(JsonReader section) {
   read_if_present(section, "height", settings.height, 1);
   read_if_present(section, "width", settings.width, 1);
   if (section.has("fps")) settings.fps = section.positive("fps");
+  if (section.has_value("output_fps")) settings.output_fps = section.positive("output_fps");
   read_if_present(section, "num_inference_steps", settings.num_inference_steps, 1);
   read_if_present(section, "guidance_scale", settings.guidance_scale);
   read_if_present(section, "eta", settings.eta);

@@ -20,7 +20,8 @@ FREEINIT_INLINE ClipTokenizer load_tokenizer(const std::filesystem::path& folder
                         .bos_token_id = spec.bos_token_id,
                         .eos_token_id = spec.eos_token_id,
                         .pad_token_id = spec.pad_token_id,
-                        .unk_token_id = spec.unk_token_id});
+                        .unk_token_id = spec.unk_token_id,
+                        .match_pad_token = spec.match_pad_token});
 }
 
 /// Counts the stages of loading and lets the caller stop between them.

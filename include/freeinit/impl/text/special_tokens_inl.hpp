@@ -13,7 +13,8 @@ namespace freeinit::inline FREEINIT_ABI::detail {
 
 /// The begin, end, padding and unknown tokens, whose exact spelling inside a prompt means the token
 /// itself (in Hugging Face they are "added tokens", cut out before any normalisation). An OpenCLIP
-/// tokenizer pads with "!", hence every "!" of a prompt is its padding token there too.
+/// tokenizer pads with "!", hence every "!" of a prompt is its padding token there too, unless
+/// `match_pad_token` is false.
 class SpecialTokens {
  public:
   struct Match {
@@ -24,10 +25,10 @@ class SpecialTokens {
 
   SpecialTokens(const Vocabulary& vocabulary, const ClipTokenizerOptions& options) {
     for (const auto& [token, id] : vocabulary) {
-      if (id == options.bos_token_id || id == options.eos_token_id || id == options.pad_token_id ||
-          id == options.unk_token_id) {
-        if (!token.empty()) tokens_.emplace_back(token, id);
-      }
+      const bool matched = id == options.bos_token_id || id == options.eos_token_id ||
+                           id == options.unk_token_id ||
+                           (options.match_pad_token && id == options.pad_token_id);
+      if (matched && !token.empty()) tokens_.emplace_back(token, id);
     }
     // A vocabulary without them: Hugging Face appends the two under their usual names.
     add_missing("<|startoftext|>", options.bos_token_id);
