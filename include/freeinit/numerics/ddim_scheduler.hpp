@@ -12,14 +12,19 @@ namespace freeinit::inline FREEINIT_ABI {
 
 enum class BetaSchedule { linear, scaled_linear, squaredcos_cap_v2 };
 enum class PredictionType { epsilon, sample, v_prediction };
-enum class TimestepSpacing { leading, linspace, trailing };
+/// `leading`, `linspace`, `trailing`: diffusers'. `uniform`: the grid of latent diffusion's own
+/// DDIM (VideoCrafter), 0, N/n, 2 N/n, ... below N, then `steps_offset` on top: where n does not
+/// divide N it has more than n entries, 31 for n = 30 and N = 1000.
+enum class TimestepSpacing { leading, linspace, trailing, uniform };
 
-/// Names as in diffusers' configuration files. Throw Error: invalid_argument with the known names.
+/// Names as in diffusers' configuration files, and `uniform`. Throw Error: invalid_argument with
+/// the known names.
 [[nodiscard]] FREEINIT_API BetaSchedule beta_schedule_from_string(std::string_view name);
 [[nodiscard]] FREEINIT_API PredictionType prediction_type_from_string(std::string_view name);
 [[nodiscard]] FREEINIT_API TimestepSpacing timestep_spacing_from_string(std::string_view name);
 
-/// The settings of diffusers' `DDIMScheduler`, same names, same defaults.
+/// The settings of diffusers' `DDIMScheduler`, same names, same defaults, and two that only
+/// VideoCrafter's sampler has.
 struct DdimConfig {
   std::int64_t num_train_timesteps = 1000;
   double beta_start = 0.0001;
@@ -37,12 +42,20 @@ struct DdimConfig {
   TimestepSpacing timestep_spacing = TimestepSpacing::leading;
   bool rescale_betas_zero_snr = false;
   bool use_clipped_model_output = false;  ///< in diffusers an argument of `step`
+  /// VideoCrafter's dynamic rescale: what the clean signal is multiplied by at each training
+  /// timestep, x_t = sqrt(abar_t) dynamic_rescale[t] x_0 + sqrt(1 - abar_t) noise, in the steps and
+  /// in `add_noise`. Above 0; empty: 1 everywhere.
+  std::vector<double> dynamic_rescale{};
+  /// Each step draws its noise even where eta is 0 and the noise has no effect, so that what is
+  /// drawn later is what VideoCrafter draws.
+  bool always_draw_noise = false;
 
   /// Throws Error: invalid_argument for everything that could only fail later.
   FREEINIT_API void validate() const;
 };
 
-/// DDIM (arXiv 2010.02502) with the numbers of diffusers 0.42.1, every option included.
+/// DDIM (arXiv 2010.02502) with the numbers of diffusers 0.42.1, every option included, or with
+/// those of VideoCrafter (`uniform`, `dynamic_rescale`, `always_draw_noise`).
 class FREEINIT_API DdimScheduler final : public Scheduler {
  public:
   explicit DdimScheduler(const DdimConfig& config);
@@ -58,6 +71,8 @@ class FREEINIT_API DdimScheduler final : public Scheduler {
                                                              double eta = 0.0) const override;
   [[nodiscard]] at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,
                                      std::int64_t timestep) const override;
+  [[nodiscard]] at::Tensor add_noise_between(const at::Tensor& sample, const at::Tensor& noise,
+                                             std::int64_t from, std::int64_t to) const override;
 
   /// The deterministic way back from a sample to its noise, with the numbers of diffusers'
   /// `DDIMInverseScheduler`. Its `step` draws no noise. Throws Error: invalid_argument.

@@ -30,6 +30,12 @@ class FREEINIT_API Trajectory {
   /// Throws Error: invalid_argument (index, shapes).
   [[nodiscard]] virtual at::Tensor step(std::size_t index, const at::Tensor& model_output,
                                         const at::Tensor& sample, NoiseSource& noise) const = 0;
+
+  /// The clean sample x_0 that step `index` steers to, after clipping or thresholding: diffusers'
+  /// `pred_original_sample`. Draws nothing. Shapes, dtype and errors as `step`.
+  [[nodiscard]] virtual at::Tensor pred_original_sample(std::size_t index,
+                                                        const at::Tensor& model_output,
+                                                        const at::Tensor& sample) const = 0;
 };
 
 /// A noise schedule with its sampler. Immutable; `trajectory` makes the value that one run uses.
@@ -44,10 +50,22 @@ class FREEINIT_API Scheduler {
       std::int64_t num_inference_steps, double eta = 0.0) const = 0;
 
   /// The forward process: sqrt(abar_t) original + sqrt(1 - abar_t) noise, in the dtype of
-  /// `original` (abar_t is rounded to that dtype before the root, as diffusers does). Throws Error:
-  /// invalid_argument (timestep outside 0..N-1, shapes).
+  /// `original` (abar_t is rounded to that dtype before the root, as diffusers does), the original
+  /// rescaled where the schedule says so. Throws Error: invalid_argument (timestep outside 0..N-1,
+  /// shapes).
   [[nodiscard]] virtual at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,
                                              std::int64_t timestep) const = 0;
+
+  /// The forward process from a sample that is noised already: from the level of timestep `from` to
+  /// that of `to` >= `from`,
+  ///     sqrt(s) sample + sqrt(1 - s) noise,   s = abar_to / abar_from
+  /// (the bridge of FreqPrior, arXiv 2502.03496), in the dtype of `sample`; a rescaled signal
+  /// changes its scale on the way. With noise that is independent of the sample's this gives what
+  /// `add_noise` gives from the clean original. Throws Error: invalid_argument (timesteps outside
+  /// 0..N-1 or in the wrong order, shapes).
+  [[nodiscard]] virtual at::Tensor add_noise_between(const at::Tensor& sample,
+                                                     const at::Tensor& noise, std::int64_t from,
+                                                     std::int64_t to) const = 0;
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -118,6 +118,14 @@ FREEINIT_INLINE std::vector<std::int64_t> trailing_timesteps(std::int64_t train,
   return timesteps;
 }
 
+FREEINIT_INLINE std::vector<std::int64_t> uniform_timesteps(std::int64_t train, std::int64_t steps,
+                                                            std::int64_t offset) {
+  std::vector<std::int64_t> timesteps;
+  for (std::int64_t t = 0; t < train; t += train / steps) timesteps.push_back(t + offset);
+  std::reverse(timesteps.begin(), timesteps.end());
+  return timesteps;
+}
+
 /// Timesteps from the noisiest to the cleanest. Throws Error: invalid_argument.
 FREEINIT_INLINE std::vector<std::int64_t> make_timesteps(const DdimConfig& config,
                                                          std::int64_t steps) {
@@ -136,6 +144,9 @@ FREEINIT_INLINE std::vector<std::int64_t> make_timesteps(const DdimConfig& confi
       break;
     case TimestepSpacing::trailing:
       timesteps = trailing_timesteps(train, steps);
+      break;
+    case TimestepSpacing::uniform:
+      timesteps = uniform_timesteps(train, steps, config.steps_offset);
       break;
   }
   if (timesteps.front() >= train) {

@@ -19,36 +19,53 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
+/// One level of noise: x = sqrt(alpha) scale x_0 + sqrt(1 - alpha) noise.
+struct NoiseLevel {
+  double alpha;  ///< abar_t
+  double scale;  ///< dynamic rescale, 1 without
+};
+
 /// What one DDIM step multiplies by: float32 values, held as doubles because that is what a tensor
 /// operation takes without a tensor of its own.
 struct DdimCoefficients {
-  double root_alpha;       ///< sqrt(abar_t)
+  double root_alpha;       ///< sqrt(abar_t), times its scale
   double root_beta;        ///< sqrt(1 - abar_t)
-  double root_alpha_next;  ///< sqrt(abar) of the level the step arrives at
+  double root_alpha_next;  ///< the same for the level the step arrives at
   double direction;        ///< sqrt(1 - abar_next - sigma^2)
   double sigma;            ///< eta * sqrt(variance)
-  bool draws_noise;        ///< eta > 0; the last step draws too, though its sigma is 0
+  bool draws_noise;        ///< the last step draws too, though its sigma is 0
 };
 
-/// One row for each step from level `alphas[i]` to level `nexts[i]`. By tensor operations in
+/// One member of every level, as float32.
+FREEINIT_INLINE at::Tensor column(const std::vector<NoiseLevel>& levels,
+                                  double NoiseLevel::*member) {
+  std::vector<double> values;
+  for (const NoiseLevel& level : levels) values.push_back(level.*member);
+  return at::tensor(values, at::kFloat);
+}
+
+/// One row for each step from level `from[i]` to level `to[i]`. By tensor operations in
 /// float32, as in the reference: LibTorch's square root need not be the correctly rounded one of
 /// the C library.
-FREEINIT_INLINE std::vector<DdimCoefficients> ddim_coefficients(const std::vector<double>& alphas,
-                                                                const std::vector<double>& nexts,
-                                                                double eta) {
-  const at::Tensor alpha = at::tensor(alphas, at::kFloat);
-  const at::Tensor next = at::tensor(nexts, at::kFloat);
+FREEINIT_INLINE std::vector<DdimCoefficients> ddim_coefficients(const std::vector<NoiseLevel>& from,
+                                                                const std::vector<NoiseLevel>& to,
+                                                                double eta, bool draws_noise) {
+  const at::Tensor alpha = column(from, &NoiseLevel::alpha);
+  const at::Tensor next = column(to, &NoiseLevel::alpha);
   const at::Tensor beta = alpha.neg().add(1.0);
   const at::Tensor beta_next = next.neg().add(1.0);
   const at::Tensor variance = beta_next.div(beta).mul(alpha.div(next).neg().add(1.0));
   const at::Tensor sigma = eta > 0.0 ? variance.sqrt().mul(eta) : at::zeros_like(alpha);
   // Rounding can push the difference below 0 where it should be 0 (eta 1, zero terminal signal).
   const at::Tensor direction = beta_next.sub(sigma.square()).clamp_min(0.0).sqrt();
-  const at::Tensor table = at::stack({alpha.sqrt(), beta.sqrt(), next.sqrt(), direction, sigma}, 1);
+  // A scale of 1 changes no bit.
+  const at::Tensor root_alpha = alpha.sqrt().mul(column(from, &NoiseLevel::scale));
+  const at::Tensor root_next = next.sqrt().mul(column(to, &NoiseLevel::scale));
+  const at::Tensor table = at::stack({root_alpha, beta.sqrt(), root_next, direction, sigma}, 1);
   std::vector<DdimCoefficients> coefficients;
   const float* row = table.const_data_ptr<float>();
-  for (std::size_t i = 0; i < alphas.size(); ++i, row += 5) {
-    coefficients.push_back({row[0], row[1], row[2], row[3], row[4], eta > 0.0});
+  for (std::size_t i = 0; i < from.size(); ++i, row += 5) {
+    coefficients.push_back({row[0], row[1], row[2], row[3], row[4], draws_noise});
   }
   return coefficients;
 }
@@ -117,12 +134,7 @@ class DdimTrajectory final : public Trajectory {
 
   [[nodiscard]] at::Tensor step(std::size_t index, const at::Tensor& model_output,
                                 const at::Tensor& sample, NoiseSource& noise) const override {
-    if (index >= coefficients_.size()) {
-      raise(ErrorCode::invalid_argument,
-            c10::str("step index '", index, "': expected at most ", coefficients_.size() - 1));
-    }
-    check_same_kind("model output", model_output, sample);
-    const DdimCoefficients& c = coefficients_[index];
+    const DdimCoefficients& c = coefficients_of(index, model_output, sample);
     auto [original, epsilon] = predict(c, model_output, sample);
     original = limit(original);
     if (rules_.use_clipped_model_output) epsilon = noise_between(c, sample, original);
@@ -137,11 +149,28 @@ class DdimTrajectory final : public Trajectory {
     return next;
   }
 
+  [[nodiscard]] at::Tensor pred_original_sample(std::size_t index, const at::Tensor& model_output,
+                                                const at::Tensor& sample) const override {
+    const DdimCoefficients& c = coefficients_of(index, model_output, sample);
+    return limit(predict(c, model_output, sample).original);
+  }
+
  private:
   struct Prediction {
     at::Tensor original;  ///< x_0
     at::Tensor epsilon;
   };
+
+  [[nodiscard]] const DdimCoefficients& coefficients_of(std::size_t index,
+                                                        const at::Tensor& model_output,
+                                                        const at::Tensor& sample) const {
+    if (index >= coefficients_.size()) {
+      raise(ErrorCode::invalid_argument,
+            c10::str("step index '", index, "': expected at most ", coefficients_.size() - 1));
+    }
+    check_same_kind("model output", model_output, sample);
+    return coefficients_[index];
+  }
 
   [[nodiscard]] static at::Tensor noise_between(const DdimCoefficients& c, const at::Tensor& sample,
                                                 const at::Tensor& original) {
