@@ -21,7 +21,7 @@ from common import Trainer
 
 SHARDS, SHARD_CLIPS = 8, 400
 FRAME_STEPS, FRAME_BATCH = 3000, 32
-CLIP_STEPS, CLIP_BATCH = 2400, 4
+CLIP_STEPS, CLIP_HORIZON, CLIP_BATCH = 1400, 2400, 4
 PURE = 900  # the lowest timestep at which a clip of each batch is pure noise
 SHAPE = dict(in_channels=4, out_channels=4, sample_size=16, block_out_channels=(32, 64),
              layers_per_block=1, norm_num_groups=8, cross_attention_dim=64)
@@ -149,7 +149,7 @@ def train_clips(out, tokenizer, log):
     factor, alphas, captions = scaling_factor(out), scheduler().alphas_cumprod, Captions(tokenizer)
     slow = [p for n, p in net.named_parameters() if "motion_modules" not in n] + list(text_model.parameters())
     trainer = Trainer(out / "clips", {"unet": net, "text": text_model}, CLIP_STEPS, rate=1.5e-3, log=log,
-                      slow=slow, slow_factor=0.5, floor=0.1, save_every=20)
+                      slow=slow, slow_factor=0.5, floor=0.1, horizon=CLIP_HORIZON, save_every=20)
     for step in trainer.steps():
         generator, rng = torch.Generator().manual_seed(50_000 + step), random.Random(50_000 + step)
         clip = torch.randint(len(words), (CLIP_BATCH,), generator=generator)

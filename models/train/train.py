@@ -2,15 +2,13 @@
 
 Every stage counts steps, not minutes, seeds each step by its number, saves as it goes and
 resumes where it was cut.  A stage that is done is passed over, so the same command may
-simply be started again.  Minutes below are for one core of a busy server without AVX-512.
+simply be started again.  Minutes are for one core without AVX-512.
 
     judge      5 min   the classifier that measures the rest (needs nothing, may run beside)
     vae       14 min   pixels to latents
-    latents    8 min   the training clips as latents, without lanes and with them
-    frames    19 min   text encoder and 2-D network on single frames
-    clips     45 min   everything on whole clips
-    lane_frames 6 min  the direction words on single frames (see lanes.py)
-    lane_clips 14 min  the same on whole clips
+    latents    3 min   the training clips as latents
+    frames    23 min   text encoder and 2-D network on single frames
+    clips     38 min   everything on whole clips
     export     0 min   FOLDER/pipeline, a diffusers AnimateDiffPipeline folder
 """
 
