@@ -57,18 +57,30 @@ FREEINIT_API void write_png(const std::filesystem::path& path, std::span<const s
 struct DecodedVideo {
   int width = 0;
   int height = 0;
-  double fps = 0.0;  ///< 0 when the file does not say
+  double fps = 0.0;  ///< of the file, whatever the stride; 0 when the file does not say
   std::int64_t num_frames = 0;
-  bool cut = false;  ///< the file holds more frames than `max_frames`
+  bool cut = false;  ///< the file holds more of the wanted frames than `max_frames`
   std::vector<std::uint8_t> rgb;
 };
 
-/// Decodes the first video stream, at most `max_frames` frames (memory stays bounded by them), with
-/// the colour matrix and range the file names. A rotation mark is ignored. A file cut off behind its
-/// first frame gives the frames it still holds.
-/// Throws Error: not_found, invalid_file (no video stream, no frame, truncated before the first frame,
-/// a size change inside), unsupported (this FFmpeg lacks the decoder), invalid_argument
-/// (max_frames < 1).
+/// Which frames of a video are wanted: first, first + stride, ..., at most `max_frames` of them.
+struct FrameSelection {
+  std::int64_t max_frames = 16;
+  std::int64_t first = 0;
+  std::int64_t stride = 1;
+};
+
+/// Decodes frames of the first video stream with the colour matrix and range the file names. Memory
+/// is bounded by the frames asked for: others are decoded and dropped one by one, and the file is
+/// left as soon as all are there. A rotation mark is ignored. A file cut off behind its first frame
+/// gives the frames it still holds.
+/// Throws Error: not_found, invalid_file (no video stream, no wanted frame, truncated before the
+/// first frame, a size change inside), unsupported (this FFmpeg lacks the decoder),
+/// invalid_argument (max_frames or stride < 1, first < 0).
+[[nodiscard]] FREEINIT_API DecodedVideo read_video(const std::filesystem::path& path,
+                                                   const FrameSelection& selection);
+
+/// The first `max_frames` frames.
 [[nodiscard]] FREEINIT_API DecodedVideo read_video(const std::filesystem::path& path,
                                                    std::int64_t max_frames);
 

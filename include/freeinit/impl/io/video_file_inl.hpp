@@ -131,14 +131,23 @@ FREEINIT_INLINE void write_png(const std::filesystem::path& path, std::span<cons
 }
 
 FREEINIT_INLINE DecodedVideo read_video(const std::filesystem::path& path,
-                                        std::int64_t max_frames) {
-  if (max_frames < 1) {
-    raise(ErrorCode::invalid_argument,
-          "max_frames " + std::to_string(max_frames) + ": expected at least 1");
-  }
+                                        const FrameSelection& selection) {
+  const auto require = [](const char* name, std::int64_t value, std::int64_t least) {
+    if (value >= least) return;
+    raise(ErrorCode::invalid_argument, std::string(name) + " " + std::to_string(value) +
+                                           ": expected at least " + std::to_string(least));
+  };
+  require("max_frames", selection.max_frames, 1);
+  require("first frame", selection.first, 0);
+  require("frame stride", selection.stride, 1);
   DecodedVideo video;
-  detail::VideoReader(path).decode(max_frames, video);
+  detail::VideoReader(path, selection).decode(video);
   return video;
+}
+
+FREEINIT_INLINE DecodedVideo read_video(const std::filesystem::path& path,
+                                        std::int64_t max_frames) {
+  return read_video(path, FrameSelection{.max_frames = max_frames});
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

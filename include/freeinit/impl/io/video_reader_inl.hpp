@@ -35,18 +35,19 @@ FREEINIT_INLINE double gif_rate(const std::vector<std::int64_t>& times) {
   return best;
 }
 
-/// Decodes the first video stream of one file.
+/// Decodes the wanted frames of the first video stream of one file.
 class VideoReader {
  public:
-  explicit VideoReader(const std::filesystem::path& path) : what_("video '" + path.string() + "'") {
+  VideoReader(const std::filesystem::path& path, const FrameSelection& selection)
+      : what_("video '" + path.string() + "'"), selection_(selection) {
     open_file(path, "video");  // for its messages: not there, a folder, not readable
     open_container(path);
     find_stream();
     open_decoder();
   }
 
-  /// Appends frames to `video` until it holds `max_frames`; what is left sets `cut`.
-  void decode(std::int64_t max_frames, DecodedVideo& video) {
+  /// Appends frames to `video` until it holds all that are wanted; one more of them sets `cut`.
+  void decode(DecodedVideo& video) {
     for (;;) {
       const int result = av_read_frame(input_.get(), packet_.get());
       const bool ours = result >= 0 && packet_->stream_index == stream_->index;
@@ -55,9 +56,9 @@ class VideoReader {
       if (ours) avcodec_send_packet(codec_.get(), packet_.get());
       av_packet_unref(packet_.get());
       if (result < 0) avcodec_send_packet(codec_.get(), nullptr);
-      if (!take_frames(max_frames, video) || result < 0) break;
+      if (!take_frames(video) || result < 0) break;
     }
-    if (video.num_frames == 0) raise(ErrorCode::invalid_file, what_ + ": holds no complete frame");
+    if (video.num_frames == 0) refuse_empty();
     video.fps = frames_per_second();
   }
 
@@ -115,16 +116,29 @@ class VideoReader {
   }
 
   /// Takes what the decoder has ready. False when no more frames are wanted.
-  [[nodiscard]] bool take_frames(std::int64_t max_frames, DecodedVideo& video) {
+  [[nodiscard]] bool take_frames(DecodedVideo& video) {
     while (avcodec_receive_frame(codec_.get(), frame_.get()) >= 0) {
-      if (video.num_frames == max_frames) {
-        video.cut = true;
-        return false;
+      if (wanted(num_decoded_++)) {
+        if (video.num_frames == selection_.max_frames) {
+          video.cut = true;
+          return false;
+        }
+        append_frame(video);
       }
-      append_frame(video);
       av_frame_unref(frame_.get());
     }
     return true;
+  }
+
+  [[nodiscard]] bool wanted(std::int64_t frame) const {
+    return frame >= selection_.first && (frame - selection_.first) % selection_.stride == 0;
+  }
+
+  [[noreturn]] void refuse_empty() const {
+    if (num_decoded_ == 0) raise(ErrorCode::invalid_file, what_ + ": holds no complete frame");
+    raise(ErrorCode::invalid_file, what_ + ": holds " + std::to_string(num_decoded_) +
+                                       " frames; frame " + std::to_string(selection_.first) +
+                                       " was asked for, counted from 0");
   }
 
   void append_frame(DecodedVideo& video) {
@@ -170,6 +184,8 @@ class VideoReader {
   static constexpr std::int64_t kMaxPixels = std::int64_t{8192} * 8192;
 
   std::string what_;
+  FrameSelection selection_;
+  std::int64_t num_decoded_ = 0;
   InputHandle input_;
   CodecHandle codec_;
   PacketHandle packet_{allocated(av_packet_alloc())};

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <freeinit/analysis/forward_process.hpp>
+#include <freeinit/core/error.hpp>
+#include <freeinit/impl/analysis/noise_statistics_inl.hpp>
+#include <freeinit/numerics/noise_source.hpp>
+
+#include <c10/util/StringUtil.h>
+
+#include <cstddef>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+FREEINIT_INLINE std::vector<std::int64_t> analysed_timesteps(const ForwardAnalysisOptions& options,
+                                                             std::int64_t num_train_timesteps) {
+  std::vector<std::int64_t> timesteps = options.timesteps;
+  constexpr std::int64_t kParts = 8;
+  for (std::int64_t i = 0; i <= kParts && options.timesteps.empty(); ++i) {
+    const std::int64_t timestep = (num_train_timesteps - 1) * i / kParts;
+    if (timesteps.empty() || timestep > timesteps.back()) timesteps.push_back(timestep);
+  }
+  std::int64_t last = -1;
+  for (const std::int64_t timestep : timesteps) {
+    if (timestep <= last || timestep >= num_train_timesteps) {
+      raise(ErrorCode::invalid_argument,
+            c10::str("timestep '", timestep, "': expected ascending timesteps from 0 to ",
+                     num_train_timesteps - 1));
+    }
+    last = timestep;
+  }
+  return timesteps;
+}
+
+FREEINIT_INLINE std::vector<at::Tensor> draw_noises(const at::Tensor& like,
+                                                    const ForwardAnalysisOptions& options) {
+  if (options.num_draws < 1) {
+    raise(ErrorCode::invalid_argument,
+          c10::str("number of draws '", options.num_draws, "': expected at least 1"));
+  }
+  NoiseSource source(options.seed);
+  std::vector<at::Tensor> noises;
+  for (std::int64_t i = 0; i < options.num_draws; ++i) noises.push_back(source.draw(like.sizes()));
+  return noises;
+}
+
+FREEINIT_INLINE ForwardLevel forward_level(const at::Tensor& clip, std::int64_t timestep,
+                                           const DdimScheduler& scheduler,
+                                           const FrequencyBands& bands,
+                                           const std::vector<double>& power,
+                                           const std::vector<at::Tensor>& noises, double low_stop) {
+  ForwardLevel level;
+  level.timestep = timestep;
+  level.alpha_cumprod = scheduler.alphas_cumprod()[static_cast<std::size_t>(timestep)];
+  for (const double p : power) {
+    level.expected_snr.push_back(level.alpha_cumprod * p / (1.0 - level.alpha_cumprod));
+  }
+  std::vector<NoiseStatistics> measured;
+  for (const at::Tensor& noise : noises) {
+    const at::Tensor noised = scheduler.add_noise(clip, noise, timestep);
+    measured.push_back(noise_statistics(bands, noised, clip, low_stop));
+  }
+  level.measured = mean_statistics(measured);
+  return level;
+}
+
+FREEINIT_INLINE void add_level(ForwardLevel& sum, const ForwardLevel& level, double factor) {
+  sum.timestep = level.timestep;
+  sum.alpha_cumprod = level.alpha_cumprod;
+  add_scaled(sum.expected_snr, level.expected_snr, factor);
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE ForwardAnalysis analyze_forward_process(const at::Tensor& latents,
+                                                        const DdimScheduler& scheduler,
+                                                        const ForwardAnalysisOptions& options) {
+  if (!latents.defined() || latents.dim() != 5 || latents.numel() == 0 ||
+      !latents.is_floating_point()) {
+    raise(ErrorCode::invalid_argument,
+          c10::str("latents '", latents.defined() ? latents.sizes() : at::IntArrayRef{},
+                   "': expected floating point values of shape [B, C, F, height, width]"));
+  }
+  const at::Tensor clip = latents.to(at::kCPU, at::kFloat);
+  const FrequencyBands bands(clip.size(2), clip.size(3), clip.size(4), options.band_edges);
+  const auto timesteps = detail::analysed_timesteps(options, scheduler.num_train_timesteps());
+  const auto noises = detail::draw_noises(clip, options);
+
+  ForwardAnalysis analysis;
+  analysis.bands = bands.bands();
+  analysis.power = band_power(bands, clip);
+  for (const std::int64_t timestep : timesteps) {
+    analysis.levels.push_back(detail::forward_level(clip, timestep, scheduler, bands,
+                                                    analysis.power, noises, options.low_stop));
+  }
+  std::vector<NoiseStatistics> gaussian;
+  for (const at::Tensor& noise : noises) {
+    gaussian.push_back(noise_statistics(bands, noise, clip, options.low_stop));
+  }
+  analysis.gaussian = mean_statistics(gaussian);
+  return analysis;
+}
+
+FREEINIT_INLINE ForwardAnalysis mean_analysis(const std::vector<ForwardAnalysis>& analyses) {
+  if (analyses.empty()) {
+    raise(ErrorCode::invalid_argument, "analyses: empty list; expected at least one");
+  }
+  const ForwardAnalysis& first = analyses.front();
+  const double factor = 1.0 / static_cast<double>(analyses.size());
+  ForwardAnalysis mean;
+  mean.bands = first.bands;
+  mean.levels.resize(first.levels.size());
+  std::vector<NoiseStatistics> gaussian;
+  for (const ForwardAnalysis& one : analyses) {
+    const bool same = one.levels.size() == first.levels.size() &&
+                      one.bands.size() == first.bands.size() &&
+                      one.bands.back().bins == first.bands.back().bins;
+    if (!same) {
+      raise(ErrorCode::invalid_argument,
+            "analyses: of clips of different sizes; expected one size and the same timesteps");
+    }
+    detail::add_scaled(mean.power, one.power, factor);
+    gaussian.push_back(one.gaussian);
+    for (std::size_t i = 0; i < mean.levels.size(); ++i) {
+      detail::add_level(mean.levels[i], one.levels[i], factor);
+    }
+  }
+  for (std::size_t i = 0; i < mean.levels.size(); ++i) {
+    std::vector<NoiseStatistics> measured;
+    for (const ForwardAnalysis& one : analyses) measured.push_back(one.levels[i].measured);
+    mean.levels[i].measured = mean_statistics(measured);
+  }
+  mean.gaussian = mean_statistics(gaussian);
+  return mean;
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI

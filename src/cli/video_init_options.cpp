@@ -1,0 +1,88 @@
+#include "video_init_options.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/numerics/video_frames.hpp>
+
+#include <CLI/CLI.hpp>
+
+namespace freeinit_cli {
+namespace {
+
+[[noreturn]] void refuse_init(const std::string& message) {
+  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+}
+
+bool low_band_of(const std::optional<std::string>& name) {
+  if (!name || *name == "full") return false;
+  if (*name == "low") return true;
+  refuse_init("init-band '" + *name + "': unknown; expected full or low");
+}
+
+}  // namespace
+
+at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request) const {
+  if (!video.empty() && !latents.empty()) {
+    refuse_init("--init-video and --init-latents: both given; expected one of them");
+  }
+  if (!given()) {
+    if (source || band) {
+      refuse_init("--init-source and --init-band: need --init-video or --init-latents");
+    }
+    return {};
+  }
+  if (request.initial_noise.defined()) {
+    refuse_init("--init-noise with --init-video or --init-latents: a run starts from one of them");
+  }
+  auto& init = request.video_init;
+  if (source) init.source = freeinit::video_noise_source_from_string(*source);
+  init.low_band = low_band_of(band);
+  if (!latents.empty()) {
+    init.latents = freeinit::load_tensor(latents);
+    return {};
+  }
+  auto wanted = selection;
+  wanted.max_frames = request.num_frames;
+  const at::Tensor frames = freeinit::load_video_frames(video, wanted).frames;
+  if (frames.size(0) < request.num_frames) {
+    refuse_init("init-video '" + video + "': gives " + std::to_string(frames.size(0)) +
+                " frames from frame " + std::to_string(selection.first) + " on with stride " +
+                std::to_string(selection.stride) + "; expected " +
+                std::to_string(request.num_frames) + " (--num-frames)");
+  }
+  return freeinit::fit_frames(frames, request.height, request.width);
+}
+
+void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {
+  const std::string group = "Noise of a real video";
+  command
+      .add_option("--init-video", arguments.video,
+                  "Start from the noise of this video instead of Gaussian noise")
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--init-latents", arguments.latents,
+                  "The same from latents [B,C,F,h,w] (.safetensors)")
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--init-source", arguments.source,
+                  "diffuse: forward process to the last timestep; invert: DDIM inversion [diffuse]")
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--init-band", arguments.band,
+                  "full, or low: only what the filter keeps, with fresh high frequencies [full]")
+      ->type_name("NAME")
+      ->group(group);
+  command.add_option("--init-start", arguments.selection.first, "First frame of the video")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group)
+      ->capture_default_str();
+  command.add_option("--init-stride", arguments.selection.stride, "Take every n-th frame")
+      ->check(CLI::Range(1, 100000))
+      ->group(group)
+      ->capture_default_str();
+}
+
+}  // namespace freeinit_cli
