@@ -1,5 +1,5 @@
-"""diffusers' AutoencoderKL as two networks: latents to images, images to the moments of their
-posterior.
+"""An autoencoder (diffusers' AutoencoderKL, or that of latent diffusion) as two networks: latents to
+images, images to the moments of their posterior.
 
 Slicing and tiling are off: their loops and branches would be baked in. Decoding in chunks of frames
 is the caller's, outside the network.
@@ -7,6 +7,7 @@ is the caller's, outside the network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -44,11 +45,35 @@ class ExportedEncoder(torch.nn.Module):
 
 
 def autoencoder_components(vae, dtype: torch.dtype) -> tuple[dict[str, Component], dict[str, Any]]:
-    """Decoder and encoder, and their section of the manifest."""
+    """Decoder and encoder of diffusers' AutoencoderKL, and their section of the manifest."""
     vae.disable_slicing()
     vae.disable_tiling()
-    scale = 2 ** (len(vae.config.block_out_channels) - 1)
-    latent, pixel = vae.config.latent_channels, vae.config.in_channels
+    section = {
+        "latent_channels": vae.config.latent_channels,
+        "spatial_scale": 2 ** (len(vae.config.block_out_channels) - 1),
+        "scaling_factor": float(vae.config.scaling_factor),
+    }
+    return components_of(
+        vae,
+        section,
+        vae.config.in_channels,
+        dtype,
+        lambda z: vae.decode(z, return_dict=False)[0],
+        lambda x: vae.encode(x).latent_dist.parameters,
+    )
+
+
+def components_of(
+    vae: Any,
+    section: dict[str, Any],
+    pixel_channels: int,
+    dtype: torch.dtype,
+    decode: Callable[[torch.Tensor], torch.Tensor],
+    encode: Callable[[torch.Tensor], torch.Tensor],
+) -> tuple[dict[str, Component], dict[str, Any]]:
+    """Decoder and encoder of `vae`, which has the parts that the exported networks are made of;
+    `decode` and `encode` are what the original does. `section`: channels, scale and factor."""
+    latent, scale = section["latent_channels"], section["spatial_scale"]
 
     def latents(size: tuple[int, ...]) -> tuple[torch.Tensor]:
         generator = torch.Generator().manual_seed(0)
@@ -56,7 +81,7 @@ def autoencoder_components(vae, dtype: torch.dtype) -> tuple[dict[str, Component
 
     def images(size: tuple[int, ...]) -> tuple[torch.Tensor]:
         generator = torch.Generator().manual_seed(0)
-        shape = (size[0], pixel, size[1] * scale, size[2] * scale)
+        shape = (size[0], pixel_channels, size[1] * scale, size[2] * scale)
         return ((torch.rand(shape, generator=generator) * 2 - 1).to(dtype),)
 
     def component(file, original, build, make) -> Component:
@@ -64,24 +89,12 @@ def autoencoder_components(vae, dtype: torch.dtype) -> tuple[dict[str, Component
         return Component(file, original, build, traces, tuple(make(size) for size in _PROBES))
 
     components = {
-        "vae_decoder": component(
-            "vae_decoder.pt",
-            lambda z: vae.decode(z, return_dict=False)[0],
-            lambda: ExportedDecoder(vae),
-            latents,
-        ),
-        "vae_encoder": component(
-            "vae_encoder.pt",
-            lambda x: vae.encode(x).latent_dist.parameters,
-            lambda: ExportedEncoder(vae),
-            images,
-        ),
+        "vae_decoder": component("vae_decoder.pt", decode, lambda: ExportedDecoder(vae), latents),
+        "vae_encoder": component("vae_encoder.pt", encode, lambda: ExportedEncoder(vae), images),
     }
-    section = {
-        "decoder_file": "vae_decoder.pt",
-        "encoder_file": "vae_encoder.pt",
-        "latent_channels": latent,
-        "spatial_scale": scale,
-        "scaling_factor": float(vae.config.scaling_factor),
+    files = {name: component.file for name, component in components.items()}
+    return components, {
+        "decoder_file": files["vae_decoder"],
+        "encoder_file": files["vae_encoder"],
+        **section,
     }
-    return components, section

@@ -18,6 +18,14 @@ EXAMPLE = """example:
       --license "CreativeML Open RAIL-M" \\
       --recommended num_frames=16 --recommended filter.method=gaussian
 """
+ANIMATEDIFF_EXAMPLE = """example:
+  freeinit-export animatediff --base stable-diffusion-v1-5 --motion-module mm_sd_v15_v2.ckpt \\
+      --checkpoint toonyou_beta6.safetensors --lora add_detail.safetensors:0.7 my-bundle
+"""
+VIDEOCRAFTER_EXAMPLE = """example:
+  freeinit-export videocrafter videocrafter2-bundle --source VideoCrafter \\
+      --config VideoCrafter/configs/inference_t2v_512_v2.0.yaml --checkpoint model.ckpt
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"freeinit-export {__version__}")
     sources = main.add_subparsers(dest="source", required=True, metavar="SOURCE")
     _add_diffusers(sources)
+    _add_animatediff(sources)
+    _add_videocrafter(sources)
     return main
 
 
@@ -63,6 +73,123 @@ def _load_diffusers(options: argparse.Namespace):
     from freeinit_export.diffusers_pipeline import load_model
 
     return load_model(options.src, torch_dtype(options), options.clip_skip, options.preset)
+
+
+def _add_animatediff(sources) -> None:
+    command = sources.add_parser(
+        "animatediff",
+        help="an image model, a motion module and LoRAs, as published",
+        description="OUT: the bundle to make, of a Stable Diffusion 1.5 model and a motion module"
+        " of AnimateDiff v1, v2 or v3. LoRAs become part of the weights.",
+        epilog=ANIMATEDIFF_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("out", metavar="OUT", type=Path)
+    command.add_argument(
+        "--base",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="the image model: a folder written by diffusers, or one .safetensors or .ckpt file",
+    )
+    command.add_argument(
+        "--motion-module",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="a .ckpt or .safetensors file as published, or a diffusers motion adapter folder",
+    )
+    command.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="a personalised model in one file: its networks replace those of the --base folder",
+    )
+    for option, what in (("--lora", "LoRA of the image model"), ("--motion-lora", "motion LoRA")):
+        command.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="FILE[:SCALE]",
+            help=f"{what} (scale: 1); repeatable",
+        )
+    command.add_argument(
+        "--tokenizer",
+        type=Path,
+        metavar="FOLDER",
+        help="CLIP's vocab.json and merges.txt, where --base is one file",
+    )
+    _add_bundle_options(command)
+    _add_text_options(command)
+    command.add_argument(
+        "--preset",
+        choices=list(PRESETS),
+        default="freeinit-official",
+        help="schedule: that of the authors (default), or that of diffusers' documentation",
+    )
+    command.set_defaults(load=_load_animatediff, named_after="base")
+
+
+def _load_animatediff(options: argparse.Namespace):
+    from freeinit_export.animatediff import Files, load_animatediff
+    from freeinit_export.lora import LoraFile
+
+    files = Files(
+        options.base,
+        options.motion_module,
+        options.checkpoint,
+        options.tokenizer,
+        [LoraFile.parse(text) for text in options.lora],
+        [LoraFile.parse(text) for text in options.motion_lora],
+    )
+    return load_animatediff(files, torch_dtype(options), options.clip_skip, options.preset)
+
+
+def _add_videocrafter(sources) -> None:
+    command = sources.add_parser(
+        "videocrafter",
+        help="a VideoCrafter checkpoint, with your checkout of its code",
+        description="OUT: the bundle to make. The networks are built by the original code, which"
+        " is not part of this package; of that code only the files that define them are imported.",
+        epilog=VIDEOCRAFTER_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("out", metavar="OUT", type=Path)
+    command.add_argument(
+        "--source", required=True, type=Path, metavar="TREE", help="checkout of VideoCrafter"
+    )
+    command.add_argument(
+        "--config", required=True, type=Path, metavar="YAML", help="config of the model"
+    )
+    command.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="CKPT",
+        help="weights (.ckpt, .safetensors); without them they are random, for tests",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of random weights (default: 0)"
+    )
+    command.add_argument(
+        "--fill-zeros",
+        action="store_true",
+        help="random weights: draw those too that start at zero and would hide a branch",
+    )
+    _add_bundle_options(command)
+    command.set_defaults(load=_load_videocrafter, named_after="config")
+
+
+def _load_videocrafter(options: argparse.Namespace):
+    from freeinit_export.videocrafter import load_model
+
+    return load_model(
+        options.source,
+        options.config,
+        options.checkpoint,
+        torch_dtype(options),
+        options.seed,
+        options.fill_zeros,
+    )
 
 
 def torch_dtype(options: argparse.Namespace):

@@ -13,6 +13,7 @@ from typing import Any
 from transformers import CLIPTokenizer
 
 from freeinit_export.errors import ExportError
+from freeinit_export.open_clip_text import OpenClipVocabulary
 
 _TEXTS = (
     "",
@@ -34,6 +35,8 @@ _TEXTS = (
 def write_tokenizer(tokenizer: Any, folder: Path) -> dict[str, Any]:
     """Writes both files into `folder`/tokenizer; returns the section of the manifest, without
     max_length."""
+    if isinstance(tokenizer, OpenClipVocabulary):
+        return tokenizer.write(folder)
     vocabulary, merges = _vocabulary(tokenizer)
     target = folder / "tokenizer"
     target.mkdir()
