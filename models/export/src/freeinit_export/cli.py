@@ -26,6 +26,10 @@ VIDEOCRAFTER_EXAMPLE = """example:
   freeinit-export videocrafter videocrafter2-bundle --source VideoCrafter \\
       --config VideoCrafter/configs/inference_t2v_512_v2.0.yaml --checkpoint model.ckpt
 """
+FEATURES_EXAMPLE = """example:
+  freeinit-export features vit_small_patch16_224.dino dino.pt \\
+      --checkpoint dino_deitsmall16_pretrain.pth
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _add_diffusers(sources)
     _add_animatediff(sources)
     _add_videocrafter(sources)
+    _add_features(sources)
     return main
 
 
@@ -192,6 +197,48 @@ def _load_videocrafter(options: argparse.Namespace):
     )
 
 
+def _add_features(sources) -> None:
+    command = sources.add_parser(
+        "features",
+        help="an image encoder for freeinit score --features",
+        description="MODEL: a timm model, for example vit_small_patch16_224.dino, or"
+        " torchvision:NAME. OUT: the TorchScript file to make, with the preparation of images inside.",
+        epilog=FEATURES_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("out", metavar="OUT", type=Path)
+    command.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="weights: a state dict (.pth, .safetensors), for example DINO's own"
+        " dino_deitsmall16_pretrain.pth; without it they are random",
+    )
+    command.add_argument(
+        "--pretrained", action="store_true", help="let timm or torchvision fetch the weights"
+    )
+    command.add_argument(
+        "--preprocessing",
+        choices=("model", "dino"),
+        default="model",
+        help="as the model's configuration says (default), or as DINO's authors evaluate (shorter"
+        " side 256, middle 224x224)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of random weights (default: 0)"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace OUT")
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(run=_export_features)
+
+
+def _export_features(options: argparse.Namespace, report) -> None:
+    from freeinit_export.features import export_features
+
+    export_features(options, report)
+
+
 def torch_dtype(options: argparse.Namespace):
     import torch
 
@@ -239,7 +286,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
     try:
-        _export(options, report)
+        getattr(options, "run", _export)(options, report)
     except ExportError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
