@@ -3,8 +3,8 @@ set(FREEINIT_DECLARATIONS
   core/config core/error core/log core/progress core/run_control core/shapes
   text/clip_tokenizer
   io/manifest io/output_file io/safetensors io/sha256 io/video_file
-  numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/noise_reinitializer
-  numerics/noise_source numerics/scheduler numerics/tensor_file
+  numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/intermediate_passes
+  numerics/noise_mix numerics/noise_reinitializer numerics/noise_source numerics/scheduler numerics/tensor_file
   models/autoencoder models/guided_denoiser models/model_bundle models/text_encoder models/video_unet
   pipeline/text_to_video_pipeline)
 
@@ -17,8 +17,10 @@ set(FREEINIT_BODIES
   io/pixel_converter io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file
   io/video_reader
   numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
-  numerics/frequency_filter numerics/frequency_response numerics/named_value
-  numerics/noise_reinitializer numerics/noise_source numerics/python_power numerics/tensor_file
+  numerics/frequency_filter numerics/frequency_response numerics/half_mask
+  numerics/intermediate_passes numerics/named_value numerics/noise_mix numerics/noise_reinitializer
+  numerics/noise_source numerics/pass_plan numerics/python_power numerics/tensor_file
+  numerics/time_budget
   models/autoencoder models/guided_denoiser models/model_bundle
   models/nearest_multiples models/text_encoder
   models/torchscript_module models/video_unet

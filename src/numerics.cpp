@@ -6,6 +6,8 @@
 #include <freeinit/impl/numerics/ddim_scheduler_inl.hpp>
 #include <freeinit/impl/numerics/free_init_inl.hpp>
 #include <freeinit/impl/numerics/frequency_filter_inl.hpp>
+#include <freeinit/impl/numerics/intermediate_passes_inl.hpp>
+#include <freeinit/impl/numerics/noise_mix_inl.hpp>
 #include <freeinit/impl/numerics/noise_reinitializer_inl.hpp>
 #include <freeinit/impl/numerics/noise_source_inl.hpp>
 #include <freeinit/impl/numerics/tensor_file_inl.hpp>

@@ -205,6 +205,10 @@ class ScaledScheduler final : public freeinit::Scheduler {
                     freeinit::NoiseSource&) const override {
       return output;
     }
+    at::Tensor pred_original_sample(std::size_t, const at::Tensor& output,
+                                    const at::Tensor&) const override {
+      return output;
+    }
     std::vector<std::int64_t> list{999};
   };
 
@@ -215,6 +219,10 @@ class ScaledScheduler final : public freeinit::Scheduler {
   at::Tensor add_noise(const at::Tensor& original, const at::Tensor& noise,
                        std::int64_t timestep) const override {
     return scheduler().add_noise(original, noise, timestep);
+  }
+  at::Tensor add_noise_between(const at::Tensor& sample, const at::Tensor& noise, std::int64_t from,
+                               std::int64_t to) const override {
+    return scheduler().add_noise_between(sample, noise, from, to);
   }
 };
 

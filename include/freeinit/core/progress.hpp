@@ -27,11 +27,13 @@ enum class Phase { load, encode, denoise, reinit, decode, write };
 struct Progress {
   Phase phase = Phase::load;
   int pass = 0;        ///< FreeInit pass in 0 .. num_passes - 1 (denoise and reinit)
-  int num_passes = 1;  ///< all passes, 1 = plain sampling
+  int num_passes = 1;  ///< all passes, 1 = plain sampling; fewer once a pass turns out to be the last
   int step = 0;        ///< units done in this phase and pass: denoising steps, decoded or written frames
   int num_steps = 0;   ///< units of this phase and pass; differs between passes with fast sampling
   int video = 0;       ///< video in 0 .. num_videos - 1 (denoise and reinit); videos run in turn
   int num_videos = 1;
+  int calls = 0;          ///< denoiser calls done for this video (denoise and reinit)
+  int planned_calls = 0;  ///< what `calls` will be in the end, at most; falls when a pass ends early
 };
 
 /// Called on the thread that runs the library function, after each unit. Empty is allowed.

@@ -4,6 +4,8 @@
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/core/shapes.hpp>
 #include <freeinit/numerics/frequency_filter.hpp>
+#include <freeinit/numerics/intermediate_passes.hpp>
+#include <freeinit/numerics/noise_mix.hpp>
 #include <freeinit/numerics/noise_source.hpp>
 #include <freeinit/numerics/scheduler.hpp>
 
@@ -11,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -30,20 +33,42 @@ enum class Profile { diffusers, official };
 [[nodiscard]] FREEINIT_API Profile profile_from_string(std::string_view name);
 [[nodiscard]] FREEINIT_API std::string_view to_string(Profile profile) noexcept;
 
-/// Settings of FreeInit (arXiv 2312.07537).
+/// Settings of FreeInit (arXiv 2312.07537). What stands below `profile` goes beyond the paper and
+/// is off by default.
 struct FreeInitOptions {
   std::int64_t num_iters = 3;  ///< sampling passes; 1 = plain sampling, as in the authors' code
   FrequencyFilterOptions filter{};
   bool fast_sampling = false;  ///< coarse to fine: pass i runs int(n / num_iters * (i + 1)) steps
   Profile profile = Profile::diffusers;
 
+  NoiseMixOptions mix{};
+  /// Filters that change per pass: entry k is for re-initialisation k (before pass k + 2), the last
+  /// entry for all after it. Empty: `filter` for all.
+  std::vector<FrequencyFilterOptions> filter_schedule{};
+  /// A centred mask [frames, height, width] of your own in place of any filter.
+  at::Tensor filter_mask{};
+  IntermediatePassOptions intermediate{};
+  /// The next pass becomes the last one when the low band of the diffused latents differs from that
+  /// of the noise before (the first noise, then the diffused latents of the re-initialisation
+  /// before) by at most this much of its own norm. One number per pass is read by the host.
+  std::optional<double> tolerance{};
+  SamplingBudget budget{};
+
   /// Throws Error: invalid_argument.
   FREEINIT_API void validate() const;
+  /// Also that `filter_mask` has the shape of the latents. Throws Error: invalid_argument.
+  FREEINIT_API void validate_for(const LatentShape& shape) const;
 };
 
-/// Steps of each pass. Throws Error: invalid_argument (see Profile).
+/// Steps of each pass's grid. Throws Error: invalid_argument (see Profile).
 [[nodiscard]] FREEINIT_API std::vector<std::int64_t> steps_per_pass(
     const FreeInitOptions& options, std::int64_t num_inference_steps);
+
+/// The most denoiser calls that each pass makes: its steps, or what `intermediate` and the budget
+/// of calls leave of them; 0 for a pass that the budget leaves out. Throws Error: invalid_argument
+/// for settings that do not fit the schedule.
+[[nodiscard]] FREEINIT_API std::vector<std::int64_t> max_calls_per_pass(
+    const FreeInitOptions& options, const Scheduler& scheduler, std::int64_t num_inference_steps);
 
 /// What one run needs besides the denoiser and the schedule.
 struct SamplingOptions {
@@ -53,8 +78,11 @@ struct SamplingOptions {
   /// made: the fresh noise of the second pass comes first, as in diffusers when `latents` are
   /// given.
   at::Tensor initial_noise{};
-  /// Called with the result of each complete pass.
+  /// Called with the result of each complete pass; a pass that ended early gives its clean
+  /// prediction.
   std::function<void(int pass, const at::Tensor& latents)> on_pass{};
+  /// Called before each pass with the unit-variance noise that it starts from.
+  std::function<void(int pass, const at::Tensor& noise)> on_noise{};
 };
 
 /// The result of the last complete pass.
@@ -63,6 +91,11 @@ struct FreeInitResult {
   int completed_passes = 0;
   bool cancelled = false;  ///< stopped early; `latents` is the last complete pass, never noise
   std::int64_t denoiser_calls = 0;
+  /// Calls of each complete pass, in order; passes left out do not appear.
+  std::vector<std::int64_t> calls_per_pass{};
+  /// How many calls fewer than num_iters passes like the last one; 0 when cancelled.
+  std::int64_t calls_saved = 0;
+  bool converged = false;  ///< `tolerance` made a pass the last one
 };
 
 /// Samples with FreeInit: sample, diffuse the result to the last training timestep with the noise
@@ -70,10 +103,12 @@ struct FreeInitResult {
 /// again. With `num_iters == 1` this is plain sampling.
 ///
 /// Draws from `noise`, in this order: initial noise (dtype `dtype`), then per pass the fresh noise
-/// (float32) and, with eta > 0, one draw a step; the order of diffusers.
+/// (float32; with MixMethod::freqprior eta_1, eta_2, y_1, y_2) and, with eta > 0, one draw a step;
+/// the order of diffusers.
 /// Reports Phase::denoise after each step and Phase::reinit before each further pass; either phase
-/// also reports step 0 when it begins.
-/// No tensor visits the host but those draws. Thread-safe as far as denoiser and noise source are.
+/// also reports step 0 when it begins. A pass that ends early reports what it did as its whole.
+/// No tensor visits the host but those draws, and the numbers that the two tolerances and the
+/// budget of seconds ask for. Thread-safe as far as denoiser and noise source are.
 ///
 /// Throws Error: invalid_argument before the first call for unusable settings; cancelled when the
 /// stop token fires before any pass is complete; whatever the denoiser throws.

@@ -2,9 +2,11 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/numerics/frequency_filter.hpp>
+#include <freeinit/numerics/noise_mix.hpp>
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -16,24 +18,45 @@ namespace freeinit::inline FREEINIT_ABI {
 ///     fresh + irfftn(Ls * rfftn(diffused - fresh)),   Ls(k) = (M(k) + M(-k)) / 2,
 /// one real pair. Ls is made once in double and kept as float32 on the device. Always float32: half
 /// precision FFTs do not exist on CPUs and only for powers of two on GPUs.
+///
+/// The other mixes (NoiseMixOptions) are real transforms too: variance_preserving two forward and
+/// one back; freqprior four and one, because Re y + Im y and Re y - Im y are what a half spectrum
+/// times Ls - i La and Ls + i La transforms back to.
 class FREEINIT_API NoiseReinitializer {
  public:
   /// For latents of `frames` x `height` x `width` on `device`. Throws Error: invalid_argument.
   NoiseReinitializer(const FrequencyFilterOptions& options, std::int64_t frames,
-                     std::int64_t height, std::int64_t width, at::Device device = at::kCPU);
+                     std::int64_t height, std::int64_t width, at::Device device = at::kCPU,
+                     const NoiseMixOptions& mix = {});
 
-  /// From any centred mask [frames, height, width] (float, any values). Throws Error:
-  /// invalid_argument.
-  explicit NoiseReinitializer(const at::Tensor& centred_mask, at::Device device = at::kCPU);
+  /// From any centred mask [frames, height, width] (floating point; 0..1 where the mix takes
+  /// sqrt(1 - M^2)). Throws Error: invalid_argument.
+  explicit NoiseReinitializer(const at::Tensor& centred_mask, at::Device device = at::kCPU,
+                              const NoiseMixOptions& mix = {});
+
+  /// How many tensors of fresh noise one call takes: 1, or 4 for freqprior.
+  [[nodiscard]] std::size_t num_fresh() const noexcept;
 
   /// `diffused`, `fresh`: [..., frames, height, width] of one shape, floating point, on the device.
-  /// Returns float32 of that shape. Throws Error: invalid_argument (shapes, device, dtype).
-  [[nodiscard]] at::Tensor operator()(const at::Tensor& diffused, const at::Tensor& fresh) const;
+  /// `fresh` is one tensor, or with freqprior a list of eta_1, eta_2, y_1, y_2 in this order.
+  /// Returns float32 of that shape. Throws Error: invalid_argument (number, shapes, device, dtype).
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& diffused, at::TensorList fresh) const;
+
+  /// What the filter keeps of `latents`: irfftn(Ls * rfftn(latents)), float32. Throws as above.
+  [[nodiscard]] at::Tensor low_band(const at::Tensor& latents) const;
 
  private:
+  [[nodiscard]] at::Tensor mix_freqprior(const at::Tensor& diffused, at::TensorList fresh) const;
+
+  NoiseMixOptions mix_;
   /// Ls, unshifted, float32, on the device: [frames, height, width/2 + 1, 2], each value twice, so
   /// that it multiplies the interleaved spectrum as one plain product.
   at::Tensor half_mask_;
+  /// variance_preserving: sqrt(1 - Ls^2) in the same form. freqprior: the complex factors
+  /// Ls - i La of both bands, [frames, height, width/2 + 1] each.
+  at::Tensor high_mask_;
+  at::Tensor low_factor_;
+  at::Tensor high_factor_;
   std::int64_t width_;
 };
 

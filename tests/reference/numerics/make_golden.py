@@ -3,9 +3,11 @@
 import ddim
 import filters
 import free_init
+import mixes
 import noise
+import predictions
 import reinit
 
 if __name__ == "__main__":
-    for part in (noise, ddim, free_init, reinit, filters):
+    for part in (noise, ddim, free_init, reinit, filters, mixes, predictions):
         part.main()

@@ -21,6 +21,22 @@ inline constexpr NameTable<FilterMethod, 4> kFilterMethodNames{{
     {"box", FilterMethod::box},
 }};
 
+inline constexpr NameTable<FilterAxes, 3> kFilterAxesNames{{
+    {"spatio-temporal", FilterAxes::spatio_temporal},
+    {"temporal", FilterAxes::temporal},
+    {"spatial", FilterAxes::spatial},
+}};
+
+/// The same filter with one stop frequency where it has only one: the formulas divide both.
+FREEINIT_INLINE FrequencyFilterOptions with_one_stop(FrequencyFilterOptions options) {
+  if (options.axes == FilterAxes::temporal) {
+    options.spatial_stop_frequency = options.temporal_stop_frequency;
+  } else if (options.axes == FilterAxes::spatial) {
+    options.temporal_stop_frequency = options.spatial_stop_frequency;
+  }
+  return options;
+}
+
 FREEINIT_INLINE void check_stop_frequency(const char* name, double value) {
   // Below 1e-100 (and not 0) the squares of the formulas leave the range of a double.
   if (value == 0.0 || (value >= 1e-100 && value <= 1.0)) return;
@@ -39,6 +55,14 @@ FREEINIT_INLINE std::string_view to_string(FilterMethod method) noexcept {
   return detail::name_of_value(method, detail::kFilterMethodNames);
 }
 
+FREEINIT_INLINE FilterAxes filter_axes_from_string(std::string_view name) {
+  return detail::value_from_name("filter axes", name, detail::kFilterAxesNames);
+}
+
+FREEINIT_INLINE std::string_view to_string(FilterAxes axes) noexcept {
+  return detail::name_of_value(axes, detail::kFilterAxesNames);
+}
+
 FREEINIT_INLINE void FrequencyFilterOptions::validate() const {
   detail::check_stop_frequency("spatial_stop_frequency", spatial_stop_frequency);
   detail::check_stop_frequency("temporal_stop_frequency", temporal_stop_frequency);
@@ -48,10 +72,11 @@ FREEINIT_INLINE void FrequencyFilterOptions::validate() const {
   }
 }
 
-FREEINIT_INLINE at::Tensor frequency_filter_mask(const FrequencyFilterOptions& options,
+FREEINIT_INLINE at::Tensor frequency_filter_mask(const FrequencyFilterOptions& given,
                                                  std::int64_t frames, std::int64_t height,
                                                  std::int64_t width) {
-  options.validate();
+  given.validate();
+  const FrequencyFilterOptions options = detail::with_one_stop(given);
   if (frames < 1 || height < 1 || width < 1) {
     raise(ErrorCode::invalid_argument, c10::str("mask size '", frames, "x", height, "x", width,
                                                 "': not a size; expected at least 1x1x1"));

@@ -43,9 +43,12 @@ template <class Response>
 void fill_with(const FrequencyFilterOptions& options, const MaskSize& size, float* values,
                const Response& response) {
   const double stretch = options.spatial_stop_frequency / options.temporal_stop_frequency;
-  const Eigen::ArrayXd time = squared_axis(size.frames, stretch, options.variant);
-  const Eigen::ArrayXd rows = squared_axis(size.height, 1.0, options.variant);
-  const Eigen::ArrayXd columns = squared_axis(size.width, 1.0, options.variant);
+  // An axis that the filter does not look at adds nothing to the distance.
+  const double in_time = options.axes == FilterAxes::spatial ? 0.0 : stretch;
+  const double in_space = options.axes == FilterAxes::temporal ? 0.0 : 1.0;
+  const Eigen::ArrayXd time = squared_axis(size.frames, in_time, options.variant);
+  const Eigen::ArrayXd rows = squared_axis(size.height, in_space, options.variant);
+  const Eigen::ArrayXd columns = squared_axis(size.width, in_space, options.variant);
   for (std::int64_t t = 0; t < size.frames; ++t) {
     for (std::int64_t h = 0; h < size.height; ++h, values += size.width) {
       Eigen::Map<Eigen::ArrayXf> row(values, size.width);
@@ -155,6 +158,11 @@ FREEINIT_INLINE void fill_box(const FrequencyFilterOptions& options, const MaskS
     time = official_box_range(size.frames, rounded(size.frames / 2, d_t));
     rows = official_box_range(size.height, spatial);
     columns = official_box_range(size.width, spatial);
+  }
+  if (options.axes == FilterAxes::spatial) time = {0, size.frames};
+  if (options.axes == FilterAxes::temporal) {
+    rows = {0, size.height};
+    columns = {0, size.width};
   }
   std::fill_n(values, size.frames * size.height * size.width, 0.0F);
   for (std::int64_t t = time.first; t < time.last; ++t) {

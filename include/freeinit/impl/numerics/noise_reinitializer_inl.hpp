@@ -1,58 +1,30 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/numerics/half_mask_inl.hpp>
 #include <freeinit/numerics/noise_reinitializer.hpp>
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/fft_irfftn.h>
 #include <ATen/ops/fft_rfftn.h>
 #include <ATen/ops/view_as_real.h>
 #include <c10/util/StringUtil.h>
 
-#include <vector>
+#include <cmath>
+#include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-/// For each unshifted bin k of an axis: where k and -k stand in the centred order.
-struct MirrorIndex {
-  std::int64_t bin;
-  std::int64_t mirrored;
-};
+inline constexpr std::int64_t kVideoAxes[] = {-3, -2, -1};
 
-FREEINIT_INLINE std::vector<MirrorIndex> mirror_indices(std::int64_t size, std::int64_t count) {
-  std::vector<MirrorIndex> indices;
-  for (std::int64_t k = 0; k < count; ++k) {
-    indices.push_back({(k + size / 2) % size, ((size - k) % size + size / 2) % size});
-  }
-  return indices;
+FREEINIT_INLINE at::Tensor video_spectrum(const at::Tensor& video) {
+  return at::fft_rfftn(video.to(at::kFloat), std::nullopt, kVideoAxes);
 }
 
-/// Ls(k) = (M(k) + M(-k)) / 2 in unshifted order, columns 0 .. width/2; each value twice, for the
-/// real and the imaginary part: [frames, height, width/2 + 1, 2].
-FREEINIT_INLINE at::Tensor symmetrised_half_mask(const at::Tensor& centred_mask) {
-  const at::Tensor centred = centred_mask.contiguous();
-  const std::int64_t height = centred.size(1);
-  const std::int64_t width = centred.size(2);
-  const auto times = mirror_indices(centred.size(0), centred.size(0));
-  const auto rows = mirror_indices(height, height);
-  const auto columns = mirror_indices(width, width / 2 + 1);
-
-  at::Tensor half = at::empty({centred.size(0), height, width / 2 + 1, 2}, at::kFloat);
-  const float* const mask = centred.const_data_ptr<float>();
-  float* value = half.mutable_data_ptr<float>();
-  for (const MirrorIndex& t : times) {
-    for (const MirrorIndex& h : rows) {
-      const float* const row = mask + (t.bin * height + h.bin) * width;
-      const float* const mirrored_row = mask + (t.mirrored * height + h.mirrored) * width;
-      for (const MirrorIndex& w : columns) {
-        const double sum = static_cast<double>(row[w.bin]) + mirrored_row[w.mirrored];
-        *value++ = static_cast<float>(sum / 2.0);
-        *value++ = static_cast<float>(sum / 2.0);
-      }
-    }
-  }
-  return half;
+/// `width` is not deducible from the half spectrum when it is odd.
+FREEINIT_INLINE at::Tensor video_of_spectrum(const at::Tensor& spectrum, std::int64_t width) {
+  const std::int64_t sizes[] = {spectrum.size(-3), spectrum.size(-2), width};
+  return at::fft_irfftn(spectrum, sizes, kVideoAxes);
 }
 
 FREEINIT_INLINE void check_reinit_input(const char* name, const at::Tensor& input,
@@ -76,44 +48,96 @@ FREEINIT_INLINE void check_reinit_input(const char* name, const at::Tensor& inpu
   }
 }
 
+/// sqrt(1 - M^2) has no value elsewhere.
+FREEINIT_INLINE void check_unit_range(const at::Tensor& mask, MixMethod method) {
+  const float* const values = mask.const_data_ptr<float>();
+  for (std::int64_t i = 0; i < mask.numel(); ++i) {
+    if (values[i] >= 0.0F && values[i] <= 1.0F) continue;
+    raise(ErrorCode::invalid_argument, c10::str("mask value '", values[i], "': outside the range; ",
+                                                "mix ", to_string(method), " expects 0 to 1"));
+  }
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE NoiseReinitializer::NoiseReinitializer(const FrequencyFilterOptions& options,
                                                        std::int64_t frames, std::int64_t height,
-                                                       std::int64_t width, at::Device device)
-    : NoiseReinitializer(frequency_filter_mask(options, frames, height, width), device) {}
+                                                       std::int64_t width, at::Device device,
+                                                       const NoiseMixOptions& mix)
+    : NoiseReinitializer(frequency_filter_mask(options, frames, height, width), device, mix) {}
 
 FREEINIT_INLINE NoiseReinitializer::NoiseReinitializer(const at::Tensor& centred_mask,
-                                                       at::Device device) {
-  if (!centred_mask.defined() || centred_mask.dim() != 3 || centred_mask.numel() == 0) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("mask '", centred_mask.defined() ? centred_mask.sizes() : at::IntArrayRef{},
-                   "': wrong shape; expected [frames, height, width]"));
+                                                       at::Device device,
+                                                       const NoiseMixOptions& mix)
+    : mix_(mix) {
+  mix.validate();
+  const at::Tensor mask = detail::checked_mask(centred_mask);
+  width_ = mask.size(2);
+  half_mask_ = detail::doubled_half_mask(mask, detail::mask_mean).to(device);
+  if (mix.method == MixMethod::freeinit) return;
+  detail::check_unit_range(mask, mix.method);
+  if (mix.method == MixMethod::variance_preserving) {
+    const auto high = [](double a, double b) { return detail::complement((a + b) / 2.0); };
+    high_mask_ = detail::doubled_half_mask(mask, high).to(device);
+    return;
   }
-  if (!centred_mask.is_floating_point()) {
-    raise(ErrorCode::invalid_argument, c10::str("mask '", centred_mask.scalar_type(),
-                                                "': wrong dtype; expected a floating point one"));
-  }
-  width_ = centred_mask.size(2);
-  half_mask_ = detail::symmetrised_half_mask(centred_mask.to(at::kCPU, at::kFloat)).to(device);
+  low_factor_ = detail::complex_half_mask(mask, [](double m) { return m; }).to(device);
+  high_factor_ = detail::complex_half_mask(mask, detail::complement).to(device);
+}
+
+FREEINIT_INLINE std::size_t NoiseReinitializer::num_fresh() const noexcept {
+  return mix_.method == MixMethod::freqprior ? 4 : 1;
 }
 
 FREEINIT_INLINE at::Tensor NoiseReinitializer::operator()(const at::Tensor& diffused,
-                                                          const at::Tensor& fresh) const {
+                                                          at::TensorList fresh) const {
   detail::check_reinit_input("diffused latents", diffused, half_mask_, width_);
-  detail::check_reinit_input("fresh noise", fresh, half_mask_, width_);
-  if (diffused.sizes() != fresh.sizes()) {
+  if (fresh.size() != num_fresh()) {
+    raise(ErrorCode::invalid_argument, c10::str("fresh noise of '", fresh.size(),
+                                                "' tensors: wrong number; expected ", num_fresh()));
+  }
+  for (const at::Tensor& noise : fresh) {
+    detail::check_reinit_input("fresh noise", noise, half_mask_, width_);
+    if (noise.sizes() == diffused.sizes()) continue;
     raise(ErrorCode::invalid_argument,
-          c10::str("fresh noise '", fresh.sizes(), "': wrong shape; expected that of the latents, ",
+          c10::str("fresh noise '", noise.sizes(), "': wrong shape; expected that of the latents, ",
                    diffused.sizes()));
   }
-  constexpr std::int64_t dims[] = {-3, -2, -1};
-  // Not deducible from the half spectrum when the width is odd.
-  const std::int64_t sizes[] = {half_mask_.size(0), half_mask_.size(1), width_};
-  const at::Tensor high = fresh.to(at::kFloat);
-  at::Tensor spectrum = at::fft_rfftn(diffused.to(at::kFloat).sub(high), std::nullopt, dims);
+  if (mix_.method == MixMethod::freqprior) return mix_freqprior(diffused, fresh);
+  if (mix_.method == MixMethod::variance_preserving) {
+    at::Tensor low = detail::video_spectrum(diffused);
+    at::Tensor high = detail::video_spectrum(fresh[0]);
+    at::view_as_real(low).mul_(half_mask_);
+    at::view_as_real(high).mul_(high_mask_);
+    return detail::video_of_spectrum(low.add_(high), width_);
+  }
+  const at::Tensor high = fresh[0].to(at::kFloat);
+  at::Tensor spectrum = detail::video_spectrum(diffused.to(at::kFloat).sub(high));
   at::view_as_real(spectrum).mul_(half_mask_);
-  return at::fft_irfftn(spectrum, sizes, dims).add_(high);
+  return detail::video_of_spectrum(spectrum, width_).add_(high);
+}
+
+FREEINIT_INLINE at::Tensor NoiseReinitializer::low_band(const at::Tensor& latents) const {
+  detail::check_reinit_input("latents", latents, half_mask_, width_);
+  at::Tensor spectrum = detail::video_spectrum(latents);
+  at::view_as_real(spectrum).mul_(half_mask_);
+  return detail::video_of_spectrum(spectrum, width_);
+}
+
+FREEINIT_INLINE at::Tensor NoiseReinitializer::mix_freqprior(const at::Tensor& diffused,
+                                                             at::TensorList fresh) const {
+  const double ratio = mix_.ratio;
+  const double norm = std::sqrt(1.0 + ratio * ratio);
+  const at::Tensor kept = diffused.to(at::kFloat).mul(ratio / norm);
+  const auto renewed = [&](const at::Tensor& eta) {
+    return kept.add(eta.to(at::kFloat).mul(std::sqrt(1.0 - ratio * ratio) / norm));
+  };
+  // The second branch takes the real minus the imaginary part: the conjugate factors.
+  at::Tensor spectrum = detail::video_spectrum(renewed(fresh[0])).mul_(low_factor_);
+  spectrum.add_(detail::video_spectrum(renewed(fresh[1])).mul_(low_factor_.conj()));
+  spectrum.add_(detail::video_spectrum(fresh[2]).mul_(high_factor_));
+  spectrum.add_(detail::video_spectrum(fresh[3]).mul_(high_factor_.conj()));
+  return detail::video_of_spectrum(spectrum, width_).div_(std::sqrt(2.0));
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

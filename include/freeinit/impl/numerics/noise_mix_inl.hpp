@@ -1,0 +1,62 @@
+#pragma once
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/impl/numerics/half_mask_inl.hpp>
+#include <freeinit/impl/numerics/named_value_inl.hpp>
+#include <freeinit/numerics/noise_mix.hpp>
+
+#include <c10/util/StringUtil.h>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+inline constexpr NameTable<MixMethod, 3> kMixMethodNames{{
+    {"freeinit", MixMethod::freeinit},
+    {"variance-preserving", MixMethod::variance_preserving},
+    {"freqprior", MixMethod::freqprior},
+}};
+
+/// Variance at the frequency k, summed with that at -k and halved, for white inputs.
+FREEINIT_INLINE double variance_at(const NoiseMixOptions& mix, double here, double there) {
+  const double low = mask_mean(here, there);
+  switch (mix.method) {
+    case MixMethod::freeinit:
+      return low * low + (1.0 - low) * (1.0 - low);
+    case MixMethod::variance_preserving:
+      return 1.0;
+    case MixMethod::freqprior: {
+      const double square = mix.ratio * mix.ratio;
+      const double odd = (here - there) / 2.0;
+      return 1.0 - 2.0 * square / (1.0 + square) * odd * odd;
+    }
+  }
+  raise(ErrorCode::internal, "mix method: not a value of its enumeration");
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE MixMethod mix_method_from_string(std::string_view name) {
+  return detail::value_from_name("mix", name, detail::kMixMethodNames);
+}
+
+FREEINIT_INLINE std::string_view to_string(MixMethod method) noexcept {
+  return detail::name_of_value(method, detail::kMixMethodNames);
+}
+
+FREEINIT_INLINE void NoiseMixOptions::validate() const {
+  if (ratio >= 0.0 && ratio <= 1.0) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("mix ratio '", ratio, "': outside its range; expected 0 to 1"));
+}
+
+FREEINIT_INLINE double mix_variance(const at::Tensor& centred_mask, const NoiseMixOptions& mix) {
+  mix.validate();
+  const at::Tensor mask = detail::checked_mask(centred_mask);
+  double sum = 0.0;
+  detail::visit_mirrored(mask, mask.size(2), [&](double here, double there) {
+    sum += detail::variance_at(mix, here, there);
+  });
+  return sum / static_cast<double>(mask.numel());
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI
