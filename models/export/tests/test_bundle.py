@@ -180,8 +180,8 @@ def test_the_fresh_process_catches_a_damaged_file(bundle, pipeline, tmp_path):
     with torch.no_grad():
         output = pipeline.text_encoder(ids)[0]
     contract = load(bundle / "text_encoder.pt")[1]
-    save_expectations(tmp_path / "good", [Expectation((ids,), output)])
-    save_expectations(tmp_path / "bad", [Expectation((ids,), output + 0.01)])
+    save_expectations(tmp_path / "good", [Expectation("forward", (ids,), (output,))])
+    save_expectations(tmp_path / "bad", [Expectation("forward", (ids,), (output + 0.01,))])
     assert check_file(bundle / "text_encoder.pt", tmp_path / "good", contract) == 0.0
     with pytest.raises(ExportError, match="differs from the original"):
         check_file(bundle / "text_encoder.pt", tmp_path / "bad", contract)

@@ -16,6 +16,17 @@ Inputs = tuple[torch.Tensor, ...]
 
 
 @dataclass(frozen=True)
+class Method:
+    """One way to call a network: the name of its method, and what the original makes of the same
+    inputs (one tensor or a tuple)."""
+
+    name: str
+    original: Callable[..., Any]
+    traces: tuple[Inputs, Inputs]  # every size differs between the two
+    probes: tuple[Inputs, ...]  # none has the shapes of a trace
+
+
+@dataclass(frozen=True)
 class Component:
     """One network that becomes one `.pt`.
 
@@ -29,6 +40,11 @@ class Component:
     build: Callable[[], torch.nn.Module]
     traces: tuple[Inputs, Inputs]  # every size differs between the two
     probes: tuple[Inputs, ...]  # none has the shapes of a trace
+    further: tuple[Method, ...] = ()  # methods beside `forward`, on the same weights
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        return (Method("forward", self.original, self.traces, self.probes), *self.further)
 
 
 @dataclass

@@ -20,6 +20,8 @@ from collections.abc import Callable
 
 import torch
 
+from freeinit_export.component import Inputs, Method
+
 # Layers of the last up block that still run. One is cheapest, and follows the text least; measured
 # in docs/performance.md.
 LAYERS = 1
@@ -27,43 +29,60 @@ LAYERS = 1
 
 def can_split(unet) -> bool:
     """Whether the network has a deeper part, and enough layers at the first level."""
-    up = getattr(unet, "up_blocks", None)
-    return up is not None and len(up) > 1 and len(up[-1].resnets) > LAYERS
+    return len(unet.up_blocks) > 1 and len(unet.up_blocks[-1].resnets) > LAYERS
 
 
-class FeatureTap:
-    """Notes what enters the last `LAYERS` layers while it is active, in a run of the whole
-    network."""
+class Split:
+    """The two ways to run `unet` in part. Both run its own modules and weights."""
 
     def __init__(self, unet):
-        layer = unet.up_blocks[-1].resnets[-LAYERS]
-        skip = _skip_channels(unet)
-        self.deep = None
+        self._layer = unet.up_blocks[-1].resnets[-LAYERS]
+        self._deep_channels = self._layer.in_channels - unet.config.block_out_channels[0]
+        self._middle = _HandOver()
+        down = _shortened(unet.down_blocks[0], slice(0, LAYERS - 1))
+        up = _shortened(unet.up_blocks[-1], slice(-LAYERS, None))
+        self._shallow = _copied(unet, down_blocks=[down], mid_block=self._middle, up_blocks=[up])
+        self._shallow.num_upsamplers = 0  # nothing is scaled, so no size has to divide
+
+    def deep(self, run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The result of `run`, a call of the whole network, and the deep feature noted on the
+        way."""
+        noted = []
 
         def note(_, inputs, keywords):
             joined = keywords["input_tensor"] if "input_tensor" in keywords else inputs[0]
-            self.deep = joined.narrow(1, 0, layer.in_channels - skip)
+            noted.append(joined.narrow(1, 0, self._deep_channels))  # the rest is the skip
 
-        self._layer, self._note = layer, note
-
-    def run(self, call: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        handle = self._layer.register_forward_pre_hook(self._note, with_kwargs=True)
+        handle = self._layer.register_forward_pre_hook(note, with_kwargs=True)
         try:
-            output = call()
+            output = run()
         finally:
             handle.remove()
-        return output, self.deep
+        return output, noted[0]
+
+    def shallow(self, latents, timestep, text, deep) -> torch.Tensor:
+        self._middle.deep = deep
+        network = self._shallow
+        return network(latents, timestep, encoder_hidden_states=text, return_dict=False)[0]
 
 
-def shallow_unet(unet):
-    """(network, middle): a UNet of the first and last layers that shares all weights with `unet`.
-    Set `middle.deep` before a call."""
-    middle = _HandOver()
-    down = _shortened(unet.down_blocks[0], slice(0, LAYERS - 1))
-    up = _shortened(unet.up_blocks[-1], slice(-LAYERS, None))
-    network = _copied(unet, down_blocks=[down], mid_block=middle, up_blocks=[up])
-    network.num_upsamplers = 0  # nothing is scaled, so no size has to divide
-    return network, middle
+def split_methods(unet, call, traces: tuple[Inputs, Inputs], probes) -> tuple[Method, ...]:
+    """`forward_deep` and `forward_shallow` with what `call`, the original, makes of their inputs:
+    around its own deep feature the shallow network must give the whole network's result."""
+    split = Split(unet)
+
+    def with_deep(inputs: Inputs) -> Inputs:
+        return (*inputs, split.deep(lambda: call(*inputs))[1].clone())
+
+    return (
+        Method("forward_deep", lambda *inputs: split.deep(lambda: call(*inputs)), traces, probes),
+        Method(
+            "forward_shallow",
+            lambda *inputs: call(*inputs[:-1]),
+            tuple(with_deep(inputs) for inputs in traces),
+            tuple(with_deep(inputs) for inputs in probes),
+        ),
+    )
 
 
 class _HandOver(torch.nn.Module):
@@ -93,8 +112,3 @@ def _copied(module, **changes):
         clone._modules[name] = torch.nn.ModuleList(value) if isinstance(value, list) else value
     return clone
 
-
-def _skip_channels(unet) -> int:
-    """Channels of the skip connection that joins at the layer: `conv_in`'s, or those of the first
-    level's layers, which are as many."""
-    return unet.config.block_out_channels[0]

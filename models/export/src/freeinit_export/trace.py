@@ -19,7 +19,7 @@ import warnings
 
 import torch
 
-from freeinit_export.component import Component, Inputs
+from freeinit_export.component import Component
 from freeinit_export.errors import ExportError, one_line
 
 # (end of the file's name, part of the warning's source line): seen and judged harmless.
@@ -43,6 +43,10 @@ HARMLESS_WARNINGS = (
     # "Sizes are not divisible": traced at odd sizes it is true, and that path serves every size.
     ("diffusers/models/unets/unet_motion_model.py", "default_overall_up_factor"),
     ("diffusers/models/unets/unet_3d_condition.py", "default_overall_up_factor"),
+    # VideoCrafter: "the batch is not empty", fixed channel counts.
+    ("lvdm/modules/networks/openaimodel3d.py", "batch_size:"),
+    ("lvdm/modules/networks/openaimodel3d.py", "assert x.shape[1] == self.channels"),
+    ("lvdm/modules/networks/ae_modules.py", "(int(c)**(-0.5))"),
 )
 
 
@@ -50,20 +54,22 @@ def trace_component(component: Component) -> torch.jit.ScriptModule:
     """The traced network of `component`, after the checks above. Call it under
     `torch.no_grad()`."""
     module = component.build().eval()
-    first = _trace(component, module, component.traces[0])
-    second = _trace(component, module, component.traces[1])
-    graph = _canonical(first)
-    _refuse_baked_sizes(component, graph, _canonical(second))
-    _refuse_devices(component, graph)
+    first = _trace(component, module, 0)
+    second = _trace(component, module, 1)
+    for method in component.methods:
+        graph = _canonical(getattr(first, method.name))
+        _refuse_baked_sizes(component, graph, _canonical(getattr(second, method.name)))
+        _refuse_devices(component, graph)
     return first
 
 
-def _trace(component: Component, module: torch.nn.Module, inputs: Inputs) -> torch.jit.ScriptModule:
+def _trace(component: Component, module: torch.nn.Module, index: int) -> torch.jit.ScriptModule:
+    inputs = {method.name: method.traces[index] for method in component.methods}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             # check_trace would only repeat the same input, which shows nothing.
-            traced = torch.jit.trace(module, inputs, check_trace=False)
+            traced = torch.jit.trace_module(module, inputs, check_trace=False)
         except Exception as error:  # tracing raises whatever the model raises
             raise ExportError(f"{component.file}: the network cannot be traced: {one_line(error)}")
     for warning in caught:
@@ -86,10 +92,10 @@ def _refuse_unknown_warning(component: Component, warning: warnings.WarningMessa
     )
 
 
-def _canonical(traced: torch.jit.ScriptModule) -> list[str]:
-    """The graph as lines, without shapes, source positions and the counters in class names, and
+def _canonical(method) -> list[str]:
+    """The graph of a traced method as lines, without shapes, source positions and the counters in class names, and
     with the content of constant tensors, which a graph prints as `<Tensor>`."""
-    graph = traced.inlined_graph.copy()
+    graph = method.inlined_graph.copy()
     torch._C._jit_pass_erase_shape_information(graph)
     lines = re.sub(r"___torch_mangle_\d+\.", "", graph.str(False)).splitlines()
     for node in graph.findAllNodes("prim::Constant", recurse=True):

@@ -15,6 +15,7 @@ from diffusers import UNetMotionModel
 
 from freeinit_export.component import Component, Inputs
 from freeinit_export.errors import ExportError
+from freeinit_export.feature_cache import Split, can_split, split_methods
 
 # Batch, frames, latent height and width (in units of the divisor found), text length. The sizes of
 # the two traces differ in every place and are odd: at sizes that are not divisible, diffusers
@@ -91,9 +92,16 @@ class ExportedUNet(torch.nn.Module):
             )
         unet.time_proj = TimestepEmbedding(unet.time_proj)
         self.unet = unet
+        self._split = Split(unet) if can_split(unet) else None
 
     def forward(self, latents, timestep, text, fps):  # fps is part of the signature
         return self.unet(latents, timestep, encoder_hidden_states=text, return_dict=False)[0]
+
+    def forward_deep(self, latents, timestep, text, fps):
+        return self._split.deep(lambda: self.forward(latents, timestep, text, fps))
+
+    def forward_shallow(self, latents, timestep, text, fps, deep):
+        return self._split.shallow(latents, timestep, text, deep)
 
 
 def _repeats_text_outside(unet) -> bool:
@@ -132,7 +140,15 @@ def unet_component(unet, dtype: torch.dtype) -> tuple[Component, dict[str, Any]]
     probes[2] = (probes[2][0], torch.tensor([801.0, 3.0]), *probes[2][2:])  # two timesteps at once
     traces = tuple(_inputs(unet, dtype, _scaled(size, divisor), 500) for size in _TRACES)
 
-    component = Component("unet.pt", call, lambda: ExportedUNet(unet), traces, tuple(probes))
+    split = can_split(unet)
+    component = Component(
+        "unet.pt",
+        call,
+        lambda: ExportedUNet(unet),
+        traces,
+        tuple(probes),
+        split_methods(unet, call, traces, tuple(probes[1:4])) if split else (),
+    )
     section = {
         "file": component.file,
         "format": "torchscript",
@@ -142,6 +158,7 @@ def unet_component(unet, dtype: torch.dtype) -> tuple[Component, dict[str, Any]]
         "max_frames": frames,
         "max_text_length": None,  # attention has none: a probe is as long as CLIP's longest
         "uses_fps": False,
+        "feature_cache": split,
         "verified_shapes": [list(shape) for shape in shapes],
     }
     return component, section

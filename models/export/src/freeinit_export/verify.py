@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from freeinit_export.component import Component, Inputs
+from freeinit_export.component import Component, Inputs, Method
 from freeinit_export.errors import ExportError, one_line
 
 # Largest difference relative to the largest value of the original. A good trace is bitwise equal
@@ -23,27 +23,32 @@ TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
 
 @dataclass(frozen=True)
 class Expectation:
-    """Inputs and what the original makes of them."""
+    """A method, its inputs and what the original makes of them."""
 
+    method: str
     inputs: Inputs
-    output: torch.Tensor
+    outputs: tuple[torch.Tensor, ...]
 
 
 def expectations(component: Component) -> list[Expectation]:
-    """Runs the original on every probe."""
-    traced = {_shapes(inputs) for inputs in component.traces}
-    found = []
-    for inputs in component.probes:
-        if _shapes(inputs) in traced:
-            raise ValueError(f"{component.file}: a probe has the shapes of a trace")
-        output = component.original(*inputs)
-        if not torch.isfinite(output).all():
-            raise ExportError(
-                f"{component.file}: the original gives NaN or infinity for inputs"
-                f" {_shapes(inputs)}; expected finite values"
-            )
-        found.append(Expectation(inputs, output.clone()))
-    return found
+    """Runs the original on every probe of every method."""
+    return [_expectation(component, m, inputs) for m in component.methods for inputs in m.probes]
+
+
+def _expectation(component: Component, method: Method, inputs: Inputs) -> Expectation:
+    if _shapes(inputs) in {_shapes(trace) for trace in method.traces}:
+        raise ValueError(f"{component.file}: a probe has the shapes of a trace")
+    outputs = _as_tuple(method.original(*inputs))
+    if not all(torch.isfinite(output).all() for output in outputs):
+        raise ExportError(
+            f"{component.file}: the original gives NaN or infinity for inputs"
+            f" {_shapes(inputs)}; expected finite values"
+        )
+    return Expectation(method.name, inputs, tuple(output.clone() for output in outputs))
+
+
+def _as_tuple(result) -> tuple[torch.Tensor, ...]:
+    return result if isinstance(result, tuple) else (result,)
 
 
 def compare(file: str, network, expected: list[Expectation]) -> float:
@@ -52,26 +57,29 @@ def compare(file: str, network, expected: list[Expectation]) -> float:
     worst = 0.0
     for probe in expected:
         try:
-            output = network(*probe.inputs)
+            outputs = _as_tuple(getattr(network, probe.method)(*probe.inputs))
         except Exception as error:  # whatever the traced graph raises
             raise ExportError(
                 f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} the"
                 f" exported one fails ({one_line(error)}); expected what the original does"
             )
-        worst = max(worst, _difference(file, probe, output))
+        for output, expected_output in zip(outputs, probe.outputs, strict=True):
+            worst = max(worst, _difference(file, probe, output, expected_output))
     return worst
 
 
-def _difference(file: str, probe: Expectation, output: torch.Tensor) -> float:
-    if output.shape != probe.output.shape or output.dtype != probe.output.dtype:
+def _difference(
+    file: str, probe: Expectation, output: torch.Tensor, expected: torch.Tensor
+) -> float:
+    if output.shape != expected.shape or output.dtype != expected.dtype:
         raise ExportError(
             f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} it returns"
-            f" {tuple(output.shape)} {output.dtype}; expected {tuple(probe.output.shape)}"
-            f" {probe.output.dtype}"
+            f" {tuple(output.shape)} {output.dtype}; expected {tuple(expected.shape)}"
+            f" {expected.dtype}"
         )
-    scale = probe.output.double().abs().max().clamp_min(1e-30)
-    relative = ((output.double() - probe.output.double()).abs().max() / scale).item()
-    limit = TOLERANCE[probe.output.dtype]
+    scale = expected.double().abs().max().clamp_min(1e-30)
+    relative = ((output.double() - expected.double()).abs().max() / scale).item()
+    limit = TOLERANCE[expected.dtype]
     if not relative <= limit:  # also catches NaN
         raise ExportError(
             f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} it differs"
@@ -81,11 +89,11 @@ def _difference(file: str, probe: Expectation, output: torch.Tensor) -> float:
 
 
 def save_expectations(path: Path, expected: list[Expectation]) -> None:
-    torch.save([(probe.inputs, probe.output) for probe in expected], path)
+    torch.save([(probe.method, probe.inputs, probe.outputs) for probe in expected], path)
 
 
 def load_expectations(path: Path) -> list[Expectation]:
-    return [Expectation(inputs, output) for inputs, output in torch.load(path, weights_only=True)]
+    return [Expectation(*probe) for probe in torch.load(path, weights_only=True)]
 
 
 def _shapes(inputs: Inputs) -> str:

@@ -1,0 +1,111 @@
+"""Does int8 pay on this CPU? One UNet call at mid size, float32 against int8 linear layers.
+
+    python benchmarks/compare/int8.py --threads 1
+
+`torch` quantises the linear layers dynamically (weights int8 per tensor, activations int8 at run
+time), `openvino` compresses weights to int8 (nncf, if it is installed) and lets its CPU plugin
+choose. Convolutions stay float32 in both. Calls take turns. Writes results/int8.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import torch
+from compare import RESULTS, conditions
+from models import ROOT, prepare, unet_inputs
+
+TIMESTEP = 500
+
+
+def torch_calls(model):
+    from diffusers import AnimateDiffPipeline
+
+    def load():
+        return AnimateDiffPipeline.from_pretrained(model.pipeline).unet.eval()
+
+    exact = load()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        int8 = torch.ao.quantization.quantize_dynamic(load(), {torch.nn.Linear}, torch.qint8)
+    inputs = unet_inputs("mid")
+    text = inputs["text"].repeat_interleave(inputs["latents"].shape[2], dim=0)
+
+    def call(unet):
+        return lambda: unet(inputs["latents"], TIMESTEP, encoder_hidden_states=text, return_dict=False)[0]
+
+    return {"torch float32": call(exact), "torch int8 linear": call(int8)}
+
+
+def openvino_calls(folder: Path, threads: int):
+    try:
+        import nncf
+    except ImportError:
+        return {}
+    import openvino
+
+    core = openvino.Core()
+    inputs = unet_inputs("mid")
+    batch = inputs["latents"].shape[0]
+    given = [inputs["latents"], torch.full((batch,), float(TIMESTEP)), inputs["text"]]
+    given = [value.numpy() for value in given]
+    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+
+    def call(network):
+        compiled = core.compile_model(network, "CPU", settings)
+        return lambda: torch.from_numpy(compiled(given)[0])
+
+    def read():
+        return core.read_model(folder / "openvino" / "unet.xml")
+
+    return {
+        "openvino float32": call(read()),
+        "openvino int8 weights": call(nncf.compress_weights(read())),
+    }
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    options.steps = options.passes = None  # single calls
+    torch.set_num_threads(options.threads)
+    model = prepare("mid", options.work)
+    calls = {**torch_calls(model), **openvino_calls(options.work / "mid", options.threads)}
+    outputs = {name: call() for name, call in calls.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(options.repeats):
+        for name, call in calls.items():
+            start = time.process_time()
+            call()
+            seconds[name].append(time.process_time() - start)
+    exact = outputs["torch float32"]
+    result = {"conditions": conditions(options), "repeats": options.repeats, "runtimes": {}}
+    for name in calls:
+        difference = ((outputs[name] - exact).norm() / exact.norm()).item()
+        result["runtimes"][name] = {
+            "cpu_seconds": round(statistics.median(seconds[name]), 3),
+            "difference": float(f"{difference:.2g}"),
+        }
+        print(name, result["runtimes"][name], flush=True)
+    options.results.mkdir(exist_ok=True, parents=True)
+    path = options.results / "int8.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"written: {os.path.relpath(path)}")
+
+
+if __name__ == "__main__":
+    main()

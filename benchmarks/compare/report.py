@@ -1,0 +1,148 @@
+"""`python report.py`: puts the results of this folder's benchmarks into docs/performance.md.
+
+A table stands between the lines `<!-- begin NAME -->` and `<!-- end NAME -->`; NAME is that of a
+file in benchmarks/results. What has no result keeps its text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.md"
+REFERENCE = "diffusers"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def compared(result: dict) -> str:
+    """Peers against diffusers: one UNet call, a whole generation, memory."""
+    where = result["conditions"]
+    rate = result["matmul"]["gflop"] / result["matmul"]["seconds"]
+    lines = [
+        f"{where['processor']}, {where['threads']} thread(s), float32, medians of"
+        f" {result['repeats']}. One UNet call of batch 2 is {result['unet_gflop']:g} GFLOP. A"
+        f" generation is {where['passes']} passes of {where['steps']} steps, decoded. A large matrix"
+        f" product runs at {rate:.1f} GFLOP/s in the same run.",
+        "",
+    ]
+    head = ["", "UNet call", "ratio", "GFLOP/s", "of the product", "generation", "ratio"]
+    head += ["CPU time, ratio", "outside networks", "peak memory", "ratio", "difference"]
+    rows = [
+        _peer(name, peer, result, rate)
+        for name, peer in sorted(
+            result["peers"].items(), key=lambda item: item[1].get("unet", {}).get("seconds", 1e9)
+        )
+    ]
+    return "\n".join(lines) + table(head, rows)
+
+
+def _peer(name: str, peer: dict, result: dict, rate: float) -> list[str]:
+    base = result["peers"].get(REFERENCE, {})
+    unet, run = peer.get("unet"), peer.get("generate")
+    row = [name]
+    if unet:
+        speed = result["unet_gflop"] / unet["seconds"]
+        row += [_seconds(unet), _ratio(unet, base.get("unet"), "seconds")]
+        row += [f"{speed:.1f}", f"{speed / rate:.2f}"]
+    else:
+        row += [""] * 4
+    if run:
+        row += [_seconds(run)]
+        row += [_ratio(run, base.get("generate"), key) for key in ("seconds", "cpu_seconds")]
+        row += [f"{100 * run['outside_networks']:.2f} %" if "outside_networks" in run else ""]
+        row += [f"{run['peak_mib']} MiB", _ratio(run, base.get("generate"), "peak_mib")]
+        row += [f"{run['difference']:.1e}"]
+    else:
+        row += [""] * 7
+    return row
+
+
+def _seconds(sample: dict) -> str:
+    return f"{sample['seconds']:.2f} s" if sample["seconds"] >= 1 else f"{1e3 * sample['seconds']:.0f} ms"
+
+
+def _ratio(sample: dict, base: dict | None, key: str) -> str:
+    return f"{sample[key] / base[key]:.2f}" if base else ""
+
+
+def fewer_operations(result: dict) -> str:
+    """What each option saves and what it does to the video."""
+    where = result["conditions"]
+    text = (
+        f"{where['processor']}, {where['threads']} thread(s), CPU time, {result['videos']} videos of"
+        f" {where['passes']} passes of {where['steps']} steps.\n\n"
+    )
+    head = ["", "CPU time, ratio", "latent difference", "consistency", *result["words"]]
+    rows = []
+    for name, found in result["options"].items():
+        row = [f"`{name}`" if name.startswith("--") else name, f"{found['ratio']:.2f}"]
+        row += [f"{found['difference']:.3f}", f"{found['consistency']:.4f}"]
+        row += [f"{found['judge'][word]:.3f}" if "judge" in found else "" for word in result["words"]]
+        rows.append(row)
+    return text + table(head, rows)
+
+
+def startup(result: dict) -> str:
+    where = result["conditions"]
+    rows = [
+        [name, _seconds(found), _ratio(found, result["programs"][REFERENCE], "seconds"),
+         f"{found['cpu_seconds']:.2f} s", f"{found['peak_mib']} MiB"]
+        for name, found in result["programs"].items()
+    ]
+    text = (
+        f"{where['processor']}, {where['threads']} thread(s): whole processes, import and load"
+        f" included, {where['passes']} passes of {where['steps']} steps of the demo model, medians of"
+        f" {result['repeats']}.\n\n"
+    )
+    return text + table(["", "wall", "ratio", "CPU time", "peak memory"], rows)
+
+
+def int8(result: dict) -> str:
+    where = result["conditions"]
+    text = (
+        f"{where['processor']}, {where['threads']} thread(s), one UNet call at mid size, medians of"
+        f" {result['repeats']}.\n\n"
+    )
+    base = result["runtimes"]["torch float32"]
+    rows = [
+        [name, f"{found['cpu_seconds']:.2f} s", _ratio(found, base, "cpu_seconds"),
+         f"{found['difference']:.1e}"]
+        for name, found in result["runtimes"].items()
+    ]  # fmt: skip
+    return text + table(["", "CPU time", "ratio", "difference"], rows)
+
+
+TABLES: dict[str, Callable[[dict], str]] = {
+    "compare_demo": compared,
+    "compare_mid": compared,
+    "compare_modelscope": compared,
+    "fewer_operations": fewer_operations,
+    "startup": startup,
+    "int8": int8,
+}
+
+
+def update(page: str) -> str:
+    for name, make in TABLES.items():
+        path = RESULTS / f"{name}.json"
+        if not path.exists():
+            continue
+        text = make(json.loads(path.read_text()))
+        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+        if not re.search(pattern, page, re.S):
+            sys.exit(f"{PAGE}: has no place for {name}")
+        page = re.sub(pattern, lambda m: m[1] + text + "\n" + m[2], page, flags=re.S)
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(update(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

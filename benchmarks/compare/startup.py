@@ -1,0 +1,99 @@
+"""Whole processes: `freeinit generate` against a Python script that imports, loads and runs diffusers.
+
+    python benchmarks/compare/startup.py build/freeinit --threads 1
+
+Both make the demo video with FreeInit and write a GIF, in turns, from process start to end. Writes
+results/startup.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from compare import RESULTS, conditions
+from models import PROMPT, ROOT, prepare
+
+SCRIPT = """
+import sys
+import torch
+torch.set_num_threads(int(sys.argv[5]))
+from diffusers import AnimateDiffPipeline
+from diffusers.utils import export_to_gif
+pipeline = AnimateDiffPipeline.from_pretrained(sys.argv[1])
+pipeline.set_progress_bar_config(disable=True)
+pipeline.enable_free_init(num_iters=int(sys.argv[3]))
+video = pipeline(sys.argv[6], num_frames=16, height=64, width=64, guidance_scale=float(sys.argv[7]),
+                 num_inference_steps=int(sys.argv[4]), generator=torch.Generator().manual_seed(7))
+export_to_gif(video.frames[0], sys.argv[2])
+"""
+
+
+def timed(command: list, threads: int) -> dict:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [str(part) for part in command], env=environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"{command[0]}: ended with status {status}")
+    return {
+        "seconds": seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_mib": usage.ru_maxrss / 1024,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("freeinit", help="the built command")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+
+    model = prepare("demo", options.work)
+    video = options.work / "startup.gif"
+    scale = json.loads((model.bundle / "manifest.json").read_text())["recommended"]["guidance_scale"]
+    programs = {
+        "diffusers": [sys.executable, "-c", SCRIPT, model.pipeline, video, options.passes,
+                      options.steps, options.threads, PROMPT, scale],
+        "freeinit generate": [options.freeinit, "generate", PROMPT, "--bundle", model.bundle,
+                              "--seed", 7, "--num-iters", options.passes, "--num-inference-steps",
+                              options.steps, "--threads", options.threads, "-o", video],
+    }  # fmt: skip
+    samples: dict[str, list[dict]] = {name: [] for name in programs}
+    for index in range(options.repeats + 1):  # the first fills the caches of the disk
+        for name, command in programs.items():
+            found = timed(command, options.threads)
+            if index:
+                samples[name].append(found)
+            print(f"{name}: {found['seconds']:.2f} s", flush=True)
+    result = {
+        "conditions": conditions(options),
+        "repeats": options.repeats,
+        "programs": {
+            name: {key: round(statistics.median(s[key] for s in found), 3) for key in found[0]}
+            for name, found in samples.items()
+        },
+    }
+    options.results.mkdir(exist_ok=True, parents=True)
+    (options.results / "startup.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
