@@ -7,7 +7,8 @@ import mixes
 import noise
 import predictions
 import reinit
+import videocrafter
 
 if __name__ == "__main__":
-    for part in (noise, ddim, free_init, reinit, filters, mixes, predictions):
+    for part in (noise, ddim, free_init, reinit, filters, mixes, predictions, videocrafter):
         part.main()

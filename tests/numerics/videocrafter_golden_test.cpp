@@ -1,0 +1,131 @@
+#include <freeinit/numerics/ddim_scheduler.hpp>
+
+#include <ATen/ops/stack.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "numerics/ddim_cases.hpp"
+#include "support/error_of.hpp"
+#include "support/golden.hpp"
+
+namespace videocrafter_golden_test {
+namespace {
+
+using ddim_cases::model;
+using ddim_cases::randn;
+using freeinit::DdimScheduler;
+
+constexpr std::int64_t kShape[] = {2, 2, 3, 2, 2};
+const char* const kFile = "numerics/videocrafter.safetensors";
+
+// The data is in double with double betas; the library works in float32 from float32 betas, whose
+// products differ by up to 9.5e-7. Eight steps amplify that.
+constexpr double kRelative = 2e-5;
+
+const nlohmann::json& cases() {
+  static const nlohmann::json content = golden::json("numerics/videocrafter.json");
+  return content;
+}
+
+freeinit::DdimConfig config(bool rescaled) {
+  freeinit::DdimConfig config{.beta_start = 0.00085,
+                              .beta_end = 0.012,
+                              .beta_schedule = freeinit::BetaSchedule::scaled_linear,
+                              .clip_sample = false,
+                              .set_alpha_to_one = false,
+                              .steps_offset = 1,
+                              .timestep_spacing = freeinit::TimestepSpacing::uniform,
+                              .always_draw_noise = true};
+  if (rescaled) {
+    const at::Tensor table = golden::tensor(kFile, "dynamic_rescale");
+    const float* const values = table.const_data_ptr<float>();
+    config.dynamic_rescale.assign(values, values + table.numel());
+  }
+  return config;
+}
+
+TEST(VideoCrafterGolden, Trajectories) {
+  golden::Largest largest("largest_difference");
+  int number = 0;
+  for (const auto& row : cases()["trajectories"]) {
+    freeinit::DdimConfig settings = config(row["rescaled"]);
+    settings.prediction_type =
+        freeinit::prediction_type_from_string(row["prediction_type"].get<std::string>());
+    const auto trajectory = DdimScheduler(settings).trajectory(row["steps"], row["eta"]);
+    const std::vector<std::int64_t> timesteps(trajectory->timesteps().begin(),
+                                              trajectory->timesteps().end());
+    EXPECT_EQ(timesteps, row["timesteps"].get<std::vector<std::int64_t>>());
+    freeinit::NoiseSource noise(std::uint64_t{13});
+    at::Tensor sample = randn(11, kShape);
+    std::vector<at::Tensor> states;
+    for (std::size_t i = 0; i < timesteps.size(); ++i) {
+      const at::Tensor output = model(sample, timesteps[i], randn(12, kShape));
+      sample = trajectory->step(i, output, sample, noise);
+      states.push_back(sample);
+    }
+    const at::Tensor expected = golden::tensor(kFile, "trajectory_" + std::to_string(number++));
+    EXPECT_LE(largest(golden::relative_difference(at::stack(states), expected)), kRelative) << row;
+    // Noise was drawn in every step, with eta 0 as well: the next draw is the same.
+    freeinit::NoiseSource other(std::uint64_t{13});
+    for (std::size_t i = 0; i < timesteps.size(); ++i) static_cast<void>(other.draw(kShape));
+    EXPECT_TRUE(noise.draw(kShape).equal(other.draw(kShape))) << row;
+  }
+  EXPECT_EQ(number, 16);
+}
+
+TEST(VideoCrafterGolden, AddNoise) {
+  int number = 0;
+  for (const auto& row : cases()["noised"]) {
+    const at::Tensor ours = DdimScheduler(config(row["rescaled"]))
+                                .add_noise(randn(14, kShape), randn(15, kShape), row["timestep"]);
+    const at::Tensor expected = golden::tensor(kFile, "noised_" + std::to_string(number++));
+    EXPECT_LE(golden::difference(ours, expected), 2e-6) << row;
+  }
+  EXPECT_EQ(number, 6);
+}
+
+TEST(VideoCrafterGolden, NumberOfSteps) {
+  const DdimScheduler scheduler(config(false));
+  for (const auto& row : cases()["grids"]) {
+    const std::int64_t steps = row["steps"];
+    if (row["first"].get<std::int64_t>() >= 1000) {  // where the original reads behind its table
+      EXPECT_ERROR(invalid_argument, "the first timestep would be 1000",
+                   scheduler.trajectory(steps));
+      continue;
+    }
+    const auto trajectory = scheduler.trajectory(steps);
+    EXPECT_EQ(trajectory->timesteps().size(), row["count"].get<std::size_t>()) << row;
+    EXPECT_EQ(trajectory->timesteps().front(), row["first"].get<std::int64_t>()) << row;
+  }
+}
+
+// Where the number of steps divides 1000 and nothing is rescaled, diffusers' `leading` is the same.
+TEST(VideoCrafterGolden, EqualsLeadingWhereStepsDivide) {
+  freeinit::DdimConfig leading = config(false);
+  leading.timestep_spacing = freeinit::TimestepSpacing::leading;
+  const auto ours = DdimScheduler(config(false)).trajectory(8, 1.0);
+  const auto theirs = DdimScheduler(leading).trajectory(8, 1.0);
+  freeinit::NoiseSource first(std::uint64_t{3});
+  freeinit::NoiseSource second(std::uint64_t{3});
+  for (std::size_t i = 0; i < 8; ++i) {
+    ASSERT_EQ(ours->timesteps()[i], theirs->timesteps()[i]);
+    EXPECT_TRUE(ours->step(i, randn(4, kShape), randn(5, kShape), first)
+                    .equal(theirs->step(i, randn(4, kShape), randn(5, kShape), second)));
+  }
+}
+
+TEST(VideoCrafterSettings, RefusesImpossibleTables) {
+  freeinit::DdimConfig settings = config(true);
+  settings.dynamic_rescale.pop_back();
+  EXPECT_ERROR(invalid_argument, "dynamic_rescale of '999' values", DdimScheduler{settings});
+  settings.dynamic_rescale.push_back(0.0);
+  EXPECT_ERROR(invalid_argument, "finite values above 0", DdimScheduler{settings});
+  settings.dynamic_rescale.back() = 0.7;
+  settings.prediction_type = freeinit::PredictionType::v_prediction;
+  EXPECT_ERROR(invalid_argument, "v is not defined", DdimScheduler{settings});
+}
+
+}  // namespace
+}  // namespace videocrafter_golden_test
