@@ -1,0 +1,77 @@
+"""Models of true size through the whole path: make, export, load, two denoising steps.
+
+    python benchmarks/real_size/run.py modelscope --freeinit build/release/bin/freeinit
+
+Weights are random: time and memory do not depend on them. Needs about 24 GiB of free disk and 8 GiB
+of memory; everything but the figures is deleted at the end. One thread unless OMP_NUM_THREADS says
+otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import measured, size_mib
+
+HERE = Path(__file__).resolve().parent
+FRAMES, SIZE, STEPS = 8, 128, 2  # frames, pixels, denoising steps of the run
+
+# What `freeinit-export` is told, in the folder that models.py filled.
+EXPORTS = {
+    "animatediff": ["animatediff", "--base", "base", "--motion-module", "mm.ckpt", "bundle"],
+    "animatediff-pipeline": ["diffusers", "pipeline", "bundle"],
+    "modelscope": ["diffusers", "pipeline", "bundle"],
+}
+
+
+def run(model: str, freeinit: str, folder: Path) -> dict:
+    environment = {"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1"}
+    python = {"cwd": folder, "env": environment}
+    measured([sys.executable, str(HERE / "models.py"), model, str(folder)], env=environment)
+    source = size_mib(folder)
+    exporter = [sys.executable, "-m", "freeinit_export", *EXPORTS[model], "--quiet"]
+    export = measured(exporter, **python)
+    for path in folder.iterdir():
+        if path.name != "bundle":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    command = [freeinit, "generate", "a corgi walking in the park", "--bundle", "bundle"]
+    command += ["-o", "video.gif", "--num-inference-steps", str(STEPS), "--num-iters", "1"]
+    command += ["--num-frames", str(FRAMES), "--height", str(SIZE), "--width", str(SIZE)]
+    generate = measured([*command, "--seed", "1", "--json"], **python)
+    return {
+        "source_mib": source,
+        "bundle_mib": size_mib(folder / "bundle"),
+        "unet_mib": size_mib(folder / "bundle" / "unet.pt"),
+        "export": export.figures(),
+        "generate": {
+            "shape": f"{FRAMES} frames of {SIZE}x{SIZE}, {STEPS} steps with guidance, 1 pass",
+            **generate.figures(),
+            "phases": json.loads(generate.output)["seconds"],
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", choices=list(EXPORTS))
+    parser.add_argument("--freeinit", required=True, help="the built command")
+    parser.add_argument("--work", help="where to put the large files (default: the system's)")
+    parser.add_argument("--figures", type=Path, default=HERE / "figures.json")
+    options = parser.parse_args()
+    freeinit = str(Path(options.freeinit).resolve())
+    with tempfile.TemporaryDirectory(dir=options.work, prefix="freeinit-real-size.") as folder:
+        found = run(options.model, freeinit, Path(folder))
+    known = json.loads(options.figures.read_text()) if options.figures.is_file() else {}
+    known[options.model] = found
+    options.figures.write_text(json.dumps(known, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
