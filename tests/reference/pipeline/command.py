@@ -24,6 +24,7 @@ NAMES = {
     "order": "--order",
     "spatial_stop_frequency": "--spatial-stop",
     "temporal_stop_frequency": "--temporal-stop",
+    "profile": "--profile",
 }
 
 

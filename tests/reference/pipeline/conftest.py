@@ -13,6 +13,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "models" / "export" / "tests"))  # tiny_pipeline.py
+sys.path.insert(0, str(ROOT / "tests" / "reference" / "numerics"))  # official_formulas.py
 
 from command import Freeinit
 from reference import MODELS, export_bundle

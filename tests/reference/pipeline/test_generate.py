@@ -12,25 +12,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from comparing import BASE, LATENTS, PROMPT, compare, relative
 from reference import diffusers_run
-
-LATENTS, FRAMES = 1e-4, 2e-3
-PROMPT = "a red circle moving right"
-
-BASE = {
-    "num_frames": 6,
-    "height": 32,
-    "width": 32,
-    "num_inference_steps": 4,
-    "guidance_scale": 5.0,
-    "eta": 0.0,
-    "num_iters": 2,
-    "use_fast_sampling": False,
-    "method": "butterworth",
-    "order": 4,
-    "spatial_stop_frequency": 0.25,
-    "temporal_stop_frequency": 0.25,
-}
 
 # Each run changes what is named; the others are as in BASE.
 RUNS = {
@@ -80,20 +63,6 @@ RUNS = {
         "negative_prompt": "worst quality",
     },
 }
-
-
-def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
-    assert found.shape == expected.shape and found.dtype == expected.dtype
-    return ((found - expected).abs().max() / expected.abs().max()).item()
-
-
-def compare(figures, run, found, found_frames, expected, expected_frames):
-    figures.add("latents", run, relative(found, expected), LATENTS)
-    expected_frames = torch.from_numpy(expected_frames)
-    assert found_frames.shape == expected_frames.shape
-    # Frames that are all black or white would hide a difference.
-    assert ((expected_frames > 0.01) & (expected_frames < 0.99)).float().mean() > 0.5
-    figures.add("frames", run, (found_frames - expected_frames).abs().max().item(), FRAMES)
 
 
 @pytest.mark.parametrize("run", RUNS)
