@@ -5,8 +5,11 @@ set(FREEINIT_DECLARATIONS
   io/manifest io/output_file io/safetensors io/sha256 io/video_file
   numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/intermediate_passes
   numerics/noise_mix numerics/noise_reinitializer numerics/noise_source numerics/scheduler numerics/tensor_file
-  models/autoencoder models/guided_denoiser models/model_bundle models/text_encoder models/video_unet
-  pipeline/text_to_video_pipeline)
+  numerics/video_frames numerics/video_noise
+  analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
+  models/autoencoder models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
+  models/text_encoder models/unet_backend models/video_unet
+  pipeline/probe pipeline/profile_trace pipeline/text_to_video_pipeline pipeline/video_init)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
@@ -20,11 +23,13 @@ set(FREEINIT_BODIES
   numerics/frequency_filter numerics/frequency_response numerics/half_mask
   numerics/intermediate_passes numerics/named_value numerics/noise_mix numerics/noise_reinitializer
   numerics/noise_source numerics/pass_plan numerics/python_power numerics/tensor_file
-  numerics/time_budget
-  models/autoencoder models/guided_denoiser models/model_bundle
-  models/nearest_multiples models/text_encoder
-  models/torchscript_module models/video_unet
-  pipeline/phase_clock pipeline/request_check pipeline/text_to_video_pipeline)
+  numerics/time_budget numerics/video_frames numerics/video_noise
+  analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
+  models/autoencoder models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
+  models/aotinductor_unet models/nearest_multiples models/openvino_unet models/text_encoder
+  models/torchscript_module models/unet_backend models/unet_call models/video_unet
+  pipeline/phase_clock pipeline/probe pipeline/profile_trace pipeline/request_check pipeline/text_to_video_pipeline
+  pipeline/video_init)
 
 list(TRANSFORM FREEINIT_DECLARATIONS PREPEND include/freeinit/ OUTPUT_VARIABLE FREEINIT_HEADERS)
 list(TRANSFORM FREEINIT_HEADERS APPEND .hpp)

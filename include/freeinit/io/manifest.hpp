@@ -20,22 +20,31 @@ struct FileRecord {
   std::string sha256;  ///< 64 lower-case hexadecimal digits
 };
 
-/// `unet`: `forward(latents[B,C,F,H,W], timestep[B] float32, text[B,L,D], fps[B] float32)`, the same
-/// four inputs for every family (a family without fps ignores it). Limits are hard: the loader and
-/// every call refuse what lies outside.
+/// `unet`: `forward(latents[B,C,F,H,W], timestep[B] float32, text[B,L,D], fps[B] float32)`, the
+/// same four inputs for every family (a family without fps ignores it). Limits are hard: the loader
+/// and every call refuse what lies outside.
 struct UNetSpec {
   std::string file;
   std::string format;  ///< "torchscript"
   std::string dtype;   ///< "float32", "float16" or "bfloat16"
   std::int64_t in_channels = 4;
-  std::int64_t context_dim = 768;                ///< D
-  std::int64_t latent_multiple_of = 1;           ///< latent height and width must be multiples of it
-  std::optional<std::int64_t> max_frames;        ///< longest sequence of the motion modules
-  std::optional<std::int64_t> max_text_length;   ///< longest L
+  std::int64_t context_dim = 768;               ///< D
+  std::int64_t latent_multiple_of = 1;          ///< latent height and width must be multiples of it
+  std::optional<std::int64_t> max_frames;       ///< longest sequence of the motion modules
+  std::optional<std::int64_t> max_text_length;  ///< longest L
   bool uses_fps = false;
   bool feature_cache = false;  ///< split at export: deep features can be reused between steps
   std::vector<std::vector<std::int64_t>> verified_shapes;  ///< [B,F,H,W,L] compared at export
   double verified_max_relative_error = 0.0;                ///< largest difference found there
+};
+
+/// An entry of `unet_backends`: the same UNet, converted for another runtime.
+struct UNetBackendSpec {
+  std::string file;
+  std::string converted_from;             ///< SHA-256 of `unet.file` when it was converted
+  std::vector<std::int64_t> shape;        ///< [B,F,H,W,L] it was compiled for; empty: any
+  std::vector<std::string> cpu_features;  ///< Linux' names of what the CPU must have
+  double verified_max_relative_error = 0.0;
 };
 
 /// `text_encoder`: `forward(ids[B,L] int64) -> [B,L,D]`.
@@ -113,25 +122,27 @@ struct RecommendedSettings {
 struct Manifest {
   int schema = kManifestSchema;
   std::string name;
-  std::string family;  ///< "animatediff", "modelscope" or "videocrafter"; a label, never switched on
+  std::string
+      family;  ///< "animatediff", "modelscope" or "videocrafter"; a label, never switched on
   std::string description;
   std::string license;
   std::map<std::string, std::string> created_by;  ///< versions of exporter, torch, diffusers, ...
   std::map<std::string, FileRecord> files;        ///< by path relative to the bundle
   UNetSpec unet;
+  std::map<std::string, UNetBackendSpec> unet_backends;  ///< by backend: openvino, aotinductor
   TextEncoderSpec text_encoder;
   AutoencoderSpec vae;
   TokenizerSpec tokenizer;
   SchedulerSpec scheduler;
   RecommendedSettings recommended;
-  /// The JSON text of the sections "unet", "text_encoder" and "vae", in canonical form (sorted keys,
-  /// no white space): each `.pt` repeats its section as an extra file and must agree.
+  /// The JSON text of the sections "unet", "text_encoder" and "vae", in canonical form (sorted
+  /// keys, no white space): each `.pt` repeats its section as an extra file and must agree.
   std::map<std::string, std::string> contracts;
 };
 
-/// Parses and checks the JSON text of a manifest; `origin` names it in messages. Unknown keys, missing
-/// keys, wrong types, paths that leave the bundle and impossible values are refused by name.
-/// Throws Error: invalid_file, unsupported (another schema).
+/// Parses and checks the JSON text of a manifest; `origin` names it in messages. Unknown keys,
+/// missing keys, wrong types, paths that leave the bundle and impossible values are refused by
+/// name. Throws Error: invalid_file, unsupported (another schema).
 [[nodiscard]] FREEINIT_API Manifest parse_manifest(const std::string& json,
                                                    const std::string& origin);
 

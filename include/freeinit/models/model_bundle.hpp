@@ -5,6 +5,7 @@
 #include <freeinit/io/manifest.hpp>
 #include <freeinit/models/autoencoder.hpp>
 #include <freeinit/models/text_encoder.hpp>
+#include <freeinit/models/unet_backend.hpp>
 #include <freeinit/models/video_unet.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
@@ -19,6 +20,7 @@ namespace freeinit::inline FREEINIT_ABI {
 struct BundleOptions {
   at::Device device = at::kCPU;
   std::optional<at::ScalarType> dtype{};  ///< unset: as stored; a traced graph runs in one dtype
+  std::optional<UNetBackend> backend{};   ///< unset: `default_unet_backend`
   bool verify_hashes = true;              ///< SHA-256 of every file against the manifest
   /// Switches off TorchScript's profiling executor, for the whole process (LibTorch keeps that flag
   /// globally): the first two calls of a network are then as fast as the others and peak memory is
@@ -29,6 +31,10 @@ struct BundleOptions {
 /// A device by name: "cpu", "cuda" or "cuda:N". Throws Error: invalid_argument for another name,
 /// unsupported when this machine or this LibTorch has no such device.
 [[nodiscard]] FREEINIT_API at::Device device_from_string(const std::string& name);
+
+/// The tokenizer of the bundle in `folder`. Throws Error as `ClipTokenizer`.
+[[nodiscard]] FREEINIT_API ClipTokenizer load_tokenizer(const std::filesystem::path& folder,
+                                                        const TokenizerSpec& spec);
 
 /// Everything a text-to-video pipeline is made of, loaded from one folder and checked before use:
 /// sizes and hashes of all files, sections of the manifest against each other, the contract inside
@@ -42,6 +48,7 @@ struct FREEINIT_API ModelBundle {
   std::shared_ptr<const Autoencoder> autoencoder;
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;  ///< of the UNet: the latents' dtype
+  UNetBackend backend = UNetBackend::torchscript;
 
   /// Throws Error: not_found, invalid_file, unsupported (another schema, format, dtype or device),
   /// model (out of memory), cancelled. Reports Phase::load after each of five stages.

@@ -126,6 +126,16 @@ class JsonReader {
     }
     return values;
   }
+  [[nodiscard]] std::vector<std::string> texts(const std::string& key) {
+    const nlohmann::json& found = required(key);
+    std::vector<std::string> values;
+    if (!found.is_array()) refuse(key, "a list of strings");
+    for (const nlohmann::json& element : found) {
+      if (!element.is_string()) refuse(key, "a list of strings");
+      values.push_back(element.get<std::string>());
+    }
+    return values;
+  }
   /// The nested object under `key`.
   [[nodiscard]] JsonReader object(const std::string& key) {
     return JsonReader(required(key), origin_, prefix_ + key + ".");

@@ -103,6 +103,48 @@ FREEINIT_INLINE UNetSpec parse_unet(JsonReader section, const Manifest& manifest
   return unet;
 }
 
+/// One converted network. A stale one, made of another `unet.file`, is refused.
+FREEINIT_INLINE UNetBackendSpec parse_unet_backend(JsonReader section, const Manifest& manifest) {
+  UNetBackendSpec backend;
+  backend.file = listed_file(section, "file", manifest);
+  backend.converted_from = section.text("converted_from");
+  if (backend.converted_from != manifest.files.at(manifest.unet.file).sha256) {
+    section.refuse("converted_from",
+                   "the sha256 of '" + manifest.unet.file + "'; convert it again");
+  }
+  if (section.has_value("shape")) {
+    for (const double size : section.numbers("shape")) {
+      if (!(size >= 1 && size <= INT32_MAX) || size != std::floor(size)) {
+        section.refuse("shape", "[batch, frames, height, width, text length]");
+      }
+      backend.shape.push_back(static_cast<std::int64_t>(size));
+    }
+    if (backend.shape.size() != 5) {
+      section.refuse("shape", "[batch, frames, height, width, text length]");
+    }
+  }
+  if (section.has_value("cpu_features")) backend.cpu_features = section.texts("cpu_features");
+  backend.verified_max_relative_error = section.number("verified_max_relative_error");
+  section.finish();
+  return backend;
+}
+
+FREEINIT_INLINE std::map<std::string, UNetBackendSpec> parse_unet_backends(
+    JsonReader section, const Manifest& manifest) {
+  std::map<std::string, UNetBackendSpec> backends;
+  for (const char* name : {"openvino", "aotinductor"}) {
+    if (!section.has(name)) continue;
+    backends.emplace(name, parse_unet_backend(section.object(name), manifest));
+  }
+  section.finish();
+  const auto native = backends.find("aotinductor");
+  if (native != backends.end() && native->second.shape.empty()) {
+    raise(ErrorCode::invalid_file,
+          section.origin() + ": the key 'unet_backends.aotinductor.shape' is missing");
+  }
+  return backends;
+}
+
 FREEINIT_INLINE TextEncoderSpec parse_text_encoder(JsonReader section, const Manifest& manifest) {
   TextEncoderSpec encoder;
   encoder.file = listed_file(section, "file", manifest);
@@ -262,6 +304,9 @@ FREEINIT_INLINE Manifest parse_manifest(const std::string& json, const std::stri
   manifest.created_by = detail::parse_created_by(root.object("created_by"));
   manifest.files = detail::parse_files(root.object("files"));
   manifest.unet = detail::parse_unet(root.object("unet"), manifest);
+  if (root.has("unet_backends")) {
+    manifest.unet_backends = detail::parse_unet_backends(root.object("unet_backends"), manifest);
+  }
   manifest.text_encoder = detail::parse_text_encoder(root.object("text_encoder"), manifest);
   manifest.vae = detail::parse_autoencoder(root.object("vae"), manifest);
   manifest.tokenizer = detail::parse_tokenizer(root.object("tokenizer"), manifest);

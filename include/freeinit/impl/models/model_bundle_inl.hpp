@@ -13,17 +13,6 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-FREEINIT_INLINE ClipTokenizer load_tokenizer(const std::filesystem::path& folder,
-                                             const TokenizerSpec& spec) {
-  return ClipTokenizer(folder / spec.vocab_file, folder / spec.merges_file,
-                       {.max_length = spec.max_length,
-                        .bos_token_id = spec.bos_token_id,
-                        .eos_token_id = spec.eos_token_id,
-                        .pad_token_id = spec.pad_token_id,
-                        .unk_token_id = spec.unk_token_id,
-                        .match_pad_token = spec.match_pad_token});
-}
-
 /// Counts the stages of loading and lets the caller stop between them.
 class LoadProgress {
  public:
@@ -42,6 +31,17 @@ class LoadProgress {
 };
 
 }  // namespace detail
+
+FREEINIT_INLINE ClipTokenizer load_tokenizer(const std::filesystem::path& folder,
+                                             const TokenizerSpec& spec) {
+  return ClipTokenizer(folder / spec.vocab_file, folder / spec.merges_file,
+                       {.max_length = spec.max_length,
+                        .bos_token_id = spec.bos_token_id,
+                        .eos_token_id = spec.eos_token_id,
+                        .pad_token_id = spec.pad_token_id,
+                        .unk_token_id = spec.unk_token_id,
+                        .match_pad_token = spec.match_pad_token});
+}
 
 FREEINIT_INLINE at::Device device_from_string(const std::string& name) {
   const auto refuse = [&]() {
@@ -74,7 +74,7 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folde
 
   verify_bundle_files(folder, manifest, options.verify_hashes);
   progress.stage_done();
-  ClipTokenizer tokenizer = detail::load_tokenizer(folder, manifest.tokenizer);
+  ClipTokenizer tokenizer = load_tokenizer(folder, manifest.tokenizer);
   progress.stage_done();
 
   if (options.disable_jit_profiling) torch::jit::getProfilingMode() = false;
@@ -82,9 +82,10 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folde
       folder / manifest.text_encoder.file, manifest.text_encoder,
       manifest.contracts.at("text_encoder"), options.device, options.dtype);
   progress.stage_done();
+  const UNetBackend backend =
+      options.backend.value_or(default_unet_backend(manifest, options.device));
   std::shared_ptr<const VideoUNet> unet =
-      load_torchscript_unet(folder / manifest.unet.file, manifest.unet,
-                            manifest.contracts.at("unet"), options.device, options.dtype);
+      load_unet(folder, manifest, backend, options.device, options.dtype);
   progress.stage_done();
   std::shared_ptr<const Autoencoder> autoencoder = load_torchscript_autoencoder(
       folder, manifest.vae, manifest.contracts.at("vae"), options.device, options.dtype);
@@ -96,7 +97,8 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folde
           .unet = std::move(unet),
           .autoencoder = std::move(autoencoder),
           .device = options.device,
-          .dtype = dtype};
+          .dtype = dtype,
+          .backend = backend};
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 from freeinit_export import __version__
+from freeinit_export.backend_command import add_backend_command
 from freeinit_export.errors import ExportError
 from freeinit_export.settings import PRESETS
 
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _add_animatediff(sources)
     _add_videocrafter(sources)
     _add_features(sources)
+    add_backend_command(sources)
     return main
 
 

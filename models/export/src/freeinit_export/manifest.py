@@ -91,16 +91,19 @@ def _check_recommended(settings: dict[str, Any]) -> None:
 
 def file_records(folder: Path) -> dict[str, dict[str, Any]]:
     """Size and SHA-256 of every file in `folder`, by relative path."""
-    records = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest = hashlib.sha256()
-            with path.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
-            name = path.relative_to(folder).as_posix()
-            records[name] = {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
-    return records
+    return {
+        path.relative_to(folder).as_posix(): file_record(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def file_record(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:

@@ -1,0 +1,21 @@
+# Further runtimes for the UNet; TorchScript is always there. Off by default: OpenVINO is a dependency, and
+# an AOTInductor package is machine code that comes with the model.
+option(FREEINIT_WITH_OPENVINO "Run UNets converted for OpenVINO (pip install openvino, or a system one)" OFF)
+option(FREEINIT_WITH_AOTI "Run UNets compiled by AOTInductor; its runtime is part of LibTorch" OFF)
+
+set(definitions "")
+set(include_directories "")
+if(FREEINIT_WITH_OPENVINO)
+  find_package(OpenVINO REQUIRED COMPONENTS Runtime)
+  list(APPEND definitions FREEINIT_WITH_OPENVINO=1)
+  set(include_directories "$<TARGET_PROPERTY:openvino::runtime,INTERFACE_INCLUDE_DIRECTORIES>")
+  target_link_libraries(freeinit PRIVATE $<LINK_ONLY:openvino::runtime>)
+  target_link_libraries(freeinit_header_only INTERFACE openvino::runtime)
+endif()
+if(FREEINIT_WITH_AOTI)
+  list(APPEND definitions FREEINIT_WITH_AOTI=1)
+endif()
+# One file of the compiled library knows of them.
+set_source_files_properties(src/models.cpp PROPERTIES
+  COMPILE_DEFINITIONS "${definitions}" INCLUDE_DIRECTORIES "${include_directories}")
+target_compile_definitions(freeinit_header_only INTERFACE ${definitions})

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/impl/models/aotinductor_unet_inl.hpp>
+#include <freeinit/impl/models/openvino_unet_inl.hpp>
+#include <freeinit/impl/models/torchscript_module_inl.hpp>
+#include <freeinit/models/unet_backend.hpp>
+
+#include <algorithm>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+FREEINIT_INLINE bool is_built(UNetBackend backend) {
+  const auto built = built_unet_backends();
+  return std::find(built.begin(), built.end(), backend) != built.end();
+}
+
+/// The entry of a converted network, after all that can be said without reading it.
+FREEINIT_INLINE const UNetBackendSpec& require_backend(const Manifest& manifest,
+                                                       UNetBackend backend, at::Device device,
+                                                       std::optional<at::ScalarType> dtype) {
+  const std::string name = to_string(backend);
+  const auto refuse = [&](const std::string& reason) {
+    raise(ErrorCode::unsupported, "backend '" + name + "': " + reason);
+  };
+  const auto entry = manifest.unet_backends.find(name);
+  if (entry == manifest.unet_backends.end()) {
+    refuse("the bundle has none; add it with 'freeinit-export backend " + name +
+           " BUNDLE', or use torchscript");
+  }
+  if (!is_built(backend)) {
+    refuse(std::string("this build has none; configure it with FREEINIT_WITH_") +
+           (backend == UNetBackend::openvino ? "OPENVINO" : "AOTI") + "=ON, or use torchscript");
+  }
+  if (!device.is_cpu()) refuse("runs on the cpu alone, not on '" + device.str() + "'");
+  if (backend == UNetBackend::openvino && manifest.unet.dtype != "float32") {
+    refuse("computes in float32, and this network in " + manifest.unet.dtype);
+  }
+  if (dtype && *dtype != dtype_from_string(manifest.unet.dtype)) {
+    refuse("was exported in " + manifest.unet.dtype + " and runs in it alone, not in " +
+           dtype_to_string(*dtype));
+  }
+  return entry->second;
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE std::string to_string(UNetBackend backend) {
+  switch (backend) {
+    case UNetBackend::torchscript:
+      return "torchscript";
+    case UNetBackend::openvino:
+      return "openvino";
+    case UNetBackend::aotinductor:
+      return "aotinductor";
+  }
+  return "unknown";
+}
+
+FREEINIT_INLINE UNetBackend unet_backend_from_string(const std::string& name) {
+  for (const auto backend :
+       {UNetBackend::torchscript, UNetBackend::openvino, UNetBackend::aotinductor}) {
+    if (name == to_string(backend)) return backend;
+  }
+  raise(ErrorCode::invalid_argument,
+        "backend '" + name + "': unknown; expected torchscript, openvino or aotinductor");
+}
+
+FREEINIT_INLINE std::vector<UNetBackend> built_unet_backends() {
+  return {
+      UNetBackend::torchscript,
+#ifdef FREEINIT_WITH_OPENVINO
+      UNetBackend::openvino,
+#endif
+#ifdef FREEINIT_WITH_AOTI
+      UNetBackend::aotinductor,
+#endif
+  };
+}
+
+FREEINIT_INLINE UNetBackend default_unet_backend(const Manifest& manifest, at::Device device) {
+  const auto preferred = UNetBackend::openvino;
+  return device.is_cpu() && detail::is_built(preferred) &&
+                 manifest.unet_backends.contains(to_string(preferred))
+             ? preferred
+             : UNetBackend::torchscript;
+}
+
+FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem::path& folder,
+                                                           const Manifest& manifest,
+                                                           UNetBackend backend, at::Device device,
+                                                           std::optional<at::ScalarType> dtype) {
+  const std::string& contract = manifest.contracts.at("unet");
+  if (backend == UNetBackend::torchscript) {
+    return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
+                                 dtype);
+  }
+  [[maybe_unused]] const UNetBackendSpec& entry =
+      detail::require_backend(manifest, backend, device, dtype);
+#ifdef FREEINIT_WITH_OPENVINO
+  if (backend == UNetBackend::openvino) {
+    return std::make_unique<const detail::OpenVinoUNet>(folder / entry.file, manifest.unet,
+                                                        contract);
+  }
+#endif
+#ifdef FREEINIT_WITH_AOTI
+  if (backend == UNetBackend::aotinductor) {
+    return std::make_unique<const detail::AotInductorUNet>(folder / entry.file, manifest.unet,
+                                                           entry, contract);
+  }
+#endif
+  raise(ErrorCode::internal, "backend '" + to_string(backend) + "': has no loader");
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI

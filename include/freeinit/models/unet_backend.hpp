@@ -1,0 +1,48 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/io/manifest.hpp>
+#include <freeinit/models/video_unet.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// What runs a UNet. All give the same prediction up to rounding (about 5e-6 of the largest value).
+enum class UNetBackend {
+  torchscript,  ///< the reference: every device, shape and option
+  openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
+  aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
+};
+
+[[nodiscard]] FREEINIT_API std::string to_string(UNetBackend backend);
+
+/// "torchscript", "openvino" or "aotinductor". Throws Error: invalid_argument.
+[[nodiscard]] FREEINIT_API UNetBackend unet_backend_from_string(const std::string& name);
+
+/// The backends that this build can run.
+[[nodiscard]] FREEINIT_API std::vector<UNetBackend> built_unet_backends();
+
+/// What a user gets who names none: OpenVINO on a CPU where the bundle and the build have it, which
+/// docs/performance.md measures as the fastest that serves every shape; else TorchScript.
+[[nodiscard]] FREEINIT_API UNetBackend default_unet_backend(const Manifest& manifest,
+                                                            at::Device device);
+
+/// Loads the UNet of the bundle in `folder` for one backend; `device` and `dtype` as
+/// `load_torchscript_unet`. Throws Error: as there; unsupported (this build or this bundle lacks
+/// the backend, a device or CPU it does not serve).
+[[nodiscard]] FREEINIT_API std::unique_ptr<const VideoUNet> load_unet(
+    const std::filesystem::path& folder, const Manifest& manifest, UNetBackend backend,
+    at::Device device, std::optional<at::ScalarType> dtype = {});
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/models/unet_backend_inl.hpp>
+#endif

@@ -1,0 +1,138 @@
+"""`freeinit-export backend`: adds a converted UNet to a bundle that exists.
+
+The TorchScript file in the bundle is the original: it is converted, the converted network is
+compared with it at other shapes and timesteps, and only then is the manifest changed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from freeinit_export.component import Inputs
+from freeinit_export.errors import ExportError, one_line
+from freeinit_export.manifest import canonical, file_record, rounded_up
+from freeinit_export.verify import Expectation, compare
+
+# Batch, frames, latent height and width in units of the divisor, text length.
+_EXAMPLE = (2, 3, 5, 7, 11)
+_PROBES = ((1, 1, 8, 8, 1), (2, 4, 8, 12, 7), (1, 7, 10, 5, 20))
+_TIMESTEPS = (999, 37, 500)
+
+
+def add_backend(
+    name: str, bundle: Path, shape: list[int] | None, report: Callable[[str], None]
+) -> float:
+    """Adds `name` to the bundle; `shape` [B,F,H,W,L] is what AOTInductor compiles for. Returns the
+    largest relative difference. On any failure the bundle stays as it was."""
+    manifest = _read_manifest(bundle)
+    unet = manifest["unet"]
+    if unet["dtype"] != "float32":
+        raise ExportError(f"unet: is in {unet['dtype']}; expected float32, as CPUs want it")
+    network = _load(bundle / unet["file"])
+    backend = _module(name)
+    example, probes = _inputs_of(unet, shape, name)
+    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=bundle) as staging, torch.no_grad():
+        expected = [Expectation("__call__", probe, (network(*probe),)) for probe in probes]
+        file = Path(staging) / backend.FILE
+        backend.convert(network, example, canonical(unet), file)
+        report(f"converted for {name}")
+        difference = compare(backend.FILE, backend.runner(file), expected)
+        report(f"equal to the original at {len(probes)} inputs, largest difference {difference:.2g}")
+        _publish(bundle, manifest, Path(staging), name, {
+            "file": backend.FILE,
+            "converted_from": manifest["files"][unet["file"]]["sha256"],
+            **({"shape": shape} if shape else {}),
+            **backend.entry(),
+            "verified_max_relative_error": rounded_up(difference),
+        })
+    return difference
+
+
+def _module(name: str):
+    if name == "openvino":
+        from freeinit_export import openvino_backend as backend
+    else:
+        from freeinit_export import aotinductor_backend as backend
+    return backend
+
+
+def _read_manifest(bundle: Path) -> dict[str, Any]:
+    path = bundle / "manifest.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"'{path}': is not the manifest of a bundle: {one_line(error)}")
+
+
+def _load(path: Path) -> torch.jit.ScriptModule:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network = torch.jit.load(path, map_location="cpu").eval()
+    except Exception as error:  # the loader raises RuntimeError and its kin
+        raise ExportError(f"'{path}': cannot be loaded: {one_line(error)}")
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network
+
+
+def _inputs_of(
+    unet: dict[str, Any], shape: list[int] | None, name: str
+) -> tuple[Inputs, list[Inputs]]:
+    """The example to convert with, and the inputs to compare at."""
+    if name == "aotinductor":
+        if shape is None:
+            raise ExportError(
+                "backend 'aotinductor': compiles for one shape; expected --shape B F H W L"
+            )
+        return _inputs(unet, shape, 500), [_inputs(unet, shape, t) for t in _TIMESTEPS]
+    if shape is not None:
+        raise ExportError("--shape: is for aotinductor; openvino takes every shape")
+    scale = unet["latent_multiple_of"]
+    sizes = [_fitting(unet, probe, scale) for probe in _PROBES]
+    probes = [_inputs(unet, size, t) for size, t in zip(sizes, _TIMESTEPS, strict=True)]
+    return _inputs(unet, _fitting(unet, _EXAMPLE, scale), 500), probes
+
+
+def _fitting(unet: dict[str, Any], size: tuple[int, ...], scale: int) -> list[int]:
+    batch, frames, height, width, length = size
+    frames = min(frames, unet.get("max_frames") or frames)
+    length = min(length, unet.get("max_text_length") or length)
+    return [batch, frames, height * scale, width * scale, length]
+
+
+def _inputs(unet: dict[str, Any], size: list[int], timestep: float) -> Inputs:
+    batch, frames, height, width, length = size
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch, unet["in_channels"], frames, height, width)
+    return (
+        torch.randn(shape, generator=generator),
+        torch.full((batch,), float(timestep)),
+        torch.randn((batch, length, unet["context_dim"]), generator=generator),
+        torch.full((batch,), 8.0),
+    )
+
+
+def _publish(
+    bundle: Path, manifest: dict[str, Any], staging: Path, name: str, entry: dict[str, Any]
+) -> None:
+    """Moves the new files into the bundle, then the manifest that names them."""
+    for path in sorted(staging.rglob("*")):
+        if path.is_file():
+            relative = path.relative_to(staging)
+            (bundle / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, bundle / relative)
+            manifest["files"][relative.as_posix()] = file_record(bundle / relative)
+    manifest.setdefault("unet_backends", {})[name] = entry
+    fresh = bundle / ".manifest.json"
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
+    fresh.write_text(text + "\n", encoding="utf-8")
+    fresh.replace(bundle / "manifest.json")

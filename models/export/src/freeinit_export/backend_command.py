@@ -1,0 +1,36 @@
+"""The subcommand `freeinit-export backend`. Imports LibTorch late, as the command does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+BACKENDS = ("openvino", "aotinductor")
+
+
+def add_backend_command(sources) -> None:
+    command = sources.add_parser(
+        "backend",
+        help="add a faster form of the UNet to a bundle",
+        description="NAME: openvino (CPU, every shape) or aotinductor (native code for this kind"
+        " of CPU and one shape). BUNDLE: a bundle, to which it is added.",
+    )
+    command.add_argument("backend", metavar="NAME", choices=BACKENDS, help=", ".join(BACKENDS))
+    command.add_argument("bundle", metavar="BUNDLE", type=Path)
+    command.add_argument(
+        "--shape",
+        nargs=5,
+        type=int,
+        metavar=("B", "F", "H", "W", "L"),
+        help="for aotinductor: batch (2 with guidance), frames, latent height and width, text"
+        " length",
+    )
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace, report: Callable[[str], None]) -> None:
+    from freeinit_export.backend import add_backend
+
+    add_backend(options.backend, options.bundle, options.shape, report)
