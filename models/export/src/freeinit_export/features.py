@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,12 @@ def _images(count: int, size: int) -> torch.Tensor:
 
 
 def _trace(model: torch.nn.Module, size: int) -> torch.jit.ScriptModule:
-    """The size of the images is part of the trace; the number of images must not be."""
+    """The size of the images is part of the trace, which torch warns about; the number of images
+    must not be."""
     try:
-        traced = torch.jit.trace(model, (_images(2, size),), check_trace=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            traced = torch.jit.trace(model, (_images(2, size),), check_trace=False)
     except Exception as error:  # tracing raises whatever the model raises
         raise ExportError(f"the network cannot be traced: {one_line(error)}")
     _compare(model, traced, size)

@@ -1,0 +1,72 @@
+"""`freeinit-export features`, on a small timm model."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+timm = pytest.importorskip("timm")
+MODEL = "vit_tiny_patch16_224"
+
+
+def run(*options):
+    command = [sys.executable, "-m", "freeinit_export", "features", *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    out = tmp_path_factory.mktemp("features") / "encoder.pt"
+    done = run(MODEL, out, "--seed", 3)
+    assert done.returncode == 0, done.stderr
+    assert "random weights (seed 3)" in done.stdout
+    assert done.stderr == ""
+    return out
+
+
+def load(path):
+    extra = {"freeinit.json": ""}
+    return torch.jit.load(path, _extra_files=extra), json.loads(extra["freeinit.json"])
+
+
+def test_the_contract_is_timms_evaluation_transform(exported):
+    _, spec = load(exported)
+    model = timm.create_model(MODEL, num_classes=0)
+    config = timm.data.resolve_model_data_config(model)
+    transform = timm.data.create_transform(**config, is_training=False)
+    assert spec["kind"] == "image_encoder" and spec["name"] == MODEL
+    assert spec["resize"] == transform.transforms[0].size
+    assert [spec["crop"]] * 2 == list(transform.transforms[1].size)
+    assert spec["interpolation"] == config["interpolation"]
+    assert spec["mean"] == list(config["mean"]) and spec["std"] == list(config["std"])
+
+
+def test_a_checkpoint_of_a_trainer_is_read(exported, tmp_path):
+    model = timm.create_model(MODEL, num_classes=10)
+    state = {f"module.backbone.{key}": value for key, value in model.state_dict().items()}
+    torch.save({"teacher": state}, tmp_path / "dino.pth")
+    out = tmp_path / "encoder.pt"
+    assert run(MODEL, out, "--checkpoint", tmp_path / "dino.pth", "--quiet").returncode == 0
+    model.reset_classifier(0)
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        expected = model.eval()(images)
+        assert torch.allclose(load(out)[0](images), expected, atol=1e-5)
+        assert not torch.allclose(load(exported)[0](images), expected, atol=1e-2)
+
+
+def test_mistakes_are_one_line(exported, tmp_path):
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
+    for options, says in [
+        (("no_such_model", tmp_path / "a.pt"), "no_such_model"),
+        ((MODEL, exported), "exists already"),
+        ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "none.pth"), "cannot be read"),
+        ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "other.pth"), "are missing"),
+    ]:
+        done = run(*options)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+        assert says in done.stderr
+    assert not (tmp_path / "a.pt").exists()
