@@ -106,6 +106,20 @@ def startup(result: dict) -> str:
     return text + table(["", "wall", "ratio", "CPU time", "peak memory"], rows)
 
 
+def operators(result: dict) -> str:
+    where, total = result["conditions"], sum(result["seconds"].values())
+    products = sum(result["seconds"].get(k, 0) for k in ("convolutions", "matrix products", "attention"))
+    text = (
+        f"One UNet call at mid size, {where['processor']}, {where['threads']} thread(s), TorchScript:"
+        f" {total:.2f} s for {result['unet_gflop']:g} GFLOP, {result['unet_gflop'] / total:.1f} GFLOP/s."
+        f" The operators that multiply take {products:.2f} s of it, {result['unet_gflop'] / products:.1f}"
+        f" GFLOP/s; a large matrix product {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
+    )
+    ranked = sorted(result["seconds"].items(), key=lambda item: -item[1])
+    rows = [[kind, f"{value:.2f} s", f"{100 * value / total:.1f} %"] for kind, value in ranked]
+    return text + table(["operators", "time", "share"], rows)
+
+
 def int8(result: dict) -> str:
     where = result["conditions"]
     text = (
@@ -128,6 +142,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "fewer_operations": fewer_operations,
     "startup": startup,
     "int8": int8,
+    "operators": operators,
 }
 
 

@@ -1,7 +1,7 @@
 // freeinit in one process: reads a job a line from stdin, answers with JSON a line; the protocol
 // is that of worker.py. `generate` also says how much of its time the networks took.
 //
-//     compare_worker BUNDLE THREADS BACKEND
+//     compare_worker BUNDLE THREADS torchscript|openvino|aotinductor
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
@@ -179,8 +179,10 @@ int main(int argc, char** argv) {
     at::set_num_threads(std::stoi(argv[2]));
     const auto start = Clock::now();
     const auto networks = std::make_shared<NetworkTime>();
+    freeinit::BundleOptions options;
+    options.backend = freeinit::unet_backend_from_string(argv[3]);
     const freeinit::TextToVideoPipeline pipeline(
-        timed(freeinit::ModelBundle::load(argv[1]), networks));
+        timed(freeinit::ModelBundle::load(argv[1], options), networks));
     std::cout << json{{"load_seconds", seconds_since(start)}} << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
       std::cout << answer(json::parse(line), pipeline, networks) << std::endl;
