@@ -22,7 +22,8 @@ namespace {
 struct FilterCommandArguments {
   std::vector<std::int64_t> shape;
   FilterArguments filter;
-  std::string output;
+  MixArguments mix;
+  std::string mask, output;
   bool json = false;
 };
 
@@ -33,7 +34,10 @@ It is centred as in the reference: frequency zero at index N/2 of each axis.
 Examples:
   freeinit filter --shape 16 64 64 --filter butterworth --order 4
   freeinit filter --shape 16 8 8 --filter gaussian -o mask.png
-  freeinit filter --shape 15 40 64 --filter ideal --spatial-stop 0.3 -o mask.safetensors --json)";
+  freeinit filter --shape 15 40 64 --filter ideal --spatial-stop 0.3 -o mask.safetensors --json
+  freeinit filter --shape 16 64 64 --filter gaussian --mix variance-preserving
+  freeinit filter --shape 16 64 64 --filter-axes temporal -o time_only.png
+  freeinit filter --filter-mask mask.safetensors)";
 
 enum class MaskFormat { none, safetensors, png };
 
@@ -72,16 +76,30 @@ std::string number(double value) {
   return text;
 }
 
+/// The mask that is asked for: made by a filter, or the user's.
+at::Tensor mask_of(const FilterCommandArguments& arguments,
+                   const freeinit::FrequencyFilterOptions& options) {
+  if (arguments.mask.empty() == arguments.shape.empty()) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "filter: expected either --shape T H W or --filter-mask FILE");
+  }
+  if (!arguments.mask.empty()) {
+    return load_filter_mask(arguments.mask).to(at::kFloat).contiguous();
+  }
+  const auto& shape = arguments.shape;
+  check_mask_shape(shape);
+  return freeinit::frequency_filter_mask(options, shape[0], shape[1], shape[2]);
+}
+
 void print_table(const FilterCommandArguments& arguments, const MaskFigures& figures,
-                 std::int64_t bins, Console& console) {
+                 const at::Tensor& mask, Console& console) {
   const auto row = [&](const std::string& name, const std::string& value) {
     console.result(name + std::string(18 - name.size(), ' ') + value);
   };
-  const auto& shape = arguments.shape;
-  row("shape", std::to_string(shape[0]) + " x " + std::to_string(shape[1]) + " x " +
-                   std::to_string(shape[2]));
+  row("shape", std::to_string(mask.size(0)) + " x " + std::to_string(mask.size(1)) + " x " +
+                   std::to_string(mask.size(2)));
   row("kept share", percent(figures.kept_share));
-  row("kept bins", std::to_string(figures.kept_bins) + " of " + std::to_string(bins) +
+  row("kept bins", std::to_string(figures.kept_bins) + " of " + std::to_string(mask.numel()) +
                        " with a mask of 0.5 or more");
   row("variance kept", percent(figures.variance_kept) + " of white noise");
   row("symmetry error", number(figures.symmetry_error));
@@ -89,11 +107,9 @@ void print_table(const FilterCommandArguments& arguments, const MaskFigures& fig
   if (!arguments.output.empty()) row("written", arguments.output);
 }
 
-nlohmann::ordered_json figures_json(const FilterCommandArguments& arguments,
-                                    const freeinit::FrequencyFilterOptions& options,
+nlohmann::ordered_json figures_json(const FilterCommandArguments& arguments, const at::Tensor& mask,
                                     const MaskFigures& figures) {
-  nlohmann::ordered_json json{{"shape", arguments.shape},
-                              {"filter", filter_json(options)},
+  nlohmann::ordered_json json{{"shape", mask.sizes().vec()},
                               {"kept_share", figures.kept_share},
                               {"kept_bins", figures.kept_bins},
                               {"variance_kept", figures.variance_kept},
@@ -105,22 +121,27 @@ nlohmann::ordered_json figures_json(const FilterCommandArguments& arguments,
 
 void run_filter(const FilterCommandArguments& arguments, Console& console) {
   const auto options = arguments.filter.over({});
+  const auto mix = arguments.mix.options();
   const auto format = mask_format(arguments.output);
-  check_mask_shape(arguments.shape);
   if (format != MaskFormat::none) check_writable(arguments.output);
 
-  const auto frames = arguments.shape[0], height = arguments.shape[1], width = arguments.shape[2];
-  const at::Tensor mask = freeinit::frequency_filter_mask(options, frames, height, width);
+  const at::Tensor mask = mask_of(arguments, options);
+  const double variance = freeinit::mix_variance(mask, mix);
+  const auto frames = mask.size(0), height = mask.size(1), width = mask.size(2);
   const std::span<const float> values(mask.const_data_ptr<float>(),
                                       static_cast<std::size_t>(mask.numel()));
   if (format == MaskFormat::safetensors) freeinit::save_tensors(arguments.output, {{"mask", mask}});
   if (format == MaskFormat::png) write_mask_image(arguments.output, values, frames, height, width);
 
-  const auto figures = mask_figures(values, frames, height, width);
+  auto figures = mask_figures(values, frames, height, width);
+  figures.variance_kept = variance;
   if (arguments.json) {
-    console.result(figures_json(arguments, options, figures).dump(2));
+    auto json = figures_json(arguments, mask, figures);
+    if (arguments.mask.empty()) json["filter"] = filter_json(options);
+    json["mix"] = mix_json(mix);
+    console.result(json.dump(2));
   } else {
-    print_table(arguments, figures, mask.numel(), console);
+    print_table(arguments, figures, mask, console);
   }
 }
 
@@ -131,9 +152,10 @@ void add_filter(CLI::App& app, Action& selected) {
   auto arguments = std::make_shared<FilterCommandArguments>();
   command->add_option("--shape", arguments->shape, "Frames, height and width of the latents")
       ->expected(3)
-      ->required()
       ->type_name("T H W");
   add_filter_options(*command, arguments->filter);
+  add_filter_mask_option(*command, arguments->mask);
+  add_mix_options(*command, arguments->mix);
   command
       ->add_option(
           "-o,--output", arguments->output,

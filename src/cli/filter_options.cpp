@@ -1,6 +1,7 @@
 #include "filter_options.hpp"
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/numerics/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -24,6 +25,7 @@ freeinit::FrequencyFilterOptions FilterArguments::over(
   options.order = order.value_or(options.order);
   options.spatial_stop_frequency = spatial_stop.value_or(options.spatial_stop_frequency);
   options.temporal_stop_frequency = temporal_stop.value_or(options.temporal_stop_frequency);
+  if (axes) options.axes = freeinit::filter_axes_from_string(*axes);
   options.validate();
   return options;
 }
@@ -47,6 +49,56 @@ void add_filter_options(CLI::App& command, FilterArguments& arguments) {
                   "symmetric at every size [official]")
       ->type_name("NAME")
       ->group(group);
+  command
+      .add_option("--filter-axes", arguments.axes,
+                  "spatio-temporal, temporal (only --temporal-stop counts) or spatial (only "
+                  "--spatial-stop) [spatio-temporal]")
+      ->type_name("NAME")
+      ->group(group);
+}
+
+freeinit::NoiseMixOptions MixArguments::options() const {
+  freeinit::NoiseMixOptions mix;
+  if (method) mix.method = freeinit::mix_method_from_string(*method);
+  if (ratio && mix.method != freeinit::MixMethod::freqprior) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "mix-ratio '" + CLI::detail::to_string(*ratio) +
+                        "': belongs to --mix freqprior; the others have no ratio");
+  }
+  mix.ratio = ratio.value_or(mix.ratio);
+  mix.validate();
+  return mix;
+}
+
+void add_mix_options(CLI::App& command, MixArguments& arguments) {
+  const std::string group = "Filter";
+  command
+      .add_option("--mix", arguments.method,
+                  "How low and high band are put together: freeinit, variance-preserving or "
+                  "freqprior [freeinit]")
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--mix-ratio", arguments.ratio,
+                  "freqprior: share of the old noise in both branches, 0..1 [0.8]")
+      ->group(group);
+}
+
+at::Tensor load_filter_mask(const std::string& path) {
+  if (path.empty()) return {};
+  const at::Tensor mask = freeinit::load_tensor(path);
+  if (mask.dim() == 3 && mask.is_floating_point()) return mask;
+  freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                  "filter mask '" + path + "': expected floating point values of shape [T,H,W]");
+}
+
+void add_filter_mask_option(CLI::App& command, std::string& path) {
+  command
+      .add_option("--filter-mask", path,
+                  "A mask [T,H,W] of your own in place of a filter, frequency zero at N/2 of each "
+                  "axis (.safetensors)")
+      ->type_name("FILE")
+      ->group("Filter");
 }
 
 nlohmann::ordered_json filter_json(const freeinit::FrequencyFilterOptions& options) {
@@ -55,7 +107,14 @@ nlohmann::ordered_json filter_json(const freeinit::FrequencyFilterOptions& optio
           {"order", options.order},
           {"spatial_stop_frequency", options.spatial_stop_frequency},
           {"temporal_stop_frequency", options.temporal_stop_frequency},
-          {"variant", strict ? "strict" : "official"}};
+          {"variant", strict ? "strict" : "official"},
+          {"axes", std::string(to_string(options.axes))}};
+}
+
+nlohmann::ordered_json mix_json(const freeinit::NoiseMixOptions& mix) {
+  nlohmann::ordered_json json{{"method", std::string(to_string(mix.method))}};
+  if (mix.method == freeinit::MixMethod::freqprior) json["ratio"] = mix.ratio;
+  return json;
 }
 
 }  // namespace freeinit_cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/numerics/frequency_filter.hpp>
+#include <freeinit/numerics/noise_mix.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -21,6 +22,7 @@ struct FilterArguments {
   std::optional<double> order;
   std::optional<double> spatial_stop;
   std::optional<double> temporal_stop;
+  std::optional<std::string> axes;
 
   /// `options` with everything replaced that was given. Throws freeinit::Error: invalid_argument.
   [[nodiscard]] freeinit::FrequencyFilterOptions over(
@@ -29,6 +31,24 @@ struct FilterArguments {
 
 void add_filter_options(CLI::App& command, FilterArguments& arguments);
 
+/// The options that say how the two bands are mixed, which the three commands share too.
+struct MixArguments {
+  std::optional<std::string> method;
+  std::optional<double> ratio;
+
+  /// Throws freeinit::Error: invalid_argument.
+  [[nodiscard]] freeinit::NoiseMixOptions options() const;
+};
+
+void add_mix_options(CLI::App& command, MixArguments& arguments);
+
+/// A centred mask [T,H,W] of the user's, undefined for an empty path. Throws freeinit::Error:
+/// invalid_argument and as load_tensor.
+[[nodiscard]] at::Tensor load_filter_mask(const std::string& path);
+
+void add_filter_mask_option(CLI::App& command, std::string& path);
+
 [[nodiscard]] nlohmann::ordered_json filter_json(const freeinit::FrequencyFilterOptions& options);
+[[nodiscard]] nlohmann::ordered_json mix_json(const freeinit::NoiseMixOptions& mix);
 
 }  // namespace freeinit_cli

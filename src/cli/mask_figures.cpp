@@ -25,17 +25,14 @@ MaskFigures mask_figures(std::span<const float> mask, std::int64_t frames, std::
       for (std::int64_t w = 0; w < width; ++w) {
         const double here = at(t, h, w);
         const double there = at(mirrored(t, frames), mirrored(h, height), mirrored(w, width));
-        const double low = (here + there) / 2;  // what the mix really applies
         figures.kept_share += here;
         figures.kept_bins += here >= 0.5 ? 1 : 0;
-        figures.variance_kept += low * low + (1 - low) * (1 - low);
         figures.symmetry_error = std::max(figures.symmetry_error, std::abs(here - there));
       }
     }
   }
   const auto bins = static_cast<double>(mask.size());
   figures.kept_share /= bins;
-  figures.variance_kept /= bins;
   figures.dc = at(frames / 2, height / 2, width / 2);
   return figures;
 }

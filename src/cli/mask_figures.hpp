@@ -9,7 +9,7 @@ namespace freeinit_cli {
 struct MaskFigures {
   double kept_share = 0;       ///< mean of the mask: share of the frequencies taken from the video
   std::int64_t kept_bins = 0;  ///< frequencies with a mask of at least one half
-  double variance_kept = 0;    ///< variance of the mix of two independent unit-variance noises
+  double variance_kept = 0;    ///< variance of the mix of white noises; left to mix_variance
   double symmetry_error = 0;   ///< largest |M(k) - M(-k)|; what is not 0, the mix averages away
   double dc = 0;               ///< mask at frequency zero
 };

@@ -4,23 +4,18 @@
 
 #include <freeinit/core/progress.hpp>
 
-#include <cstdint>
-#include <vector>
-
 namespace freeinit_cli {
 
 /// Turns the library's progress into the console's line: pass i/N, step j/M, phase, and how much of
-/// all denoising steps is done, which gives the time left.
+/// all network calls is done, which gives the time left.
 class ProgressView {
  public:
-  ProgressView(Console& console, std::vector<std::int64_t> steps_per_pass);
+  explicit ProgressView(Console& console) : console_(console) {}
 
   void show(const freeinit::Progress& progress);
 
  private:
   Console& console_;
-  std::vector<std::int64_t> steps_before_;  ///< denoising steps before each pass
-  std::int64_t all_steps_ = 0;
 };
 
 }  // namespace freeinit_cli

@@ -21,8 +21,11 @@ namespace freeinit_cli {
 namespace {
 
 struct ReinitArguments {
-  std::string latents, noise, diffused, fresh, output;
+  std::string latents, noise, diffused, mask, output;
+  std::vector<std::string> fresh;
+  std::optional<std::int64_t> latents_timestep;
   FilterArguments filter;
+  MixArguments mix;
   std::string bundle;
   std::optional<std::int64_t> num_train_timesteps;
   std::optional<double> beta_start, beta_end;
@@ -35,12 +38,16 @@ Keeps the low frequencies of a diffused video and takes the high ones from fresh
 between two passes. The video is given diffused (--diffused), or as sampled latents with the noise the
 sampling started from (--latents, --noise), which are diffused to the last training timestep first.
 Its schedule comes from --bundle, or from the --beta options, whose defaults are those of diffusers'
-DDIMScheduler.
+DDIMScheduler. Latents of a pass that ended early are noised on from their own level (--latents-timestep).
+--mix freqprior takes four files of fresh noise: eta_1, eta_2, y_1, y_2.
 
 Examples:
   freeinit reinit --diffused zT.safetensors --fresh noise.safetensors -o next.safetensors
   freeinit reinit --latents z0.safetensors --noise first.safetensors --fresh noise.safetensors \
       --bundle path/to/bundle --filter gaussian -o next.safetensors
+  freeinit reinit --diffused zT.safetensors --fresh noise.safetensors --mix variance-preserving -o n.safetensors
+  freeinit reinit --latents z321.safetensors --latents-timestep 321 --noise first.safetensors \
+      --mix freqprior --fresh a.safetensors b.safetensors c.safetensors d.safetensors -o n.safetensors
   freeinit generate "a red circle" --init-noise next.safetensors -o next.mp4)";
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -57,10 +64,10 @@ void check_combination(const ReinitArguments& arguments) {
   }
   const bool betas = arguments.num_train_timesteps || arguments.beta_start || arguments.beta_end ||
                      arguments.beta_schedule;
-  if (!sampled && (betas || !arguments.bundle.empty())) {
+  if (!sampled && (betas || !arguments.bundle.empty() || arguments.latents_timestep)) {
     refuse(
-        "reinit: --diffused is diffused already; --bundle and the --beta options belong to "
-        "--latents");
+        "reinit: --diffused is diffused already; --bundle, --latents-timestep and the --beta "
+        "options belong to --latents");
   }
   if (betas && !arguments.bundle.empty()) {
     refuse("reinit: the schedule comes from --bundle or from the --beta options, not from both");
@@ -107,25 +114,48 @@ at::Tensor diffused_latents(const ReinitArguments& arguments) {
   const at::Tensor latents = load_video_tensor(arguments.latents);
   const at::Tensor noise = load_video_tensor(arguments.noise);
   check_same_shape(latents, arguments.latents, noise, arguments.noise);
-  return scheduler.add_noise(latents, noise, scheduler.num_train_timesteps() - 1);
+  const std::int64_t last = scheduler.num_train_timesteps() - 1;
+  if (!arguments.latents_timestep) return scheduler.add_noise(latents, noise, last);
+  return scheduler.add_noise_between(latents, noise, *arguments.latents_timestep, last);
+}
+
+/// The fresh noise, as many tensors as the mix takes.
+std::vector<at::Tensor> fresh_noise(const ReinitArguments& arguments, const at::Tensor& diffused) {
+  const auto& file = arguments.diffused.empty() ? arguments.latents : arguments.diffused;
+  std::vector<at::Tensor> fresh;
+  for (const std::string& path : arguments.fresh) {
+    fresh.push_back(load_video_tensor(path));
+    check_same_shape(diffused, file, fresh.back(), path);
+  }
+  return fresh;
+}
+
+freeinit::NoiseReinitializer make_reinitializer(const ReinitArguments& arguments,
+                                                const freeinit::FrequencyFilterOptions& filter,
+                                                const freeinit::NoiseMixOptions& mix,
+                                                const at::Tensor& diffused) {
+  if (!arguments.mask.empty()) return freeinit::NoiseReinitializer(load_filter_mask(arguments.mask), at::kCPU, mix);
+  return {filter, diffused.size(-3), diffused.size(-2), diffused.size(-1), at::kCPU, mix};
 }
 
 void run_reinit(const ReinitArguments& arguments, Console& console) {
   check_combination(arguments);
   const auto options = arguments.filter.over({});
+  const auto mix = arguments.mix.options();
   check_tensor_file(arguments.output);
   const at::Tensor diffused = diffused_latents(arguments);
-  const at::Tensor fresh = load_video_tensor(arguments.fresh);
-  check_same_shape(diffused, arguments.diffused.empty() ? arguments.latents : arguments.diffused,
-                   fresh, arguments.fresh);
-
-  const freeinit::NoiseReinitializer reinitialize(options, diffused.size(-3), diffused.size(-2),
-                                                  diffused.size(-1));
+  const auto reinitialize = make_reinitializer(arguments, options, mix, diffused);
+  if (arguments.fresh.size() != reinitialize.num_fresh()) {
+    refuse("reinit: --fresh names " + std::to_string(arguments.fresh.size()) + " files; mix " +
+           std::string(to_string(mix.method)) + " expects " +
+           std::to_string(reinitialize.num_fresh()));
+  }
+  const auto fresh = fresh_noise(arguments, diffused);
   freeinit::save_tensors(arguments.output, {{"noise", reinitialize(diffused, fresh)}});
   if (arguments.json) {
-    const nlohmann::ordered_json json{{"output", arguments.output},
-                                      {"shape", diffused.sizes().vec()},
-                                      {"filter", filter_json(options)}};
+    nlohmann::ordered_json json{{"output", arguments.output}, {"shape", diffused.sizes().vec()}};
+    if (arguments.mask.empty()) json["filter"] = filter_json(options);
+    json["mix"] = mix_json(mix);
     console.result(json.dump(2));
   } else {
     console.result(arguments.output);
@@ -143,13 +173,22 @@ void add_reinit(CLI::App& app, Action& selected) {
       ->type_name("FILE");
   command->add_option("--diffused", a.diffused, "Latents that are diffused already")
       ->type_name("FILE");
-  command->add_option("--fresh", a.fresh, "Fresh noise for the high frequencies")
+  command
+      ->add_option("--latents-timestep", a.latents_timestep,
+                   "The latents are still noisy: they are on the level of this timestep")
+      ->type_name("T");
+  command
+      ->add_option("--fresh", a.fresh,
+                   "Fresh noise for the high frequencies; four files with --mix freqprior")
       ->type_name("FILE")
+      ->expected(1, 4)
       ->required();
   command->add_option("-o,--output", a.output, "The result, tensor `noise` (.safetensors)")
       ->type_name("FILE")
       ->required();
   add_filter_options(*command, a.filter);
+  add_filter_mask_option(*command, a.mask);
+  add_mix_options(*command, a.mix);
   command->add_option("--bundle", a.bundle, "Take the schedule from this bundle")->type_name("DIR");
   command->add_option("--num-train-timesteps", a.num_train_timesteps, "Schedule length [1000]");
   command->add_option("--beta-start", a.beta_start, "First beta [0.0001]");

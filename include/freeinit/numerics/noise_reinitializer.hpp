@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 
@@ -52,11 +53,10 @@ class FREEINIT_API NoiseReinitializer {
   /// Ls, unshifted, float32, on the device: [frames, height, width/2 + 1, 2], each value twice, so
   /// that it multiplies the interleaved spectrum as one plain product.
   at::Tensor half_mask_;
-  /// variance_preserving: sqrt(1 - Ls^2) in the same form. freqprior: the complex factors
-  /// Ls - i La of both bands, [frames, height, width/2 + 1] each.
+  /// variance_preserving: sqrt(1 - Ls^2) in the same form.
   at::Tensor high_mask_;
-  at::Tensor low_factor_;
-  at::Tensor high_factor_;
+  /// freqprior: the complex factors [frames, height, width/2 + 1] of x_1, x_2, y_1 and y_2.
+  std::vector<at::Tensor> factors_;
   std::int64_t width_;
 };
 

@@ -64,17 +64,17 @@ at::Tensor doubled_half_mask(const at::Tensor& centred, const Factor& factor) {
   return half;
 }
 
-/// even(k) - i odd(k) of response(M(k)) in unshifted order, columns 0 .. width/2: what a half
-/// spectrum is multiplied by to transform back to the real plus the imaginary part.
+/// even(k) - sign i odd(k) of response(M(k)) in unshifted order, columns 0 .. width/2: what a half
+/// spectrum is multiplied by to transform back to the real plus sign times the imaginary part.
 template <class Response>
-at::Tensor complex_half_mask(const at::Tensor& centred, const Response& response) {
+at::Tensor complex_half_mask(const at::Tensor& centred, double sign, const Response& response) {
   const std::int64_t columns = centred.size(2) / 2 + 1;
   at::Tensor half = at::empty({centred.size(0), centred.size(1), columns}, at::kComplexFloat);
   auto* value = half.mutable_data_ptr<c10::complex<float>>();
   visit_mirrored(centred, columns, [&](double here, double there) {
     const double a = response(here);
     const double b = response(there);
-    *value++ = {static_cast<float>((a + b) / 2.0), static_cast<float>((b - a) / 2.0)};
+    *value++ = {static_cast<float>((a + b) / 2.0), static_cast<float>(sign * (b - a) / 2.0)};
   });
   return half;
 }

@@ -81,8 +81,12 @@ FREEINIT_INLINE NoiseReinitializer::NoiseReinitializer(const at::Tensor& centred
     high_mask_ = detail::doubled_half_mask(mask, high).to(device);
     return;
   }
-  low_factor_ = detail::complex_half_mask(mask, [](double m) { return m; }).to(device);
-  high_factor_ = detail::complex_half_mask(mask, detail::complement).to(device);
+  // The first branch takes the real plus the imaginary part, the second one minus it.
+  const auto low = [](double m) { return m; };
+  factors_ = {detail::complex_half_mask(mask, 1.0, low).to(device),
+              detail::complex_half_mask(mask, -1.0, low).to(device),
+              detail::complex_half_mask(mask, 1.0, detail::complement).to(device),
+              detail::complex_half_mask(mask, -1.0, detail::complement).to(device)};
 }
 
 FREEINIT_INLINE std::size_t NoiseReinitializer::num_fresh() const noexcept {
@@ -132,11 +136,10 @@ FREEINIT_INLINE at::Tensor NoiseReinitializer::mix_freqprior(const at::Tensor& d
   const auto renewed = [&](const at::Tensor& eta) {
     return kept.add(eta.to(at::kFloat).mul(std::sqrt(1.0 - ratio * ratio) / norm));
   };
-  // The second branch takes the real minus the imaginary part: the conjugate factors.
-  at::Tensor spectrum = detail::video_spectrum(renewed(fresh[0])).mul_(low_factor_);
-  spectrum.add_(detail::video_spectrum(renewed(fresh[1])).mul_(low_factor_.conj()));
-  spectrum.add_(detail::video_spectrum(fresh[2]).mul_(high_factor_));
-  spectrum.add_(detail::video_spectrum(fresh[3]).mul_(high_factor_.conj()));
+  at::Tensor spectrum = detail::video_spectrum(renewed(fresh[0])).mul_(factors_[0]);
+  spectrum.add_(detail::video_spectrum(renewed(fresh[1])).mul_(factors_[1]));
+  spectrum.add_(detail::video_spectrum(fresh[2]).mul_(factors_[2]));
+  spectrum.add_(detail::video_spectrum(fresh[3]).mul_(factors_[3]));
   return detail::video_of_spectrum(spectrum, width_).div_(std::sqrt(2.0));
 }
 

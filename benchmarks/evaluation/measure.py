@@ -1,0 +1,53 @@
+"""What is measured of a video beside the library's own scores: the judge, and the background."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+TRAIN = Path(__file__).resolve().parents[2] / "models" / "train"
+sys.path.insert(0, str(TRAIN))
+
+import data  # noqa: E402
+import evaluate as demo  # noqa: E402
+import judge  # noqa: E402
+
+# Not those of models/train/evaluate.py, by which the demo model was tuned: other sentences in
+# another order, other seeds.
+PROMPT_SEED, FIRST_SEED = 250203496, 7_000_000
+
+
+def prompts(count):
+    """`count` prompts of combinations that training never saw, each with a seed of its own."""
+    rows = data.held_out_prompts(count, seed=PROMPT_SEED)
+    return [{"index": i, "prompt": row["prompt"], "seed": FIRST_SEED + 1000 * i, "combo": row["combo"]}
+            for i, row in enumerate(rows)]
+
+
+def real_clip(prompt):
+    """A rendered clip [F, H, W, 3] uint8 of words that the prompt does not ask for."""
+    words = [(word + 1) % count for word, count in zip(
+        prompt["combo"], (len(data.COLOURS), len(data.SHAPES), len(data.MOTIONS), data.FREE + 1))]
+    generator = torch.Generator().manual_seed(prompt["seed"] + 1)
+    clips = data.draw_clips(1, generator, combos=torch.tensor([words]))
+    return (data.render_clips(clips)[0].permute(0, 2, 3, 1) * 255).round().to(torch.uint8).contiguous()
+
+
+class Measure:
+    def __init__(self, folder):
+        self.judge = judge.load(Path(folder))
+
+    @torch.no_grad()
+    def __call__(self, clips, combo):
+        """One dictionary a clip of uint8 clips [n, F, H, W, 3] of the prompt with these words."""
+        pixels = clips.permute(0, 1, 4, 2, 3).float() / 255
+        verdict = self.judge.verdict(pixels)
+        deviation = demo.steadiness(pixels)
+        rows = []
+        for i in range(len(clips)):
+            right = {name: int(verdict[name][i]) == word
+                     for name, word in zip(("colour", "shape", "motion", "background"), combo)}
+            if combo[3] == data.FREE:
+                del right["background"]  # no word asks for one
+            rows.append({"background_deviation": float(deviation[i]), **right, "all": all(right.values())})
+        return rows

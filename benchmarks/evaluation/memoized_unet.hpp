@@ -1,0 +1,52 @@
+#pragma once
+
+#include <freeinit/models/video_unet.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace freeinit_evaluation {
+
+/// A UNet that remembers its answers: the same input, bit for bit, is computed once. Runs that
+/// differ in their later passes alone share what comes before, and their results do not change.
+class MemoizedUNet final : public freeinit::VideoUNet {
+ public:
+  explicit MemoizedUNet(std::shared_ptr<const freeinit::VideoUNet> unet) : unet_(std::move(unet)) {}
+
+  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
+                                   const at::Tensor& text, double fps) const override {
+    std::string key =
+        bytes_of(latents) + bytes_of(text) + std::to_string(timestep) + " " + std::to_string(fps);
+    if (const auto found = known_.find(key); found != known_.end()) return found->second;
+    ++calls_made_;
+    return known_[std::move(key)] = unet_->predict(latents, timestep, text, fps);
+  }
+
+  [[nodiscard]] const freeinit::UNetSpec& spec() const noexcept override { return unet_->spec(); }
+
+  /// Calls that were computed since `forget`.
+  [[nodiscard]] std::int64_t calls_made() const noexcept { return calls_made_; }
+
+  /// Gives the memory back.
+  void forget() const {
+    known_.clear();
+    calls_made_ = 0;
+  }
+
+ private:
+  static std::string bytes_of(const at::Tensor& tensor) {
+    const at::Tensor host = tensor.to(at::kCPU).contiguous();
+    return {static_cast<const char*>(host.const_data_ptr()), host.nbytes()};
+  }
+
+  std::shared_ptr<const freeinit::VideoUNet> unet_;
+  mutable std::unordered_map<std::string, at::Tensor> known_;
+  mutable std::int64_t calls_made_ = 0;
+};
+
+}  // namespace freeinit_evaluation

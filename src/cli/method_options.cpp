@@ -1,0 +1,143 @@
+#include "method_options.hpp"
+
+#include <freeinit/core/error.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <vector>
+
+namespace freeinit_cli {
+namespace {
+
+[[noreturn]] void refuse_schedule(const std::string& entry, const std::string& reason) {
+  freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                  "filter schedule entry '" + entry + "': " + reason +
+                      "; expected NAME[:SPATIAL[:TEMPORAL[:ORDER]]]");
+}
+
+double number_of(const std::string& text, const std::string& entry) {
+  double value = 0.0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) refuse_schedule(entry, "'" + text + "' is no number");
+  return value;
+}
+
+/// NAME[:SPATIAL[:TEMPORAL[:ORDER]]] over the settings of `filter`.
+freeinit::FrequencyFilterOptions filter_of(const std::string& entry,
+                                           freeinit::FrequencyFilterOptions filter) {
+  const std::vector<std::string> parts = CLI::detail::split(entry, ':');
+  if (parts.size() > 4) refuse_schedule(entry, "too many parts");
+  filter.method = freeinit::filter_method_from_string(parts[0]);
+  if (parts.size() > 1) filter.spatial_stop_frequency = number_of(parts[1], entry);
+  if (parts.size() > 2) filter.temporal_stop_frequency = number_of(parts[2], entry);
+  if (parts.size() > 3) filter.order = number_of(parts[3], entry);
+  return filter;
+}
+
+void add_filter_method_options(CLI::App& command, MethodArguments& a) {
+  add_mix_options(command, a.mix);
+  add_filter_mask_option(command, a.filter_mask);
+  command
+      .add_option("--filter-schedule", a.filter_schedule,
+                  "Filters that change per pass: NAME[:SPATIAL[:TEMPORAL[:ORDER]]], ... by commas; "
+                  "the last one stays")
+      ->type_name("LIST")
+      ->group("Filter");
+}
+
+}  // namespace
+
+freeinit::FreeInitOptions MethodArguments::over(freeinit::FreeInitOptions options) const {
+  options.mix = mix.options();
+  options.filter_mask = load_filter_mask(filter_mask);
+  if (!filter_schedule.empty()) {
+    for (const std::string& entry : CLI::detail::split(filter_schedule, ',')) {
+      options.filter_schedule.push_back(filter_of(entry, options.filter));
+    }
+  }
+  if (intermediate) {
+    options.intermediate.result = freeinit::intermediate_result_from_string(*intermediate);
+  }
+  options.intermediate.steps = intermediate_steps;
+  options.intermediate.stop_timestep = stop_timestep;
+  options.intermediate.pass_tolerance = pass_tolerance;
+  options.intermediate.num_inference_steps = intermediate_num_inference_steps;
+  options.tolerance = tolerance;
+  options.budget.calls = budget_calls;
+  options.budget.seconds = budget_seconds;
+  options.validate();
+  return options;
+}
+
+void add_method_options(CLI::App& command, MethodArguments& a) {
+  add_filter_method_options(command, a);
+  const std::string group = "Fewer network calls";
+  command
+      .add_option("--intermediate", a.intermediate,
+                  "What passes before the last hand on: full, partial (noised on from where they "
+                  "stop) or prediction (the clean prediction there) [full]")
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--intermediate-steps", a.intermediate_steps,
+                  "partial, prediction: network calls of each pass before the last")
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--stop-timestep", a.stop_timestep,
+                  "partial, prediction: stop before the first timestep at or below this one")
+      ->type_name("T")
+      ->group(group);
+  command
+      .add_option("--pass-tolerance", a.pass_tolerance,
+                  "partial, prediction: stop when the low band of the clean prediction changes by "
+                  "at most this share")
+      ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--intermediate-num-inference-steps", a.intermediate_num_inference_steps,
+                  "Steps of the grid of the passes before the last [as the last]")
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--tolerance", a.tolerance,
+                  "The next pass is the last when the re-initialised low band changes by at most "
+                  "this share")
+      ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--budget-calls", a.budget_calls,
+                  "Network calls of each video at most; the last pass always runs whole")
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--budget-seconds", a.budget_seconds,
+                  "Sampling time of each video at most, by forecast; as above")
+      ->type_name("X")
+      ->group(group);
+}
+
+nlohmann::ordered_json methods_json(const freeinit::FreeInitOptions& options) {
+  nlohmann::ordered_json json{{"mix", mix_json(options.mix)}};
+  for (const auto& filter : options.filter_schedule) {
+    json["filter_schedule"].push_back(filter_json(filter));
+  }
+  const auto& passes = options.intermediate;
+  json["intermediate"] = std::string(to_string(passes.result));
+  const auto add = [&json](const char* name, const auto& value) {
+    if (value) json[name] = *value;
+  };
+  add("intermediate_steps", passes.steps);
+  add("stop_timestep", passes.stop_timestep);
+  add("pass_tolerance", passes.pass_tolerance);
+  add("intermediate_num_inference_steps", passes.num_inference_steps);
+  add("tolerance", options.tolerance);
+  add("budget_calls", options.budget.calls);
+  add("budget_seconds", options.budget.seconds);
+  return json;
+}
+
+}  // namespace freeinit_cli

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "filter_options.hpp"
+
+#include <freeinit/numerics/free_init.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace freeinit_cli {
+
+/// The options of `generate` that go beyond the paper's FreeInit: mixes, filters per pass, passes
+/// that end early, budgets. What is not given leaves the method as the paper has it.
+struct MethodArguments {
+  MixArguments mix;
+  std::string filter_mask, filter_schedule;
+  std::optional<std::string> intermediate;
+  std::optional<std::int64_t> intermediate_steps, stop_timestep, intermediate_num_inference_steps;
+  std::optional<double> pass_tolerance, tolerance, budget_seconds;
+  std::optional<std::int64_t> budget_calls;
+
+  /// `options` with everything replaced that was given; its filter is the one whose settings the
+  /// entries of the schedule leave out. Throws freeinit::Error: invalid_argument and as
+  /// load_tensor.
+  [[nodiscard]] freeinit::FreeInitOptions over(freeinit::FreeInitOptions options) const;
+};
+
+void add_method_options(CLI::App& command, MethodArguments& arguments);
+
+/// The methods of a run under the names of the options, without those that are off.
+[[nodiscard]] nlohmann::ordered_json methods_json(const freeinit::FreeInitOptions& options);
+
+}  // namespace freeinit_cli

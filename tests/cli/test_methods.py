@@ -1,0 +1,173 @@
+"""Mixes, filters per pass, passes that end early and budgets, in generate, filter and reinit."""
+
+import json
+import math
+import random
+import unittest
+
+from support import CommandTest, read_tensor, write_tensor
+
+
+class Methods(CommandTest):
+    """Runs of 4 steps on the tiny bundle."""
+
+    def run_of(self, *args):
+        done = self.succeeds("generate", "a red circle", "--num-inference-steps", 4, "--seed", 3,
+                             "--json", "--save-latents", "latents.safetensors", *args)
+        return json.loads(done.stdout), read_tensor(self.folder / "latents.safetensors")[2]
+
+    def test_without_methods_nothing_is_saved(self):
+        report, _ = self.run_of("--num-iters", 3)
+        self.assertEqual(report["methods"], {"mix": {"method": "freeinit"}, "intermediate": "full"})
+        self.assertEqual(report["calls_per_pass"], [[4, 4, 4]])
+        self.assertEqual((report["unet_calls"], report["unet_calls_saved"]), (12, 0))
+        self.assertFalse(report["converged"])
+
+    def test_every_method_changes_the_result(self):
+        _, base = self.run_of("--num-iters", 3)
+        for change in (["--mix", "variance-preserving"], ["--mix", "freqprior"],
+                       ["--mix", "freqprior", "--mix-ratio", 0.2],
+                       ["--filter-axes", "temporal"], ["--filter-axes", "spatial"],
+                       ["--filter-schedule", "gaussian:0.5,butterworth:0.5:0.5:2"],
+                       ["--intermediate", "partial", "--intermediate-steps", 2],
+                       ["--intermediate", "partial", "--stop-timestep", 400],
+                       ["--intermediate", "prediction", "--pass-tolerance", 10],
+                       ["--intermediate-num-inference-steps", 2], ["--tolerance", 100],
+                       ["--budget-calls", 8], ["--budget-seconds", 0.0001]):
+            with self.subTest(change):
+                report, latents = self.run_of("--num-iters", 3, *change)
+                self.assertNotEqual(latents, base)
+                self.assertEqual(report["unet_calls"], sum(report["calls_per_pass"][0]))
+                self.assertEqual(report["unet_calls"] + report["unet_calls_saved"], 12)
+
+    def test_passes_that_end_early_are_counted(self):
+        for name in ("partial", "prediction"):
+            report, _ = self.run_of("--num-iters", 3, "--num-videos", 2, "--intermediate", name,
+                                    "--intermediate-steps", 1)
+            self.assertEqual(report["calls_per_pass"], [[1, 1, 4]] * 2)
+            self.assertEqual((report["unet_calls"], report["unet_calls_saved"]), (12, 12))
+            self.assertEqual(report["methods"]["intermediate"], name)
+            self.assertEqual(report["methods"]["intermediate_steps"], 1)
+
+    def test_a_budget_is_never_exceeded(self):
+        for calls in (4, 5, 6, 9, 12):
+            report, _ = self.run_of("--num-iters", 4, "--intermediate", "prediction",
+                                    "--intermediate-steps", 2, "--budget-calls", calls)
+            self.assertEqual(report["unet_calls"], min(calls, 10))
+        self.fails(2, "generate", "x", "--num-inference-steps", 4, "--budget-calls", 3,
+                   says=["'3'", "at least 4"])
+
+    def test_a_tolerance_ends_the_iteration(self):
+        report, latents = self.run_of("--num-iters", 5, "--tolerance", 1000)
+        self.assertTrue(report["converged"])
+        self.assertEqual(report["completed_passes"], 2)
+        self.assertEqual(latents, self.run_of("--num-iters", 2)[1])
+
+    def test_a_mask_from_a_file_is_the_filter_it_came_from(self):
+        shape = self.manifest["recommended"]["num_frames"], *(
+            self.manifest["recommended"][side] // self.manifest["vae"]["spatial_scale"]
+            for side in ("height", "width"))
+        self.succeeds("filter", "--shape", *shape, "--filter", "gaussian", "-o", "m.safetensors")
+        _, by_mask = self.run_of("--num-iters", 2, "--filter-mask", "m.safetensors")
+        self.assertEqual(by_mask, self.run_of("--num-iters", 2, "--filter", "gaussian")[1])
+        write_tensor(self.folder / "small.safetensors", [1, 1, 1], [1.0])
+        self.fails(2, "generate", "x", "--filter-mask", "small.safetensors", says="[1, 1, 1]")
+
+    def test_config_file_knows_the_methods(self):
+        (self.folder / "c.toml").write_text(
+            'prompt = "x"\nnum_inference_steps = 4\nmix = "variance-preserving"\n'
+            'filter_schedule = "gaussian:0.3,ideal"\nintermediate = "prediction"\nintermediate_steps = 2\n')
+        report = json.loads(self.succeeds("generate", "--config", "c.toml", "--json").stdout)
+        methods = report["methods"]
+        self.assertEqual(methods["mix"]["method"], "variance-preserving")
+        self.assertEqual([entry["method"] for entry in methods["filter_schedule"]],
+                         ["gaussian", "ideal"])
+        self.assertEqual(methods["filter_schedule"][0]["spatial_stop_frequency"], 0.3)
+
+    def test_bad_input(self):
+        for args, says in (
+                (["--mix", "sum"], "freqprior"),
+                (["--mix-ratio", 0.5], "mix-ratio '0.5'"),
+                (["--mix", "freqprior", "--mix-ratio", 2], "'2'"),
+                (["--filter-axes", "depth"], "spatial"),
+                (["--filter-schedule", "gaussian:wide"], "'wide'"),
+                (["--filter-schedule", "gaussian:.1:.1:4:5"], "too many"),
+                (["--filter-schedule", "sharp"], "sharp"),
+                (["--intermediate", "half"], "prediction"),
+                (["--intermediate", "prediction"], "nothing says where"),
+                (["--intermediate-steps", 2], "runs to its end"),
+                (["--intermediate", "partial", "--intermediate-steps", 9], "'9'"),
+                (["--tolerance", -1], "'-1'"),
+                (["--budget-seconds", 0], "budget of seconds")):
+            with self.subTest(args):
+                self.fails(2, "generate", "x", "--num-inference-steps", 4, *args, says=says)
+        self.fails(3, "generate", "x", "--filter-mask", "none.safetensors", says="none.safetensors")
+
+
+class Tools(CommandTest):
+    SHAPE = [1, 2, 3, 4, 6]
+
+    def tensor(self, name, seed):
+        generator = random.Random(seed)
+        write_tensor(self.folder / name, self.SHAPE,
+                     [generator.gauss(0, 1) for _ in range(math.prod(self.SHAPE))])
+        return name
+
+    def reinit(self, *args):
+        self.succeeds("reinit", "-o", "out.safetensors", *args)
+        return read_tensor(self.folder / "out.safetensors")[2]
+
+    def figures(self, *args):
+        return json.loads(self.succeeds("filter", "--json", *args).stdout)
+
+    def test_filter_says_what_each_mix_keeps(self):
+        args = ["--shape", 15, 16, 16, "--filter", "gaussian", "--spatial-stop", 0.5]
+        kept = {mix: self.figures(*args, "--mix", mix)["variance_kept"]
+                for mix in ("freeinit", "variance-preserving", "freqprior")}
+        self.assertLess(kept["freeinit"], 0.97)
+        self.assertEqual(kept["variance-preserving"], 1)
+        self.assertLess(kept["freqprior"], 1)  # an official mask of an odd size is not symmetric
+        strict = self.figures(*args, "--mix", "freqprior", "--filter-variant", "strict")
+        self.assertEqual(strict["variance_kept"], 1)
+
+    def test_filter_reads_a_mask(self):
+        made = self.figures("--shape", 4, 6, 8, "-o", "mask.safetensors")
+        read = self.figures("--filter-mask", "mask.safetensors")
+        for key in ("shape", "kept_share", "variance_kept", "dc"):
+            self.assertEqual(read[key], made[key], key)
+        self.fails(2, "filter", "--shape", 4, 6, 8, "--filter-mask", "mask.safetensors",
+                   says="either")
+
+    def test_filters_of_one_axis_ignore_the_other(self):
+        base = ["--shape", 8, 8, 8, "--filter-axes", "temporal", "--temporal-stop", 0.3]
+        self.assertEqual(self.figures(*base)["kept_share"],
+                         self.figures(*base, "--spatial-stop", 0.9)["kept_share"])
+
+    def test_reinit_mixes(self):
+        diffused = ["--diffused", self.tensor("d.safetensors", 1)]
+        fresh = [self.tensor(f"f{i}.safetensors", 2 + i) for i in range(4)]
+        base = self.reinit(*diffused, "--fresh", fresh[0])
+        self.assertNotEqual(
+            self.reinit(*diffused, "--fresh", fresh[0], "--mix", "variance-preserving"), base)
+        self.assertNotEqual(self.reinit(*diffused, "--mix", "freqprior", "--fresh", *fresh), base)
+        self.fails(2, "reinit", *diffused, "--mix", "freqprior", "--fresh", fresh[0], "-o",
+                   "n.safetensors", says=["1 files", "expects 4"])
+        self.fails(2, "reinit", *diffused, "--fresh", *fresh, "-o", "n.safetensors",
+                   says="expects 1")
+
+    def test_reinit_bridges_from_a_timestep(self):
+        files = ["--latents", self.tensor("z.safetensors", 1), "--noise",
+                 self.tensor("n.safetensors", 2), "--fresh", self.tensor("f.safetensors", 3)]
+        clean = self.reinit(*files)
+        noisy = self.reinit(*files, "--latents-timestep", 500)
+        self.assertNotEqual(noisy, clean)
+        # From the last timestep there is nothing to add: the latents are diffused already.
+        last = self.reinit(*files, "--latents-timestep", 999)
+        diffused = self.reinit("--diffused", "z.safetensors", "--fresh", "f.safetensors")
+        self.assertLess(max(abs(a - b) for a, b in zip(last, diffused, strict=True)), 1e-6)
+        self.fails(2, "reinit", *files, "--latents-timestep", 1000, "-o", "x.safetensors",
+                   says="'1000'")
+
+
+if __name__ == "__main__":
+    unittest.main()
