@@ -32,7 +32,10 @@ void functions_of_core_text_and_io() {
   use(&ClipTokenizer::tokenize, &ClipTokenizer::encode, &ClipTokenizer::options);
   use(&parse_manifest, &read_manifest, &verify_bundle_files, &sha256_of_file);
   use(&safetensors_element_size, &read_safetensors, &write_safetensors);
-  use(&video_format_of, &write_png, &read_video, &VideoWriter::add_frame, &VideoWriter::finish,
+  use(static_cast<DecodedVideo (*)(const std::filesystem::path&, const FrameSelection&)>(
+          &read_video),
+      static_cast<DecodedVideo (*)(const std::filesystem::path&, std::int64_t)>(&read_video));
+  use(&video_format_of, &write_png, &VideoWriter::add_frame, &VideoWriter::finish,
       &OutputFile::commit);
 }
 
@@ -40,19 +43,39 @@ void functions_of_numerics() {
   use(&beta_schedule_from_string, &prediction_type_from_string, &timestep_spacing_from_string,
       &DdimConfig::validate, &DdimScheduler::inverse_trajectory);
   use(&profile_from_string, static_cast<std::string_view (*)(Profile) noexcept>(&to_string),
-      &FreeInitOptions::validate, &steps_per_pass, &free_init);
+      &FreeInitOptions::validate, &FreeInitOptions::validate_for, &steps_per_pass,
+      &max_calls_per_pass, &free_init);
+  use(&intermediate_result_from_string,
+      static_cast<std::string_view (*)(IntermediateResult) noexcept>(&to_string),
+      &IntermediatePassOptions::validate, &SamplingBudget::validate);
+  use(&mix_method_from_string, static_cast<std::string_view (*)(MixMethod) noexcept>(&to_string),
+      &NoiseMixOptions::validate, &mix_variance, &NoiseReinitializer::low_band,
+      &NoiseReinitializer::num_fresh);
   use(&filter_method_from_string,
       static_cast<std::string_view (*)(FilterMethod) noexcept>(&to_string),
       &FrequencyFilterOptions::validate, &frequency_filter_mask, &NoiseReinitializer::operator(),
+      &filter_axes_from_string, static_cast<std::string_view (*)(FilterAxes) noexcept>(&to_string),
       &NoiseSource::draw, &load_tensor, &save_tensors);
+  use(&load_video_frames, &resize_images, &center_crop, &fit_frames);
+  use(&video_noise_source_from_string,
+      static_cast<std::string_view (*)(VideoNoiseSource) noexcept>(&to_string),
+      &initial_noise_from_video);
+}
+
+void functions_of_analysis() {
+  use(&FrequencyBands::spectrum, &FrequencyBands::sums, &band_power, &fit_bands, &signal_to_noise);
+  use(&frame_correlation, &adjacent_mean, &noise_statistics, &mean_statistics);
+  use(&analyze_forward_process, &mean_analysis, &consistency_scores, &change_scores);
 }
 
 void functions_of_models_and_pipeline() {
   use(&check_unet_input, &load_torchscript_unet, &load_torchscript_text_encoder,
       &load_torchscript_autoencoder, &decode_video, &encode_video, &guided_denoiser,
       &device_from_string, &ModelBundle::load);
+  use(&parse_image_encoder_spec, &load_torchscript_image_encoder, &preprocess_images,
+      &image_features);
   use(&GenerationRequest::from_manifest, &TextToVideoPipeline::validate,
-      &TextToVideoPipeline::generate, &ddim_config);
+      &TextToVideoPipeline::generate, &ddim_config, &encode_clip);
 }
 
 // Constructors have no address; these calls need them, and the destructors.
