@@ -64,35 +64,38 @@ def _forget_packages() -> None:
 
 
 def _import(tree: Path, name: str):
-    missing: list[str] = []
+    missing: dict[str, types.ModuleType] = {}
+    module = None
     try:
-        while True:
+        while module is None:
             try:
                 module = importlib.import_module(name)
-                break
             except ModuleNotFoundError as error:
-                package = (error.name or "").partition(".")[0]
-                if package in _PACKAGES or package in missing or not package:
+                absent = error.name or ""
+                if absent.partition(".")[0] in (*_PACKAGES, "") or absent in missing:
                     raise ExportError(f"'{tree}': cannot import '{name}': {one_line(error)}")
-                missing.append(package)  # go on without it, to name all that are missing at once
-                sys.modules[package] = _Anything(package)
+                # Goes on without it, to name all that are missing at once.
+                missing[absent] = sys.modules[absent] = _Anything(absent)
             except Exception as error:  # whatever a module does while it is imported
                 if not missing:
                     raise ExportError(f"'{tree}': cannot import '{name}': {one_line(error)}")
                 break
     finally:
-        for package in missing:
-            sys.modules.pop(package, None)
+        for absent in missing:
+            sys.modules.pop(absent, None)
     if missing:
+        packages = list(dict.fromkeys(absent.partition(".")[0] for absent in missing))
         raise ExportError(
             f"'{tree}': its networks need Python packages that are not installed:"
-            f" {', '.join(missing)}; install them with 'pip install {' '.join(missing)}'"
+            f" {', '.join(packages)}; install them with 'pip install {' '.join(packages)}'"
         )
     return module
 
 
 class _Anything(types.ModuleType):
     """Stands in for a missing package until all missing ones are known."""
+
+    __path__: list[str] = []
 
     def __getattr__(self, name: str):
         if name.startswith("__"):
