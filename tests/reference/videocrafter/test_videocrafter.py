@@ -7,6 +7,7 @@ VIDEOCRAFTER_FIGURES (a JSON file for the largest differences).
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -195,6 +196,36 @@ def test_only_a_prompt_is_needed(model, command, tmp_path):
     assert ("dynamic_rescale" in manifest["scheduler"]) == (name == "rescaled")
     found, report = generated(command, bundle, tmp_path, {"num_frames": 2, "num_inference_steps": 1, "num_iters": 1})
     assert found.shape == (1, 4, 2, 8, 16) and report["width"] == 128
+
+
+# Texts that open_clip's mending (ftfy) leaves as they are.
+TEXTS = [
+    "",
+    PROMPT,
+    "Wow! An ASTRONAUT rides a horse!! (4k, highly detailed:1.2)",
+    "  it's what they'll say: we've,\tyou're, I'd, don't  ",
+    "caf\u00e9 cafe\u0301 na\u00efve \u0391\u0392\u03a9 \u732b\u304c\u8d70\u308b \U0001f600 \u00bd",
+    "begin <start_of_text> and <end_of_text> of text",
+    "1234567890 3.14e-10 #hash @at under_score a-b/c\\d",
+    "word " * 100,
+]
+
+
+def test_token_ids_are_open_clips(model, command, tmp_path):
+    """Padding with 0, begin, end and truncation included."""
+    pytest.importorskip("ftfy")
+    spec = importlib.util.find_spec("open_clip")
+    if spec is None:
+        pytest.skip("open_clip is not installed")
+    file = Path(spec.submodule_search_locations[0]) / "tokenizer.py"  # the package needs torchvision
+    spec = importlib.util.spec_from_file_location("open_clip_tokenizer", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (tmp_path / "texts").write_text("".join(json.dumps(text) + "\n" for text in TEXTS))
+    lines = run([command, "tokenize", "--bundle", model[2], "--input", "texts"], tmp_path).splitlines()
+    expected = module.SimpleTokenizer()(TEXTS).tolist()
+    for text, line, ids in zip(TEXTS, lines, expected, strict=True):
+        assert json.loads(line) == ids, text
 
 
 def test_the_comparison_can_fail(model):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -120,8 +121,10 @@ def use_embedding(unet: torch.nn.Module, dtype: torch.dtype) -> None:
     """Makes the network's file call a `SinusoidalEmbedding` that belongs to `unet`."""
     unet.sinusoidal_embedding = SinusoidalEmbedding(unet.model_channels, dtype)
 
+    owner = weakref.ref(unet)  # the imported file outlives the network, whose memory is needed
+
     def embed(numbers, dim, max_period=10000, repeat_only=False):
-        return unet.sinusoidal_embedding(numbers)
+        return owner().sinusoidal_embedding(numbers)
 
     sys.modules[type(unet).__module__].timestep_embedding = embed
 
