@@ -72,7 +72,8 @@ def around_stock_pipeline(pipeline, prompt: str, seed: int, settings: dict):
 @torch.no_grad()
 def official_loop(pipeline, prompt: str, seed: int, settings: dict):
     """The authors' loop: one global random number stream, leading timesteps with offset 1, a last
-    level of alpha 1, no clipping, whatever the model's scheduler file says."""
+    level of alpha 1, no clipping, whatever the model's scheduler file says. Latents are float32,
+    the networks may compute in half precision."""
     torch.manual_seed(seed)
     shape, guidance = latent_shape(pipeline, settings), settings["guidance_scale"]
     scheduler = official_scheduler(pipeline.scheduler)
@@ -89,7 +90,8 @@ def official_loop(pipeline, prompt: str, seed: int, settings: dict):
         scheduler.set_timesteps(steps_of_pass(settings, index))
         for timestep in scheduler.timesteps:
             batch = torch.cat([latents] * 2) if guidance > 1.0 else latents
-            noise = pipeline.unet(batch, timestep, encoder_hidden_states=text).sample
+            batch = batch.to(pipeline.unet.dtype)
+            noise = pipeline.unet(batch, timestep, encoder_hidden_states=text).sample.float()
             if guidance > 1.0:
                 uncond, cond = noise.chunk(2)
                 noise = uncond + guidance * (cond - uncond)
@@ -110,6 +112,7 @@ def official_scheduler(saved) -> DDIMScheduler:
 
 def decoded(pipeline, latents: torch.Tensor) -> np.ndarray:
     """Frame by frame, as the authors do."""
-    z = latents[0].transpose(0, 1) / pipeline.vae.config.scaling_factor
-    frames = torch.cat([pipeline.vae.decode(frame[None]).sample for frame in z])
+    vae = pipeline.vae
+    z = latents[0].transpose(0, 1).to(vae.dtype) * (1 / vae.config.scaling_factor)
+    frames = torch.cat([vae.decode(frame[None]).sample.float() for frame in z])
     return (frames / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()

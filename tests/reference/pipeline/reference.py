@@ -34,11 +34,11 @@ MODELS = {
 }
 
 
-def export_bundle(pipeline, folder: Path) -> Path:
+def export_bundle(pipeline, folder: Path, *options: str) -> Path:
     """Saves the pipeline and turns it into a bundle with the command `freeinit-export`."""
     pipeline.save_pretrained(folder / "pipeline")
     command = [sys.executable, "-m", "freeinit_export", "diffusers"]
-    command += [str(folder / "pipeline"), str(folder / "bundle"), "--quiet"]
+    command += [str(folder / "pipeline"), str(folder / "bundle"), "--quiet", *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder / "bundle"
