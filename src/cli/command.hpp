@@ -20,6 +20,8 @@ void add_generate(CLI::App& app, Action& selected);
 void add_filter(CLI::App& app, Action& selected);
 void add_reinit(CLI::App& app, Action& selected);
 void add_tokenize(CLI::App& app, Action& selected);
+void add_analyze(CLI::App& app, Action& selected);
+void add_score(CLI::App& app, Action& selected);
 void add_inspect(CLI::App& app, Action& selected);
 
 }  // namespace freeinit_cli

@@ -41,7 +41,7 @@ void print_last_table(const ForwardAnalysis& analysis, Console& console) {
   const ForwardLevel& last = analysis.levels.back();
   std::vector<std::vector<std::string>> rows{
       {"band", "bins", "clip's power", "SNR", "measured", "share of clip", "in Gaussian"}};
-  const auto measured = signal_to_noise(last.measured.share);
+  const auto measured = freeinit::signal_to_noise(last.measured.share);
   for (std::size_t i = 0; i < analysis.bands.size(); ++i) {
     const double snr = last.expected_snr[i];
     rows.push_back({band_name(analysis.bands[i]), std::to_string(analysis.bands[i].bins),
@@ -176,7 +176,7 @@ ordered_json statistics_json(const freeinit::NoiseStatistics& statistics) {
   ordered_json json{{"power", statistics.power}};
   if (!statistics.share.empty()) {
     json["share"] = statistics.share;
-    json["snr"] = signal_to_noise(statistics.share);
+    json["snr"] = freeinit::signal_to_noise(statistics.share);
   }
   json["frame_correlation"] = statistics.frame_correlation;
   json["low_frame_correlation"] = statistics.low_frame_correlation;

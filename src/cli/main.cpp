@@ -6,6 +6,10 @@
 
 #include <CLI/CLI.hpp>
 
+extern "C" {
+#include <libavutil/log.h>
+}
+
 namespace freeinit_cli {
 namespace {
 
@@ -20,6 +24,8 @@ setting, 3 not found, 4 damaged or foreign file, 5 not supported here, 6 reading
 7 a network failed, 130 stopped with Ctrl-C before a pass was complete, 1 anything else.)";
 
 int run(int argc, char** argv) {
+  // What FFmpeg has to say reaches the user as one error of ours.
+  av_log_set_level(AV_LOG_QUIET);
   Console console;
   Action selected;
   CLI::App app("Text-to-video with FreeInit (arXiv 2312.07537) on LibTorch.", "freeinit");
@@ -29,12 +35,15 @@ int run(int argc, char** argv) {
     add_generate(app, selected);
     add_filter(app, selected);
     add_reinit(app, selected);
+    add_analyze(app, selected);
+    add_score(app, selected);
     add_tokenize(app, selected);
     add_inspect(app, selected);
     app.parse(argc, argv);
     if (!selected) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                      "no command given; expected generate, filter, reinit, tokenize or inspect");
+                      "no command given; expected generate, filter, reinit, analyze, score, "
+                      "tokenize or inspect");
     }
     selected(console);
     return 0;

@@ -19,8 +19,9 @@ std::filesystem::path with_index(const std::filesystem::path& path, int index) {
   return folder ? result / "" : result;
 }
 
-std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index) {
-  auto name = "pass_" + std::to_string(pass + 1);
+std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index,
+                                const std::string& stem = "pass_") {
+  auto name = stem + std::to_string(pass + 1);
   if (plan.num_videos > 1) name += "_" + std::to_string(index);
   return plan.passes_folder / name;
 }
@@ -79,6 +80,10 @@ std::filesystem::path OutputPlan::pass_video_path(int pass, int index) const {
 
 std::filesystem::path OutputPlan::pass_latents_path(int pass, int index) const {
   return pass_base(*this, pass, index) += ".safetensors";
+}
+
+std::filesystem::path OutputPlan::pass_noise_path(int pass, int index) const {
+  return pass_base(*this, pass, index, "noise_") += ".safetensors";
 }
 
 }  // namespace freeinit_cli

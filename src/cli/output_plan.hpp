@@ -34,6 +34,8 @@ struct OutputPlan {
   /// pass_<pass + 1>[_<index>] with the extension of the video, and .safetensors.
   [[nodiscard]] std::filesystem::path pass_video_path(int pass, int index) const;
   [[nodiscard]] std::filesystem::path pass_latents_path(int pass, int index) const;
+  /// noise_<pass + 1>[_<index>].safetensors: what the pass starts from.
+  [[nodiscard]] std::filesystem::path pass_noise_path(int pass, int index) const;
 };
 
 }  // namespace freeinit_cli

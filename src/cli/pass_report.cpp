@@ -106,15 +106,15 @@ std::string passes_csv(const PassAnalysis& analysis) {
   std::string csv =
       "pass,band_lower,band_upper,bins,power,share,frame_correlation,"
       "low_frame_correlation\n";
-  const auto number = [](double value) { return nlohmann::json(value).dump(); };
+  const auto exact = [](double value) { return nlohmann::json(value).dump(); };
   for (std::size_t i = 0; i < analysis.passes.size(); ++i) {
     const auto& pass = analysis.passes[i];
     for (std::size_t k = 0; k < analysis.bands.size(); ++k) {
       const auto& band = analysis.bands[k];
-      csv += std::to_string(i + 1) + "," + number(band.lower < 0 ? 0.0 : band.lower) + "," +
-             number(band.upper) + "," + std::to_string(band.bins) + "," + number(pass.power[k]) +
-             "," + (pass.share.empty() ? "" : number(pass.share[k])) + "," +
-             number(pass.frame_correlation) + "," + number(pass.low_frame_correlation) + "\n";
+      csv += std::to_string(i + 1) + "," + exact(band.lower < 0 ? 0.0 : band.lower) + "," +
+             exact(band.upper) + "," + std::to_string(band.bins) + "," + exact(pass.power[k]) +
+             "," + (pass.share.empty() ? "" : exact(pass.share[k])) + "," +
+             exact(pass.frame_correlation) + "," + exact(pass.low_frame_correlation) + "\n";
     }
   }
   return csv;

@@ -19,7 +19,7 @@ constexpr double kLegendRow = 15;
 constexpr std::array<const char*, 8> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                               "#e69f00", "#56b4e9", "#000000", "#999999"};
 
-std::string number(double value) {
+std::string coordinate(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f", value);
   return text;
@@ -131,12 +131,12 @@ class ChartDrawing {
   }
 
   void line(double x1, double y1, double x2, double y2, const std::string& style) {
-    out_ += "<line x1=\"" + number(x1) + "\" y1=\"" + number(y1) + "\" x2=\"" + number(x2) +
-            "\" y2=\"" + number(y2) + "\" " + style + "/>\n";
+    out_ += "<line x1=\"" + coordinate(x1) + "\" y1=\"" + coordinate(y1) + "\" x2=\"" +
+            coordinate(x2) + "\" y2=\"" + coordinate(y2) + "\" " + style + "/>\n";
   }
   void label(double x, double y, const std::string& text, const std::string& style) {
-    out_ += "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" " + style + ">" + escaped(text) +
-            "</text>\n";
+    out_ += "<text x=\"" + coordinate(x) + "\" y=\"" + coordinate(y) + "\" " + style + ">" +
+            escaped(text) + "</text>\n";
   }
 
   void frame() {
@@ -156,7 +156,7 @@ class ChartDrawing {
     line(left_ + kLeft, kTop, left_ + kLeft, bottom, "stroke=\"#444444\"");
     line(left_ + kLeft, bottom, right, bottom, "stroke=\"#444444\"");
     label((left_ + kLeft + right) / 2, kHeight - 14, chart_.x_label, "text-anchor=\"middle\"");
-    const std::string x = number(left_ + 14), y = number((kTop + bottom) / 2);
+    const std::string x = coordinate(left_ + 14), y = coordinate((kTop + bottom) / 2);
     out_ += "<text x=\"" + x + "\" y=\"" + y + "\" text-anchor=\"middle\" transform=\"rotate(-90 " +
             x + " " + y + ")\">" + escaped(chart_.y_label) + "</text>\n";
   }
@@ -167,9 +167,9 @@ class ChartDrawing {
     std::string path, dots;
     for (const auto& [x, y] : series.points) {
       if (!y_.shows(y)) continue;
-      path += (path.empty() ? "" : " ") + number(px(x)) + "," + number(py(y));
-      dots += "<circle cx=\"" + number(px(x)) + "\" cy=\"" + number(py(y)) + "\" r=\"3\" fill=\"" +
-              colour + "\"/>\n";
+      path += (path.empty() ? "" : " ") + coordinate(px(x)) + "," + coordinate(py(y));
+      dots += "<circle cx=\"" + coordinate(px(x)) + "\" cy=\"" + coordinate(py(y)) +
+              "\" r=\"3\" fill=\"" + colour + "\"/>\n";
     }
     if (series.line) {
       out_ += "<polyline fill=\"none\" stroke=\"" + colour + "\" stroke-width=\"1.8\"" + dashes +
@@ -193,8 +193,8 @@ class ChartDrawing {
 void write_svg(const std::filesystem::path& path, const std::vector<Chart>& charts) {
   std::size_t legend = 0;
   for (const Chart& chart : charts) legend = std::max(legend, chart.series.size());
-  const std::string width = number(kWidth * static_cast<double>(charts.size()));
-  const std::string height = number(kHeight + kLegendRow * static_cast<double>(legend) + 6);
+  const std::string width = coordinate(kWidth * static_cast<double>(charts.size()));
+  const std::string height = coordinate(kHeight + kLegendRow * static_cast<double>(legend) + 6);
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + width + "\" height=\"" +
                     height + "\" viewBox=\"0 0 " + width + " " + height +
                     "\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" "
