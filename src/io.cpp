@@ -3,6 +3,7 @@
 #error "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
 #endif
 
+#include <freeinit/impl/io/hash_stamps_inl.hpp>
 #include <freeinit/impl/io/manifest_inl.hpp>
 #include <freeinit/impl/io/output_file_inl.hpp>
 #include <freeinit/impl/io/safetensors_inl.hpp>

@@ -6,6 +6,7 @@
 #include "interrupt.hpp"
 #include "output_writer.hpp"
 #include "progress_view.hpp"
+#include "stopwatch.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/models/autoencoder.hpp>
@@ -14,10 +15,10 @@
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
-#include <chrono>
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 namespace freeinit_cli {
 namespace {
@@ -30,19 +31,14 @@ Examples:
   freeinit generate "a red circle moving right" --seed 7 --num-iters 1 -o plain.gif
   freeinit generate "a blue square" --num-videos 4 -o clips/square.webm
   freeinit generate "a blue square" --filter gaussian --spatial-stop 0.2 --save-passes passes/
+  freeinit generate "a blue square" --mix variance-preserving --filter-axes temporal
+  freeinit generate "a blue square" --filter-schedule gaussian:0.3,butterworth:0.2:0.2
+  freeinit generate "a blue square" --intermediate prediction --intermediate-steps 3
+  freeinit generate "a blue square" --intermediate partial --stop-timestep 321 --mix freqprior
+  freeinit generate "a blue square" --num-iters 5 --tolerance 0.02 --budget-calls 60
   freeinit generate --config settings.toml --json          (settings.toml: prompt = "a blue square")
 
 Ctrl-C ends the run after the current step and writes the last complete pass; a second one kills.)";
-
-class Stopwatch {
- public:
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 /// Shows progress and hands a noted Ctrl-C to the library. Decoding and writing are finished once a
 /// video is there, so the stop is not passed on then.
@@ -70,17 +66,20 @@ void check_prompt(const GenerateArguments& arguments) {
   }
 }
 
-/// With --save-passes every pass is decoded and written as soon as it is complete.
+/// With --save-passes every pass is decoded and written as soon as it is complete, with the noise
+/// it started from.
 void write_passes_on_the_way(freeinit::GenerationRequest& request, const OutputWriter& writer,
                              const freeinit::TextToVideoPipeline& pipeline) {
   if (writer.plan.passes_folder.empty()) return;
-  request.on_pass = [&, chunk = request.decode_chunk_size, video = -1](
+  auto noise = std::make_shared<at::Tensor>();  // kept until its pass is complete
+  request.on_noise = [noise](int, const at::Tensor& start) { *noise = start; };
+  request.on_pass = [&, noise, chunk = request.decode_chunk_size, video = -1](
                         int pass, const at::Tensor& latents) mutable {
     if (pass == 0) ++video;        // videos come in turn
     freeinit::RunControl control;  // without a stop token: a complete pass is always written
     control.progress = writer.progress;
     const auto& autoencoder = *pipeline.bundle().autoencoder;
-    writer.write_pass(video, pass, latents,
+    writer.write_pass(video, pass, *noise, latents,
                       freeinit::decode_video(autoencoder, latents, chunk, control));
   };
 }
@@ -105,36 +104,51 @@ void run_generate(const GenerateArguments& arguments, Console& console) {
   plan.check();
   const auto bundle_options = arguments.bundle_options();
   const auto folder = bundle_or_default(arguments.bundle);
-  auto request = arguments.request(freeinit::read_manifest(folder));
+  const auto manifest = freeinit::read_manifest(folder);
+  auto request = arguments.request(manifest);
+  const double file_fps = arguments.file_fps(manifest, request);
+  const at::Tensor init_frames = arguments.video_init.read(request);
   if (arguments.threads) at::set_num_threads(*arguments.threads);
 
   std::stop_source stop;
-  ProgressView view(console,
-                    freeinit::steps_per_pass(request.free_init, request.num_inference_steps));
-  const auto control = make_control(console, view, interrupt, stop);
+  ProgressView view(console);
+  const auto trace = arguments.runtime.start_trace();
+  auto control = make_control(console, view, interrupt, stop);
+  if (trace) control = trace->watch(std::move(control));
 
   const Stopwatch loading;
-  const freeinit::TextToVideoPipeline pipeline(
-      freeinit::ModelBundle::load(folder, bundle_options, control));
+  auto bundle = freeinit::ModelBundle::load(folder, bundle_options, control);
+  if (trace) bundle.unet = trace->watch(std::move(bundle.unet));
+  const freeinit::TextToVideoPipeline pipeline(std::move(bundle));
   const double load_seconds = loading.seconds();
+  if (init_frames.defined()) {
+    request.video_init.latents = freeinit::encode_clip(*pipeline.bundle().autoencoder, init_frames,
+                                                       request.height, request.width);
+    pipeline.bundle().autoencoder->release();
+  }
   pipeline.validate(request);
   console.info("seed " + std::to_string(request.seed));
 
   const OutputWriter writer{
       .plan = plan,
-      .fps = request.fps,
+      .fps = file_fps,
       .profile = request.free_init.profile,
       .metadata = {{"prompt", request.prompt}, {"seed", std::to_string(request.seed)}},
       .progress = control.progress};
   write_passes_on_the_way(request, writer, pipeline);
+  request.decode = !plan.frames.empty();  // else frames go to the video as they are decoded
   const auto result = pipeline.generate(request, control);
   if (result.cancelled) console.warning(stop_note(request, result));
 
-  const Stopwatch writing;
-  writer.write_result(result.latents, result.frames);
   auto seconds = result.seconds;
   seconds[freeinit::Phase::load] = load_seconds;
-  seconds[freeinit::Phase::write] = writing.seconds();
+  if (request.decode) {
+    writer.write_result(result.latents, result.frames, seconds);
+  } else {
+    const auto& autoencoder = *pipeline.bundle().autoencoder;
+    writer.decode_and_write(autoencoder, result.latents, request.decode_chunk_size, seconds);
+  }
+  if (trace) trace->write(arguments.runtime.profile_trace);
   console.end_progress();
   console.result(arguments.json ? report_json(arguments, request, pipeline, result, seconds)
                                 : report_line(arguments, request, result, seconds));

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cmath>
 #include <random>
 
 namespace freeinit_cli {
@@ -37,7 +38,10 @@ void add_video_options(CLI::App& command, GenerateArguments& a) {
   command.add_option("--num-frames", a.num_frames, "Frames")->group(group);
   command.add_option("--height", a.height, "Height in pixels")->group(group);
   command.add_option("--width", a.width, "Width in pixels")->group(group);
-  command.add_option("--fps", a.fps, "Frames per second")->group(group);
+  command.add_option("--fps", a.fps, "Frames per second, of the file and for models that ask")
+      ->group(group);
+  command.add_option("--output-fps", a.output_fps, "Frames per second of the file, if others")
+      ->group(group);
   command.add_option("--num-videos", a.num_videos, "Videos; video k uses seed S + k")
       ->group(group)
       ->capture_default_str();
@@ -52,6 +56,18 @@ void add_sampling_options(CLI::App& command, GenerateArguments& a) {
       ->group(group);
   command.add_option("--guidance-scale", a.guidance_scale, "Guidance; 1 or less switches it off")
       ->group(group);
+  command
+      .add_option("--guidance-interval", a.guidance_interval,
+                  "Guidance only from noise level A to B: 0 is a clean video, 1 is noise [0 1]")
+      ->expected(2)
+      ->type_name("A B")
+      ->group(group);
+  command
+      .add_option("--cache-interval", a.cache_interval,
+                  "Run the whole UNet every N-th step, and its first and last layers between them")
+      ->type_name("N")
+      ->group(group)
+      ->capture_default_str();
   command.add_option("--eta", a.eta, "DDIM's eta in 0..1")->group(group);
   command.add_option("--seed", a.seed, "Seed S [random, printed]")
       ->check(check_no_minus)
@@ -123,6 +139,10 @@ freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest&
   request.fps = fps.value_or(request.fps);
   request.num_inference_steps = num_inference_steps.value_or(request.num_inference_steps);
   request.guidance_scale = guidance_scale.value_or(request.guidance_scale);
+  if (!guidance_interval.empty()) {
+    request.guidance_interval = {guidance_interval.front(), guidance_interval.back()};
+  }
+  request.cache_interval = cache_interval;
   request.eta = eta.value_or(request.eta);
   request.seed = seed ? *seed : random_seed();
   request.num_videos = num_videos;
@@ -130,15 +150,24 @@ freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest&
   request.free_init.fast_sampling = fast_sampling;
   if (profile) request.free_init.profile = freeinit::profile_from_string(*profile);
   request.free_init.filter = filter.over(request.free_init.filter);
-  request.free_init.validate();
+  request.free_init = methods.over(request.free_init);
   if (!init_noise.empty()) request.initial_noise = freeinit::load_tensor(init_noise);
   return request;
+}
+
+double GenerateArguments::file_fps(const freeinit::Manifest& manifest,
+                                   const freeinit::GenerationRequest& request) const {
+  const double rate = output_fps.value_or(manifest.recommended.output_fps.value_or(request.fps));
+  if (rate > 0 && std::isfinite(rate)) return rate;
+  freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                  "output-fps '" + std::to_string(rate) + "': expected a number above 0");
 }
 
 freeinit::BundleOptions GenerateArguments::bundle_options() const {
   freeinit::BundleOptions options;
   options.device = freeinit::device_from_string(device);
   if (dtype) options.dtype = dtype_from_string(*dtype);
+  runtime.apply(options);
   if (threads && *threads < 1) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "threads '" + std::to_string(*threads) + "': expected 1 or more");
@@ -171,7 +200,10 @@ void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   add_video_options(command, arguments);
   add_sampling_options(command, arguments);
   add_filter_options(command, arguments.filter);
+  add_video_init_options(command, arguments.video_init);
+  add_method_options(command, arguments.methods);
   add_machine_options(command, arguments);
+  add_runtime_options(command, arguments.runtime);
 }
 
 }  // namespace freeinit_cli

@@ -1,13 +1,17 @@
 #pragma once
 
 #include "filter_options.hpp"
+#include "method_options.hpp"
 #include "output_plan.hpp"
+#include "runtime_options.hpp"
+#include "video_init_options.hpp"
 
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -22,18 +26,28 @@ struct GenerateArguments {
   std::optional<std::string> negative_prompt, profile, dtype;
   std::string device = "cpu";
   std::optional<std::int64_t> num_frames, height, width, num_inference_steps, num_iters;
-  std::optional<double> fps, guidance_scale, eta;
+  std::optional<double> fps, output_fps, guidance_scale, eta;
+  std::vector<double> guidance_interval;  ///< empty or two numbers
+  std::int64_t cache_interval = 1;
   std::optional<std::uint64_t> seed;
   std::int64_t num_videos = 1;
   std::optional<int> threads;
   bool fast_sampling = false;
   bool json = false;
   FilterArguments filter;
+  VideoInitArguments video_init;
+  MethodArguments methods;
+  RuntimeArguments runtime;
 
   /// The request: the manifest's settings under what was given. Checks everything that needs no
   /// model. A missing seed is drawn at random. Throws freeinit::Error: invalid_argument and as
   /// load_tensor.
   [[nodiscard]] freeinit::GenerationRequest request(const freeinit::Manifest& manifest) const;
+
+  /// Frames per second of the file: as given, else as the manifest recommends, else what the model
+  /// is told. Throws freeinit::Error: invalid_argument.
+  [[nodiscard]] double file_fps(const freeinit::Manifest& manifest,
+                                const freeinit::GenerationRequest& request) const;
 
   /// Throws freeinit::Error: invalid_argument, unsupported.
   [[nodiscard]] freeinit::BundleOptions bundle_options() const;

@@ -43,35 +43,43 @@ std::string report_json(const GenerateArguments& arguments,
                         const freeinit::GenerationResult& result, const PhaseSeconds& seconds) {
   const auto plan = arguments.output_plan();
   auto outputs = nlohmann::ordered_json::array();
-  for (int i = 0; i < result.frames.size(0); ++i) outputs.push_back(plan.video_path(i).string());
+  for (int i = 0; i < result.latents.size(0); ++i) outputs.push_back(plan.video_path(i).string());
   const auto& bundle = pipeline.bundle();
-  const nlohmann::ordered_json json{{"output", outputs.front()},
-                                    {"outputs", outputs},
-                                    {"prompt", request.prompt},
-                                    {"negative_prompt", request.negative_prompt},
-                                    {"seed", request.seed},
-                                    {"num_videos", request.num_videos},
-                                    {"num_frames", request.num_frames},
-                                    {"height", request.height},
-                                    {"width", request.width},
-                                    {"fps", request.fps},
-                                    {"num_inference_steps", request.num_inference_steps},
-                                    {"guidance_scale", request.guidance_scale},
-                                    {"eta", request.eta},
-                                    {"num_iters", request.free_init.num_iters},
-                                    {"completed_passes", result.completed_passes},
-                                    {"cancelled", result.cancelled},
-                                    {"fast_sampling", request.free_init.fast_sampling},
-                                    {"filter", filter_json(request.free_init.filter)},
-                                    {"profile", std::string(to_string(request.free_init.profile))},
-                                    {"unet_calls", result.unet_calls},
-                                    {"seconds", seconds_json(seconds)},
-                                    {"bundle", bundle_or_default(arguments.bundle).string()},
-                                    {"model", bundle.manifest.name},
-                                    {"device", bundle.device.str()},
-                                    {"dtype", dtype_name(bundle.dtype)},
-                                    {"threads", at::get_num_threads()},
-                                    {"version", FREEINIT_VERSION}};
+  const nlohmann::ordered_json json{
+      {"output", outputs.front()},
+      {"outputs", outputs},
+      {"prompt", request.prompt},
+      {"negative_prompt", request.negative_prompt},
+      {"seed", request.seed},
+      {"num_videos", request.num_videos},
+      {"num_frames", request.num_frames},
+      {"height", request.height},
+      {"width", request.width},
+      {"fps", request.fps},
+      {"num_inference_steps", request.num_inference_steps},
+      {"guidance_scale", request.guidance_scale},
+      {"guidance_interval", {request.guidance_interval.from, request.guidance_interval.to}},
+      {"cache_interval", request.cache_interval},
+      {"eta", request.eta},
+      {"num_iters", request.free_init.num_iters},
+      {"completed_passes", result.completed_passes},
+      {"cancelled", result.cancelled},
+      {"fast_sampling", request.free_init.fast_sampling},
+      {"filter", filter_json(request.free_init.filter)},
+      {"profile", std::string(to_string(request.free_init.profile))},
+      {"methods", methods_json(request.free_init)},
+      {"unet_calls", result.unet_calls},
+      {"unet_calls_saved", result.unet_calls_saved},
+      {"calls_per_pass", result.calls_per_pass},
+      {"converged", result.converged},
+      {"seconds", seconds_json(seconds)},
+      {"bundle", bundle_or_default(arguments.bundle).string()},
+      {"model", bundle.manifest.name},
+      {"device", bundle.device.str()},
+      {"dtype", dtype_name(bundle.dtype)},
+      {"backend", to_string(bundle.backend)},
+      {"threads", at::get_num_threads()},
+      {"version", FREEINIT_VERSION}};
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -80,7 +88,7 @@ std::string report_line(const GenerateArguments& arguments,
                         const freeinit::GenerationResult& result, const PhaseSeconds& seconds) {
   const auto plan = arguments.output_plan();
   std::string files = plan.video_path(0).string();
-  const auto last = static_cast<int>(result.frames.size(0)) - 1;
+  const auto last = static_cast<int>(result.latents.size(0)) - 1;
   if (last > 0) files += " .. " + plan.video_path(last).string();
   char time[32];
   std::snprintf(time, sizeof time, "%.1f s", total(seconds));

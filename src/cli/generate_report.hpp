@@ -1,16 +1,13 @@
 #pragma once
 
 #include "generate_options.hpp"
+#include "stopwatch.hpp"
 
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
-#include <map>
 #include <string>
 
 namespace freeinit_cli {
-
-/// The wall time of every phase; phases that did not happen count 0.
-using PhaseSeconds = std::map<freeinit::Phase, double>;
 
 /// What `generate --json` prints.
 [[nodiscard]] std::string report_json(const GenerateArguments& arguments,

@@ -66,6 +66,52 @@ TEST(Manifest, AbsentKeysOfSchedulerAndRecommendedKeepTheDefaults) {
   EXPECT_EQ(manifest.recommended.filter_method, "butterworth");
 }
 
+/// The example with the UNet converted for another runtime.
+json with_backend(const std::string& name, const json& change = json::object()) {
+  json text = example_manifest();
+  text["files"]["unet.other"] = text["files"]["unet.pt"];
+  text["unet_backends"][name] = {{"file", "unet.other"},
+                                 {"converted_from", text["files"]["unet.pt"]["sha256"]},
+                                 {"shape", {2, 8, 16, 16, 77}},
+                                 {"cpu_features", {"avx2", "fma"}},
+                                 {"verified_max_relative_error", 3e-6}};
+  text["unet_backends"][name].update(change);
+  return text;
+}
+
+TEST(Manifest, ReadsConvertedUNets) {
+  EXPECT_TRUE(parse_manifest(example_manifest().dump(), "m").unet_backends.empty());
+  const auto native =
+      parse_manifest(with_backend("aotinductor").dump(), "m").unet_backends.at("aotinductor");
+  EXPECT_EQ(native.file, "unet.other");
+  EXPECT_EQ(native.shape, (std::vector<std::int64_t>{2, 8, 16, 16, 77}));
+  EXPECT_EQ(native.cpu_features, (std::vector<std::string>{"avx2", "fma"}));
+  EXPECT_EQ(native.verified_max_relative_error, 3e-6);
+  const json any_shape = {{"shape", nullptr}, {"cpu_features", nullptr}};
+  const auto openvino = parse_manifest(with_backend("openvino", any_shape).dump(), "m");
+  EXPECT_TRUE(openvino.unet_backends.at("openvino").shape.empty());
+}
+
+TEST(Manifest, RefusesConvertedUNetsByName) {
+  const auto refused = [](const std::string& name, const json& change) {
+    const std::string text = with_backend(name, change).dump();
+    return error_of([&] { (void)parse_manifest(text, "m"); }).what() + std::string();
+  };
+  const auto says = [](const std::string& message, const std::string& part) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  };
+  says(refused("openvino", {{"converted_from", "ab"}}),
+       "'unet_backends.openvino.converted_from' is \"ab\"; expected the sha256 of 'unet.pt'");
+  says(refused("openvino", {{"file", "../unet.xml"}}),
+       "expected a relative path inside the bundle");
+  says(refused("openvino", {{"shape", {1, 2, 3}}}), "'unet_backends.openvino.shape' is [1,2,3]");
+  says(refused("openvino", {{"shape", {1, 2, 3, 4, 0.5}}}), "'unet_backends.openvino.shape'");
+  says(refused("openvino", {{"cpu_features", {1}}}), "expected a list of strings");
+  says(refused("aotinductor", {{"shape", nullptr}}),
+       "the key 'unet_backends.aotinductor.shape' is missing");
+  says(refused("onnx", {}), "unknown key 'unet_backends.onnx'");
+}
+
 TEST(Manifest, BundleWithoutAnEncoder) {
   json text = example_manifest();
   text["vae"]["encoder_file"] = "";

@@ -110,6 +110,29 @@ TEST(SimulatedDevice, ThresholdingStaysOnTheDeviceToo) {
   EXPECT_EQ(run_on(device(), 0.0, config).traffic, (Traffic{4, 0, 0}));
 }
 
+/// Operators of one more step of a run without guidance.
+std::int64_t operators_of_a_step(double eta) {
+  const auto run = [&](int steps) {
+    freeinit::NoiseSource noise(std::uint64_t{1});
+    const auto before = simulated_device::operators();
+    (void)freeinit::free_init([](const at::Tensor& x, std::int64_t) { return x; },
+                              freeinit::DdimScheduler(freeinit::DdimConfig{.clip_sample = false}),
+                              kShape, {.num_iters = 1}, {.num_inference_steps = steps, .eta = eta},
+                              noise, at::kFloat, device());
+    return simulated_device::operators() - before;
+  };
+  const std::int64_t one_more = run(5) - run(4);
+  EXPECT_EQ(run(9) - run(4), 5 * one_more) << "a step costs the same wherever it stands";
+  return one_more;
+}
+
+// x0 = (x - b e) / a and x' = c x0 + d e: three products, a difference, a quotient, a sum. Noise
+// adds a product and a sum.
+TEST(SimulatedDevice, AStepOfTheLoopIsSixOperators) {
+  EXPECT_EQ(operators_of_a_step(0.0), 6);
+  EXPECT_EQ(operators_of_a_step(0.5), 8);
+}
+
 TEST(SimulatedDevice, AHostCopyHiddenInADenoiserIsSeen) {
   freeinit::NoiseSource noise(std::uint64_t{1});
   const TrafficMeter meter;

@@ -19,6 +19,7 @@ namespace {
 std::atomic<std::int64_t> to_device_count{0};
 std::atomic<std::int64_t> to_host_count{0};
 std::atomic<std::int64_t> scalar_read_count{0};
+std::atomic<std::int64_t> operator_count{0};
 
 bool on_device(const at::Tensor& tensor) {
   return tensor.defined() && tensor.is_privateuseone();
@@ -170,6 +171,7 @@ class HostCall {
 };
 
 void run_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  ++operator_count;
   const at::AutoDispatchBelowADInplaceOrView below_autograd;
   const c10::FunctionSchema& schema = op.schema();
   HostCall call;
@@ -258,6 +260,10 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
 
 at::Device device() {
   return {at::kPrivateUse1, 0};
+}
+
+std::int64_t operators() {
+  return operator_count;
 }
 
 Traffic traffic() {

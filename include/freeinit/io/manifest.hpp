@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
+#include <freeinit/io/hash_stamps.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -149,10 +150,11 @@ struct Manifest {
 /// Reads `bundle/manifest.json`. Throws Error: not_found and as `parse_manifest`.
 [[nodiscard]] FREEINIT_API Manifest read_manifest(const std::filesystem::path& bundle);
 
-/// Checks that every file of the manifest is there with its size and, if `hashes`, its SHA-256.
+/// Checks that every file of the manifest is there with its size and, if `hashes`, its SHA-256;
+/// with `stamps`, files that are known to be untouched since they had it are not read again.
 /// Throws Error: not_found, invalid_file; the message names the file and what differs.
 FREEINIT_API void verify_bundle_files(const std::filesystem::path& bundle, const Manifest& manifest,
-                                      bool hashes = true);
+                                      bool hashes = true, HashStamps* stamps = nullptr);
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

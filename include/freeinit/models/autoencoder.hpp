@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -27,6 +28,9 @@ class FREEINIT_API Autoencoder {
   [[nodiscard]] virtual at::Tensor encode(const at::Tensor& images) const = 0;
 
   [[nodiscard]] virtual const AutoencoderSpec& spec() const noexcept = 0;
+
+  /// Gives back memory that the next call would load again; see BundleOptions::low_memory.
+  virtual void release() const noexcept {}
 };
 
 /// Loads the TorchScript decoder and, when the spec names one, the encoder of `bundle`; further
@@ -43,6 +47,16 @@ class FREEINIT_API Autoencoder {
                                                    const at::Tensor& latents,
                                                    std::int64_t chunk_size = 16,
                                                    const RunControl& control = {});
+
+/// Frames [n,H,W,3] of video `video` from frame `first` on, float32 in 0..1, on the CPU.
+using FrameConsumer =
+    std::function<void(std::int64_t video, std::int64_t first, const at::Tensor& frames)>;
+
+/// As `decode_video`, but each chunk goes to `sink` and is not kept: memory does not grow with the
+/// length of the video.
+FREEINIT_API void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,
+                                  std::int64_t chunk_size, const FrameConsumer& sink,
+                                  const RunControl& control = {});
 
 /// Encodes frames [B,F,H,W,3] (0..1) to latents [B,C,F,h,w], float32 on the autoencoder's device,
 /// in chunks of frames. Throws Error: invalid_argument, unsupported (no encoder), model.

@@ -22,6 +22,13 @@ struct BundleOptions {
   std::optional<at::ScalarType> dtype{};  ///< unset: as stored; a traced graph runs in one dtype
   std::optional<UNetBackend> backend{};   ///< unset: `default_unet_backend`
   bool verify_hashes = true;              ///< SHA-256 of every file against the manifest
+  /// File of HashStamps, by which files verified earlier are known again; empty: every file is read
+  /// and hashed. Only with `verify_hashes`.
+  std::filesystem::path hash_stamps{};
+  /// Text encoder and autoencoder are read when they are first used and let go by `release`, which
+  /// TextToVideoPipeline calls when it is done with them: less memory, the same numbers, some
+  /// seconds. What is wrong with their files beyond size and hash then shows only at that point.
+  bool low_memory = false;
   /// Switches off TorchScript's profiling executor, for the whole process (LibTorch keeps that flag
   /// globally): the first two calls of a network are then as fast as the others and peak memory is
   /// about 40 % lower, with the same results. false leaves the flag as the host program set it.

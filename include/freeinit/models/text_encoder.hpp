@@ -19,6 +19,9 @@ class FREEINIT_API TextEncoder {
   /// `ids` [B,L] int64, any device -> [B,L,D] on the encoder's device. Throws Error:
   /// invalid_argument, model.
   [[nodiscard]] virtual at::Tensor encode(const at::Tensor& ids) const = 0;
+
+  /// Gives back memory that the next call would load again; see BundleOptions::low_memory.
+  virtual void release() const noexcept {}
 };
 
 /// Loads a TorchScript text encoder; arguments and errors as `load_torchscript_unet`.

@@ -330,7 +330,8 @@ FREEINIT_INLINE Manifest read_manifest(const std::filesystem::path& bundle) {
 }
 
 FREEINIT_INLINE void verify_bundle_files(const std::filesystem::path& bundle,
-                                         const Manifest& manifest, bool hashes) {
+                                         const Manifest& manifest, bool hashes,
+                                         HashStamps* stamps) {
   for (const auto& [name, record] : manifest.files) {
     const std::filesystem::path path = bundle / name;
     const std::string origin = "bundle file '" + path.string() + "': ";
@@ -346,7 +347,8 @@ FREEINIT_INLINE void verify_bundle_files(const std::filesystem::path& bundle,
                                          std::to_string(record.bytes) + " (truncated or altered)");
     }
     if (!hashes) continue;
-    const std::string sha256 = sha256_of_file(path);
+    const std::string sha256 =
+        stamps ? stamps->sha256_of(path, record.sha256) : sha256_of_file(path);
     if (sha256 != record.sha256) {
       raise(ErrorCode::invalid_file, origin + "SHA-256 is " + sha256 + "; the manifest says " +
                                          record.sha256 + " (altered)");

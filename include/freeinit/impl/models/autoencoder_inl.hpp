@@ -70,12 +70,19 @@ FREEINIT_INLINE void check_chunk_size(std::int64_t chunk_size) {
         c10::str("chunk size ", chunk_size, ": expected 1 or more frames"));
 }
 
-/// Latents [C,F,h,w] of one video, frames `first` .. `first + count` -> frames [count,H,W,3], 0..1.
+FREEINIT_INLINE void check_video_latents(const AutoencoderSpec& spec, const at::Tensor& latents) {
+  if (latents.dim() == 5 && latents.size(1) == spec.latent_channels) return;
+  raise(ErrorCode::invalid_argument, c10::str("latents ", latents.sizes(), ": expected [B, ",
+                                              spec.latent_channels, ", F, height, width]"));
+}
+
+/// Latents [C,F,h,w] of one video, frames `first` .. `first + count` -> frames [count,H,W,3], 0..1,
+/// on the CPU.
 FREEINIT_INLINE at::Tensor decode_chunk(const Autoencoder& autoencoder, const at::Tensor& video,
                                         std::int64_t first, std::int64_t count) {
   const at::Tensor z = video.narrow(1, first, count).permute({1, 0, 2, 3}).contiguous();
   const at::Tensor pixels = autoencoder.decode(z).to(at::kFloat);
-  return pixels.mul(0.5).add(0.5).clamp(0, 1).permute({0, 2, 3, 1});
+  return pixels.mul(0.5).add(0.5).clamp(0, 1).permute({0, 2, 3, 1}).to(at::kCPU);
 }
 
 }  // namespace detail
@@ -98,32 +105,42 @@ FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
                                                                 std::move(encoder), spec);
 }
 
-FREEINIT_INLINE at::Tensor decode_video(const Autoencoder& autoencoder, const at::Tensor& latents,
-                                        std::int64_t chunk_size, const RunControl& control) {
+FREEINIT_INLINE void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,
+                                     std::int64_t chunk_size, const FrameConsumer& sink,
+                                     const RunControl& control) {
   detail::check_chunk_size(chunk_size);
-  const AutoencoderSpec& spec = autoencoder.spec();
-  if (latents.dim() != 5 || latents.size(1) != spec.latent_channels) {
-    raise(ErrorCode::invalid_argument, c10::str("latents ", latents.sizes(), ": expected [B, ",
-                                                spec.latent_channels, ", F, height, width]"));
-  }
+  detail::check_video_latents(autoencoder.spec(), latents);
   const std::int64_t num_videos = latents.size(0);
   const std::int64_t num_frames = latents.size(2);
-  const at::Tensor frames = at::empty({num_videos, num_frames, latents.size(3) * spec.spatial_scale,
-                                       latents.size(4) * spec.spatial_scale, 3},
-                                      at::kFloat);
   // Chunks never span two videos: a video's bits must not depend on its neighbours in the batch.
   for (std::int64_t video = 0; video < num_videos; ++video) {
     for (std::int64_t first = 0; first < num_frames; first += chunk_size) {
       if (control.stop.stop_requested()) raise(ErrorCode::cancelled, "decoding: stopped");
       const std::int64_t count = std::min(chunk_size, num_frames - first);
-      frames.select(0, video)
-          .narrow(0, first, count)
-          .copy_(detail::decode_chunk(autoencoder, latents.select(0, video), first, count));
+      const at::Tensor frames =
+          detail::decode_chunk(autoencoder, latents.select(0, video), first, count);
       control.report({.phase = Phase::decode,
                       .step = static_cast<int>(video * num_frames + first + count),
                       .num_steps = static_cast<int>(num_videos * num_frames)});
+      sink(video, first, frames);
     }
   }
+}
+
+FREEINIT_INLINE at::Tensor decode_video(const Autoencoder& autoencoder, const at::Tensor& latents,
+                                        std::int64_t chunk_size, const RunControl& control) {
+  const AutoencoderSpec& spec = autoencoder.spec();
+  detail::check_video_latents(spec, latents);
+  const at::Tensor frames =
+      at::empty({latents.size(0), latents.size(2), latents.size(3) * spec.spatial_scale,
+                 latents.size(4) * spec.spatial_scale, 3},
+                at::kFloat);
+  decode_video_to(
+      autoencoder, latents, chunk_size,
+      [&](std::int64_t video, std::int64_t first, const at::Tensor& chunk) {
+        frames.select(0, video).narrow(0, first, chunk.size(0)).copy_(chunk);
+      },
+      control);
   return frames;
 }
 

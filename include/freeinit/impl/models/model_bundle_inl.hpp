@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/impl/models/late_networks_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/model_bundle.hpp>
 
@@ -12,6 +13,40 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
+
+FREEINIT_INLINE void verify_files(const std::filesystem::path& folder, const Manifest& manifest,
+                                  const BundleOptions& options) {
+  if (!options.verify_hashes || options.hash_stamps.empty()) {
+    verify_bundle_files(folder, manifest, options.verify_hashes);
+    return;
+  }
+  HashStamps stamps(options.hash_stamps);
+  verify_bundle_files(folder, manifest, true, &stamps);
+  stamps.save();
+}
+
+FREEINIT_INLINE std::shared_ptr<const TextEncoder> load_text_encoder(
+    const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options) {
+  auto load = [file = folder / manifest.text_encoder.file, spec = manifest.text_encoder,
+               contract = manifest.contracts.at("text_encoder"), device = options.device,
+               dtype = options.dtype] {
+    return load_torchscript_text_encoder(file, spec, contract, device, dtype);
+  };
+  if (options.low_memory) return std::make_shared<const LateTextEncoder>(std::move(load));
+  return load();
+}
+
+FREEINIT_INLINE std::shared_ptr<const Autoencoder> load_autoencoder(
+    const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options) {
+  auto load = [folder, spec = manifest.vae, contract = manifest.contracts.at("vae"),
+               device = options.device, dtype = options.dtype] {
+    return load_torchscript_autoencoder(folder, spec, contract, device, dtype);
+  };
+  if (options.low_memory) {
+    return std::make_shared<const LateAutoencoder>(std::move(load), manifest.vae);
+  }
+  return load();
+}
 
 /// Counts the stages of loading and lets the caller stop between them.
 class LoadProgress {
@@ -72,23 +107,20 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folde
   const at::ScalarType dtype = detail::dtype_from_string(manifest.unet.dtype);
   detail::LoadProgress progress(control, 5);
 
-  verify_bundle_files(folder, manifest, options.verify_hashes);
+  detail::verify_files(folder, manifest, options);
   progress.stage_done();
   ClipTokenizer tokenizer = load_tokenizer(folder, manifest.tokenizer);
   progress.stage_done();
 
   if (options.disable_jit_profiling) torch::jit::getProfilingMode() = false;
-  std::shared_ptr<const TextEncoder> text_encoder = load_torchscript_text_encoder(
-      folder / manifest.text_encoder.file, manifest.text_encoder,
-      manifest.contracts.at("text_encoder"), options.device, options.dtype);
+  auto text_encoder = detail::load_text_encoder(folder, manifest, options);
   progress.stage_done();
   const UNetBackend backend =
       options.backend.value_or(default_unet_backend(manifest, options.device));
   std::shared_ptr<const VideoUNet> unet =
       load_unet(folder, manifest, backend, options.device, options.dtype);
   progress.stage_done();
-  std::shared_ptr<const Autoencoder> autoencoder = load_torchscript_autoencoder(
-      folder, manifest.vae, manifest.contracts.at("vae"), options.device, options.dtype);
+  auto autoencoder = detail::load_autoencoder(folder, manifest, options);
   progress.stage_done();
 
   return {.manifest = std::move(manifest),

@@ -2,9 +2,9 @@
 
 #include <freeinit/impl/models/nearest_multiples_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
+#include <freeinit/impl/models/unet_call_inl.hpp>
 #include <freeinit/models/video_unet.hpp>
 
-#include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/StringUtil.h>
 
@@ -58,6 +58,15 @@ FREEINIT_INLINE void check_text(const UNetSpec& spec, at::IntArrayRef text, std:
   }
 }
 
+inline constexpr const char* kDeepMethod = "forward_deep";
+inline constexpr const char* kShallowMethod = "forward_shallow";
+
+[[noreturn]] FREEINIT_INLINE void raise_not_split(const std::string& network) {
+  raise(ErrorCode::unsupported, network +
+                                    ": cannot reuse features between steps; expected a TorchScript "
+                                    "bundle whose UNet was split at export (feature_cache)");
+}
+
 class TorchScriptUNet final : public VideoUNet {
  public:
   TorchScriptUNet(TorchScriptModule module, UNetSpec spec)
@@ -65,32 +74,70 @@ class TorchScriptUNet final : public VideoUNet {
 
   [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
                                    const at::Tensor& text, double fps) const override {
-    check_unet_input(spec_, latents.sizes(), text.sizes());
-    if (latents.device() != module_.device() || text.device() != module_.device()) {
-      raise(ErrorCode::invalid_argument, "latents on " + latents.device().str() + " and text on " +
-                                             text.device().str() + ": the network is on " +
-                                             module_.device().str());
-    }
     const c10::InferenceMode guard;
-    // Made on the device: the sampling loop must not copy from the host.
-    const auto per_video = [&](double value) {
-      return at::full({latents.size(0)}, value, latents.options().dtype(at::kFloat));
-    };
-    const at::Tensor output =
-        module_({latents.to(module_.dtype()), per_video(static_cast<double>(timestep)),
-                 text.to(module_.dtype()), per_video(fps)});
-    check_network_output(module_, output, latents.sizes());
-    return output.to(latents.scalar_type());
+    return checked(module_(inputs(latents, timestep, text, fps)), latents);
+  }
+
+  [[nodiscard]] bool can_reuse_features() const noexcept override { return spec_.feature_cache; }
+
+  [[nodiscard]] DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
+                                            const at::Tensor& text, double fps) const override {
+    const c10::InferenceMode guard;
+    auto outputs = call_split(kDeepMethod, 2, inputs(latents, timestep, text, fps));
+    return {.output = checked(outputs[0], latents), .deep = std::move(outputs[1])};
+  }
+
+  [[nodiscard]] at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
+                                           const at::Tensor& text, double fps,
+                                           const at::Tensor& deep) const override {
+    const c10::InferenceMode guard;
+    auto arguments = inputs(latents, timestep, text, fps);
+    arguments.push_back(deep);
+    return checked(call_split(kShallowMethod, 1, std::move(arguments))[0], latents);
   }
 
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }
 
  private:
+  /// The arguments of every method, after all checks.
+  [[nodiscard]] std::vector<at::Tensor> inputs(const at::Tensor& latents, std::int64_t timestep,
+                                               const at::Tensor& text, double fps) const {
+    return unet_inputs(spec_, module_.device(), module_.dtype(), latents, timestep, text, fps);
+  }
+
+  [[nodiscard]] at::Tensor checked(const at::Tensor& output, const at::Tensor& latents) const {
+    check_network_output(module_, output, latents.sizes());
+    return output.to(latents.scalar_type());
+  }
+
+  [[nodiscard]] std::vector<at::Tensor> call_split(const std::string& method, std::size_t count,
+                                                   std::vector<at::Tensor> arguments) const {
+    if (!can_reuse_features()) raise_not_split(module_.name());
+    auto outputs = module_.call(method, std::move(arguments));
+    if (outputs.size() == count) return outputs;
+    raise(ErrorCode::model, c10::str(module_.name(), ": ", method, " returned ", outputs.size(),
+                                     " tensors; expected ", count));
+  }
+
   TorchScriptModule module_;
   UNetSpec spec_;
 };
 
 }  // namespace detail
+
+FREEINIT_INLINE DeepPrediction VideoUNet::predict_deep(const at::Tensor& /*latents*/,
+                                                       std::int64_t /*timestep*/,
+                                                       const at::Tensor& /*text*/,
+                                                       double /*fps*/) const {
+  detail::raise_not_split("this UNet");
+}
+
+FREEINIT_INLINE at::Tensor VideoUNet::predict_shallow(const at::Tensor& /*latents*/,
+                                                      std::int64_t /*timestep*/,
+                                                      const at::Tensor& /*text*/, double /*fps*/,
+                                                      const at::Tensor& /*deep*/) const {
+  detail::raise_not_split("this UNet");
+}
 
 FREEINIT_INLINE void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents,
                                       at::IntArrayRef text) {
@@ -111,6 +158,11 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(
                                     .dtype = spec.dtype,
                                     .wanted = dtype,
                                     .device = device});
+  for (const char* method : {detail::kDeepMethod, detail::kShallowMethod}) {
+    if (!spec.feature_cache || module.has_method(method)) continue;
+    raise(ErrorCode::invalid_file, module.name() + ": has no " + method +
+                                       ", but the manifest says that its features can be reused");
+  }
   return std::make_unique<const detail::TorchScriptUNet>(std::move(module), spec);
 }
 

@@ -3,16 +3,23 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/pipeline/phase_clock_inl.hpp>
 #include <freeinit/impl/pipeline/request_check_inl.hpp>
+#include <freeinit/impl/pipeline/video_init_inl.hpp>
 #include <freeinit/models/guided_denoiser.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
 
+#include <cmath>
+#include <memory>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
+
+/// Latents, noise and schedule are float32 whatever the networks compute in; those cast at their
+/// boundary. Half precision would lose the small steps at the end of a schedule.
+inline constexpr at::ScalarType kLatentDtype = at::kFloat;
 
 /// The two embeddings of a run [1,L,D]; `negative` is undefined without guidance.
 struct PromptEmbeddings {
@@ -50,11 +57,66 @@ FREEINIT_INLINE PromptEmbeddings encode_prompts(const ModelBundle& bundle,
   return embeddings;
 }
 
+/// The timesteps of an interval of noise levels.
+FREEINIT_INLINE TimestepInterval timesteps_of(const GuidanceInterval& interval,
+                                              std::int64_t num_train_timesteps) {
+  const auto count = static_cast<double>(num_train_timesteps);
+  return {.lowest = static_cast<std::int64_t>(std::ceil(interval.from * count)),
+          .highest = static_cast<std::int64_t>(std::floor(interval.to * count))};
+}
+
+/// How the UNet is called. The cache, if there is one, is this run's own.
+FREEINIT_INLINE GuidanceOptions guidance_of(const GenerationRequest& request,
+                                            const Scheduler& scheduler) {
+  GuidanceOptions options{
+      .guidance_scale = request.guidance_scale,
+      .fps = request.fps,
+      .interval = timesteps_of(request.guidance_interval, scheduler.num_train_timesteps())};
+  if (request.cache_interval > 1) {
+    options.feature_cache = std::make_shared<FeatureCache>(request.cache_interval);
+  }
+  return options;
+}
+
+/// Says so where the schedule's grid has more steps than were asked for.
+FREEINIT_INLINE void note_other_steps(const Scheduler& scheduler, const GenerationRequest& request,
+                                      const RunControl& control) {
+  const std::int64_t asked = request.num_inference_steps;
+  const auto steps = scheduler.trajectory(asked, request.eta)->timesteps().size();
+  if (std::cmp_equal(steps, asked)) return;
+  control.message(LogLevel::info, "a pass of " + std::to_string(asked) + " steps has " +
+                                      std::to_string(steps) + " on this model's grid of timesteps");
+}
+
 /// The noise that video `index` starts from, undefined when it is drawn.
 FREEINIT_INLINE at::Tensor initial_noise_of(const GenerationRequest& request, std::int64_t index) {
   const at::Tensor& noise = request.initial_noise;
   if (!noise.defined()) return {};
   return noise.narrow(0, noise.size(0) == 1 ? 0 : index, 1);
+}
+
+FREEINIT_INLINE bool inverts_video(const GenerationRequest& request) {
+  return request.video_init.latents.defined() &&
+         request.video_init.source == VideoNoiseSource::invert;
+}
+
+FREEINIT_INLINE VideoNoiseOptions video_noise_options(const GenerationRequest& request,
+                                                      const ModelBundle& bundle) {
+  VideoNoiseOptions options;
+  options.source = request.video_init.source;
+  options.num_inference_steps = request.num_inference_steps;
+  if (!request.video_init.low_band) return options;
+  const FreeInitOptions& free_init = request.free_init;
+  if (free_init.filter_mask.defined()) {
+    options.low_band.emplace(free_init.filter_mask, bundle.device, free_init.mix);
+  } else {
+    const LatentShape shape = latent_shape(request, bundle.manifest);
+    const FrequencyFilterOptions& filter =
+        free_init.filter_schedule.empty() ? free_init.filter : free_init.filter_schedule.front();
+    options.low_band.emplace(filter, shape.frames, shape.height, shape.width, bundle.device,
+                             free_init.mix);
+  }
+  return options;
 }
 
 /// The caller's control with the clock in front: progress books time on phases and says which video
@@ -73,32 +135,79 @@ FREEINIT_INLINE RunControl timed_control(const RunControl& control, PhaseClock& 
   return timed;
 }
 
+/// What the videos of a run share.
+struct RunParts {
+  const ModelBundle& bundle;
+  const DdimScheduler& scheduler;
+  Denoiser denoiser;
+  std::shared_ptr<FeatureCache> feature_cache;  ///< the denoiser's, if it has one
+  Denoiser inversion;  ///< the prompt without guidance; empty when no video is inverted
+};
+
+/// The noise of the request's real video for one video, undefined without one. Counts its calls.
+FREEINIT_INLINE at::Tensor noise_of_real_video(const RunParts& parts,
+                                               const GenerationRequest& request, std::int64_t video,
+                                               NoiseSource& noise, std::int64_t& calls,
+                                               const RunControl& control) {
+  const at::Tensor& latents = request.video_init.latents;
+  if (!latents.defined()) return {};
+  const Denoiser counted = [&](const at::Tensor& sample, std::int64_t timestep) {
+    ++calls;
+    return parts.inversion(sample, timestep);
+  };
+  return initial_noise_from_video(
+      latents.narrow(0, latents.size(0) == 1 ? 0 : video, 1).to(parts.bundle.device, kLatentDtype),
+      parts.scheduler, video_noise_options(request, parts.bundle), noise, counted, control);
+}
+
+/// `callback` with its time left out of the clock's phases.
+template <class Callback>
+Callback untimed(const Callback& callback, PhaseClock& clock, Phase running) {
+  if (!callback) return {};
+  return [&callback, &clock, running](int pass, const at::Tensor& tensor) {
+    clock.lap(running);
+    callback(pass, tensor);
+    clock.skip();
+  };
+}
+
+/// What happens after each pass: its deep features are forgotten, and the caller hears of it.
+FREEINIT_INLINE std::function<void(int, const at::Tensor&)> after_pass(
+    const RunParts& parts, const GenerationRequest& request, PhaseClock& clock) {
+  auto callback = untimed(request.on_pass, clock, Phase::denoise);
+  if (!parts.feature_cache) return callback;
+  return [callback, cache = parts.feature_cache](int pass, const at::Tensor& latents) {
+    cache->start_pass();
+    if (callback) callback(pass, latents);
+  };
+}
+
 /// One video of the request, from its own generator.
-FREEINIT_INLINE FreeInitResult sample_video(const ModelBundle& bundle, const Scheduler& scheduler,
-                                            const Denoiser& denoiser,
-                                            const GenerationRequest& request, std::int64_t video,
-                                            PhaseClock& clock, const RunControl& control) {
+FREEINIT_INLINE FreeInitResult sample_video(const RunParts& parts, const GenerationRequest& request,
+                                            std::int64_t video, PhaseClock& clock,
+                                            const RunControl& control) {
+  const RunControl timed = timed_control(control, clock, video, request.num_videos);
+  NoiseSource noise(request.seed + static_cast<std::uint64_t>(video));
+  std::int64_t inversion_calls = 0;
   SamplingOptions sampling;
   sampling.num_inference_steps = request.num_inference_steps;
   sampling.eta = request.eta;
-  sampling.initial_noise = initial_noise_of(request, video);
-  if (request.on_pass) {
-    sampling.on_pass = [&](int pass, const at::Tensor& latents) {
-      clock.lap(Phase::denoise);
-      request.on_pass(pass, latents);
-      clock.skip();
-    };
-  }
-  NoiseSource noise(request.seed + static_cast<std::uint64_t>(video));
-  return free_init(denoiser, scheduler, latent_shape(request, bundle.manifest), request.free_init,
-                   sampling, noise, bundle.dtype, bundle.device,
-                   timed_control(control, clock, video, request.num_videos));
+  sampling.initial_noise =
+      request.video_init.latents.defined()
+          ? noise_of_real_video(parts, request, video, noise, inversion_calls, timed)
+          : initial_noise_of(request, video);
+  sampling.on_pass = after_pass(parts, request, clock);
+  sampling.on_noise = untimed(request.on_noise, clock, Phase::reinit);
+  FreeInitResult result =
+      free_init(parts.denoiser, parts.scheduler, latent_shape(request, parts.bundle.manifest),
+                request.free_init, sampling, noise, kLatentDtype, parts.bundle.device, timed);
+  result.denoiser_calls += inversion_calls;
+  return result;
 }
 
 /// All videos of the request, without decoding. A stop before the first pass of a later video keeps
 /// the videos before it.
-FREEINIT_INLINE GenerationResult sample_videos(const ModelBundle& bundle,
-                                               const Scheduler& scheduler, const Denoiser& denoiser,
+FREEINIT_INLINE GenerationResult sample_videos(const RunParts& parts,
                                                const GenerationRequest& request, PhaseClock& clock,
                                                const RunControl& control) {
   GenerationResult result;
@@ -106,11 +215,13 @@ FREEINIT_INLINE GenerationResult sample_videos(const ModelBundle& bundle,
   while (std::cmp_less(videos.size(), request.num_videos) && !result.cancelled) {
     try {
       const FreeInitResult run =
-          sample_video(bundle, scheduler, denoiser, request,
-                       static_cast<std::int64_t>(videos.size()), clock, control);
+          sample_video(parts, request, static_cast<std::int64_t>(videos.size()), clock, control);
       videos.push_back(run.latents.to(at::kCPU, at::kFloat));
       clock.lap(Phase::denoise);
       result.unet_calls += run.denoiser_calls;
+      result.unet_calls_saved += run.calls_saved;
+      result.calls_per_pass.push_back(run.calls_per_pass);
+      result.converged = run.converged && (result.converged || videos.size() == 1);
       result.completed_passes = run.completed_passes;
       result.cancelled = run.cancelled;
     } catch (const Error& error) {
@@ -160,6 +271,8 @@ FREEINIT_INLINE DdimConfig ddim_config(const SchedulerSpec& spec, Profile profil
       .sample_max_value = spec.sample_max_value,
       .timestep_spacing = timestep_spacing_from_string(spec.timestep_spacing),
       .rescale_betas_zero_snr = spec.rescale_betas_zero_snr,
+      .dynamic_rescale = spec.dynamic_rescale,
+      .always_draw_noise = spec.always_draw_noise,
   };
   if (profile == Profile::official) {
     config.timestep_spacing = TimestepSpacing::leading;
@@ -183,29 +296,43 @@ FREEINIT_INLINE const DdimScheduler& TextToVideoPipeline::scheduler_for(
 
 FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& request) const {
   detail::check_request(request, bundle_.manifest);
+  detail::check_feature_cache(request, *bundle_.unet);
   // The schedule's own rules (range of steps and eta), for every pass.
   const DdimScheduler& scheduler = scheduler_for(request.free_init.profile);
   (void)scheduler.trajectory(request.num_inference_steps, request.eta);
-  for (const auto steps : steps_per_pass(request.free_init, request.num_inference_steps)) {
-    (void)scheduler.trajectory(steps, request.eta);
+  if (detail::inverts_video(request)) {
+    (void)scheduler.inverse_trajectory(request.num_inference_steps);
   }
+  (void)max_calls_per_pass(request.free_init, scheduler, request.num_inference_steps);
 }
 
 FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate(const GenerationRequest& request,
                                                                const RunControl& control) const {
   validate(request);
+  detail::note_other_steps(scheduler_for(request.free_init.profile), request, control);
   detail::PhaseClock clock;
   const auto embeddings = detail::encode_prompts(bundle_, request, control);
-  const Denoiser denoiser = guided_denoiser(bundle_.unet, embeddings.positive, embeddings.negative,
-                                            request.guidance_scale, request.fps);
+  bundle_.text_encoder->release();
+  const auto denoiser = [&](const GuidanceOptions& guidance) {
+    return guided_denoiser(bundle_.unet, embeddings.positive, embeddings.negative, guidance);
+  };
+  const DdimScheduler& scheduler = scheduler_for(request.free_init.profile);
+  const GuidanceOptions guidance = detail::guidance_of(request, scheduler);
+  const GuidanceOptions unguided{.guidance_scale = 1.0, .fps = request.fps};
+  const detail::RunParts parts{
+      .bundle = bundle_,
+      .scheduler = scheduler,
+      .denoiser = denoiser(guidance),
+      .feature_cache = guidance.feature_cache,
+      .inversion = detail::inverts_video(request) ? denoiser(unguided) : Denoiser{}};
   clock.lap(Phase::encode);
-  GenerationResult result = detail::sample_videos(bundle_, scheduler_for(request.free_init.profile),
-                                                  denoiser, request, clock, control);
+  GenerationResult result = detail::sample_videos(parts, request, clock, control);
   if (request.decode) {
     RunControl decoding = detail::timed_control(control, clock, 0, 1);
     decoding.stop = {};  // after a stop, too, the caller wants to see what is done
     result.frames =
         decode_video(*bundle_.autoencoder, result.latents, request.decode_chunk_size, decoding);
+    bundle_.autoencoder->release();
   }
   result.seconds = clock.seconds();
   return result;

@@ -21,9 +21,6 @@ from freeinit_export.errors import ExportError, one_line
 from freeinit_export.manifest import canonical, file_record, rounded_up
 from freeinit_export.verify import Expectation, compare
 
-# Batch, frames, latent height and width in units of the divisor, text length.
-_EXAMPLE = (2, 3, 5, 7, 11)
-_PROBES = ((1, 1, 8, 8, 1), (2, 4, 8, 12, 7), (1, 7, 10, 5, 20))
 _TIMESTEPS = (999, 37, 500)
 
 
@@ -87,7 +84,8 @@ def _load(path: Path) -> torch.jit.ScriptModule:
 def _inputs_of(
     unet: dict[str, Any], shape: list[int] | None, name: str
 ) -> tuple[Inputs, list[Inputs]]:
-    """The example to convert with, and the inputs to compare at."""
+    """The example to convert with, and the inputs to compare at: for OpenVINO all shapes at which
+    the TorchScript file itself was compared."""
     if name == "aotinductor":
         if shape is None:
             raise ExportError(
@@ -96,17 +94,13 @@ def _inputs_of(
         return _inputs(unet, shape, 500), [_inputs(unet, shape, t) for t in _TIMESTEPS]
     if shape is not None:
         raise ExportError("--shape: is for aotinductor; openvino takes every shape")
-    scale = unet["latent_multiple_of"]
-    sizes = [_fitting(unet, probe, scale) for probe in _PROBES]
-    probes = [_inputs(unet, size, t) for size, t in zip(sizes, _TIMESTEPS, strict=True)]
-    return _inputs(unet, _fitting(unet, _EXAMPLE, scale), 500), probes
-
-
-def _fitting(unet: dict[str, Any], size: tuple[int, ...], scale: int) -> list[int]:
-    batch, frames, height, width, length = size
-    frames = min(frames, unet.get("max_frames") or frames)
-    length = min(length, unet.get("max_text_length") or length)
-    return [batch, frames, height * scale, width * scale, length]
+    shapes = unet["verified_shapes"]
+    if not shapes:
+        raise ExportError("unet: 'verified_shapes' is empty; expected a shape to compare at")
+    probes = [
+        _inputs(unet, size, _TIMESTEPS[i % len(_TIMESTEPS)]) for i, size in enumerate(shapes)
+    ]
+    return probes[0], probes
 
 
 def _inputs(unet: dict[str, Any], size: list[int], timestep: float) -> Inputs:

@@ -1,0 +1,98 @@
+"""`freeinit-export backend`: a converted UNet in a bundle."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from freeinit_export import aotinductor_backend, backend
+from freeinit_export.cli import main
+from freeinit_export.errors import ExportError
+from freeinit_export.manifest import file_record
+
+
+@pytest.fixture
+def copied(bundle, tmp_path):
+    return shutil.copytree(bundle, tmp_path / "bundle")
+
+
+def manifest_of(folder):
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def test_openvino_joins_the_bundle(copied, capsys):
+    pytest.importorskip("openvino")
+    before = manifest_of(copied)
+    assert main(["backend", "openvino", str(copied)]) == 0
+    assert "equal to the original" in capsys.readouterr().out
+    after = manifest_of(copied)
+    entry = after.pop("unet_backends")["openvino"]
+    assert entry["file"] == "openvino/unet.xml"
+    assert entry["converted_from"] == before["files"]["unet.pt"]["sha256"]
+    assert 0 < entry["verified_max_relative_error"] <= 1e-5
+    for name in ("openvino/unet.xml", "openvino/unet.bin"):
+        assert after["files"].pop(name) == file_record(copied / name)
+    assert after == before  # nothing else changed: contracts of the networks still hold
+    assert not list(copied.glob(".*"))
+
+
+def test_aotinductor_wants_a_shape(copied, capsys):
+    assert main(["backend", "aotinductor", str(copied)]) == 1
+    assert "expected --shape B F H W L" in capsys.readouterr().err
+    assert "unet_backends" not in manifest_of(copied)
+
+
+def test_a_wrong_conversion_leaves_the_bundle_alone(copied, monkeypatch):
+    before = sorted(copied.rglob("*"))
+
+    class Wrong:
+        FILE = "wrong.bin"
+
+        @staticmethod
+        def convert(network, example, contract, file):
+            file.write_bytes(b"x")
+
+        @staticmethod
+        def runner(file):
+            return lambda latents, timestep, text, fps: latents
+
+    monkeypatch.setattr(backend, "_module", lambda name: Wrong)
+    with pytest.raises(ExportError, match="differs from the original"):
+        backend.add_backend("openvino", copied, None, print)
+    assert sorted(copied.rglob("*")) == before
+    assert "unet_backends" not in manifest_of(copied)
+
+
+def test_half_precision_and_no_bundle_are_refused(copied, tmp_path):
+    manifest = manifest_of(copied)
+    manifest["unet"]["dtype"] = "float16"
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ExportError, match="is in float16; expected float32"):
+        backend.add_backend("openvino", copied, None, print)
+    with pytest.raises(ExportError, match="is not the manifest of a bundle"):
+        backend.add_backend("openvino", tmp_path / "nothing", None, print)
+
+
+def test_cpu_features_are_those_a_compiler_uses():
+    info = "processor : 0\nflags\t\t: fpu hypervisor avx2 fma\n\nprocessor : 1\nflags\t\t: sse4_2\n"
+    assert aotinductor_backend.cpu_features(info) == ["avx2", "fma"]
+
+
+def test_sizes_become_numbers_while_tracing():
+    """What TorchScript computes from shapes, by tensors without dimensions."""
+
+    def network(latents, timestep, text, fps):
+        frames = torch.tensor(latents.shape[2]) * torch.tensor(latents.shape[0])
+        return latents.reshape(int(frames), -1).mul(2).reshape(latents.shape)
+
+    latents = torch.randn(2, 4, 3, 5, 7)
+    traced = torch.jit.trace(network, (latents,) * 4, check_trace=False)
+
+    def run(*inputs):
+        with aotinductor_backend._SizesAsNumbers():
+            return traced(*inputs)
+
+    graph = aotinductor_backend.make_fx(run)(*(latents,) * 4)
+    assert torch.equal(graph(*(latents,) * 4), latents * 2)
+    assert "_local_scalar_dense" not in graph.code

@@ -1,0 +1,198 @@
+#include "support/error_of.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <freeinit/models/unet_backend.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <ATen/Functions.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+namespace backends_test {
+
+using freeinit::UNetBackend;
+
+/// Largest difference over largest value. Other kernels sum in another order: export compares with
+/// 1e-5, and these networks have one convolution.
+constexpr double kTolerance = 2e-6;
+
+std::filesystem::path bundle() {
+  return std::getenv("FREEINIT_BACKENDS_BUNDLE");
+}
+
+freeinit::Manifest manifest() {
+  return freeinit::read_manifest(bundle());
+}
+
+std::unique_ptr<const freeinit::VideoUNet> load(UNetBackend backend) {
+  return freeinit::load_unet(bundle(), manifest(), backend, at::kCPU);
+}
+
+at::Tensor latents(at::IntArrayRef sizes) {
+  std::int64_t count = 1;
+  for (const auto size : sizes) count *= size;
+  return at::arange(count, at::kFloat).mul(0.37).sin().reshape(sizes);
+}
+
+at::Tensor text(std::int64_t batch, std::int64_t length) {
+  return at::arange(batch * length * 8, at::kFloat).cos().reshape({batch, length, 8});
+}
+
+double difference(const at::Tensor& value, const at::Tensor& expected) {
+  return value.sub(expected).abs().max().div(expected.abs().max()).item<double>();
+}
+
+/// The backend under test; skipped where the build has none.
+class Backend : public testing::TestWithParam<UNetBackend> {
+ protected:
+  void SetUp() override {
+    const auto built = freeinit::built_unet_backends();
+    if (std::find(built.begin(), built.end(), GetParam()) == built.end()) GTEST_SKIP();
+  }
+};
+
+TEST_P(Backend, PredictsWhatTorchScriptPredicts) {
+  const auto reference = load(UNetBackend::torchscript);
+  const auto unet = load(GetParam());
+  const at::Tensor x = latents({2, 4, 4, 8, 8});
+  for (const std::int64_t timestep : {999, 500, 0}) {
+    const at::Tensor expected = reference->predict(x, timestep, text(2, 12), 8.0);
+    const at::Tensor output = unet->predict(x, timestep, text(2, 12), 8.0);
+    EXPECT_EQ(output.sizes(), expected.sizes());
+    EXPECT_LT(difference(output, expected), kTolerance) << "timestep " << timestep;
+  }
+}
+
+TEST_P(Backend, EveryInputReachesTheNetwork) {
+  const auto unet = load(GetParam());
+  const at::Tensor x = latents({2, 4, 4, 8, 8});
+  const at::Tensor base = unet->predict(x, 500, text(2, 12), 8.0);
+  EXPECT_FALSE(base.equal(unet->predict(x.mul(1.1), 500, text(2, 12), 8.0)));
+  EXPECT_FALSE(base.equal(unet->predict(x, 501, text(2, 12), 8.0)));
+  EXPECT_FALSE(base.equal(unet->predict(x, 500, text(2, 12).mul(2), 8.0)));
+  EXPECT_FALSE(base.equal(unet->predict(x, 500, text(2, 12), 9.0)));
+  EXPECT_TRUE(base.equal(unet->predict(x, 500, text(2, 12), 8.0)));
+}
+
+TEST_P(Backend, TakesTensorsThatAreNotContiguous) {
+  const auto unet = load(GetParam());
+  const at::Tensor x = latents({2, 4, 4, 8, 8});
+  const at::Tensor turned = x.transpose(3, 4).contiguous().transpose(3, 4);
+  ASSERT_FALSE(turned.is_contiguous());
+  EXPECT_TRUE(
+      unet->predict(x, 5, text(2, 12), 8.0).equal(unet->predict(turned, 5, text(2, 12), 8.0)));
+}
+
+TEST_P(Backend, ChecksLimitsBeforeTheNetworkRuns) {
+  const auto unet = load(GetParam());
+  EXPECT_ERROR(invalid_argument, "height 9 is not a multiple of 2; use 8 or 10",
+               unet->predict(latents({2, 4, 4, 9, 8}), 5, text(2, 12), 8.0));
+  EXPECT_ERROR(invalid_argument, "9 frames; the model does 1 to 8",
+               unet->predict(latents({2, 4, 9, 8, 8}), 5, text(2, 12), 8.0));
+  EXPECT_ERROR(invalid_argument, "width 7; the model attends to width 8",
+               unet->predict(latents({2, 4, 4, 8, 8}), 5, at::zeros({2, 12, 7}), 8.0));
+}
+
+TEST_P(Backend, ServesSeveralThreads) {
+  const auto unet = load(GetParam());
+  const at::Tensor x = latents({2, 4, 4, 8, 8});
+  const at::Tensor expected = unet->predict(x, 500, text(2, 12), 8.0);
+  std::vector<at::Tensor> outputs(4);
+  std::vector<std::jthread> threads;
+  for (at::Tensor& output : outputs) {
+    threads.emplace_back([&] { output = unet->predict(x, 500, text(2, 12), 8.0); });
+  }
+  threads.clear();
+  for (const at::Tensor& output : outputs) EXPECT_TRUE(output.equal(expected));
+}
+
+TEST_P(Backend, TheWholeVideoIsTheSame) {
+  const auto make = [](UNetBackend backend) {
+    freeinit::TextToVideoPipeline pipeline(
+        freeinit::ModelBundle::load(bundle(), {.backend = backend}));
+    EXPECT_EQ(pipeline.bundle().backend, backend);
+    auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+    request.prompt = "a";
+    request.decode = false;
+    return pipeline.generate(request).latents;
+  };
+  // The tolerance of a whole run: rounding grows over eight steps and two passes.
+  EXPECT_LT(difference(make(GetParam()), make(UNetBackend::torchscript)), 2e-5);
+}
+
+TEST_P(Backend, AnotherNetworkIsRefused) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(bundle(), folder.path(), std::filesystem::copy_options::recursive);
+  auto changed = manifest();
+  nlohmann::json contract = nlohmann::json::parse(changed.contracts.at("unet"));
+  contract["context_dim"] = 768;
+  changed.contracts["unet"] = contract.dump();
+  EXPECT_ERROR(invalid_file, "'context_dim' is 8 in the file, but manifest.json says 768",
+               freeinit::load_unet(folder.path(), changed, GetParam(), at::kCPU));
+  const auto file = folder.path() / changed.unet_backends.at(to_string(GetParam())).file;
+  std::ofstream(file) << "no network";
+  EXPECT_ERROR(invalid_file, "not a readable",
+               freeinit::load_unet(folder.path(), changed, GetParam(), at::kCPU));
+  std::filesystem::remove(file);
+  EXPECT_ERROR(not_found, "no such file",
+               freeinit::load_unet(folder.path(), changed, GetParam(), at::kCPU));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Backend,
+                         testing::Values(UNetBackend::openvino, UNetBackend::aotinductor),
+                         [](const auto& info) { return to_string(info.param); });
+
+bool is_built(UNetBackend backend) {
+  const auto built = freeinit::built_unet_backends();
+  return std::find(built.begin(), built.end(), backend) != built.end();
+}
+
+// One compiled network for all shapes would fail here: OpenVINO 2026.4 is then wrong at a shape
+// that follows another.
+TEST(OpenVino, ServesEveryShapeInAnyOrder) {
+  if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
+  const auto reference = load(UNetBackend::torchscript);
+  const auto unet = load(UNetBackend::openvino);
+  for (const auto& [b, f, h, w] : std::vector<std::array<std::int64_t, 4>>{
+           {1, 1, 8, 8}, {2, 4, 8, 12}, {1, 7, 10, 6}, {1, 1, 8, 8}, {3, 8, 2, 2}}) {
+    const at::Tensor x = latents({b, 4, f, h, w});
+    EXPECT_LT(difference(unet->predict(x, 37, text(b, 12), 8.0),
+                         reference->predict(x, 37, text(b, 12), 8.0)),
+              kTolerance)
+        << x.sizes();
+  }
+}
+
+TEST(OpenVino, IsTheDefaultOnTheCpu) {
+  if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
+  EXPECT_EQ(freeinit::default_unet_backend(manifest(), at::kCPU), UNetBackend::openvino);
+  EXPECT_EQ(freeinit::default_unet_backend(manifest(), at::Device(at::kCUDA, 0)),
+            UNetBackend::torchscript);
+}
+
+// The package would read out of bounds or return another shape without a word.
+TEST(AotInductor, RefusesEveryOtherShape) {
+  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
+  const auto unet = load(UNetBackend::aotinductor);
+  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]: the AOTInductor package of this bundle was",
+               unet->predict(latents({1, 4, 4, 8, 8}), 5, text(1, 12), 8.0));
+  EXPECT_ERROR(invalid_argument, "was compiled for [2, 4, 8, 8, 12] alone",
+               unet->predict(latents({2, 4, 4, 10, 8}), 5, text(2, 12), 8.0));
+  EXPECT_ERROR(invalid_argument, "[2, 4, 8, 8, 11]",
+               unet->predict(latents({2, 4, 4, 8, 8}), 5, text(2, 11), 8.0));
+}
+
+TEST(AotInductor, RefusesAnotherCpu) {
+  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
+  auto known = manifest();
+  known.unet_backends.at("aotinductor").cpu_features.push_back("quantum");
+  EXPECT_ERROR(unsupported, "is native code for a CPU with 'quantum', which this one lacks",
+               freeinit::load_unet(bundle(), known, UNetBackend::aotinductor, at::kCPU));
+}
+
+}  // namespace backends_test

@@ -1,0 +1,86 @@
+#include "models/tiny_networks.hpp"
+#include "support/error_of.hpp"
+
+#include <freeinit/models/model_bundle.hpp>
+
+#include <ATen/Functions.h>
+
+#include <algorithm>
+
+namespace unet_backend_test {
+
+using freeinit::UNetBackend;
+
+class UNetBackends : public TinyNetworks {};
+
+/// A backend whose files nobody needs to read.
+freeinit::Manifest with_backend(freeinit::Manifest manifest, const std::string& name) {
+  manifest.unet_backends[name] = {.file = "unet.other", .shape = {1, 1, 2, 2, 1}};
+  return manifest;
+}
+
+TEST(UNetBackend, NamesAreRead) {
+  for (const auto backend :
+       {UNetBackend::torchscript, UNetBackend::openvino, UNetBackend::aotinductor}) {
+    EXPECT_EQ(freeinit::unet_backend_from_string(to_string(backend)), backend);
+  }
+  EXPECT_ERROR(invalid_argument,
+               "backend 'onnx': unknown; expected torchscript, openvino or aotinductor",
+               freeinit::unet_backend_from_string("onnx"));
+}
+
+TEST(UNetBackend, TorchScriptIsAlwaysBuilt) {
+  EXPECT_EQ(freeinit::built_unet_backends().front(), UNetBackend::torchscript);
+}
+
+TEST_F(UNetBackends, WithoutOthersTorchScriptIsTheDefault) {
+  EXPECT_EQ(freeinit::default_unet_backend(manifest(), at::kCPU), UNetBackend::torchscript);
+  EXPECT_EQ(freeinit::ModelBundle::load(folder()).backend, UNetBackend::torchscript);
+}
+
+TEST_F(UNetBackends, ABundleWithoutItIsNamed) {
+  EXPECT_ERROR(unsupported,
+               "backend 'openvino': the bundle has none; add it with 'freeinit-export backend "
+               "openvino BUNDLE'",
+               freeinit::ModelBundle::load(folder(), {.backend = UNetBackend::openvino}));
+}
+
+TEST_F(UNetBackends, ABuildWithoutItIsNamed) {
+  const auto built = freeinit::built_unet_backends();
+  for (const auto backend : {UNetBackend::openvino, UNetBackend::aotinductor}) {
+    if (std::find(built.begin(), built.end(), backend) != built.end()) continue;
+    const auto known = with_backend(manifest(), to_string(backend));
+    EXPECT_ERROR(unsupported, "this build has none; configure it with FREEINIT_WITH_",
+                 freeinit::load_unet(folder(), known, backend, at::kCPU));
+    EXPECT_EQ(freeinit::default_unet_backend(known, at::kCPU), UNetBackend::torchscript);
+  }
+}
+
+TEST_F(UNetBackends, LowMemoryGivesTheSameNumbers) {
+  const auto eager = freeinit::ModelBundle::load(folder());
+  const auto late = freeinit::ModelBundle::load(folder(), {.low_memory = true});
+  const at::Tensor ids = at::full({1, 12}, 7, at::kLong);
+  const at::Tensor latents = at::full({2, 4, 3, 5}, 0.3);
+  EXPECT_EQ(late.autoencoder->spec().spatial_scale, eager.autoencoder->spec().spatial_scale);
+  for (int round = 0; round < 2; ++round) {  // the second after a release
+    EXPECT_TRUE(late.text_encoder->encode(ids).equal(eager.text_encoder->encode(ids)));
+    EXPECT_TRUE(late.autoencoder->decode(latents).equal(eager.autoencoder->decode(latents)));
+    late.text_encoder->release();
+    late.autoencoder->release();
+  }
+}
+
+TEST_F(UNetBackends, LowMemoryReadsNothingBeforeItIsNeeded) {
+  const auto late = freeinit::ModelBundle::load(folder(), {.low_memory = true});
+  const at::Tensor ids = at::full({1, 12}, 7, at::kLong);
+  (void)late.text_encoder->encode(ids);
+  std::filesystem::remove(folder() / "text_encoder.pt");
+  EXPECT_NO_THROW((void)late.text_encoder->encode(ids)) << "kept until it is released";
+  late.text_encoder->release();
+  EXPECT_ERROR(not_found, "text_encoder.pt': no such file", late.text_encoder->encode(ids));
+  std::filesystem::remove(folder() / "vae_decoder.pt");
+  EXPECT_ERROR(not_found, "vae_decoder.pt': no such file",
+               late.autoencoder->decode(at::zeros({1, 4, 2, 2})));
+}
+
+}  // namespace unet_backend_test
