@@ -10,14 +10,18 @@
 #include <charconv>
 #include <fstream>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace freeinit_cli {
 namespace {
 
-/// One key of the file, spelt like its option, with the value as it would be typed.
+/// One key of the file, spelt like its option, with the values as they would be typed.
 struct Setting {
   std::string key;
-  std::string value;
+  std::vector<std::string> values;
+  bool is_array = false;
+  unsigned line = 0;
 };
 
 /// A file that is being read: its name stands in every message.
@@ -60,7 +64,17 @@ class ConfigReader {
     std::string name(key.str());
     std::replace(name.begin(), name.end(), '_', '-');
     if (!seen_.insert(name).second) fail(key.source(), "key '" + name + "' is there twice");
-    settings_.push_back({name, text_of(name, node)});
+    settings_.push_back({name, texts_of(name, node), node.is_array(), node.source().begin.line});
+  }
+
+  /// The elements of an array, for options that take several values.
+  [[nodiscard]] std::vector<std::string> texts_of(const std::string& key,
+                                                  const toml::node& node) const {
+    const auto* array = node.as_array();
+    if (array == nullptr) return {text_of(key, node)};
+    std::vector<std::string> texts;
+    for (const auto& element : *array) texts.push_back(text_of(key, element));
+    return texts;
   }
 
   [[nodiscard]] std::string text_of(const std::string& key, const toml::node& node) const {
@@ -88,10 +102,22 @@ CLI::Option* find_option(CLI::App& command, std::string name) {
   return command.get_option_no_throw(name);  // a positional, PROMPT
 }
 
+/// An option of one value wants no array; one of several wants as many as it has.
+void check_count(const CLI::Option& option, const std::string& key, std::size_t count,
+                 bool is_array, const std::filesystem::path& path, unsigned line) {
+  const auto wanted = static_cast<std::size_t>(std::max(1, option.get_expected_min()));
+  if (count == wanted && is_array == (wanted > 1)) return;
+  freeinit::raise(freeinit::ErrorCode::invalid_file,
+                  "config file '" + path.string() + "' line " + std::to_string(line) + ": '" + key +
+                      "' takes " +
+                      (wanted == 1 ? "one value" : "an array of " + std::to_string(wanted)));
+}
+
 }  // namespace
 
 void apply_config_file(CLI::App& command, const std::filesystem::path& path) {
-  for (const auto& [key, value] : ConfigReader(path, command.get_name()).settings()) {
+  for (const auto& [key, values, is_array, line] :
+       ConfigReader(path, command.get_name()).settings()) {
     CLI::Option* option = find_option(command, key);
     if (option == nullptr || !option->get_configurable()) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
@@ -99,8 +125,10 @@ void apply_config_file(CLI::App& command, const std::filesystem::path& path) {
                           "' is no option of 'freeinit " + command.get_name() + "'");
     }
     if (!option->empty()) continue;  // the command line has the last word
-    option->add_result(option->get_expected_min() == 0 ? option->get_flag_value(key, value)
-                                                       : value);
+    check_count(*option, key, values.size(), is_array, path, line);
+    const bool is_flag = option->get_expected_min() == 0;
+    if (is_flag) option->add_result(option->get_flag_value(key, values.front()));
+    if (!is_flag) option->add_result(values);
     option->run_callback();
   }
 }

@@ -168,6 +168,8 @@ freeinit::BundleOptions GenerateArguments::bundle_options() const {
   options.device = freeinit::device_from_string(device);
   if (dtype) options.dtype = dtype_from_string(*dtype);
   runtime.apply(options);
+  // Only TorchScript can reuse features: who asks for that and names no backend gets it.
+  if (cache_interval > 1 && !options.backend) options.backend = freeinit::UNetBackend::torchscript;
   if (threads && *threads < 1) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "threads '" + std::to_string(*threads) + "': expected 1 or more");

@@ -72,6 +72,7 @@ class BadSettings(CommandTest):
         for option, value in (("--num-iters", 0), ("--num-iters", -1), ("--num-videos", 0),
                               ("--num-inference-steps", 0), ("--num-inference-steps", 100000),
                               ("--guidance-scale", "nan"), ("--eta", "nan"), ("--eta", 2),
+                              ("--cache-interval", 0), ("--cache-interval", -2),
                               ("--fps", "nan"), ("--fps", 0), ("--spatial-stop", "nan"),
                               ("--spatial-stop", 1.5), ("--temporal-stop", "nan"),
                               ("--order", "nan"), ("--order", 0), ("--filter", "sharp"),
@@ -79,6 +80,13 @@ class BadSettings(CommandTest):
                               ("--dtype", "int8"), ("--threads", 0), ("--device", "toaster")):
             with self.subTest(f"{option} {value}"):
                 self.fails(2, "generate", "x", option, value, says=str(value))
+
+    def test_guidance_intervals(self):
+        for start, end in ((0.5, 0.25), (-0.5, 1), (0, 1.5), ("nan", 1)):
+            with self.subTest(f"{start} {end}"):
+                self.fails(2, "generate", "x", "--guidance-interval", start, end,
+                           says="guidance interval")
+        self.fails(2, "generate", "x", "--guidance-interval", 0.5, says="--guidance-interval")
 
     def test_numbers_that_are_none(self):
         for option, value in (("--seed", "-1"), ("--seed", "x"), ("--num-frames", "1.5"),

@@ -88,6 +88,7 @@ class Generate(CommandTest):
         base = self.latents("--seed", 3, "--num-iters", 2)
         for change in (["--filter", "gaussian"], ["--spatial-stop", 0.5], ["--temporal-stop", 0.6],
                        ["--order", 1], ["--eta", 0.5], ["--guidance-scale", 1],
+                       ["--guidance-interval", 0.4, 0.8], ["--cache-interval", 2],
                        ["--negative-prompt", "blue"], ["--num-iters", 1], ["--fast-sampling"],
                        ["--filter", "box", "--filter-variant", "strict"]):
             with self.subTest(change):
@@ -112,7 +113,8 @@ class Generate(CommandTest):
         self.generate("--seed", 3, "--num-iters", 2, "--save-passes", "passes", "-o", "v.gif",
                       "--save-latents", "last.safetensors")
         self.assertEqual(sorted(p.name for p in (self.folder / "passes").iterdir()),
-                         ["pass_1.gif", "pass_1.safetensors", "pass_2.gif", "pass_2.safetensors"])
+                         ["noise_1.safetensors", "noise_2.safetensors", "pass_1.gif",
+                          "pass_1.safetensors", "pass_2.gif", "pass_2.safetensors"])
         first = read_tensor(self.folder / "passes/pass_1.safetensors")
         self.assertEqual(read_tensor(self.folder / "passes/pass_2.safetensors"),
                          read_tensor(self.folder / "last.safetensors"))
@@ -172,13 +174,15 @@ class ConfigFile(CommandTest):
     def test_the_file_sets_and_the_command_line_has_the_last_word(self):
         args = self.config('# a comment\n[generate]\nprompt = "a # red, circle"  # why\n'
                            "num_inference_steps = 2\nseed = 1_0\nfast-sampling = true\n"
-                           "output = 'from file.gif'\nspatial_stop = 0.5\n")
+                           "output = 'from file.gif'\nspatial_stop = 0.5\n"
+                           "guidance_interval = [0.25, 1]\n")
         report = json.loads(self.succeeds(*args, "--seed", 11).stdout)
         self.assertEqual(report["prompt"], "a # red, circle")
         self.assertEqual(report["num_inference_steps"], 2)
         self.assertEqual(report["seed"], 11)
         self.assertTrue(report["fast_sampling"])
         self.assertEqual(report["output"], "from file.gif")
+        self.assertEqual(report["guidance_interval"], [0.25, 1])
         self.assertEqual(report["filter"]["spatial_stop_frequency"], 0.5)
 
     def test_bad_files(self):
@@ -190,6 +194,8 @@ class ConfigFile(CommandTest):
                 ("seed = 1\nseed = 2", 4, "line 2"),
                 ("num_frames = 1\nnum-frames = 2", 4, "twice"),
                 ("seed = [1]", 4, "'seed'"),
+                ("guidance_interval = 0.5", 4, "'guidance-interval' takes an array of 2"),
+                ("guidance_interval = [0.5]", 4, "'guidance-interval' takes an array of 2"),
                 ("[other]\nseed = 1", 4, "[generate]"),
                 ("sede = 1", 2, "'sede'"),
                 ("config = 'x'", 2, "'config'"),

@@ -36,7 +36,8 @@ const at::Tensor negative = at::full({2, 3, 8}, 1.0);
 
 TEST(GuidedDenoiser, OneCallOnNegativeAndPositive) {
   const auto unet = std::make_shared<RecordingUNet>();
-  const auto denoiser = guided_denoiser(unet, positive, negative, 2.5, 8.0);
+  const auto denoiser =
+      guided_denoiser(unet, positive, negative, {.guidance_scale = 2.5, .fps = 8.0});
   const at::Tensor output = denoiser(latents, 123);
   EXPECT_TRUE(output.equal(latents.add(1.0 + 2.5 * (5.0 - 1.0))));
   EXPECT_EQ(unet->batches, (std::vector<std::int64_t>{4}));
@@ -47,22 +48,35 @@ TEST(GuidedDenoiser, OneCallOnNegativeAndPositive) {
 TEST(GuidedDenoiser, WithoutGuidanceTheNegativeTextIsNotAsked) {
   for (const double scale : {1.0, 0.0, -3.0}) {
     const auto unet = std::make_shared<RecordingUNet>();
-    const auto denoiser = guided_denoiser(unet, positive, {}, scale, 8.0);
+    const auto denoiser = guided_denoiser(unet, positive, {}, {.guidance_scale = scale});
     EXPECT_TRUE(denoiser(latents, 1).equal(latents.add(5.0)));
     EXPECT_EQ(unet->batches, (std::vector<std::int64_t>{2}));
   }
+}
+
+TEST(GuidedDenoiser, GuidesInsideTheIntervalOnly) {
+  const auto unet = std::make_shared<RecordingUNet>();
+  const auto denoiser =
+      guided_denoiser(unet, positive, negative, {.guidance_scale = 2.5, .interval = {200, 800}});
+  for (const std::int64_t timestep : {801, 800, 200, 199}) {
+    const bool guided = timestep == 800 || timestep == 200;
+    const at::Tensor expected = latents.add(guided ? 1.0 + 2.5 * (5.0 - 1.0) : 5.0);
+    EXPECT_TRUE(denoiser(latents, timestep).equal(expected)) << timestep;
+  }
+  EXPECT_EQ(unet->batches, (std::vector<std::int64_t>{2, 4, 4, 2}));
 }
 
 TEST(GuidedDenoiser, RefusesNonsense) {
   const auto unet = std::make_shared<RecordingUNet>();
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_ERROR(invalid_argument, "guidance scale nan",
-               guided_denoiser(unet, positive, negative, nan, 8.0));
-  EXPECT_ERROR(invalid_argument, "fps nan", guided_denoiser(unet, positive, negative, 2.0, nan));
+               guided_denoiser(unet, positive, negative, {.guidance_scale = nan}));
+  EXPECT_ERROR(invalid_argument, "fps nan",
+               guided_denoiser(unet, positive, negative, {.fps = nan}));
   EXPECT_ERROR(invalid_argument, "negative text embedding (none)",
-               guided_denoiser(unet, positive, {}, 2.0, 8.0));
+               guided_denoiser(unet, positive, {}, {}));
   EXPECT_ERROR(invalid_argument, "expected the shape of the text, [2, 3, 8]",
-               guided_denoiser(unet, positive, negative.narrow(0, 0, 1), 2.0, 8.0));
+               guided_denoiser(unet, positive, negative.narrow(0, 0, 1), {}));
 }
 
 }  // namespace guided_denoiser_test

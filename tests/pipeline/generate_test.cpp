@@ -38,7 +38,8 @@ TEST_F(Generate, IsTheLoopOverItsParts) {
   sampling.num_inference_steps = 4;
   freeinit::NoiseSource noise(7);
   const auto expected = freeinit::free_init(
-      freeinit::guided_denoiser(bundle.unet, encode("a cat"), encode(""), 3.0, 8.0),
+      freeinit::guided_denoiser(bundle.unet, encode("a cat"), encode(""),
+                                {.guidance_scale = 3.0, .fps = 8.0}),
       pipeline.scheduler(), {1, 4, 4, 8, 8}, request.free_init, sampling, noise);
   EXPECT_TRUE(pipeline.generate(request).latents.equal(expected.latents));
 }
@@ -56,6 +57,8 @@ TEST_F(Generate, EverySettingChangesTheResult) {
   EXPECT_TRUE(differs([](auto& r) { r.negative_prompt = "blur"; }));
   EXPECT_TRUE(differs([](auto& r) { r.guidance_scale = 4; }));
   EXPECT_TRUE(differs([](auto& r) { r.guidance_scale = 1; }));
+  EXPECT_TRUE(differs([](auto& r) { r.guidance_interval = {0.3, 1.0}; }));
+  EXPECT_TRUE(differs([](auto& r) { r.cache_interval = 2; }));
   EXPECT_TRUE(differs([](auto& r) { r.fps = 24; }));
   EXPECT_TRUE(differs([](auto& r) { r.seed = 8; }));
   EXPECT_TRUE(differs([](auto& r) { r.eta = 0.5; }));

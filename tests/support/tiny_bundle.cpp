@@ -13,13 +13,20 @@ namespace {
 
 using nlohmann::json;
 
+/// One network, whole and in two parts: the convolution is its deep feature.
 constexpr const char* kUNet = R"(
-def forward(self, latents, timestep, text, fps):
+def forward_deep(self, latents, timestep, text, fps):
+    near = torch.conv3d(latents, self.kernel, None, [1, 1, 1], [1, 1, 1])
+    return self.forward_shallow(latents, timestep, text, fps, near), near
+
+def forward_shallow(self, latents, timestep, text, fps, deep):
     level = (timestep / 1000.0).to(latents.dtype).reshape([-1, 1, 1, 1, 1])
     rate = (fps / 100.0).to(latents.dtype).reshape([-1, 1, 1, 1, 1])
     mood = (text * self.mood).sum(dim=[1, 2]).reshape([-1, 1, 1, 1, 1])
-    near = torch.conv3d(latents, self.kernel, None, [1, 1, 1], [1, 1, 1])
-    return 0.8 * latents + 0.3 * torch.tanh(near + level + mood + rate)
+    return 0.8 * latents + 0.3 * torch.tanh(deep + level + mood + rate)
+
+def forward(self, latents, timestep, text, fps):
+    return self.forward_deep(latents, timestep, text, fps)[0]
 )";
 
 constexpr const char* kTextEncoder = R"(
@@ -92,6 +99,7 @@ json networks(const Options& options) {
                       {"max_frames", kMaxFrames},
                       {"max_text_length", kTextLength},
                       {"uses_fps", true},
+                      {"feature_cache", options.unet_source.empty()},
                       {"verified_shapes", json::array({json::array({1, 4, 8, 8, kTextLength})})},
                       {"verified_max_relative_error", 0.0}};
   manifest["text_encoder"] = {{"file", "text_encoder.pt"},

@@ -1,14 +1,37 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
+#include <freeinit/models/feature_cache.hpp>
 #include <freeinit/models/video_unet.hpp>
 #include <freeinit/numerics/free_init.hpp>
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 
 namespace freeinit::inline FREEINIT_ABI {
+
+/// Timesteps from `lowest` to `highest`, both included.
+struct TimestepInterval {
+  std::int64_t lowest = 0;
+  std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+
+  [[nodiscard]] bool contains(std::int64_t timestep) const noexcept {
+    return lowest <= timestep && timestep <= highest;
+  }
+};
+
+/// How a UNet becomes a `Denoiser`.
+struct GuidanceOptions {
+  double guidance_scale = 7.5;  ///< <= 1 switches guidance off
+  double fps = 8.0;
+  /// Guidance only at these timesteps (arXiv 2404.07724); elsewhere one call on the text alone.
+  TimestepInterval interval{};
+  /// Unset: every call runs the whole network. The caller starts its passes.
+  std::shared_ptr<FeatureCache> feature_cache{};
+};
 
 /// Classifier-free guidance around a UNet, as a `Denoiser` for `free_init`.
 /// `text`, `negative_text`: [B,L,D]. With `guidance_scale` > 1 one call of the UNet on the batch
@@ -18,7 +41,7 @@ namespace freeinit::inline FREEINIT_ABI {
 [[nodiscard]] FREEINIT_API Denoiser guided_denoiser(std::shared_ptr<const VideoUNet> unet,
                                                     const at::Tensor& text,
                                                     const at::Tensor& negative_text,
-                                                    double guidance_scale, double fps);
+                                                    const GuidanceOptions& options);
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

@@ -12,6 +12,12 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// A prediction and the deep feature behind it, whose layout is the network's own business.
+struct DeepPrediction {
+  at::Tensor output;
+  at::Tensor deep;
+};
+
 /// The one virtual seam at the model: what predicts noise for video latents. Every family has this
 /// signature; what differs between them is settled in the export.
 class FREEINIT_API VideoUNet {
@@ -24,6 +30,21 @@ class FREEINIT_API VideoUNet {
   /// invalid_argument (a shape outside the limits, named with the limit), model.
   [[nodiscard]] virtual at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
                                            const at::Tensor& text, double fps) const = 0;
+
+  /// Whether the two methods below work: the bundle's network was split at export.
+  [[nodiscard]] virtual bool can_reuse_features() const noexcept { return false; }
+
+  /// `predict`, and the deep feature to keep. Throws Error: as `predict`; unsupported.
+  [[nodiscard]] virtual DeepPrediction predict_deep(const at::Tensor& latents,
+                                                    std::int64_t timestep, const at::Tensor& text,
+                                                    double fps) const;
+
+  /// The first and last layers alone, around the `deep` of a call with the same shapes at a
+  /// neighbouring step (DeepCache, arXiv 2312.00858). With the `deep` of the same input this is
+  /// `predict`. Throws Error: as `predict`; unsupported.
+  [[nodiscard]] virtual at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
+                                                   const at::Tensor& text, double fps,
+                                                   const at::Tensor& deep) const;
 
   /// Limits on shapes.
   [[nodiscard]] virtual const UNetSpec& spec() const noexcept = 0;

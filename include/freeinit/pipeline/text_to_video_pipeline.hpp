@@ -5,6 +5,7 @@
 #include <freeinit/models/model_bundle.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/free_init.hpp>
+#include <freeinit/pipeline/video_init.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -17,6 +18,13 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// The noise levels at which guidance is on, as fractions of the training timesteps: 0 is a clean
+/// video, 1 is noise. Outside of it a step costs one network call of batch 1 (arXiv 2404.07724).
+struct GuidanceInterval {
+  double from = 0.0;
+  double to = 1.0;
+};
+
 /// What to make. `from_manifest` fills in the model's recommended settings; change what you like.
 struct GenerationRequest {
   std::string prompt;
@@ -27,15 +35,23 @@ struct GenerationRequest {
   double fps = 8.0;
   std::int64_t num_inference_steps = 25;
   double guidance_scale = 7.5;  ///< <= 1 switches guidance off
+  GuidanceInterval guidance_interval;
+  std::int64_t cache_interval = 1;  ///< 1: every step runs the whole UNet; see FeatureCache
   double eta = 0.0;
   std::uint64_t seed = 0;
   std::int64_t num_videos = 1;  ///< video k uses seed + k and equals its single run, bit for bit
   FreeInitOptions free_init;
   at::Tensor initial_noise;  ///< [num_videos,C,F,h,w] or [1,C,F,h,w]: replaces the first draw only
+  /// Start from the noise of a real video instead; not together with `initial_noise`. Draws as
+  /// `initial_noise_from_video` from the video's own generator, which then serves the run. The
+  /// inversion follows the prompt without guidance, `num_inference_steps` calls more.
+  VideoInit video_init;
   std::int64_t decode_chunk_size = 16;  ///< frames the decoder sees at once: bounds its memory
   bool decode = true;                   ///< false leaves `frames` undefined
   /// Each complete pass [1,C,F,h,w], on the device; videos come in turn, each from pass 0 on.
   std::function<void(int pass, const at::Tensor& latents)> on_pass;
+  /// The noise [1,C,F,h,w] that each pass starts from, before it does.
+  std::function<void(int pass, const at::Tensor& noise)> on_noise;
 
   [[nodiscard]] FREEINIT_API static GenerationRequest from_manifest(const Manifest& manifest);
 };
@@ -46,6 +62,10 @@ struct GenerationResult {
   int completed_passes = 0;  ///< of the last video in `latents`; those before it have all passes
   bool cancelled = false;    ///< stopped early: the videos so far, the last one from its last pass
   std::int64_t unet_calls = 0;
+  std::int64_t unet_calls_saved = 0;  ///< FreeInitResult::calls_saved of all videos
+  /// Calls of each pass, video after video; see FreeInitResult::calls_per_pass.
+  std::vector<std::vector<std::int64_t>> calls_per_pass;
+  bool converged = false;  ///< FreeInitOptions::tolerance ended the passes of every video early
   /// Wall time by phase (encode, denoise, reinit, decode), callbacks left out. On a GPU the loop is
   /// never synchronised for it, so there the split between denoise and reinit is approximate.
   std::map<Phase, double> seconds;

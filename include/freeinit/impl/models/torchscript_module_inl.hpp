@@ -126,8 +126,8 @@ struct TorchScriptRequest {
   at::Device device = at::kCPU;
 };
 
-/// A loaded network with one method, `forward`, tensors in and one tensor out. Immutable and safe
-/// to call from several threads.
+/// A loaded network: `forward`, tensors in and one tensor out, and what else the file defines.
+/// Immutable and safe to call from several threads.
 class TorchScriptModule {
  public:
   /// Throws Error: not_found, invalid_file, unsupported (dtype, device), model (out of memory).
@@ -137,6 +137,14 @@ class TorchScriptModule {
   /// do not change it in place. Throws Error: model.
   [[nodiscard]] at::Tensor operator()(std::vector<at::Tensor> inputs) const;
 
+  /// The same for another method, which returns one tensor or a tuple of tensors. Throws Error:
+  /// model.
+  [[nodiscard]] std::vector<at::Tensor> call(const std::string& method,
+                                             std::vector<at::Tensor> inputs) const;
+
+  [[nodiscard]] bool has_method(const std::string& method) const {
+    return module_.find_method(method).has_value();
+  }
   [[nodiscard]] at::Device device() const noexcept { return device_; }
   [[nodiscard]] at::ScalarType dtype() const noexcept { return dtype_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -213,7 +221,23 @@ FREEINIT_INLINE void TorchScriptModule::widen_parameters() {
   }
 }
 
-FREEINIT_INLINE at::Tensor TorchScriptModule::operator()(std::vector<at::Tensor> inputs) const {
+/// The tensors of a method's result. Throws Error: model for any other value.
+FREEINIT_INLINE std::vector<at::Tensor> tensors_of(const std::string& method,
+                                                   c10::IValue&& result) {
+  if (result.isTensor()) return {std::move(result).toTensor()};
+  std::vector<at::Tensor> tensors;
+  if (result.isTuple()) {
+    for (const auto& element : result.toTupleRef().elements()) {
+      if (!element.isTensor()) break;
+      tensors.push_back(element.toTensor());
+    }
+    if (tensors.size() == result.toTupleRef().elements().size()) return tensors;
+  }
+  raise(ErrorCode::model, method + " returned " + result.tagKind() + ", not a tensor");
+}
+
+FREEINIT_INLINE std::vector<at::Tensor> TorchScriptModule::call(
+    const std::string& method, std::vector<at::Tensor> inputs) const {
   const c10::InferenceMode guard;
   std::string shapes;
   try {
@@ -222,14 +246,17 @@ FREEINIT_INLINE at::Tensor TorchScriptModule::operator()(std::vector<at::Tensor>
       shapes += (shapes.empty() ? "" : ", ") + c10::str(input.sizes());
       stack.emplace_back(std::move(input));
     }
-    auto result = module_.get_method("forward")(std::move(stack));
-    if (!result.isTensor()) {
-      raise(ErrorCode::model, name_ + ": forward returned " + result.tagKind() + ", not a tensor");
-    }
-    return std::move(result).toTensor();
+    return tensors_of(name_ + ": " + method, module_.get_method(method)(std::move(stack)));
   } catch (...) {
-    rethrow_as_error(ErrorCode::model, name_ + ": forward failed for inputs of " + shapes);
+    rethrow_as_error(ErrorCode::model, name_ + ": " + method + " failed for inputs of " + shapes);
   }
+}
+
+FREEINIT_INLINE at::Tensor TorchScriptModule::operator()(std::vector<at::Tensor> inputs) const {
+  auto outputs = call("forward", std::move(inputs));
+  if (outputs.size() != 1)
+    raise(ErrorCode::model, name_ + ": forward returned Tuple, not a tensor");
+  return std::move(outputs.front());
 }
 
 /// Refuses a result of another shape than the interface promises. Throws Error: model.

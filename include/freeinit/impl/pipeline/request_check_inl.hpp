@@ -54,35 +54,56 @@ FREEINIT_INLINE void check_video_size(const GenerationRequest& request, const Ma
   check_pixel_size("width", request.width, multiple);
 }
 
-FREEINIT_INLINE void check_initial_noise(const GenerationRequest& request,
-                                         const Manifest& manifest) {
-  const at::Tensor& noise = request.initial_noise;
-  if (!noise.defined()) return;
+/// Refuses a tensor that is not the latents of one video, or of each video of the request.
+FREEINIT_INLINE void check_start(const char* name, const at::Tensor& tensor,
+                                 const GenerationRequest& request, const Manifest& manifest) {
+  if (!tensor.defined()) return;
   LatentShape shape = latent_shape(request, manifest);
-  if (noise.dim() == 5 && noise.size(0) == request.num_videos) shape.batch = request.num_videos;
-  if (noise.sizes() != at::IntArrayRef(shape.sizes())) {
+  if (tensor.dim() == 5 && tensor.size(0) == request.num_videos) shape.batch = request.num_videos;
+  if (tensor.sizes() != at::IntArrayRef(shape.sizes())) {
     shape.batch = request.num_videos;
     raise(ErrorCode::invalid_argument,
-          c10::str("initial noise ", noise.sizes(), ": expected ", at::IntArrayRef(shape.sizes())));
+          c10::str(name, " ", tensor.sizes(), ": expected ", at::IntArrayRef(shape.sizes())));
   }
-  if (!noise.is_floating_point()) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("initial noise of ", c10::toString(noise.scalar_type()),
-                   ": expected floating point numbers"));
+  if (!tensor.is_floating_point()) {
+    raise(ErrorCode::invalid_argument, c10::str(name, " of ", c10::toString(tensor.scalar_type()),
+                                                ": expected floating point numbers"));
   }
+}
+
+FREEINIT_INLINE void check_guidance(const GenerationRequest& request) {
+  require_finite("guidance scale", request.guidance_scale);
+  const auto [from, to] = request.guidance_interval;
+  if (from >= 0.0 && from <= to && to <= 1.0) return;  // false for NaN
+  raise(ErrorCode::invalid_argument, c10::str("guidance interval ", from, " to ", to,
+                                              ": expected 0 <= A <= B <= 1, where 1 is noise"));
+}
+
+FREEINIT_INLINE void check_feature_cache(const GenerationRequest& request, const VideoUNet& unet) {
+  require_at_least_one("cache interval", request.cache_interval);
+  if (request.cache_interval == 1 || unet.can_reuse_features()) return;
+  raise(ErrorCode::unsupported,
+        c10::str("cache interval ", request.cache_interval,
+                 ": this network was not split for it; expected 1, or a TorchScript bundle whose "
+                 "manifest says feature_cache"));
 }
 
 /// Everything but the schedule itself, which needs the scheduler.
 FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manifest& manifest) {
   check_video_size(request, manifest);
-  require_finite("guidance scale", request.guidance_scale);
+  check_guidance(request);
   if (!std::isfinite(request.fps) || request.fps <= 0) {
     raise(ErrorCode::invalid_argument,
           c10::str("fps ", request.fps, ": expected a number above 0"));
   }
   require_at_least_one("decode chunk size", request.decode_chunk_size);
-  request.free_init.validate();
-  check_initial_noise(request, manifest);
+  request.free_init.validate_for(latent_shape(request, manifest));
+  check_start("initial noise", request.initial_noise, request, manifest);
+  check_start("video latents", request.video_init.latents, request, manifest);
+  if (request.initial_noise.defined() && request.video_init.latents.defined()) {
+    raise(ErrorCode::invalid_argument,
+          "initial noise and video latents: both given; a run starts from one of them");
+  }
 }
 
 }  // namespace detail

@@ -1,0 +1,120 @@
+#include "pipeline/tiny_pipeline.hpp"
+#include "support/error_of.hpp"
+
+#include <ATen/Functions.h>
+
+namespace fewer_operations_test {
+
+using freeinit::DeepPrediction;
+
+/// Passes every call on and notes it: F forward, W whole with its deep feature, S shallow; lower
+/// case without guidance (batch 1).
+class NotingUNet final : public freeinit::VideoUNet {
+ public:
+  explicit NotingUNet(std::shared_ptr<const VideoUNet> inner) : inner_(std::move(inner)) {}
+
+  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
+                     double fps) const override {
+    note('F', latents);
+    return inner_->predict(latents, timestep, text, fps);
+  }
+  bool can_reuse_features() const noexcept override { return inner_->can_reuse_features(); }
+  DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
+                              const at::Tensor& text, double fps) const override {
+    note('W', latents);
+    return inner_->predict_deep(latents, timestep, text, fps);
+  }
+  at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
+                             const at::Tensor& text, double fps,
+                             const at::Tensor& deep) const override {
+    note('S', latents);
+    return inner_->predict_shallow(latents, timestep, text, fps, deep);
+  }
+  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
+
+  mutable std::string calls;
+
+ private:
+  void note(char kind, const at::Tensor& latents) const {
+    calls += latents.size(0) == 1 ? static_cast<char>(kind - 'A' + 'a') : kind;
+  }
+
+  std::shared_ptr<const VideoUNet> inner_;
+};
+
+class FewerOperations : public TinyPipeline {
+ protected:
+  FewerOperations() {
+    request.decode = false;
+    request.num_inference_steps = 5;
+  }
+
+  std::string calls(const freeinit::GenerationRequest& wanted) const {
+    freeinit::ModelBundle bundle = pipeline.bundle();
+    const auto unet = std::make_shared<NotingUNet>(bundle.unet);
+    bundle.unet = unet;
+    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(wanted);
+    return unet->calls;
+  }
+};
+
+TEST_F(FewerOperations, AreOffByDefault) {
+  EXPECT_EQ(calls(request), "FFFFFFFFFF");
+}
+
+TEST_F(FewerOperations, EveryPassAndEveryVideoStartsWithTheWholeNetwork) {
+  request.cache_interval = 3;
+  request.num_videos = 2;
+  EXPECT_EQ(calls(request), "WSSWSWSSWSWSSWSWSSWS");
+}
+
+TEST_F(FewerOperations, VideosOfACachedRunEqualTheirSingleRuns) {
+  request.cache_interval = 2;
+  request.num_videos = 2;
+  const at::Tensor both = pipeline.generate(request).latents;
+  request.num_videos = 1;
+  EXPECT_TRUE(both.narrow(0, 0, 1).equal(pipeline.generate(request).latents));
+  ++request.seed;
+  EXPECT_TRUE(both.narrow(0, 1, 1).equal(pipeline.generate(request).latents));
+}
+
+TEST_F(FewerOperations, TheSplitNetworkIsTheWholeOne) {
+  const auto& bundle = pipeline.bundle();
+  const at::Tensor latents = at::randn({2, 4, 4, 8, 8});
+  const at::Tensor text = at::randn({2, tiny_bundle::kTextLength, tiny_bundle::kTextWidth});
+  const at::Tensor expected = bundle.unet->predict(latents, 321, text, 8.0);
+  const auto [output, deep] = bundle.unet->predict_deep(latents, 321, text, 8.0);
+  EXPECT_TRUE(output.equal(expected));
+  EXPECT_TRUE(bundle.unet->predict_shallow(latents, 321, text, 8.0, deep).equal(expected));
+  EXPECT_FALSE(bundle.unet->predict_shallow(latents, 321, text, 8.0, deep * 2).equal(expected));
+}
+
+TEST_F(FewerOperations, GuidanceInAnInterval) {
+  // Timesteps of 5 steps over 1000, linspace: 999, 749, 500, 250, 0 (offset and rounding aside).
+  request.guidance_interval = {0.3, 0.8};
+  EXPECT_EQ(calls(request), "fFFfffFFff");
+  request.cache_interval = 2;
+  EXPECT_EQ(calls(request), "wWSwswWSws");
+}
+
+TEST_F(FewerOperations, AreRefusedEarly) {
+  request.cache_interval = 0;
+  EXPECT_ERROR(invalid_argument, "cache interval 0", pipeline.validate(request));
+  request.cache_interval = 1;
+  request.guidance_interval = {0.6, 0.5};
+  EXPECT_ERROR(invalid_argument, "guidance interval 0.6 to 0.5", pipeline.validate(request));
+}
+
+TEST(FewerOperationsOfAnUnsplitNetwork, AreRefusedEarly) {
+  const TemporaryFolder folder;
+  tiny_bundle::write(folder.path(), {.unet_source = R"(
+def forward(self, latents, timestep, text, fps):
+    return latents
+)"});
+  const freeinit::TextToVideoPipeline pipeline(freeinit::ModelBundle::load(folder.path()));
+  auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+  request.cache_interval = 2;
+  EXPECT_ERROR(unsupported, "was not split for it", pipeline.validate(request));
+}
+
+}  // namespace fewer_operations_test
