@@ -30,6 +30,17 @@ nlohmann::ordered_json seconds_json(const PhaseSeconds& seconds) {
   return json;
 }
 
+/// null for a run that starts from Gaussian noise.
+nlohmann::ordered_json video_init_json(const VideoInitArguments& arguments,
+                                       const freeinit::VideoInit& init) {
+  if (!arguments.given()) return nullptr;
+  return {{"file", arguments.video.empty() ? arguments.latents : arguments.video},
+          {"source", std::string(to_string(init.source))},
+          {"band", init.low_band ? "low" : "full"},
+          {"start", arguments.selection.first},
+          {"stride", arguments.selection.stride}};
+}
+
 double total(const PhaseSeconds& seconds) {
   return std::accumulate(seconds.begin(), seconds.end(), 0.0,
                          [](double sum, const auto& entry) { return sum + entry.second; });
@@ -68,6 +79,7 @@ std::string report_json(const GenerateArguments& arguments,
       {"filter", filter_json(request.free_init.filter)},
       {"profile", std::string(to_string(request.free_init.profile))},
       {"methods", methods_json(request.free_init)},
+      {"video_init", video_init_json(arguments.video_init, request.video_init)},
       {"unet_calls", result.unet_calls},
       {"unet_calls_saved", result.unet_calls_saved},
       {"calls_per_pass", result.calls_per_pass},

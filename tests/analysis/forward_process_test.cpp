@@ -57,7 +57,8 @@ TEST(ForwardProcess, LowBandsOutliveHighOnes) {
   const auto& last = analysis.levels.back();
   EXPECT_GT(last.measured.share.front(), 0.3);
   EXPECT_LT(last.measured.share.back(), 0.01);
-  EXPECT_GT(last.measured.low_frame_correlation, 0.1);
+  // Measured with the same noises, so that their scatter cancels.
+  EXPECT_GT(last.measured.low_frame_correlation, analysis.gaussian.low_frame_correlation + 0.015);
   EXPECT_NEAR(analysis.gaussian.low_frame_correlation, 0.0, 0.05);
   EXPECT_GT(analysis.levels.front().measured.frame_correlation, 0.5);
 }

@@ -202,6 +202,9 @@ class InitVideo(AnalysisTest):
         inverted = self.generate("--num-iters", 1, "--init-video", "clip.y4m",
                                  "--init-source", "invert")
         self.assertEqual(inverted["unet_calls"], plain["unet_calls"] + 2)
+        self.assertIsNone(plain["video_init"])
+        self.assertEqual(inverted["video_init"], {"file": "clip.y4m", "source": "invert",
+                                                  "band": "full", "start": 0, "stride": 1})
 
     def test_the_noise_is_the_diffused_clip(self):
         zeros = [0.0] * 1024

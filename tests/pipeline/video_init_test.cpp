@@ -74,7 +74,9 @@ TEST_F(VideoInit, InversionFollowsThePromptWithoutGuidanceAndIsCounted) {
   const at::Tensor expected = freeinit::initial_noise_from_video(
       clip, pipeline.scheduler(),
       {.source = VideoNoiseSource::invert, .num_inference_steps = request.num_inference_steps},
-      noise, freeinit::guided_denoiser(bundle.unet, text, {}, 1.0, request.fps));
+      noise,
+      freeinit::guided_denoiser(bundle.unet, text, {},
+                                {.guidance_scale = 1.0, .fps = request.fps}));
   EXPECT_TRUE(start.equal(expected));
 }
 
