@@ -1,8 +1,10 @@
 #include "command.hpp"
 #include "default_bundle.hpp"
 
+#include <freeinit/core/error.hpp>
 #include <freeinit/io/manifest.hpp>
 #include <freeinit/models/model_bundle.hpp>
+#include <freeinit/pipeline/probe.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -18,15 +20,18 @@ namespace {
 struct InspectArguments {
   std::string bundle;
   bool json = false;
+  bool probe = false;
 };
 
 constexpr const char* kInspectFooter = R"(
 Checks what generate checks before it samples: the manifest, size and SHA-256 of every file, and that
-each network loads and repeats its part of the manifest.
+each network loads and repeats its part of the manifest. --probe goes on: it tries every part on its
+own, runs each network once at a small size, and says what is wrong and how to mend it.
 
 Examples:
   freeinit inspect path/to/bundle
-  freeinit inspect path/to/bundle --json)";
+  freeinit inspect path/to/bundle --json
+  freeinit inspect path/to/bundle --probe)";
 
 std::string plain(double value) {
   char text[32];
@@ -109,8 +114,61 @@ nlohmann::ordered_json inspect_json(const std::filesystem::path& folder,
           {"manifest", nlohmann::ordered_json::parse(text)}};
 }
 
+const char* name_of(freeinit::ProbeFinding::Outcome outcome) {
+  switch (outcome) {
+    case freeinit::ProbeFinding::Outcome::passed:
+      return "ok";
+    case freeinit::ProbeFinding::Outcome::failed:
+      return "FAILED";
+    case freeinit::ProbeFinding::Outcome::skipped:
+      return "skipped";
+  }
+  return "";
+}
+
+nlohmann::ordered_json probe_json(const std::filesystem::path& folder,
+                                  const freeinit::ProbeReport& report) {
+  auto parts = nlohmann::ordered_json::array();
+  for (const auto& finding : report.findings) {
+    nlohmann::ordered_json part = {
+        {"part", finding.part}, {"outcome", name_of(finding.outcome)}, {"detail", finding.detail}};
+    if (finding.outcome == freeinit::ProbeFinding::Outcome::failed) {
+      part["remedy"] = finding.remedy;
+      part["code"] = static_cast<int>(finding.code);
+    }
+    parts.push_back(std::move(part));
+  }
+  return {
+      {"bundle", folder.string()}, {"ok", report.num_failures() == 0}, {"parts", std::move(parts)}};
+}
+
+/// One line a part; a failure also ends the command with its code.
+void run_probe(const std::filesystem::path& folder, bool json, Console& console) {
+  const auto report = freeinit::probe_bundle(folder);
+  if (json) {
+    console.result(probe_json(folder, report).dump(2));
+  } else {
+    for (const auto& finding : report.findings) {
+      const std::string outcome = name_of(finding.outcome);
+      const std::string remedy = finding.remedy.empty() ? "" : "; to mend it: " + finding.remedy;
+      console.result(outcome + std::string(8 - outcome.size(), ' ') + finding.part + ": " +
+                     finding.detail + remedy);
+    }
+  }
+  if (const auto* failure = report.first_failure()) {
+    freeinit::raise(failure->code, "bundle '" + folder.string() +
+                                       "': " + std::to_string(report.num_failures()) + " of " +
+                                       std::to_string(report.findings.size()) +
+                                       " parts failed, the first is '" + failure->part + "'");
+  }
+}
+
 void run_inspect(const InspectArguments& arguments, Console& console) {
   const auto folder = bundle_or_default(arguments.bundle);
+  if (arguments.probe) {
+    run_probe(folder, arguments.json, console);
+    return;
+  }
   const auto bundle =
       freeinit::ModelBundle::load(folder);  // every check; throws at the first failure
   if (arguments.json) {
@@ -127,6 +185,8 @@ void add_inspect(CLI::App& app, Action& selected) {
   auto arguments = std::make_shared<InspectArguments>();
   command->add_option("BUNDLE", arguments->bundle, kBundleHelp);
   command->add_flag("--json", arguments->json, "Print everything as one JSON object");
+  command->add_flag("--probe", arguments->probe,
+                    "Try every part, run each network once, say what is wrong");
   command->footer(kInspectFooter);
   command->callback(
       [=, &selected] { selected = [=](Console& console) { run_inspect(*arguments, console); }; });
