@@ -10,8 +10,9 @@ import torch
 from freeinit_export.component import VideoModel
 from freeinit_export.lora import LoraFile, merge_lora
 from freeinit_export.motion_module import load_motion_module, motion_unet
+from freeinit_export.original_norms import use_original_norms
 from freeinit_export.parts import About, Parts, video_model
-from freeinit_export.settings import animatediff_settings, preset_scheduler
+from freeinit_export.settings import POSITIONS_V1, animatediff_settings, preset_scheduler
 from freeinit_export.stable_diffusion import load_image_model
 
 
@@ -28,9 +29,14 @@ class Files:
 
 
 def load_animatediff(
-    files: Files, dtype: torch.dtype, clip_skip: int = 0, preset: str = "freeinit-official"
+    files: Files,
+    dtype: torch.dtype,
+    clip_skip: int = 0,
+    preset: str = "freeinit-official",
+    norms: str = "diffusers",
 ) -> VideoModel:
-    """Puts the pieces together and prepares everything that is exported."""
+    """Puts the pieces together and prepares everything that is exported. `norms`: see
+    `original_norms`."""
     scheduler = preset_scheduler(preset, "animatediff")
     image = load_image_model(files.base, files.checkpoint, files.tokenizer, dtype)
     networks = {"unet": image.unet, "text_encoder": image.text_encoder}
@@ -38,16 +44,20 @@ def load_animatediff(
     adapter = load_motion_module(files.motion_module, dtype)
     unet = motion_unet(image.unet, adapter, files.motion_module)
     notes += [_merged(lora, {"unet": unet}, "--motion-lora") for lora in files.motion_loras]
+    positions = unet.config.motion_max_seq_length
+    if norms == "original":
+        use_original_norms(unet, version1=positions == POSITIONS_V1)
     names = [f"{lora.path.name}:{lora.scale:g}" for lora in [*files.loras, *files.motion_loras]]
     about = About(
         family="animatediff",
         source="AnimateDiff files",
         scheduler=scheduler,
-        recommended=animatediff_settings(unet.config.motion_max_seq_length),
+        recommended=animatediff_settings(positions),
         notes=notes,
         details={
             "source_text_layout": "one text per frame; exported as one per video",
             "scheduler_preset": preset,
+            "norms": norms,
             "base": files.base.name,
             "checkpoint": files.checkpoint.name if files.checkpoint else "",
             "motion_module": files.motion_module.name,

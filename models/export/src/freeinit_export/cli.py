@@ -134,6 +134,13 @@ def _add_animatediff(sources) -> None:
         default="freeinit-official",
         help="schedule: that of the authors (default), or that of diffusers' documentation",
     )
+    command.add_argument(
+        "--norms",
+        choices=["diffusers", "original"],
+        default="diffusers",
+        help="which values a group norm takes together: as diffusers does (default), or as"
+        " AnimateDiff's own code",
+    )
     command.set_defaults(load=_load_animatediff, named_after="base")
 
 
@@ -149,7 +156,9 @@ def _load_animatediff(options: argparse.Namespace):
         [LoraFile.parse(text) for text in options.lora],
         [LoraFile.parse(text) for text in options.motion_lora],
     )
-    return load_animatediff(files, torch_dtype(options), options.clip_skip, options.preset)
+    return load_animatediff(
+        files, torch_dtype(options), options.clip_skip, options.preset, options.norms
+    )
 
 
 def _add_videocrafter(sources) -> None:

@@ -32,7 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 # Original motion modules of version 1 have 24 positions, those of versions 2 and 3 have 32.
-_POSITIONS_V1 = 24
+POSITIONS_V1 = 24
 
 
 def preset_scheduler(name: str, family: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def preset_scheduler(name: str, family: str) -> dict[str, Any]:
 def animatediff_settings(max_positions: int | None) -> dict[str, Any]:
     """25 steps with guidance 7.5. Modules of version 1 flicker more: the authors of FreeInit advise
     the Gaussian filter, which keeps more of the low frequencies."""
-    method = "gaussian" if max_positions == _POSITIONS_V1 else "butterworth"
+    method = "gaussian" if max_positions == POSITIONS_V1 else "butterworth"
     return {
         "fps": 8.0,
         "num_inference_steps": 25,
