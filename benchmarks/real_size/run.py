@@ -1,6 +1,7 @@
 """Models of true size through the whole path: make, export, load, two denoising steps.
 
     python benchmarks/real_size/run.py modelscope --freeinit build/release/bin/freeinit
+    python benchmarks/real_size/run.py videocrafter --source VideoCrafter --freeinit build/release/bin/freeinit
 
 Weights are random: time and memory do not depend on them. Needs about 24 GiB of free disk and 8 GiB
 of memory; everything but the figures is deleted at the end. One thread unless OMP_NUM_THREADS says
@@ -22,20 +23,27 @@ from measure import measured, size_mib
 HERE = Path(__file__).resolve().parent
 FRAMES, SIZE, STEPS = 8, 128, 2  # frames, pixels, denoising steps of the run
 
-# What `freeinit-export` is told, in the folder that models.py filled.
+# What `freeinit-export` is told, in the folder that models.py filled (for videocrafter: it draws the
+# weights itself, {source} being the user's checkout of the original).
 EXPORTS = {
     "animatediff": ["animatediff", "--base", "base", "--motion-module", "mm.ckpt", "bundle"],
     "animatediff-pipeline": ["diffusers", "pipeline", "bundle"],
     "modelscope": ["diffusers", "pipeline", "bundle"],
+    "videocrafter": [
+        "videocrafter", "bundle", "--source", "{source}", "--fill-zeros",
+        "--config", "{source}/configs/inference_t2v_512_v2.0.yaml",
+    ],
 }
 
 
-def run(model: str, freeinit: str, folder: Path) -> dict:
+def run(model: str, freeinit: str, folder: Path, source: Path | None) -> dict:
     environment = {"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1"}
     python = {"cwd": folder, "env": environment}
-    measured([sys.executable, str(HERE / "models.py"), model, str(folder)], env=environment)
-    source = size_mib(folder)
-    exporter = [sys.executable, "-m", "freeinit_export", *EXPORTS[model], "--quiet"]
+    if model != "videocrafter":
+        measured([sys.executable, str(HERE / "models.py"), model, str(folder)], env=environment)
+    source_mib = size_mib(folder)
+    arguments = [argument.format(source=source) for argument in EXPORTS[model]]
+    exporter = [sys.executable, "-m", "freeinit_export", *arguments, "--quiet"]
     export = measured(exporter, **python)
     for path in folder.iterdir():
         if path.name != "bundle":
@@ -45,7 +53,7 @@ def run(model: str, freeinit: str, folder: Path) -> dict:
     command += ["--num-frames", str(FRAMES), "--height", str(SIZE), "--width", str(SIZE)]
     generate = measured([*command, "--seed", "1", "--json"], **python)
     return {
-        "source_mib": source,
+        "source_mib": source_mib,
         "bundle_mib": size_mib(folder / "bundle"),
         "unet_mib": size_mib(folder / "bundle" / "unet.pt"),
         "export": export.figures(),
@@ -63,10 +71,14 @@ def main() -> None:
     parser.add_argument("--freeinit", required=True, help="the built command")
     parser.add_argument("--work", help="where to put the large files (default: the system's)")
     parser.add_argument("--figures", type=Path, default=HERE / "figures.json")
+    parser.add_argument("--source", type=Path, help="videocrafter: checkout of the original")
     options = parser.parse_args()
+    if (options.model == "videocrafter") != (options.source is not None):
+        parser.error("--source goes with videocrafter, and only with it")
     freeinit = str(Path(options.freeinit).resolve())
     with tempfile.TemporaryDirectory(dir=options.work, prefix="freeinit-real-size.") as folder:
-        found = run(options.model, freeinit, Path(folder))
+        source = options.source.resolve() if options.source else None
+        found = run(options.model, freeinit, Path(folder), source)
     known = json.loads(options.figures.read_text()) if options.figures.is_file() else {}
     known[options.model] = found
     options.figures.write_text(json.dumps(known, indent=2) + "\n")
