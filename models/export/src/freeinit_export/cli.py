@@ -9,19 +9,16 @@ import warnings
 from pathlib import Path
 
 from freeinit_export import __version__
+from freeinit_export.animatediff_command import add_animatediff_command
 from freeinit_export.backend_command import add_backend_command
+from freeinit_export.bundle_options import add_bundle_options, add_text_options, torch_dtype
 from freeinit_export.errors import ExportError
 from freeinit_export.settings import PRESETS
 
-DTYPES = ("float32", "float16", "bfloat16")
 EXAMPLE = """example:
   freeinit-export diffusers my-animatediff-pipeline my-bundle \\
       --license "CreativeML Open RAIL-M" \\
       --recommended num_frames=16 --recommended filter.method=gaussian
-"""
-ANIMATEDIFF_EXAMPLE = """example:
-  freeinit-export animatediff --base stable-diffusion-v1-5 --motion-module mm_sd_v15_v2.ckpt \\
-      --checkpoint toonyou_beta6.safetensors --lora add_detail.safetensors:0.7 my-bundle
 """
 VIDEOCRAFTER_EXAMPLE = """example:
   freeinit-export videocrafter videocrafter2-bundle --source VideoCrafter \\
@@ -42,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"freeinit-export {__version__}")
     sources = main.add_subparsers(dest="source", required=True, metavar="SOURCE")
     _add_diffusers(sources)
-    _add_animatediff(sources)
+    add_animatediff_command(sources)
     _add_videocrafter(sources)
     _add_features(sources)
     add_backend_command(sources)
@@ -65,8 +62,8 @@ def _add_diffusers(sources) -> None:
     )
     command.add_argument("src", metavar="SRC", type=Path)
     command.add_argument("out", metavar="OUT", type=Path)
-    _add_bundle_options(command)
-    _add_text_options(command)
+    add_bundle_options(command)
+    add_text_options(command)
     command.add_argument(
         "--preset",
         choices=list(PRESETS),
@@ -80,85 +77,6 @@ def _load_diffusers(options: argparse.Namespace):
     from freeinit_export.diffusers_pipeline import load_model
 
     return load_model(options.src, torch_dtype(options), options.clip_skip, options.preset)
-
-
-def _add_animatediff(sources) -> None:
-    command = sources.add_parser(
-        "animatediff",
-        help="an image model, a motion module and LoRAs, as published",
-        description="OUT: the bundle to make, of a Stable Diffusion 1.5 model and a motion module"
-        " of AnimateDiff v1, v2 or v3. LoRAs become part of the weights.",
-        epilog=ANIMATEDIFF_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("out", metavar="OUT", type=Path)
-    command.add_argument(
-        "--base",
-        required=True,
-        type=Path,
-        metavar="PATH",
-        help="the image model: a folder written by diffusers, or one .safetensors or .ckpt file",
-    )
-    command.add_argument(
-        "--motion-module",
-        required=True,
-        type=Path,
-        metavar="PATH",
-        help="a .ckpt or .safetensors file as published, or a diffusers motion adapter folder",
-    )
-    command.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="a personalised model in one file: its networks replace those of the --base folder",
-    )
-    for option, what in (("--lora", "LoRA of the image model"), ("--motion-lora", "motion LoRA")):
-        command.add_argument(
-            option,
-            action="append",
-            default=[],
-            metavar="FILE[:SCALE]",
-            help=f"{what} (scale: 1); repeatable",
-        )
-    command.add_argument(
-        "--tokenizer",
-        type=Path,
-        metavar="FOLDER",
-        help="CLIP's vocab.json and merges.txt, where --base is one file",
-    )
-    _add_bundle_options(command)
-    _add_text_options(command)
-    command.add_argument(
-        "--preset",
-        choices=list(PRESETS),
-        default="freeinit-official",
-        help="schedule: that of the authors (default), or that of diffusers' documentation",
-    )
-    command.add_argument(
-        "--norms",
-        choices=["diffusers", "original"],
-        default="diffusers",
-        help="which values a group norm takes together: as diffusers does (default), or as"
-        " AnimateDiff's own code",
-    )
-    command.set_defaults(load=_load_animatediff, named_after="base")
-
-
-def _load_animatediff(options: argparse.Namespace):
-    from freeinit_export.animatediff import Files, load_animatediff
-    from freeinit_export.lora import LoraFile
-
-    files = Files(
-        options.base,
-        options.motion_module,
-        options.checkpoint,
-        options.tokenizer,
-        [LoraFile.parse(text) for text in options.lora],
-        [LoraFile.parse(text) for text in options.motion_lora],
-    )
-    return load_animatediff(
-        files, torch_dtype(options), options.clip_skip, options.preset, options.norms
-    )
 
 
 def _add_videocrafter(sources) -> None:
@@ -191,7 +109,7 @@ def _add_videocrafter(sources) -> None:
         action="store_true",
         help="random weights: draw those too that start at zero and would hide a branch",
     )
-    _add_bundle_options(command)
+    add_bundle_options(command)
     command.set_defaults(load=_load_videocrafter, named_after="config")
 
 
@@ -248,47 +166,6 @@ def _export_features(options: argparse.Namespace, report) -> None:
     from freeinit_export.features import export_features
 
     export_features(options, report)
-
-
-def torch_dtype(options: argparse.Namespace):
-    import torch
-
-    return getattr(torch, options.dtype)
-
-
-def _add_text_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--clip-skip",
-        type=int,
-        default=0,
-        metavar="N",
-        help="use the text states N layers before the last (default 0)",
-    )
-
-
-def _add_bundle_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--name", help="name of the model (default: that of the source)")
-    command.add_argument("--description", default="", help="one line on what the model is")
-    command.add_argument(
-        "--license", default="unknown", help="licence of the weights (default: unknown)"
-    )
-    command.add_argument(
-        "--dtype",
-        choices=DTYPES,
-        default="float32",
-        help="type of weights and arithmetic (default: float32)",
-    )
-    command.add_argument(
-        "--recommended",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting for users who name none: num_frames, height, width, fps,"
-        " num_inference_steps, guidance_scale, eta, num_iters, negative_prompt, filter.method,"
-        " filter.order, filter.spatial_stop_frequency, filter.temporal_stop_frequency; repeatable",
-    )
-    command.add_argument("--overwrite", action="store_true", help="replace OUT if it is a bundle")
-    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def main(arguments: list[str] | None = None) -> int:
