@@ -2,7 +2,7 @@
 set(FREEINIT_DECLARATIONS
   core/config core/error core/log core/progress core/run_control core/shapes
   text/clip_tokenizer
-  io/hash_stamps io/manifest io/output_file io/safetensors io/sha256 io/video_file
+  io/hash_stamps io/image_encoder_spec io/manifest io/output_file io/safetensors io/sha256 io/video_file
   numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/intermediate_passes
   numerics/noise_mix numerics/noise_reinitializer numerics/noise_source numerics/scheduler numerics/tensor_file
   numerics/video_frames numerics/video_noise
@@ -16,8 +16,8 @@ set(FREEINIT_BODIES
   core/error core/read_file
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
   text/special_tokens text/token_decoder text/unicode_corrections text/utf8
-  io/ffmpeg_handles io/frame_sinks io/gif_palette io/hash_stamps io/json_reader io/manifest io/output_file
-  io/pixel_converter io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file
+  io/ffmpeg_handles io/frame_sinks io/gif_palette io/hash_stamps io/image_encoder_spec io/json_reader
+  io/manifest io/output_file io/pixel_converter io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file
   io/video_reader
   numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
   numerics/frequency_filter numerics/frequency_response numerics/half_mask

@@ -4,6 +4,7 @@
 #endif
 
 #include <freeinit/impl/io/hash_stamps_inl.hpp>
+#include <freeinit/impl/io/image_encoder_spec_inl.hpp>
 #include <freeinit/impl/io/manifest_inl.hpp>
 #include <freeinit/impl/io/output_file_inl.hpp>
 #include <freeinit/impl/io/safetensors_inl.hpp>

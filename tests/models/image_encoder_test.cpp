@@ -12,7 +12,6 @@
 namespace image_encoder_test {
 
 using freeinit::ImageEncoderSpec;
-using freeinit::Interpolation;
 using nlohmann::json;
 
 constexpr const char* kPool = R"(
@@ -52,8 +51,7 @@ TEST(Preprocessing, EqualsTimmAndVBench) {
     ImageEncoderSpec spec;
     spec.resize = settings["resize"];
     spec.crop = settings["crop"];
-    spec.interpolation =
-        settings["interpolation"] == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+    spec.interpolation = settings["interpolation"];
     spec.antialias = settings["antialias"];
     const std::string file = "analysis/preprocessing.safetensors";
     const at::Tensor ours =

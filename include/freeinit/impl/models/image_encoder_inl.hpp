@@ -1,8 +1,8 @@
 #pragma once
 
-#include <freeinit/impl/io/json_reader_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/image_encoder.hpp>
+#include <freeinit/numerics/video_frames.hpp>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
@@ -60,16 +60,6 @@ FREEINIT_INLINE std::string contract_of(const std::filesystem::path& file) {
   }
 }
 
-FREEINIT_INLINE std::array<double, 3> read_channels(JsonReader& reader, const std::string& key,
-                                                    double above) {
-  const std::vector<double> values = reader.numbers(key);
-  const bool usable =
-      values.size() == 3 && std::all_of(values.begin(), values.end(),
-                                        [&](double v) { return std::isfinite(v) && v > above; });
-  if (!usable) reader.refuse(key, "three numbers" + std::string(above == 0 ? " above 0" : ""));
-  return {values[0], values[1], values[2]};
-}
-
 FREEINIT_INLINE void check_pictures(const at::Tensor& frames) {
   const bool usable = frames.defined() && frames.dim() == 4 && frames.size(3) == 3 &&
                       frames.numel() > 0 && frames.scalar_type() == at::kByte;
@@ -85,29 +75,6 @@ FREEINIT_INLINE at::Tensor channel_tensor(const std::array<double, 3>& values) {
 }
 
 }  // namespace detail
-
-FREEINIT_INLINE ImageEncoderSpec parse_image_encoder_spec(const std::string& json,
-                                                          const std::string& origin) {
-  const nlohmann::json parsed = detail::parse_strict_json(json, origin);
-  detail::JsonReader reader(parsed, origin, "");
-  if (reader.text("kind") != "image_encoder") reader.refuse("kind", "\"image_encoder\"");
-  ImageEncoderSpec spec;
-  spec.name = reader.text("name");
-  spec.dtype = reader.text("dtype");
-  spec.resize = reader.integer("resize", 1);
-  spec.crop = reader.integer("crop", 0);
-  const std::string interpolation = reader.text("interpolation");
-  if (interpolation != "bilinear" && interpolation != "bicubic") {
-    reader.refuse("interpolation", "\"bilinear\" or \"bicubic\"");
-  }
-  spec.interpolation =
-      interpolation == "bilinear" ? Interpolation::bilinear : Interpolation::bicubic;
-  spec.antialias = reader.boolean("antialias");
-  spec.mean = detail::read_channels(reader, "mean", -1e300);
-  spec.std = detail::read_channels(reader, "std", 0.0);
-  reader.finish();
-  return spec;
-}
 
 FREEINIT_INLINE std::unique_ptr<const ImageEncoder> load_torchscript_image_encoder(
     const std::filesystem::path& file, at::Device device, const RunControl& control) {
@@ -136,10 +103,12 @@ FREEINIT_INLINE at::Tensor preprocess_images(const at::Tensor& frames,
   const std::int64_t height = frames.size(1);
   const std::int64_t width = frames.size(2);
   const std::int64_t shorter = std::min(height, width);
+  const auto interpolation =
+      spec.interpolation == "bilinear" ? Interpolation::bilinear : Interpolation::bicubic;
   // The longer side is cut to a whole number, as torchvision's Resize does.
   const auto resized = [&](std::int64_t size) { return size * spec.resize / shorter; };
   at::Tensor images = resize_images(frames.permute({0, 3, 1, 2}), resized(height), resized(width),
-                                    spec.interpolation, spec.antialias);
+                                    interpolation, spec.antialias);
   if (spec.crop > 0) images = center_crop(images, spec.crop, spec.crop);
   return images.to(at::kFloat)
       .div(255.0)

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <freeinit/impl/io/json_reader_inl.hpp>
+#include <freeinit/io/image_encoder_spec.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+FREEINIT_INLINE std::array<double, 3> read_channels(JsonReader& reader, const std::string& key,
+                                                    double above) {
+  const std::vector<double> values = reader.numbers(key);
+  const bool usable =
+      values.size() == 3 && std::all_of(values.begin(), values.end(),
+                                        [&](double v) { return std::isfinite(v) && v > above; });
+  if (!usable) reader.refuse(key, "three numbers" + std::string(above == 0 ? " above 0" : ""));
+  return {values[0], values[1], values[2]};
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE ImageEncoderSpec parse_image_encoder_spec(const std::string& json,
+                                                          const std::string& origin) {
+  const nlohmann::json parsed = detail::parse_strict_json(json, origin);
+  detail::JsonReader reader(parsed, origin, "");
+  if (reader.text("kind") != "image_encoder") reader.refuse("kind", "\"image_encoder\"");
+  ImageEncoderSpec spec;
+  spec.name = reader.text("name");
+  spec.dtype = reader.text("dtype");
+  spec.resize = reader.integer("resize", 1);
+  spec.crop = reader.integer("crop", 0);
+  spec.interpolation = reader.text("interpolation");
+  if (spec.interpolation != "bilinear" && spec.interpolation != "bicubic") {
+    reader.refuse("interpolation", "\"bilinear\" or \"bicubic\"");
+  }
+  spec.antialias = reader.boolean("antialias");
+  spec.mean = detail::read_channels(reader, "mean", -1e300);
+  spec.std = detail::read_channels(reader, "std", 0.0);
+  reader.finish();
+  return spec;
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI
