@@ -26,7 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from models import PROMPT, ROOT, SIZES, Model, prepare, unet_inputs
+from models import PROMPT, ROOT, SIZES, Model, ensure_backend, prepare, unet_inputs
 from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
@@ -72,6 +72,7 @@ class Worker:
 def start(name: str, model: Model, folder: Path, options) -> Worker:
     if name.startswith("freeinit-"):
         backend = name.removeprefix("freeinit-")
+        ensure_backend(model, backend)
         command = [options.program, model.bundle, options.threads, backend]
     else:
         if name in NEEDS and not (folder / NEEDS[name]).exists():

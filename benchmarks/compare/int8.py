@@ -56,7 +56,7 @@ def openvino_calls(folder: Path, threads: int):
     core = openvino.Core()
     inputs = unet_inputs("mid")
     batch = inputs["latents"].shape[0]
-    given = [inputs["latents"], torch.full((batch,), float(TIMESTEP)), inputs["text"]]
+    given = [inputs["latents"], torch.full((batch,), float(TIMESTEP)), inputs["text"], torch.full((batch,), 8.0)]
     given = [value.numpy() for value in given]
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
 

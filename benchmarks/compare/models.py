@@ -13,6 +13,7 @@ of two runtimes can be compared after many steps. `prepare(size, folder)` makes 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -67,6 +68,19 @@ def prepare(size: str, folder: Path) -> Model:
     return Model(size, model.pipeline, model.bundle, json.loads(notes.read_text())["unet_flops"])
 
 
+def ensure_backend(model: Model, backend: str) -> None:
+    """Adds a converted UNet to the bundle, if it has none of that kind yet."""
+    manifest = json.loads((model.bundle / "manifest.json").read_text())
+    if backend == "torchscript" or backend in manifest.get("unet_backends", {}):
+        return
+    command = [sys.executable, "-m", "freeinit_export", "backend", backend, str(model.bundle)]
+    if backend == "aotinductor":
+        size = SIZES[model.size]
+        shape = (2, size.frames, size.latent, size.latent, size.text_length)
+        command += ["--shape", *map(str, shape)]
+    subprocess.run(command, check=True)
+
+
 def unet_inputs(size: str) -> dict[str, torch.Tensor]:
     """One call with guidance: latents [2,4,F,h,w], text [2,77,D]."""
     shape = SIZES[size]
@@ -92,7 +106,7 @@ def unet_flops(unet, size: Size) -> float:
 
 def _export(size: str, model: Model) -> None:
     if size == "demo":
-        model.bundle.symlink_to(ROOT / "models" / "shapes")
+        shutil.copytree(ROOT / "models" / "shapes", model.bundle)
         return
     scale = 4  # of the small VAE
     height = SIZES[size].latent * scale

@@ -60,18 +60,21 @@ class OpenVino:
     def __init__(self, model: Path, threads: int):
         import openvino
 
-        self.network = openvino.Core().compile_model(
-            str(model / "openvino" / "unet.xml"),
-            "CPU",
-            {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads},
-        )
+        self.core = openvino.Core()
+        self.file = model / "openvino" / "unet.xml"
+        self.settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+        self.network = None
         self.loop = Loop(model / "pipeline", self.unet)
 
     def unet(self, latents, timestep: int, text):
         batch = latents.shape[0]
         inputs = [latents, torch.full((batch,), float(timestep)), text, torch.full((batch,), 8.0)]
-        inputs = [value.numpy() for value in inputs][: len(self.network.inputs)]
-        return torch.from_numpy(self.network(inputs)[0])
+        inputs = [value.numpy() for value in inputs]
+        if self.network is None:  # for the one shape it will see, which is fastest
+            network = self.core.read_model(self.file)
+            network.reshape(dict(enumerate(list(value.shape) for value in inputs)))
+            self.network = self.core.compile_model(network, "CPU", self.settings)
+        return torch.from_numpy(self.network(inputs)[0].copy())
 
     def generate(self, run: dict) -> torch.Tensor:
         return self.loop.generate(run)
