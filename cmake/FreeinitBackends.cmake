@@ -2,20 +2,28 @@
 # an AOTInductor package is machine code that comes with the model.
 option(FREEINIT_WITH_OPENVINO "Run UNets converted for OpenVINO (pip install openvino, or a system one)" OFF)
 option(FREEINIT_WITH_AOTI "Run UNets compiled by AOTInductor; its runtime is part of LibTorch" OFF)
+option(FREEINIT_WITH_CUDA_GRAPHS "Record UNet calls on CUDA as graphs; needs a LibTorch with CUDA" OFF)
 
 set(definitions "")
-set(include_directories "")
+set(includes "")
 if(FREEINIT_WITH_OPENVINO)
   find_package(OpenVINO REQUIRED COMPONENTS Runtime)
   list(APPEND definitions FREEINIT_WITH_OPENVINO=1)
-  set(include_directories "$<TARGET_PROPERTY:openvino::runtime,INTERFACE_INCLUDE_DIRECTORIES>")
+  # As system headers: they do not keep our warnings.
+  set(includes "-isystem$<JOIN:$<TARGET_PROPERTY:openvino::runtime,INTERFACE_INCLUDE_DIRECTORIES>,;-isystem>")
   target_link_libraries(freeinit PRIVATE $<LINK_ONLY:openvino::runtime>)
   target_link_libraries(freeinit_header_only INTERFACE openvino::runtime)
 endif()
 if(FREEINIT_WITH_AOTI)
   list(APPEND definitions FREEINIT_WITH_AOTI=1)
 endif()
+if(FREEINIT_WITH_CUDA_GRAPHS)
+  if(NOT TARGET torch_cuda)
+    message(FATAL_ERROR "FREEINIT_WITH_CUDA_GRAPHS: this LibTorch has no CUDA; expected one that has, or OFF")
+  endif()
+  list(APPEND definitions FREEINIT_WITH_CUDA_GRAPHS=1)
+endif()
 # One file of the compiled library knows of them.
 set_source_files_properties(src/models.cpp PROPERTIES
-  COMPILE_DEFINITIONS "${definitions}" INCLUDE_DIRECTORIES "${include_directories}")
+  COMPILE_DEFINITIONS "${definitions}" COMPILE_OPTIONS "${includes}")
 target_compile_definitions(freeinit_header_only INTERFACE ${definitions})

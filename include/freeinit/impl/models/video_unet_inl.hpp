@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/impl/models/cuda_graph_unet_inl.hpp>
 #include <freeinit/impl/models/nearest_multiples_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/impl/models/unet_call_inl.hpp>
@@ -163,7 +164,13 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(
     raise(ErrorCode::invalid_file, module.name() + ": has no " + method +
                                        ", but the manifest says that its features can be reused");
   }
-  return std::make_unique<const detail::TorchScriptUNet>(std::move(module), spec);
+  auto unet = std::make_unique<const detail::TorchScriptUNet>(module, spec);
+#ifdef FREEINIT_WITH_CUDA_GRAPHS
+  if (device.is_cuda()) {
+    return std::make_unique<const detail::CudaGraphUNet>(std::move(module), std::move(unet));
+  }
+#endif
+  return unet;
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

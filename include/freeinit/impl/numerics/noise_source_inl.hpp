@@ -11,6 +11,16 @@
 #include <algorithm>
 
 namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// Noise to its device. To CUDA from pinned memory, so that the host goes on while it is copied;
+/// LibTorch keeps pinned memory until the copy is done.
+FREEINIT_INLINE at::Tensor send_noise(const at::Tensor& noise, at::Device device) {
+  if (!device.is_cuda()) return noise.to(device);
+  return noise.pin_memory().to(device, noise.scalar_type(), /*non_blocking=*/true);
+}
+
+}  // namespace detail
 
 FREEINIT_INLINE NoiseSource::NoiseSource(std::uint64_t seed)
     : NoiseSource(std::vector<std::uint64_t>{seed}) {}
@@ -38,7 +48,9 @@ FREEINIT_INLINE at::Tensor NoiseSource::draw(at::IntArrayRef shape, at::ScalarTy
     raise(ErrorCode::invalid_argument,
           "noise source: moved from; expected one that holds its seeds");
   }
-  if (num_seeds() == 1) return at::randn(shape, generators_.front(), dtype).to(device);
+  if (num_seeds() == 1) {
+    return detail::send_noise(at::randn(shape, generators_.front(), dtype), device);
+  }
 
   if (shape.empty() || static_cast<std::size_t>(shape[0]) != num_seeds()) {
     raise(ErrorCode::invalid_argument,
@@ -51,7 +63,7 @@ FREEINIT_INLINE at::Tensor NoiseSource::draw(at::IntArrayRef shape, at::ScalarTy
   for (const at::Generator& generator : generators_) {
     parts.push_back(at::randn(single, generator, dtype));
   }
-  return at::cat(parts).to(device);
+  return detail::send_noise(at::cat(parts), device);
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

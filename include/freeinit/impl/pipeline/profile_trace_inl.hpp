@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <fstream>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -64,6 +63,9 @@ struct ProfileTrace::Record {
   }
 
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  /// When time 0 was, for who compares with other clocks (benchmarks/first_call.py).
+  double unix_seconds =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   std::vector<Span> spans;
   std::int64_t last = 0;  ///< where the running unit began
   std::int64_t pass_begin = 0;
@@ -141,7 +143,9 @@ FREEINIT_INLINE std::string ProfileTrace::json() const {
                       {"pid", 1},
                       {"tid", 1}});
   }
-  const nlohmann::ordered_json whole{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}};
+  const nlohmann::ordered_json whole{{"traceEvents", std::move(events)},
+                                     {"displayTimeUnit", "ms"},
+                                     {"otherData", {{"unix_seconds", record_->unix_seconds}}}};
   return whole.dump(1);
 }
 
