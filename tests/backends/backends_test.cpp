@@ -145,7 +145,7 @@ TEST_P(Backend, AnotherNetworkIsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(All, Backend,
                          testing::Values(UNetBackend::openvino, UNetBackend::aotinductor),
-                         [](const auto& info) { return to_string(info.param); });
+                         [](const auto& backend) { return to_string(backend.param); });
 
 bool is_built(UNetBackend backend) {
   const auto built = freeinit::built_unet_backends();
