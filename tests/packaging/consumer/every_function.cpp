@@ -31,6 +31,7 @@ void functions_of_core_text_and_io() {
   use(&raise, &Error::code, &RunControl::report, &RunControl::message);
   use(&ClipTokenizer::tokenize, &ClipTokenizer::encode, &ClipTokenizer::options);
   use(&parse_manifest, &read_manifest, &verify_bundle_files, &sha256_of_file);
+  use(&HashStamps::knows, &HashStamps::sha256_of, &HashStamps::save);
   use(&safetensors_element_size, &read_safetensors, &write_safetensors);
   use(static_cast<DecodedVideo (*)(const std::filesystem::path&, const FrameSelection&)>(
           &read_video),
@@ -72,8 +73,12 @@ void functions_of_models_and_pipeline() {
   use(&check_unet_input, &load_torchscript_unet, &load_torchscript_text_encoder,
       &load_torchscript_autoencoder, &decode_video, &encode_video, &guided_denoiser,
       &device_from_string, &ModelBundle::load);
+  use(static_cast<std::string (*)(UNetBackend)>(&to_string), &unet_backend_from_string,
+      &built_unet_backends, &default_unet_backend, &load_unet, &decode_video_to);
   use(&parse_image_encoder_spec, &load_torchscript_image_encoder, &preprocess_images,
       &image_features);
+  use(&ProfileTrace::json, &ProfileTrace::write,
+      static_cast<RunControl (ProfileTrace::*)(RunControl) const>(&ProfileTrace::watch));
   use(&GenerationRequest::from_manifest, &TextToVideoPipeline::validate,
       &TextToVideoPipeline::generate, &ddim_config, &encode_clip);
 }
@@ -88,5 +93,7 @@ void make_the_rest(const char* path, const at::Tensor& mask) {
   VideoWriter writer(path, {.width = 2, .height = 2, .fps = 8.0});
   const NoiseReinitializer from_mask(mask);
   const NoiseReinitializer from_options(FrequencyFilterOptions{}, 2, 2, 2);
+  const HashStamps stamps(path);
+  const ProfileTrace trace;
   const NoiseSource of_a_batch(std::vector<std::uint64_t>{1, 2});
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def add_backend_command(sources) -> None:
 
 
 def _run(options: argparse.Namespace, report: Callable[[str], None]) -> None:
+    # Deprecations inside the libraries concern their authors, not the user of this command.
+    warnings.simplefilter("ignore", FutureWarning)
     from freeinit_export.backend import add_backend
 
     add_backend(options.backend, options.bundle, options.shape, report)
