@@ -19,7 +19,7 @@ set(FREEINIT_BODIES
   io/ffmpeg_handles io/frame_sinks io/gif_palette io/hash_stamps io/image_encoder_spec io/json_reader
   io/manifest io/output_file io/pixel_converter io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file
   io/video_reader
-  numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
+  numerics/byte_resize numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
   numerics/frequency_filter numerics/frequency_response numerics/half_mask
   numerics/intermediate_passes numerics/named_value numerics/noise_mix numerics/noise_reinitializer
   numerics/noise_source numerics/pass_plan numerics/python_power numerics/tensor_file

@@ -66,6 +66,14 @@ TEST(VideoNoise, InversionComesBack) {
   EXPECT_LT(golden::difference(sample, clip()), 0.05);
 }
 
+TEST(VideoNoise, LinspaceIsInvertedOnTheTrailingGrid) {
+  auto config = video_scheduler().config();
+  config.timestep_spacing = freeinit::TimestepSpacing::linspace;
+  const auto way = freeinit::inversion_trajectory(freeinit::DdimScheduler(config), 10);
+  EXPECT_EQ(way->timesteps().size(), 10u);
+  EXPECT_EQ(way->timesteps().back(), 999);
+}
+
 TEST(VideoNoise, ReportsAndStops) {
   std::stop_source stop;
   freeinit::RunControl control;

@@ -24,8 +24,8 @@ struct VideoFrames {
 enum class Interpolation { bilinear, bicubic };
 
 /// Resizes `images` [N,C,H,W] (uint8, or floating point as float32) on the CPU.
-/// With `antialias` a smaller picture is averaged over the pixels it replaces, and uint8 follows
-/// Pillow's `Image.resize` with the same filter (fixed-point, rounded after each axis); without it
+/// With `antialias` a smaller picture is averaged over the pixels it replaces, and uint8 equals
+/// Pillow's `Image.resize` with the same filter to the bit (rounded after each axis); without it
 /// the result is that of `torch.nn.functional.interpolate(align_corners=False)`, rounded for uint8.
 /// Throws Error: invalid_argument.
 [[nodiscard]] FREEINIT_API at::Tensor resize_images(const at::Tensor& images, std::int64_t height,

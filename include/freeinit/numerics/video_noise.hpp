@@ -10,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -23,6 +24,12 @@ enum class VideoNoiseSource { diffuse, invert };
 /// Throws Error: invalid_argument with the known names.
 [[nodiscard]] FREEINIT_API VideoNoiseSource video_noise_source_from_string(std::string_view name);
 [[nodiscard]] FREEINIT_API std::string_view to_string(VideoNoiseSource source) noexcept;
+
+/// The way back of `VideoNoiseSource::invert`: `scheduler.inverse_trajectory`, on the trailing grid
+/// for `linspace`, which diffusers' inversion does not know and which ends at the same timestep.
+/// Throws Error: invalid_argument.
+[[nodiscard]] FREEINIT_API std::unique_ptr<const Trajectory> inversion_trajectory(
+    const DdimScheduler& scheduler, std::int64_t num_inference_steps);
 
 struct VideoNoiseOptions {
   VideoNoiseSource source = VideoNoiseSource::diffuse;

@@ -60,7 +60,7 @@ void functions_of_numerics() {
   use(&load_video_frames, &resize_images, &center_crop, &fit_frames);
   use(&video_noise_source_from_string,
       static_cast<std::string_view (*)(VideoNoiseSource) noexcept>(&to_string),
-      &initial_noise_from_video);
+      &initial_noise_from_video, &inversion_trajectory);
 }
 
 void functions_of_analysis() {

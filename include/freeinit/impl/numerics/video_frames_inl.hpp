@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/numerics/byte_resize_inl.hpp>
 #include <freeinit/numerics/video_frames.hpp>
 
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
@@ -36,6 +37,25 @@ FREEINIT_INLINE void check_frames(const at::Tensor& frames) {
                  "': expected uint8 values of shape [F, height, width, 3]"));
 }
 
+/// Bytes [N,C,H,W] resized like Pillow, first along rows, then along columns.
+FREEINIT_INLINE at::Tensor resize_bytes(const at::Tensor& images, std::int64_t height,
+                                        std::int64_t width, Interpolation interpolation) {
+  const at::Tensor rows = images.to(at::kCPU).permute({0, 2, 3, 1}).contiguous();  // [N,H,W,C]
+  const std::int64_t count = rows.size(0);
+  const std::int64_t channels = rows.size(3);
+  at::Tensor result = at::empty({count, height, width, channels}, at::kByte);
+  for (std::int64_t n = 0; n < count; ++n) {  // one picture at a time: memory stays small
+    const at::Tensor picture = rows.select(0, n);
+    const auto* const bytes = picture.const_data_ptr<std::uint8_t>();
+    const auto narrow =
+        resize_byte_axis(bytes, rows.size(1), rows.size(2), channels, width, interpolation);
+    const auto done =
+        resize_byte_axis(narrow.data(), 1, rows.size(1), width * channels, height, interpolation);
+    std::memcpy(result.select(0, n).mutable_data_ptr(), done.data(), done.size());
+  }
+  return result.permute({0, 3, 1, 2});
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
@@ -57,8 +77,9 @@ FREEINIT_INLINE at::Tensor resize_images(const at::Tensor& images, std::int64_t 
   const std::int64_t size[] = {height, width};
   const bool bytes = images.scalar_type() == at::kByte;
   const bool cubic = interpolation == Interpolation::bicubic;
+  if (antialias && bytes) return detail::resize_bytes(images, height, width, interpolation);
   if (antialias) {
-    const at::Tensor input = bytes ? images : images.to(at::kFloat);
+    const at::Tensor input = images.to(at::kFloat);
     return cubic ? at::_upsample_bicubic2d_aa(input, size, false)
                  : at::_upsample_bilinear2d_aa(input, size, false);
   }
@@ -93,7 +114,7 @@ FREEINIT_INLINE at::Tensor fit_frames(const at::Tensor& frames, std::int64_t hei
   const auto covering = [scale](double size, std::int64_t least) {
     return std::max(least, static_cast<std::int64_t>(std::llround(size * scale)));
   };
-  const at::Tensor images = frames.permute({0, 3, 1, 2});  // the layout in which bytes resize fast
+  const at::Tensor images = frames.permute({0, 3, 1, 2});
   const at::Tensor resized =
       resize_images(images, covering(h, height), covering(w, width), Interpolation::bilinear);
   return center_crop(resized, height, width).permute({0, 2, 3, 1}).contiguous();

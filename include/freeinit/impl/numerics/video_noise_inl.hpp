@@ -26,7 +26,7 @@ FREEINIT_INLINE at::Tensor invert_video(const at::Tensor& latents, const DdimSch
     raise(ErrorCode::invalid_argument,
           "denoiser: empty function; the inversion of a video needs one");
   }
-  const auto trajectory = scheduler.inverse_trajectory(num_inference_steps);
+  const auto trajectory = inversion_trajectory(scheduler, num_inference_steps);
   const auto timesteps = trajectory->timesteps();
   at::Tensor sample = latents;
   for (std::size_t i = 0; i < timesteps.size(); ++i) {
@@ -47,6 +47,16 @@ FREEINIT_INLINE VideoNoiseSource video_noise_source_from_string(std::string_view
 
 FREEINIT_INLINE std::string_view to_string(VideoNoiseSource source) noexcept {
   return detail::name_of_value(source, detail::kVideoNoiseSourceNames);
+}
+
+FREEINIT_INLINE std::unique_ptr<const Trajectory> inversion_trajectory(
+    const DdimScheduler& scheduler, std::int64_t num_inference_steps) {
+  DdimConfig config = scheduler.config();
+  if (config.timestep_spacing == TimestepSpacing::linspace) {
+    config.timestep_spacing = TimestepSpacing::trailing;
+    return DdimScheduler(config).inverse_trajectory(num_inference_steps);
+  }
+  return scheduler.inverse_trajectory(num_inference_steps);
 }
 
 FREEINIT_INLINE at::Tensor initial_noise_from_video(const at::Tensor& latents,

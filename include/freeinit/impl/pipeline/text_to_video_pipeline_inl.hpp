@@ -301,7 +301,7 @@ FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& requ
   const DdimScheduler& scheduler = scheduler_for(request.free_init.profile);
   (void)scheduler.trajectory(request.num_inference_steps, request.eta);
   if (detail::inverts_video(request)) {
-    (void)scheduler.inverse_trajectory(request.num_inference_steps);
+    (void)inversion_trajectory(scheduler, request.num_inference_steps);
   }
   (void)max_calls_per_pass(request.free_init, scheduler, request.num_inference_steps);
 }
