@@ -110,9 +110,9 @@ def scatter(bins, clips):
 def last_table(bands, mean, clips):
     level, rows = mean["levels"][-1], []
     for i, band in enumerate(bands):
-        snr = level["expected_snr"][i]
-        rows.append([band_name(band), str(band["bins"]), number(mean["power"][i]), number(snr),
-                     number(snr / (1 + snr)), number(level["measured"]["share"][i]),
+        rows.append([band_name(band), str(band["bins"]), number(mean["power"][i]),
+                     number(level["expected_snr"][i]), number(level["expected_share"][i]),
+                     number(level["measured"]["share"][i]),
                      number(mean["gaussian"]["share"][i]), number(scatter(band["bins"], clips))])
     header = ["band d", "frequencies", "power of the clip", "SNR", "share", "measured", "Gaussian",
               "scatter"]

@@ -40,13 +40,12 @@ void print_snr_table(const ForwardAnalysis& analysis, Console& console) {
 void print_last_table(const ForwardAnalysis& analysis, Console& console) {
   const ForwardLevel& last = analysis.levels.back();
   std::vector<std::vector<std::string>> rows{
-      {"band", "bins", "clip's power", "SNR", "measured", "share of clip", "in Gaussian"}};
-  const auto measured = freeinit::signal_to_noise(last.measured.share);
+      {"band", "bins", "clip's power", "SNR", "share of clip", "measured", "in Gaussian"}};
   for (std::size_t i = 0; i < analysis.bands.size(); ++i) {
-    const double snr = last.expected_snr[i];
     rows.push_back({band_name(analysis.bands[i]), std::to_string(analysis.bands[i].bins),
-                    short_number(analysis.power[i]), short_number(snr), short_number(measured[i]),
-                    short_number(snr / (1 + snr)), short_number(analysis.gaussian.share[i])});
+                    short_number(analysis.power[i]), short_number(last.expected_snr[i]),
+                    short_number(last.expected_share[i]), short_number(last.measured.share[i]),
+                    short_number(analysis.gaussian.share[i])});
   }
   console.result("the noise at timestep " + std::to_string(last.timestep));
   print_columns(rows, console);
@@ -98,12 +97,9 @@ Chart share_chart(const ForwardAnalysis& analysis) {
               .x_label = "frequency band (1 = Nyquist)",
               .y_label = "share of the clip in the noise",
               .x_names = {},
-              .series = {by_band("clip, from its spectrum", {}),
+              .series = {by_band("clip, from its spectrum", last.expected_share),
                          by_band("clip, measured", last.measured.share),
                          by_band("Gaussian noise, measured", analysis.gaussian.share)}};
-  std::vector<double> expected;
-  for (const double snr : last.expected_snr) expected.push_back(snr / (1 + snr));
-  chart.series[0] = by_band("clip, from its spectrum", expected);
   chart.series[0].line = true;
   for (const auto& band : analysis.bands) chart.x_names.push_back(band_name(band));
   return chart;
@@ -216,6 +212,7 @@ ordered_json forward_json(const NamedAnalysis& named) {
     levels.push_back({{"timestep", level.timestep},
                       {"alpha_cumprod", level.alpha_cumprod},
                       {"expected_snr", level.expected_snr},
+                      {"expected_share", level.expected_share},
                       {"measured", statistics_json(level.measured)}});
   }
   return {{"clip", named.name},

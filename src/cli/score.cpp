@@ -115,6 +115,7 @@ std::vector<ScoreRow> mean_rows(const std::vector<ScoreRow>& rows) {
       change.temporal_deviation += row.change->temporal_deviation;
     }
     if (count < 2) continue;
+    sum.num_frames /= static_cast<std::int64_t>(count);
     for (double* value :
          {&sum.consistency.temporal_consistency, &sum.consistency.subject_consistency,
           &sum.consistency.adjacent_consistency, &change.mean_absolute_change,

@@ -44,6 +44,7 @@ TEST(ForwardProcess, MeasuresWhatItExpects) {
   for (const auto& level : analysis.levels) {
     for (std::size_t i = 0; i < analysis.bands.size(); ++i) {
       const double expected = level.expected_snr[i] / (1 + level.expected_snr[i]);
+      EXPECT_DOUBLE_EQ(level.expected_share[i], expected);
       // Bands of few values scatter most: 64 draws of 4 values a bin.
       const double values = 64.0 * 4.0 * double(analysis.bands[i].bins);
       EXPECT_NEAR(level.measured.share[i], expected, 5 * std::sqrt(2 / values)) << i;

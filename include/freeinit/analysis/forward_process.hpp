@@ -27,6 +27,8 @@ struct ForwardLevel {
   double alpha_cumprod = 0.0;
   /// By band, from the clip's spectrum alone: abar P / (1 - abar).
   std::vector<double> expected_snr;
+  /// By band: the part of the noised clip's power that is the clip, SNR / (1 + SNR).
+  std::vector<double> expected_share;
   NoiseStatistics measured;  ///< mean over the draws, the clip as signal
 };
 

@@ -53,7 +53,9 @@ FREEINIT_INLINE ForwardLevel forward_level(const at::Tensor& clip, std::int64_t 
   level.timestep = timestep;
   level.alpha_cumprod = scheduler.alphas_cumprod()[static_cast<std::size_t>(timestep)];
   for (const double p : power) {
-    level.expected_snr.push_back(level.alpha_cumprod * p / (1.0 - level.alpha_cumprod));
+    const double snr = level.alpha_cumprod * p / (1.0 - level.alpha_cumprod);
+    level.expected_snr.push_back(snr);
+    level.expected_share.push_back(snr / (1.0 + snr));
   }
   std::vector<NoiseStatistics> measured;
   for (const at::Tensor& noise : noises) {
@@ -68,6 +70,7 @@ FREEINIT_INLINE void add_level(ForwardLevel& sum, const ForwardLevel& level, dou
   sum.timestep = level.timestep;
   sum.alpha_cumprod = level.alpha_cumprod;
   add_scaled(sum.expected_snr, level.expected_snr, factor);
+  add_scaled(sum.expected_share, level.expected_share, factor);
 }
 
 }  // namespace detail
