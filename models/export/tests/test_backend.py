@@ -83,8 +83,8 @@ def test_sizes_become_numbers_while_tracing():
     """What TorchScript computes from shapes, by tensors without dimensions."""
 
     def network(latents, timestep, text, fps):
-        frames = torch.tensor(latents.shape[2]) * torch.tensor(latents.shape[0])
-        return latents.reshape(int(frames), -1).mul(2).reshape(latents.shape)
+        frames = latents.shape[0] * latents.shape[2]  # a trace keeps it as a tensor
+        return latents.reshape(frames, -1).mul(2).reshape(latents.shape)
 
     latents = torch.randn(2, 4, 3, 5, 7)
     traced = torch.jit.trace(network, (latents,) * 4, check_trace=False)
@@ -93,6 +93,7 @@ def test_sizes_become_numbers_while_tracing():
         with aotinductor_backend._SizesAsNumbers():
             return traced(*inputs)
 
+    assert "NumToTensor" in str(traced.graph)
     graph = aotinductor_backend.make_fx(run)(*(latents,) * 4)
     assert torch.equal(graph(*(latents,) * 4), latents * 2)
     assert "_local_scalar_dense" not in graph.code

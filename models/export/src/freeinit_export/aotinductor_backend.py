@@ -34,6 +34,9 @@ class _SizesAsNumbers(TorchDispatchMode):
     the shape is fixed; recorded as tensors they could not be read back while tracing."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        reads_size = function is torch.ops.aten._local_scalar_dense.default
+        if reads_size and not isinstance(args[0], torch.Tensor):
+            return args[0]  # one that comes straight from a shape arrives as a number
         tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
         of_sizes = all(x.dim() == 0 and not x.is_floating_point() for x in tensors)
         makes_size = function is torch.ops.aten.scalar_tensor.default
