@@ -101,29 +101,30 @@ def band_name(band):
     return f"{band['lower']:g} to {band['upper']:.4g}"
 
 
-def scatter(bins, clips):
+def scatter(bins):
     """Standard error of a mean share whose true value is 0: chance gives a squared correlation of
-    1/n with standard deviation sqrt(2)/n over n = 4 channels x bins values."""
-    return 2**0.5 / (4 * bins) / (DRAWS * clips) ** 0.5
+    1/n with standard deviation sqrt(2)/n over n = 4 channels x bins values. All clips see the same
+    noises, so their number does not help."""
+    return 2**0.5 / (4 * bins) / DRAWS**0.5
 
 
-def last_table(bands, mean, clips):
+def last_table(bands, mean):
     level, rows = mean["levels"][-1], []
     for i, band in enumerate(bands):
         rows.append([band_name(band), str(band["bins"]), number(mean["power"][i]),
                      number(level["expected_snr"][i]), number(level["expected_share"][i]),
                      number(level["measured"]["share"][i]),
-                     number(mean["gaussian"]["share"][i]), number(scatter(band["bins"], clips))])
+                     number(mean["gaussian"]["share"][i]), number(scatter(band["bins"]))])
     header = ["band d", "frequencies", "power of the clip", "SNR", "share", "measured", "Gaussian",
               "scatter"]
     return table(header, rows)
 
 
-def verdict(bands, mean, clips):
+def verdict(bands, mean):
     level = mean["levels"][-1]
     share, gaussian = level["measured"]["share"], mean["gaussian"]["share"]
     low = [i for i, band in enumerate(bands) if band["upper"] <= 0.25]
-    above = [i for i in low if share[i] - gaussian[i] > 5 * scatter(bands[i]["bins"], clips)]
+    above = [i for i in low if share[i] - gaussian[i] > 5 * scatter(bands[i]["bins"])]
     lowest = " and ".join(f"{100 * share[i]:.1f} %" for i in low[:2])
     return (
         f"So the gap is there: of the bands up to d = 0.25, {len(above)} of {len(low)} stand more than five"
@@ -187,7 +188,7 @@ def main(command, *videos):
     page = PAGE.format(
         clips=", ".join(names), names=" ".join(names), frames=made["num_frames"], draws=DRAWS,
         model=made["model"], last=last["timestep"], root=last["alpha_cumprod"] ** 0.5,
-        last_table=last_table(bands, mean, len(single)), verdict=verdict(bands, mean, len(single)),
+        last_table=last_table(bands, mean), verdict=verdict(bands, mean),
         clip_table=clip_table(bands, single), level_table=level_table(bands, mean),
         gaussian_all=mean["gaussian"]["frame_correlation"],
         gaussian_low=mean["gaussian"]["low_frame_correlation"], prompt=PROMPT, seed=SEED,
