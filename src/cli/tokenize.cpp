@@ -3,6 +3,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/manifest.hpp>
+#include <freeinit/models/model_bundle.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
 #include <CLI/CLI.hpp>
@@ -30,17 +31,6 @@ Examples:
   freeinit tokenize --bundle path/to/bundle --input prompts.jsonl     (one JSON string a line)
   printf '"one"\n"two"\n' | freeinit tokenize --input -)";
 
-freeinit::ClipTokenizer bundle_tokenizer(const std::filesystem::path& bundle) {
-  const auto spec = freeinit::read_manifest(bundle).tokenizer;
-  freeinit::ClipTokenizerOptions options;
-  options.max_length = spec.max_length;
-  options.bos_token_id = spec.bos_token_id;
-  options.eos_token_id = spec.eos_token_id;
-  options.pad_token_id = spec.pad_token_id;
-  options.unk_token_id = spec.unk_token_id;
-  return {bundle / spec.vocab_file, bundle / spec.merges_file, options};
-}
-
 void print_ids(const freeinit::ClipTokenizer& tokenizer, const std::string& text,
                Console& console) {
   console.result(nlohmann::json(tokenizer.encode(text).ids).dump());
@@ -65,7 +55,9 @@ void run_tokenize(const TokenizeArguments& arguments, bool has_text, Console& co
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "tokenize: expected either TEXT or --input FILE");
   }
-  const auto tokenizer = bundle_tokenizer(bundle_or_default(arguments.bundle));
+  const auto bundle = bundle_or_default(arguments.bundle);
+  const auto tokenizer =
+      freeinit::load_tokenizer(bundle, freeinit::read_manifest(bundle).tokenizer);
   if (has_text) return print_ids(tokenizer, arguments.text, console);
   if (arguments.input == "-") return tokenize_lines(tokenizer, std::cin, "-", console);
   std::ifstream file(arguments.input);
