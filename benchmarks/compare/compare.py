@@ -36,7 +36,6 @@ REFERENCE = "diffusers"
 # generation repeats that some dozen times, each step on the last one's result.
 TOLERANCE = {"unet": 1e-4, "generate": 1e-3}
 MATMUL = 3072  # rows and columns of the large product
-NEEDS = {"openvino": "openvino", "onnxruntime": "onnx"}  # what convert.py has to make first
 
 
 class Worker:
@@ -75,8 +74,10 @@ def start(name: str, model: Model, folder: Path, options) -> Worker:
         ensure_backend(model, backend)
         command = [options.program, model.bundle, options.threads, backend]
     else:
-        if name in NEEDS and not (folder / NEEDS[name]).exists():
-            subprocess.run([sys.executable, HERE / "convert.py", NEEDS[name], folder], check=True)
+        if name == "openvino":  # the same converted file
+            ensure_backend(model, "openvino")
+        if name == "onnxruntime" and not (folder / "onnx").exists():
+            subprocess.run([sys.executable, HERE / "convert_onnx.py", folder], check=True)
         command = [sys.executable, HERE / "worker.py", name, folder, "--threads", options.threads]
     return Worker(name, command, options.threads)
 

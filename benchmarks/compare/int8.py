@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
 from compare import RESULTS, conditions
-from models import ROOT, prepare, unet_inputs
+from models import ROOT, ensure_backend, prepare, unet_inputs
 
 TIMESTEP = 500
 
@@ -46,7 +46,7 @@ def torch_calls(model):
     return {"torch float32": call(exact), "torch int8 linear": call(int8)}
 
 
-def openvino_calls(folder: Path, threads: int):
+def openvino_calls(model, threads: int):
     try:
         import nncf
     except ImportError:
@@ -65,7 +65,7 @@ def openvino_calls(folder: Path, threads: int):
         return lambda: torch.from_numpy(compiled(given)[0])
 
     def read():
-        return core.read_model(folder / "openvino" / "unet.xml")
+        return core.read_model(model.bundle / "openvino" / "unet.xml")
 
     return {
         "openvino float32": call(read()),
@@ -84,7 +84,8 @@ def main() -> None:
     options.steps = options.passes = None  # single calls
     torch.set_num_threads(options.threads)
     model = prepare("mid", options.work)
-    calls = {**torch_calls(model), **openvino_calls(options.work / "mid", options.threads)}
+    ensure_backend(model, "openvino")
+    calls = {**torch_calls(model), **openvino_calls(model, options.threads)}
     outputs = {name: call() for name, call in calls.items()}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(options.repeats):

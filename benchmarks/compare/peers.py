@@ -61,7 +61,7 @@ class OpenVino:
         import openvino
 
         self.core = openvino.Core()
-        self.file = model / "openvino" / "unet.xml"
+        self.file = model / "bundle" / "openvino" / "unet.xml"
         self.settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
         self.network = None
         self.loop = Loop(model / "pipeline", self.unet)

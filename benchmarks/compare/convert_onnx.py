@@ -1,4 +1,4 @@
-"""`python convert.py openvino|onnx MODEL`: the bundle's traced UNet for a peer, in its own process.
+"""`python convert_onnx.py MODEL`: the bundle's traced UNet as ONNX, in a process of its own.
 
 The same graph and the same weights as freeinit runs; float32 throughout.
 """
@@ -21,15 +21,7 @@ def example(bundle: Path) -> tuple[torch.Tensor, ...]:
     return latents, torch.full((2,), 500.0), text, torch.full((2,), 8.0)
 
 
-def openvino(model: Path) -> None:
-    import openvino as ov
-
-    network = torch.jit.load(model / "bundle" / "unet.pt")
-    converted = ov.convert_model(network, example_input=example(model / "bundle"))
-    ov.save_model(converted, model / "openvino" / "unet.xml", compress_to_fp16=False)
-
-
-def onnx(model: Path) -> None:
+def convert(model: Path) -> None:
     network = torch.jit.load(model / "bundle" / "unet.pt")
     (model / "onnx").mkdir(exist_ok=True)
     torch.onnx.export(
@@ -50,4 +42,4 @@ def onnx(model: Path) -> None:
 
 if __name__ == "__main__":
     with torch.no_grad():
-        {"openvino": openvino, "onnx": onnx}[sys.argv[1]](Path(sys.argv[2]))
+        convert(Path(sys.argv[1]))
