@@ -16,7 +16,7 @@ Tensors = dict[str, torch.Tensor]
 
 def read_tensors(path: Path) -> Tensors:
     """The tensors of a checkpoint by name, mapped from the file where its format allows. The
-    wrappers of trainers ("state_dict", "module.") are taken off."""
+    wrappers of trainers ("state_dict", DeepSpeed's "module", "module.") are taken off."""
     if not path.is_file():
         raise ExportError(f"'{path}': no such file; expected a checkpoint")
     try:
@@ -32,6 +32,23 @@ def read_tensors(path: Path) -> Tensors:
     if not tensors:
         raise ExportError(f"'{path}': holds no tensors; expected a checkpoint")
     return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def assign_weights(what: str, network: torch.nn.Module, weights: Tensors, expectation: str) -> None:
+    """Gives `network`, made without memory, the tensors of `weights`: all of its own and no others.
+    `expectation` ends the message."""
+    expected = network.state_dict()
+    missing, unknown = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
+    if missing or unknown:
+        kind, names = ("lacks", missing) if missing else ("has the unknown", unknown)
+        raise ExportError(f"{what}: {kind} '{names[0]}' ({len(names)} such); expected {expectation}")
+    for name, tensor in weights.items():
+        if tensor.shape != expected[name].shape:
+            raise ExportError(
+                f"{what}: '{name}' has the shape {tuple(tensor.shape)}; expected"
+                f" {tuple(expected[name].shape)}"
+            )
+    network.load_state_dict(weights, assign=True)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -52,8 +69,9 @@ def _pickled(path: Path) -> dict[str, Any]:
         states = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except RuntimeError:  # the format before torch 1.6 cannot be mapped
         states = torch.load(path, map_location="cpu", weights_only=True)
-    if isinstance(states, dict) and isinstance(states.get("state_dict"), dict):
-        states = states["state_dict"]
+    for wrapper in ("state_dict", "module"):
+        if isinstance(states, dict) and isinstance(states.get(wrapper), dict):
+            states = states[wrapper]
     if not isinstance(states, dict):
         raise ValueError(f"a {type(states).__name__} instead of named tensors")
     return states

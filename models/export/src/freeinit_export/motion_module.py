@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
-from freeinit_export.checkpoint_file import Tensors, read_tensors
+from freeinit_export.checkpoint_file import Tensors, assign_weights, read_tensors
 from freeinit_export.errors import ExportError, one_line
 
 # Original names on the left.
@@ -23,6 +23,7 @@ _NAMES = (
     (".ff_norm", ".norm3"),
 )
 _HEADS = 8  # of every published module; no file says it
+_LAYOUT = "the layout of AnimateDiff v1, v2 or v3"
 
 
 def diffusers_name(original: str) -> str:
@@ -51,7 +52,7 @@ def load_motion_module(path: Path, dtype: torch.dtype) -> MotionAdapter:
     config = _config(path, states)
     with torch.device("meta"):
         adapter = MotionAdapter(**config)
-    _assign(f"motion module '{path}'", adapter, states)
+    assign_weights(f"motion module '{path}'", adapter, states, _LAYOUT)
     return adapter
 
 
@@ -63,7 +64,8 @@ def motion_unet(unet: UNet2DConditionModel, adapter: MotionAdapter, path: Path) 
             model = UNetMotionModel.from_unet2d(unet, adapter, load_weights=False)
     except ValueError as error:
         raise ExportError(f"motion module '{path}': does not fit the base model: {one_line(error)}")
-    _assign(f"motion module '{path}'", model, {**unet.state_dict(), **adapter.state_dict()})
+    states = {**unet.state_dict(), **adapter.state_dict()}
+    assign_weights(f"motion module '{path}'", model, states, _LAYOUT)
     return model
 
 
@@ -89,25 +91,6 @@ def _config(path: Path, states: Tensors) -> dict[str, Any]:
         "motion_max_seq_length": positions.pop(),
         "use_motion_mid_block": any(name.startswith("mid_block.") for name in states),
     }
-
-
-def _assign(what: str, model: torch.nn.Module, states: Tensors) -> None:
-    """Gives `model`, made without memory, the tensors of `states`."""
-    expected = model.state_dict()
-    missing, unknown = sorted(expected.keys() - states), sorted(states.keys() - expected)
-    if missing or unknown:
-        kind, names = ("lacks", missing) if missing else ("has the unknown", unknown)
-        raise ExportError(
-            f"{what}: {kind} '{names[0]}' ({len(names)} such); expected the layout of AnimateDiff"
-            " v1, v2 or v3"
-        )
-    for name, tensor in states.items():
-        if tensor.shape != expected[name].shape:
-            raise ExportError(
-                f"{what}: '{name}' has the shape {tuple(tensor.shape)}; expected"
-                f" {tuple(expected[name].shape)}"
-            )
-    model.load_state_dict(states, assign=True)
 
 
 def _check_widths(unet: Any, adapter: Any, path: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from freeinit_export import __version__
 from freeinit_export.autoencoder import components_of
+from freeinit_export.checkpoint_file import assign_weights, read_tensors
 from freeinit_export.component import VideoModel
 from freeinit_export.errors import ExportError, one_line
 from freeinit_export.open_clip_text import (
@@ -112,7 +113,7 @@ def _fill_zeros(networks: dict[str, torch.nn.Module]) -> None:
 
 
 def _load_weights(path: Path, networks: dict[str, torch.nn.Module], unneeded) -> None:
-    state = _read_checkpoint(path)
+    state = {key.removeprefix(_DEEPSPEED): value for key, value in read_tensors(path).items()}
     for role, network in networks.items():
         prefix = _PREFIXES[role]
         part = {key[len(prefix) :]: state[key] for key in state if key.startswith(prefix)}
@@ -125,46 +126,7 @@ def _load_weights(path: Path, networks: dict[str, torch.nn.Module], unneeded) ->
             part = {key: value for key, value in part.items() if not key.startswith("loss.")}
         if role == "text encoder":
             part = {key: value for key, value in part.items() if not unneeded(key)}
-        _assign(path, role, network, part)
-
-
-def _read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """The weights, mapped from the file: they take memory when they are used."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except Exception as error:  # OSError, RuntimeError, pickle's and safetensors' own
-        raise ExportError(f"'{path}': the checkpoint cannot be read: {one_line(error)}")
-    if isinstance(state, dict) and isinstance(state.get("module"), dict):  # as DeepSpeed saves
-        module = state["module"]
-        return {key.removeprefix(_DEEPSPEED): value for key, value in module.items()}
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict):
-        raise ExportError(f"'{path}': holds a {type(state).__name__}; expected named weights")
-    return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
-
-
-def _assign(path: Path, role: str, network: torch.nn.Module, part: dict[str, Any]) -> None:
-    expected = network.state_dict()
-    for what, keys in (
-        ("lacks", sorted(expected.keys() - part.keys())),
-        ("has unknown", sorted(part.keys() - expected.keys())),
-    ):
-        if keys:
-            raise ExportError(
-                f"'{path}': {what} {len(keys)} of the {role}'s weights ('{keys[0]}', ...);"
-                " expected the checkpoint of this config"
-            )
-    for key, value in part.items():
-        if value.shape != expected[key].shape:
-            raise ExportError(
-                f"'{path}': '{key}' of the {role} has shape {tuple(value.shape)}; this config"
-                f" expects {tuple(expected[key].shape)}"
-            )
-    network.load_state_dict(part, assign=True)
+        assign_weights(f"'{path}', {role}", network, part, "the checkpoint of this config")
 
 
 def _described(
