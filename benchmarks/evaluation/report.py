@@ -129,8 +129,9 @@ def cost_table(results):
 
 def verdict(results):
     """The goal of 95 % of the gain at 1.15 times the cost, checked against the figures."""
-    cheap = {name: figures for name, figures in results.summary.items()
-             if name != results.plan["plain"] and figures["cost"] <= 1.15 + 1e-9}
+    group = next(group for group in results.plan["groups"] if group["title"] == results.plan["goal_group"])
+    cheap = {name: results.summary[name] for name in group["configurations"]
+             if name in results.summary and results.summary[name]["cost"] <= 1.15 + 1e-9}
     if not cheap:
         return "No configuration was run that costs at most 1.15 times plain sampling."
     best = max(cheap, key=lambda name: cheap[name]["share_of_gain"]["mean"])
