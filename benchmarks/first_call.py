@@ -55,10 +55,10 @@ def main() -> None:
     parser.add_argument("freeinit", help="the built command")
     parser.add_argument("--bundle", help="default: the demo bundle of the build")
     parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("options", nargs="*", help="further options of generate, after --")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     options = ["--bundle", arguments.bundle] if arguments.bundle else []
-    options += arguments.options
+    options += ["--threads", str(arguments.threads)]
     rounds = range(arguments.repeats)
     result = {
         "rehash": medians([first_call(arguments.freeinit, [*options, "--rehash"]) for _ in rounds]),
