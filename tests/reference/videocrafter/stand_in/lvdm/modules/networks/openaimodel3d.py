@@ -57,6 +57,7 @@ class Block(nn.Module):
         self.norm = Float32GroupNorm(4, width)
         self.conv = nn.Conv2d(width, width, 3, padding=1)
         self.shift = nn.Linear(embedding, width)
+        self.token_norm, self.line_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.text = CrossAttention(width, context_width, heads)
         self.time = CrossAttention(width, width, heads, temporal_length)
         self.temporal_conv = nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0)) if temporal_conv else None
@@ -65,10 +66,10 @@ class Block(nn.Module):
         h = h + self.conv(nn.functional.silu(self.norm(h))) + self.shift(emb)[:, :, None, None]
         frames, c, height, width = h.shape
         tokens = h.flatten(2).transpose(1, 2)
-        tokens = tokens + self.text(tokens, context=context)
+        tokens = tokens + self.text(self.token_norm(tokens), context=context)
         video = tokens.reshape(batch_size, -1, height * width, c).transpose(1, 2)
         lines = video.reshape(-1, video.shape[2], c)
-        video = video + self.time(lines).reshape(video.shape)
+        video = video + self.time(self.line_norm(lines)).reshape(video.shape)
         volume = video.permute(0, 3, 2, 1).reshape(batch_size, c, -1, height, width)
         if self.temporal_conv is not None:
             volume = volume + self.temporal_conv(volume)
@@ -91,6 +92,7 @@ class UNetModel(nn.Module):
         self.fine, self.coarse = Block(*arguments), Block(*arguments)
         self.down = nn.Conv2d(model_channels, model_channels, 3, stride=2, padding=1)
         self.join = nn.Conv2d(2 * model_channels, model_channels, 1)
+        self.last_norm = Float32GroupNorm(4, model_channels)
         self.out = nn.Conv2d(model_channels, out_channels, 3, padding=1)
         nn.init.zeros_(self.out.weight)
 
@@ -107,5 +109,6 @@ class UNetModel(nn.Module):
         fine = self.fine(h, emb, context, batch)
         coarse = self.coarse(self.down(fine), emb, context, batch)
         coarse = nn.functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
-        y = self.out(self.join(torch.cat([fine, coarse], dim=1)))  # odd sizes do not fit
+        h = self.join(torch.cat([fine, coarse], dim=1))  # odd sizes do not fit
+        y = self.out(nn.functional.silu(self.last_norm(h)))
         return y.unflatten(0, (batch, frames)).transpose(1, 2)
