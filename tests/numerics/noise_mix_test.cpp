@@ -3,6 +3,7 @@
 #include <freeinit/numerics/noise_source.hpp>
 
 #include <ATen/ops/full.h>
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include <array>
