@@ -6,6 +6,7 @@
 #include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 

@@ -3,10 +3,11 @@
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/free_init.hpp>
 
-#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
 #include <stop_token>
 #include <vector>
 
