@@ -9,6 +9,7 @@
 
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
@@ -169,8 +170,7 @@ class BundleProbe {
                                                        manifest_.contracts.at("text_encoder"),
                                                        options_.device, options_.dtype);
     // Without a tokenizer any ids will do.
-    const at::Tensor ids =
-        ids_.defined() ? ids_ : at::tensor(std::vector<std::int64_t>{0, 0}).unsqueeze(0);
+    const at::Tensor ids = ids_.defined() ? ids_ : at::zeros({1, spec.max_length}, at::kLong);
     const at::Tensor text = encoder->encode(ids);
     const std::string seen = checked_result("the embedding", text, type_of(spec.dtype));
     text_ = text;  // only a sound one is of use to the UNet
