@@ -22,7 +22,7 @@ class ProfileTrace : public TinyPipeline {
 
   /// The spans of a watched run, by category.
   std::map<std::string, std::vector<json>> run() {
-    freeinit::ModelBundle bundle = pipeline.bundle();
+    freeinit::ModelBundle bundle = make_tiny_bundle();
     bundle.unet = trace.watch(std::move(bundle.unet));
     (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, trace.watch(control));
     std::map<std::string, std::vector<json>> spans;
@@ -73,7 +73,7 @@ TEST_F(ProfileTrace, ChangesNothingAndPassesProgressOn) {
   const int expected = std::exchange(events, 0);
   (void)run();
   EXPECT_EQ(events, expected);
-  freeinit::ModelBundle bundle = pipeline.bundle();
+  freeinit::ModelBundle bundle = make_tiny_bundle();
   bundle.unet = trace.watch(std::move(bundle.unet));
   const auto watched = freeinit::TextToVideoPipeline(std::move(bundle)).generate(request);
   EXPECT_TRUE(watched.latents.equal(pipeline.generate(request).latents));

@@ -75,7 +75,7 @@ class Savings : public TinyPipeline {
 
   Counts counts_of(const freeinit::GenerationRequest& wanted) const {
     Counts counts;
-    freeinit::ModelBundle bundle = pipeline.bundle();
+    freeinit::ModelBundle bundle = make_tiny_bundle();
     bundle.text_encoder = std::make_shared<CountingTextEncoder>(bundle.text_encoder, counts);
     bundle.unet = std::make_shared<CountingUNet>(bundle.unet, counts);
     bundle.autoencoder = std::make_shared<CountingAutoencoder>(bundle.autoencoder, counts);

@@ -7,13 +7,17 @@
 
 #include <gtest/gtest.h>
 
-/// A pipeline over a tiny bundle on `device`.
-inline freeinit::TextToVideoPipeline make_tiny_pipeline(at::Device device = at::kCPU) {
+/// A tiny bundle on `device`, the same weights every time.
+inline freeinit::ModelBundle make_tiny_bundle(at::Device device = at::kCPU) {
   const TemporaryFolder folder;
   tiny_bundle::write(folder.path());
   freeinit::BundleOptions options;
   options.device = device;
-  return freeinit::TextToVideoPipeline(freeinit::ModelBundle::load(folder.path(), options));
+  return freeinit::ModelBundle::load(folder.path(), options);
+}
+
+inline freeinit::TextToVideoPipeline make_tiny_pipeline(at::Device device = at::kCPU) {
+  return freeinit::TextToVideoPipeline(make_tiny_bundle(device));
 }
 
 /// A pipeline on the CPU and a request that takes milliseconds.
