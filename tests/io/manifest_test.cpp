@@ -109,7 +109,7 @@ TEST(Manifest, RefusesConvertedUNetsByName) {
   says(refused("openvino", {{"cpu_features", {1}}}), "expected a list of strings");
   says(refused("aotinductor", {{"shape", nullptr}}),
        "the key 'unet_backends.aotinductor.shape' is missing");
-  says(refused("onnx", {}), "unknown key 'unet_backends.onnx'");
+  says(refused("onnx", json::object()), "unknown key 'unet_backends.onnx'");
 }
 
 TEST(Manifest, BundleWithoutAnEncoder) {

@@ -26,7 +26,8 @@ class ProfileTrace : public TinyPipeline {
     bundle.unet = trace.watch(std::move(bundle.unet));
     (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, trace.watch(control));
     std::map<std::string, std::vector<json>> spans;
-    for (const json& span : json::parse(trace.json())["traceEvents"]) {
+    const json recorded = json::parse(trace.json());
+    for (const json& span : recorded["traceEvents"]) {
       EXPECT_EQ(span["ph"], "X");
       EXPECT_GE(span["dur"].get<std::int64_t>(), 0);
       spans[span["cat"]].push_back(span);
