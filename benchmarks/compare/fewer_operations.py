@@ -57,17 +57,22 @@ def correlation(clips: torch.Tensor) -> float:
 
 
 def run_all(worker, prompts: list[dict], folder: Path, options) -> dict[str, dict]:
-    """Latents and CPU seconds of every option."""
+    """Latents and CPU seconds of every option. What an earlier, stopped run has is kept."""
     pixels = SIZES["demo"].latent * 4
     common = {"num_frames": SIZES["demo"].frames, "height": pixels, "width": pixels}
     common |= {"num_inference_steps": options.steps, "num_iters": options.passes}
+    folder = folder / f"fewer-{options.passes}x{options.steps}"
+    folder.mkdir(exist_ok=True)
     found: dict[str, dict] = {name: {"latents": [], "seconds": []} for name in OPTIONS}
-    output = folder / "fewer.safetensors"
     for index, prompt in enumerate(prompts):
         job = {"prompt": prompt["prompt"], "seed": prompt["seed"], "guidance_scale": 4.0, **common}
-        for name, settings in OPTIONS.items():
-            answer = worker.ask(job="generate", **job, **settings, output=str(output))
-            found[name]["seconds"].append(answer["cpu_seconds"])
+        for number, (name, settings) in enumerate(OPTIONS.items()):
+            output = folder / f"{index}-{number}.safetensors"
+            noted = output.with_suffix(".json")
+            if not noted.exists():
+                answer = worker.ask(job="generate", **job, **settings, output=str(output))
+                noted.write_text(json.dumps(answer))
+            found[name]["seconds"].append(json.loads(noted.read_text())["cpu_seconds"])
             found[name]["latents"].append(load_file(output)["latents"])
         print(f"  prompt {index + 1} of {len(prompts)}", flush=True)
     return {name: {**v, "latents": torch.cat(v["latents"])} for name, v in found.items()}
