@@ -1,10 +1,9 @@
 #pragma once
 
-#include <freeinit/impl/pipeline/request_check_inl.hpp>
+#include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/noise_source.hpp>
 #include <freeinit/pipeline/probe.hpp>
-#include <freeinit/pipeline/text_to_video_pipeline.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
 #include <ATen/ops/isfinite.h>
