@@ -113,5 +113,5 @@ def test_a_folder_with_a_motion_adapter(tmp_path):
 def test_half_precision_networks_equal_the_original(saved, dtype):
     component = load_model(saved, dtype).components["vae_decoder"]
     expected = expectations(component)
-    assert expected[0].output.dtype == dtype
+    assert expected[0].outputs[0].dtype == dtype
     assert compare(component.file, trace_component(component), expected) == 0.0
