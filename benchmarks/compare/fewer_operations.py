@@ -40,7 +40,6 @@ OPTIONS = {
         "cache_interval": 3,
         "guidance_interval": [0.2, 1.0],
     },
-    "--fast-sampling": {"fast_sampling": True},
 }
 WORDS = ("colour", "shape", "motion", "background", "all")
 
@@ -64,6 +63,9 @@ def run_all(worker, prompts: list[dict], folder: Path, options) -> dict[str, dic
     folder = folder / f"fewer-{options.passes}x{options.steps}"
     folder.mkdir(exist_ok=True)
     found: dict[str, dict] = {name: {"latents": [], "seconds": []} for name in OPTIONS}
+    warm_up = {**common, "num_inference_steps": 2, "cache_interval": 2}
+    worker.ask(job="generate", prompt="", seed=0, guidance_scale=4.0, **warm_up)
+    worker.ask(job="generate", prompt="", seed=0, guidance_scale=4.0, **warm_up | {"cache_interval": 1})
     for index, prompt in enumerate(prompts):
         job = {"prompt": prompt["prompt"], "seed": prompt["seed"], "guidance_scale": 4.0, **common}
         for number, (name, settings) in enumerate(OPTIONS.items()):
