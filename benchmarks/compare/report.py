@@ -7,20 +7,18 @@ file in benchmarks/results. What has no result keeps its text.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from page_tables import replace_part, table
+
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "performance.md"
 REFERENCE = "diffusers"
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def compared(result: dict) -> str:
@@ -143,18 +141,8 @@ TABLES: dict[str, Callable[[dict], str]] = {
 }
 
 
-def update(page: str) -> str:
+if __name__ == "__main__":
     for name, make in TABLES.items():
         path = RESULTS / f"{name}.json"
-        if not path.exists():
-            continue
-        text = make(json.loads(path.read_text()))
-        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
-        if not re.search(pattern, page, re.S):
-            sys.exit(f"{PAGE}: has no place for {name}")
-        page = re.sub(pattern, lambda m: m[1] + text + "\n" + m[2], page, flags=re.S)
-    return page
-
-
-if __name__ == "__main__":
-    PAGE.write_text(update(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        if path.exists():
+            replace_part(PAGE, name, make(json.loads(path.read_text())))
