@@ -7,9 +7,10 @@
 Every peer is a process of its own with its model loaded once. First all compute the same thing, and
 the run ends if one does not; then they take turns, round by round, one at a time. Figures are
 medians of the rounds; memory is the largest resident set of the process, load included. The rate of
-a large matrix product is measured in every round too. Writes results/compare_SIZE.json, and the
-tables of docs/performance.md (report.py). `--only` and `--sizes` measure a part; what is measured
-replaces that part of an earlier result only if the machine and the settings are the same.
+a large matrix product is measured in every round too. Writes results/compare_SIZE.json, one run in
+one file, which report.py makes a table of docs/performance.md of. What is measured with `--only` or
+`--jobs` replaces the whole file too, as a ratio of figures of two runs says little: give `--results`
+for a trial.
 """
 
 from __future__ import annotations
@@ -179,18 +180,6 @@ def conditions(options) -> dict:
     }
 
 
-def merged(path: Path, fresh: dict) -> dict:
-    """A partial run replaces its part of a result taken under the same conditions."""
-    if not path.exists():
-        return fresh
-    old = json.loads(path.read_text())
-    if old["conditions"] != fresh["conditions"]:
-        return fresh
-    for name, peer in fresh["peers"].items():
-        old["peers"].setdefault(name, {}).update(peer)
-    return {**old, **{key: value for key, value in fresh.items() if key != "peers"}}
-
-
 def run_size(size: str, options) -> None:
     print(size, flush=True)
     model = prepare(size, options.work)
@@ -203,16 +192,18 @@ def run_size(size: str, options) -> None:
     finally:
         for worker in workers.values():
             worker.close()
-    path = options.results / f"compare_{size}.json"
-    fresh = {
+    head = {
         "size": size,
         "conditions": conditions(options),
         "repeats": options.repeats,
         "unet_gflop": round(model.unet_flops / 1e9, 1),
-        **found,
     }
-    options.results.mkdir(exist_ok=True, parents=True)
-    path.write_text(json.dumps(merged(path, fresh), indent=1) + "\n")
+    write_result(options.results / f"compare_{size}.json", {**head, **found})
+
+
+def write_result(path: Path, result: dict) -> None:
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_text(json.dumps(result, indent=1) + "\n")
     print(f"written: {os.path.relpath(path)}", flush=True)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import RESULTS, conditions, start
+from compare import RESULTS, conditions, start, write_result
 from models import ROOT, SIZES, prepare
 from safetensors.torch import load_file
 
@@ -129,10 +128,7 @@ def main() -> None:
             entry["judge"] = judge.score(judge.load(options.judge), clips, combos)
         result["options"][name] = entry
         print(name, json.dumps(entry), flush=True)
-    options.results.mkdir(exist_ok=True, parents=True)
-    path = options.results / "fewer_operations.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"written: {os.path.relpath(path)}")
+    write_result(options.results / "fewer_operations.json", result)
 
 
 if __name__ == "__main__":

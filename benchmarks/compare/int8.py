@@ -10,8 +10,6 @@ choose. Convolutions stay float32 in both. Calls take turns. Writes results/int8
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import sys
 import time
@@ -21,10 +19,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import RESULTS, conditions
+from compare import RESULTS, conditions, write_result
 from models import ROOT, ensure_backend, prepare, unet_inputs
 
 TIMESTEP = 500
+
+
+def accept_keyword() -> None:
+    """diffusers calls some linear layers as layer(input=...), which the quantised one refuses."""
+    layer = torch.ao.nn.quantized.dynamic.Linear
+    forward = layer.forward
+    layer.forward = lambda self, input: forward(self, input)
 
 
 def torch_calls(model):
@@ -34,10 +39,11 @@ def torch_calls(model):
         return AnimateDiffPipeline.from_pretrained(model.pipeline).unet.eval()
 
     exact = load()
+    accept_keyword()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         int8 = torch.ao.quantization.quantize_dynamic(load(), {torch.nn.Linear}, torch.qint8)
-    inputs = unet_inputs("mid")
+    inputs = unet_inputs(model.size)
     text = inputs["text"].repeat_interleave(inputs["latents"].shape[2], dim=0)
 
     def call(unet):
@@ -54,7 +60,7 @@ def openvino_calls(model, threads: int):
     import openvino
 
     core = openvino.Core()
-    inputs = unet_inputs("mid")
+    inputs = unet_inputs(model.size)
     batch = inputs["latents"].shape[0]
     given = [inputs["latents"], torch.full((batch,), float(TIMESTEP)), inputs["text"], torch.full((batch,), 8.0)]
     given = [value.numpy() for value in given]
@@ -76,6 +82,7 @@ def openvino_calls(model, threads: int):
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", default="mid")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
@@ -83,7 +90,7 @@ def main() -> None:
     options = parser.parse_args()
     options.steps = options.passes = None  # single calls
     torch.set_num_threads(options.threads)
-    model = prepare("mid", options.work)
+    model = prepare(options.size, options.work)
     ensure_backend(model, "openvino")
     calls = {**torch_calls(model), **openvino_calls(model, options.threads)}
     outputs = {name: call() for name, call in calls.items()}
@@ -94,7 +101,8 @@ def main() -> None:
             call()
             seconds[name].append(time.process_time() - start)
     exact = outputs["torch float32"]
-    result = {"conditions": conditions(options), "repeats": options.repeats, "runtimes": {}}
+    result = {"conditions": conditions(options), "size": options.size, "repeats": options.repeats}
+    result["runtimes"] = {}
     for name in calls:
         difference = ((outputs[name] - exact).norm() / exact.norm()).item()
         result["runtimes"][name] = {
@@ -102,10 +110,7 @@ def main() -> None:
             "difference": float(f"{difference:.2g}"),
         }
         print(name, result["runtimes"][name], flush=True)
-    options.results.mkdir(exist_ok=True, parents=True)
-    path = options.results / "int8.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"written: {os.path.relpath(path)}")
+    write_result(options.results / "int8.json", result)
 
 
 if __name__ == "__main__":

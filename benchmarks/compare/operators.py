@@ -10,7 +10,6 @@ matrix product in the same run. Writes results/operators.json.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import MATMUL, RESULTS, conditions
+from compare import MATMUL, RESULTS, conditions, write_result
 from models import ROOT, prepare, unet_inputs
 
 KINDS = {
@@ -83,9 +82,7 @@ def main() -> None:
         "unet_gflop": round(model.unet_flops / 1e9, 1),
         "matmul_gflops": round(matmul_rate(), 1),
     }
-    print(json.dumps(result, indent=1))
-    options.results.mkdir(exist_ok=True, parents=True)
-    (options.results / "operators.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_result(options.results / "operators.json", result)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """`python report.py`: puts the results of this folder's benchmarks into docs/performance.md.
 
 A table stands between the lines `<!-- begin NAME -->` and `<!-- end NAME -->`; NAME is that of a
-file in benchmarks/results. What has no result keeps its text.
+file in benchmarks/results, or `demands` for what the figures are to reach. What has no result keeps
+its text.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+from demands import Demand, demands
 from page_tables import replace_part, table
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -90,7 +92,7 @@ def startup(result: dict) -> str:
     where = result["conditions"]
     rows = [
         [name, _seconds(found), _ratio(found, result["programs"][REFERENCE], "seconds"),
-         f"{found['cpu_seconds']:.2f} s", f"{found['peak_mib']} MiB"]
+         f"{found['cpu_seconds']:.2f} s", f"{found['peak_mib']:.0f} MiB"]
         for name, found in result["programs"].items()
     ]
     text = (
@@ -98,14 +100,69 @@ def startup(result: dict) -> str:
         f" included, {where['passes']} passes of {where['steps']} steps of the demo model, medians of"
         f" {result['repeats']}.\n\n"
     )
-    return text + table(["", "wall", "ratio", "CPU time", "peak memory"], rows)
+    text += table(["", "wall", "ratio", "CPU time", "peak memory"], rows)
+    found = dict(result["first_call"])
+    text += (
+        "\n\nFrom process start to its first UNet call `freeinit generate` takes"
+        f" {found.pop('first_call'):.2f} s; medians of the parts:\n\n"
+    )
+    names = {"process": "process start, options, manifest"}
+    rows = [
+        [names.get(name, name), f"{1e3 * value:.0f} ms"]
+        for name, value in found.items()
+        if name not in ("cpu_of_whole_run", "peak_mib")
+    ]
+    return text + table(["part", "time"], rows)
+
+
+def early_passes(result: dict) -> str:
+    where, peers = result["conditions"], result["peers"]
+    text = (
+        f"{where['processor']}, {where['threads']} thread(s), {result['size']} size, {where['passes']}"
+        f" passes of {where['steps']} steps, medians of {result['repeats']}. In freeinit every pass but"
+        f" the last ends after {result['intermediate_steps']} step(s) with the clean sample predicted"
+        f" there; the latents then differ by {result['difference']:g} of their root mean square.\n\n"
+    )
+    base = peers[REFERENCE]["seconds"]
+    rows = [
+        [name, str(run["unet_calls"]), _seconds(run), f"{base / run['seconds']:.2f}", f"{run['peak_mib']} MiB"]
+        for name, run in peers.items()
+    ]
+    return text + table(["", "UNet calls", "time", "times faster", "peak memory"], rows)
+
+
+SAVINGS = {
+    "text_projected_once": "keys and values of the text once a prompt, not once a frame",
+    "no_guidance_at_scale_1": "no negative prompt at guidance scale 1",
+    "prompts_encoded_once": "prompts encoded once a run, not once a pass",
+    "only_last_pass_decoded": "only the last pass decoded",
+}
+
+
+def savings(result: dict) -> str:
+    where, unet = result["conditions"], result["parts"]["unet"]
+    text = (
+        f"{where['processor']}, {where['threads']} thread(s), {result['size']} size, medians of"
+        f" {result['repeats']}. A run is {where['passes']} passes of {where['steps']} steps.\n\n"
+    )
+    rows = [
+        [SAVINGS[name], _seconds({"seconds": share["saved"]}), f"{100 * share['saved'] / share['of']:.1f} %",
+         "one UNet call" if share["of"] == unet else "a run"]
+        for name, share in result["shares"].items()
+    ]  # fmt: skip
+    return text + table(["saving", "time", "share", "of"], rows)
+
+
+def reached(found: list[Demand]) -> str:
+    rows = [[d.what, d.limit, f"{d.value:.2f}{d.unit}", "yes" if d.reached else "**no**"] for d in found]
+    return table(["figure", "demand", "measured", "reached"], rows)
 
 
 def operators(result: dict) -> str:
     where, total = result["conditions"], sum(result["seconds"].values())
     products = sum(result["seconds"].get(k, 0) for k in ("convolutions", "matrix products", "attention"))
     text = (
-        f"One UNet call at mid size, {where['processor']}, {where['threads']} thread(s), TorchScript:"
+        f"One UNet call at {result['size']} size, {where['processor']}, {where['threads']} thread(s), TorchScript:"
         f" {total:.2f} s for {result['unet_gflop']:g} GFLOP, {result['unet_gflop'] / total:.1f} GFLOP/s."
         f" The operators that multiply take {products:.2f} s of it, {result['unet_gflop'] / products:.1f}"
         f" GFLOP/s; a large matrix product {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
@@ -118,7 +175,7 @@ def operators(result: dict) -> str:
 def int8(result: dict) -> str:
     where = result["conditions"]
     text = (
-        f"{where['processor']}, {where['threads']} thread(s), one UNet call at mid size, medians of"
+        f"{where['processor']}, {where['threads']} thread(s), one UNet call at {result['size']} size, medians of"
         f" {result['repeats']}.\n\n"
     )
     base = result["runtimes"]["torch float32"]
@@ -136,13 +193,16 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "compare_modelscope": compared,
     "fewer_operations": fewer_operations,
     "startup": startup,
+    "early_passes": early_passes,
+    "savings": savings,
     "int8": int8,
     "operators": operators,
 }
 
 
 if __name__ == "__main__":
+    results = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
     for name, make in TABLES.items():
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            replace_part(PAGE, name, make(json.loads(path.read_text())))
+        if name in results:
+            replace_part(PAGE, name, make(results[name]))
+    replace_part(PAGE, "demands", reached(demands(results)))

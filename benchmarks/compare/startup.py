@@ -2,7 +2,8 @@
 
     python benchmarks/compare/startup.py build/freeinit --threads 1
 
-Both make the demo video with FreeInit and write a GIF, in turns, from process start to end. Writes
+Both make the demo video with FreeInit and write a GIF, in turns, from process start to end. Also how
+long `freeinit generate` takes from process start to its first UNet call, by ../first_call.py. Writes
 results/startup.json.
 """
 
@@ -17,9 +18,11 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from compare import RESULTS, conditions
+from compare import RESULTS, conditions, write_result
+from first_call import first_call, medians
 from models import PROMPT, ROOT, prepare
 
 SCRIPT = """
@@ -83,16 +86,19 @@ def main() -> None:
             if index:
                 samples[name].append(found)
             print(f"{name}: {found['seconds']:.2f} s", flush=True)
+    here = ["--bundle", str(model.bundle), "--threads", str(options.threads)]
+    rounds = range(2 * options.repeats + 1)  # short runs; the first notes the hashes of the bundle
+    calls = [first_call(options.freeinit, here) for _ in rounds][1:]
     result = {
         "conditions": conditions(options),
+        "first_call": medians(calls),
         "repeats": options.repeats,
         "programs": {
             name: {key: round(statistics.median(s[key] for s in found), 3) for key in found[0]}
             for name, found in samples.items()
         },
     }
-    options.results.mkdir(exist_ok=True, parents=True)
-    (options.results / "startup.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_result(options.results / "startup.json", result)
 
 
 if __name__ == "__main__":

@@ -132,6 +132,10 @@ freeinit::GenerationRequest request_of(const json& job, const freeinit::Manifest
   request.free_init = {};  // as peers: FreeInit's defaults, whatever the bundle recommends
   request.free_init.num_iters = job.at("num_iters");
   request.free_init.fast_sampling = job.value("fast_sampling", false);
+  if (job.contains("intermediate_steps")) {
+    request.free_init.intermediate = {.result = freeinit::IntermediateResult::prediction,
+                                      .steps = job["intermediate_steps"].get<std::int64_t>()};
+  }
   request.cache_interval = job.value("cache_interval", 1);
   if (job.contains("guidance_interval")) {
     const auto& interval = job["guidance_interval"];

@@ -1,0 +1,86 @@
+"""Which speed and memory demands of the project the recorded figures meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+OTHERS = ("diffusers", "diffusers-compile", "openvino")
+
+
+@dataclass(frozen=True)
+class Demand:
+    what: str
+    limit: str
+    value: float
+    reached: bool
+    unit: str = ""
+
+
+def _best(peers: dict, job: str, key: str = "seconds", names=None) -> tuple[str, float]:
+    """The peer with the lowest figure, of `names` or of this project's own."""
+    own = names is None
+    chosen = {
+        name: peer[job][key]
+        for name, peer in peers.items()
+        if job in peer and (name.startswith("freeinit-") if own else name in names)
+    }
+    name = min(chosen, key=chosen.__getitem__)
+    return name, chosen[name]
+
+
+def _compared(result: dict) -> Iterator[Demand]:
+    peers, size = result["peers"], result["size"]
+    name, call = _best(peers, "unet")
+    other, theirs = _best(peers, "unet", names=OTHERS)
+    ratio = call / theirs
+    yield Demand(f"{size}: one UNet call, {name} over the fastest other ({other})", "at most 1", ratio, ratio <= 1)
+    if size == "mid":
+        product = result["matmul"]["gflop"] / result["matmul"]["seconds"]
+        rate = result["unet_gflop"] / call / product
+        yield Demand("mid: GFLOP/s of that call over those of a large matrix product", "at least 0.85", rate, rate >= 0.85)
+    name, run = _best(peers, "generate")
+    ratio = run / peers["diffusers"]["generate"]["seconds"]
+    yield Demand(f"{size}: whole generation, {name} over diffusers", "at most 1", ratio, ratio <= 1)
+    ratio = peers[name]["generate"]["peak_mib"] / peers["diffusers"]["generate"]["peak_mib"]
+    yield Demand(f"{size}: peak memory of that, over diffusers", "at most 0.6", ratio, ratio <= 0.6)
+    if size == "mid":
+        share = 100 * peers[name]["generate"]["outside_networks"]
+        yield Demand("mid: share of that outside the networks", "at most 1 %", share, share <= 1, " %")
+
+
+def _early_passes(result: dict) -> Iterator[Demand]:
+    times = {name: peer["seconds"] for name, peer in result["peers"].items()}
+    theirs = times.pop("diffusers")
+    ratio = theirs / min(times.values())
+    yield Demand("mid: FreeInit with passes that end early, times faster than diffusers", "at least 2", ratio, ratio >= 2)
+
+
+def _startup(result: dict) -> Iterator[Demand]:
+    programs = result["programs"]
+    ratio = programs["freeinit generate"]["seconds"] / programs["diffusers"]["seconds"]
+    where = result["conditions"]
+    what = f"demo: `generate`, {where['passes']} passes of {where['steps']} steps, over diffusers from import to file"
+    yield Demand(what, "below 1", ratio, ratio < 1)
+    first = result["first_call"]["first_call"]
+    yield Demand("demo: process start to the first UNet call", "below 1 s", first, first < 1, " s")
+
+
+def _reinit(result: dict) -> Iterator[Demand]:
+    over = result["cpu_ms"]["mix_cached"] / result["cpu_ms"]["fft_pair"]
+    yield Demand("one re-initialisation over the bare pair of FFTs", "at most 1.2", over, over <= 1.2)
+
+
+MADE_FROM = {
+    "compare_mid": _compared,
+    "compare_modelscope": _compared,
+    "compare_demo": _compared,
+    "early_passes": _early_passes,
+    "startup": _startup,
+    "reinit": _reinit,
+}
+
+
+def demands(results: dict[str, dict]) -> list[Demand]:
+    """Of all results there are, in the order of the table above."""
+    return [d for name, make in MADE_FROM.items() if name in results for d in make(results[name])]
