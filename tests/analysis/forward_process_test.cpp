@@ -38,9 +38,10 @@ TEST(ForwardProcess, ExpectedRatioFollowsTheSchedule) {
   }
 }
 
-TEST(ForwardProcess, MeasuresWhatItExpects) {
+/// Measures with 64 draws what the clip's spectrum leads to expect.
+void expect_measured_as_expected(const freeinit::DdimScheduler& of) {
   const auto analysis = freeinit::analyze_forward_process(
-      smooth_clip(1), scheduler(), {.timesteps = {300, 999}, .num_draws = 64, .seed = 5});
+      smooth_clip(1), of, {.timesteps = {300, 999}, .num_draws = 64, .seed = 5});
   for (const auto& level : analysis.levels) {
     for (std::size_t i = 0; i < analysis.bands.size(); ++i) {
       const double expected = level.expected_snr[i] / (1 + level.expected_snr[i]);
@@ -50,6 +51,17 @@ TEST(ForwardProcess, MeasuresWhatItExpects) {
       EXPECT_NEAR(level.measured.share[i], expected, 5 * std::sqrt(2 / values)) << i;
     }
   }
+}
+
+TEST(ForwardProcess, MeasuresWhatItExpects) {
+  expect_measured_as_expected(scheduler());
+}
+
+// VideoCrafter's schedule makes the signal smaller, too.
+TEST(ForwardProcess, MeasuresWhatItExpectsOfARescaledSignal) {
+  freeinit::DdimConfig config = scheduler().config();
+  config.dynamic_rescale.assign(1000, 0.5);
+  expect_measured_as_expected(freeinit::DdimScheduler(config));
 }
 
 TEST(ForwardProcess, LowBandsOutliveHighOnes) {

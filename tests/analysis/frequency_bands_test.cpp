@@ -104,6 +104,8 @@ TEST(FrequencyBands, RefusesWhatItCannotSort) {
                freeinit::fit_bands(bands, at::zeros({2, 4, 4, 4}), at::zeros({4, 4, 4})));
   EXPECT_ERROR(invalid_argument, "[C, F", freeinit::frame_correlation(at::zeros({4, 4, 4})));
   EXPECT_ERROR(invalid_argument, "at least one", freeinit::mean_statistics({}));
+  EXPECT_ERROR(invalid_argument, "values '[4, 4]'", bands.sums(at::zeros({4, 4})));
+  EXPECT_ERROR(invalid_argument, "[F, F]", freeinit::adjacent_mean(at::zeros({2, 3})));
 }
 
 }  // namespace frequency_bands_test

@@ -25,7 +25,8 @@ struct ForwardAnalysisOptions {
 struct ForwardLevel {
   std::int64_t timestep = 0;
   double alpha_cumprod = 0.0;
-  /// By band, from the clip's spectrum alone: abar P / (1 - abar).
+  /// By band, from the clip's spectrum alone: abar s^2 P / (1 - abar), s the schedule's
+  /// `dynamic_rescale` (1 without).
   std::vector<double> expected_snr;
   /// By band: the part of the noised clip's power that is the clip, SNR / (1 + SNR).
   std::vector<double> expected_share;

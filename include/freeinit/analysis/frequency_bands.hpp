@@ -39,7 +39,7 @@ class FREEINIT_API FrequencyBands {
   [[nodiscard]] at::Tensor spectrum(const at::Tensor& video) const;
 
   /// For each band the sum over its frequencies and over all leading dimensions of `values`
-  /// [..., T,H,W] (real).
+  /// [..., T,H,W] (floating point). Throws Error: invalid_argument.
   [[nodiscard]] std::vector<double> sums(const at::Tensor& values) const;
 
  private:

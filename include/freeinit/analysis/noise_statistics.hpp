@@ -16,7 +16,8 @@ namespace freeinit::inline FREEINIT_ABI {
 [[nodiscard]] FREEINIT_API at::Tensor frame_correlation(const at::Tensor& video,
                                                         double stop_frequency = 1.0);
 
-/// Mean of a matrix [F,F] over pairs of neighbouring frames; 0 for a single frame.
+/// Mean of a matrix [F,F] (floating point) over pairs of neighbouring frames; 0 for a single frame.
+/// Throws Error: invalid_argument.
 [[nodiscard]] FREEINIT_API double adjacent_mean(const at::Tensor& frame_correlation);
 
 /// What tells a tensor of noise from Gaussian noise: white Gaussian noise has power 1 in every

@@ -52,8 +52,10 @@ FREEINIT_INLINE ForwardLevel forward_level(const at::Tensor& clip, std::int64_t 
   ForwardLevel level;
   level.timestep = timestep;
   level.alpha_cumprod = scheduler.alphas_cumprod()[static_cast<std::size_t>(timestep)];
+  const auto& rescale = scheduler.config().dynamic_rescale;
+  const double scale = rescale.empty() ? 1.0 : rescale[static_cast<std::size_t>(timestep)];
   for (const double p : power) {
-    const double snr = level.alpha_cumprod * p / (1.0 - level.alpha_cumprod);
+    const double snr = level.alpha_cumprod * scale * scale * p / (1.0 - level.alpha_cumprod);
     level.expected_snr.push_back(snr);
     level.expected_share.push_back(snr / (1.0 + snr));
   }

@@ -10,6 +10,7 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 
@@ -55,6 +56,19 @@ FREEINIT_INLINE std::vector<FrequencyBand> bands_between(const std::vector<doubl
   return bands;
 }
 
+/// Refuses a tensor that is not [..., frames, height, width] in floating point.
+FREEINIT_INLINE void check_spectrum_shape(const char* name, const at::Tensor& values,
+                                          const std::array<std::int64_t, 3>& size) {
+  const std::int64_t n = values.defined() ? values.dim() : 0;
+  const bool fits =
+      n >= 3 && values.sizes().slice(static_cast<std::size_t>(n - 3)) == at::IntArrayRef(size);
+  if (fits && values.is_floating_point()) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str(name, " '", values.defined() ? values.sizes() : at::IntArrayRef{},
+                 "': expected floating point values of shape [..., ", size[0], ", ", size[1], ", ",
+                 size[2], "]"));
+}
+
 /// How many spectra [T,H,W] a tensor [..., T,H,W] holds.
 FREEINIT_INLINE double leading_count(const at::Tensor& video) {
   return static_cast<double>(video.numel() / (video.size(-3) * video.size(-2) * video.size(-1)));
@@ -93,19 +107,13 @@ FREEINIT_INLINE FrequencyBands::FrequencyBands(std::int64_t frames, std::int64_t
 }
 
 FREEINIT_INLINE at::Tensor FrequencyBands::spectrum(const at::Tensor& video) const {
-  const std::int64_t n = video.defined() ? video.dim() : 0;
-  if (n < 3 || video.size(n - 3) != frames_ || video.size(n - 2) != height_ ||
-      video.size(n - 1) != width_ || !video.is_floating_point()) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("video '", video.defined() ? video.sizes() : at::IntArrayRef{},
-                   "': expected floating point values of shape [..., ", frames_, ", ", height_,
-                   ", ", width_, "]"));
-  }
+  detail::check_spectrum_shape("video", video, {frames_, height_, width_});
   constexpr std::int64_t dims[] = {-3, -2, -1};
   return at::fft_fftn(video.to(at::kCPU, at::kDouble), std::nullopt, dims, "ortho");
 }
 
 FREEINIT_INLINE std::vector<double> FrequencyBands::sums(const at::Tensor& values) const {
+  detail::check_spectrum_shape("values", values, {frames_, height_, width_});
   const at::Tensor by_bin =
       values.to(at::kCPU, at::kDouble).reshape({-1, frames_ * height_ * width_}).sum(0);
   const auto count = static_cast<std::int64_t>(bands_.size());

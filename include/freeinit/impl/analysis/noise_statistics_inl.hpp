@@ -58,6 +58,14 @@ FREEINIT_INLINE at::Tensor frame_correlation(const at::Tensor& video, double sto
 }
 
 FREEINIT_INLINE double adjacent_mean(const at::Tensor& frame_correlation) {
+  if (!frame_correlation.defined() || frame_correlation.dim() != 2 ||
+      frame_correlation.size(0) != frame_correlation.size(1) ||
+      !frame_correlation.is_floating_point()) {
+    raise(ErrorCode::invalid_argument,
+          c10::str("frame correlation '",
+                   frame_correlation.defined() ? frame_correlation.sizes() : at::IntArrayRef{},
+                   "': expected floating point values of shape [F, F]"));
+  }
   if (frame_correlation.size(0) < 2) return 0.0;
   return frame_correlation.diagonal(1).mean().item<double>();
 }
