@@ -3,8 +3,10 @@
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/noise_source.hpp>
 
+#include <ATen/ops/stack.h>
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -51,6 +53,23 @@ namespace ddim_cases {
 [[nodiscard]] inline at::Tensor model(const at::Tensor& sample, std::int64_t timestep,
                                       const at::Tensor& pattern) {
   return sample.mul(0.6).add(pattern.mul(static_cast<double>(timestep) * 0.001));
+}
+
+/// The samples after every step of a trajectory over `model`, [steps, ...]; `noise` is drawn from.
+[[nodiscard]] inline at::Tensor states_of(const freeinit::Trajectory& trajectory, at::Tensor sample,
+                                          freeinit::NoiseSource& noise) {
+  const at::Tensor pattern = randn(12, sample.sizes(), sample.scalar_type());
+  std::vector<at::Tensor> states;
+  for (std::size_t i = 0; i < trajectory.timesteps().size(); ++i) {
+    sample = trajectory.step(i, model(sample, trajectory.timesteps()[i], pattern), sample, noise);
+    states.push_back(sample);
+  }
+  return at::stack(states);
+}
+
+[[nodiscard]] inline std::vector<std::int64_t> timesteps_of(
+    const freeinit::Trajectory& trajectory) {
+  return {trajectory.timesteps().begin(), trajectory.timesteps().end()};
 }
 
 }  // namespace ddim_cases

@@ -1,7 +1,6 @@
 #include <freeinit/numerics/ddim_scheduler.hpp>
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
@@ -15,8 +14,8 @@ namespace ddim_golden_test {
 namespace {
 
 using ddim_cases::config_from;
-using ddim_cases::model;
 using ddim_cases::randn;
+using ddim_cases::timesteps_of;
 using freeinit::DdimScheduler;
 using freeinit::Trajectory;
 
@@ -46,20 +45,9 @@ TEST(DdimGolden, AlphasCumprod) {
   EXPECT_EQ(number, 10);
 }
 
-/// The states after every step, [steps, ...].
-at::Tensor run(const Trajectory& trajectory, at::Tensor sample, at::ScalarType dtype = at::kFloat) {
-  const at::Tensor pattern = randn(12, kShape, dtype);
+at::Tensor run(const Trajectory& trajectory, const at::Tensor& sample) {
   freeinit::NoiseSource noise(std::uint64_t{13});
-  std::vector<at::Tensor> states;
-  for (std::size_t i = 0; i < trajectory.timesteps().size(); ++i) {
-    sample = trajectory.step(i, model(sample, trajectory.timesteps()[i], pattern), sample, noise);
-    states.push_back(sample);
-  }
-  return at::stack(states);
-}
-
-std::vector<std::int64_t> timesteps_of(const Trajectory& trajectory) {
-  return {trajectory.timesteps().begin(), trajectory.timesteps().end()};
+  return ddim_cases::states_of(trajectory, sample, noise);
 }
 
 TEST(DdimGolden, TrajectoriesOverEveryOption) {
@@ -134,7 +122,7 @@ TEST(DdimGolden, StepsInHalfPrecisionRoundAsTheReference) {
     const at::ScalarType dtype = golden::scalar_type(row["dtype"]);
     const auto trajectory =
         DdimScheduler(config_from(row["config"])).trajectory(row["steps"], row["eta"]);
-    const at::Tensor ours = run(*trajectory, randn(11, kShape, dtype), dtype)[-1];
+    const at::Tensor ours = run(*trajectory, randn(11, kShape, dtype))[-1];
     EXPECT_EQ(ours.scalar_type(), dtype);
     const at::Tensor theirs = golden::tensor(kFile, "low_precision_" + std::to_string(number++));
     EXPECT_EQ(golden::difference(ours, theirs), 0.0) << row;

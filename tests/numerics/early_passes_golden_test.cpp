@@ -94,6 +94,26 @@ TEST(Bridge, JoinsTwoStretchesOfTheForwardProcess) {
   expect_forward_process(scheduler, std::sqrt(alpha), alpha);
 }
 
+// A signal that shrinks to .7 on the way (VideoCrafter's dynamic rescale) arrives where the forward
+// process from the clean sample does.
+TEST(Bridge, TakesARescaledSignalToItsNewScale) {
+  freeinit::DdimConfig config;
+  for (int t = 0; t < 1000; ++t) config.dynamic_rescale.push_back(1.0 - 0.3 * t / 999.0);
+  const freeinit::DdimScheduler scheduler(config);
+  const double alpha = scheduler.alphas_cumprod()[950];
+  expect_forward_process(scheduler, std::sqrt(alpha) * config.dynamic_rescale[950], alpha);
+}
+
+TEST(Bridge, OfNoLengthChangesNothing) {
+  freeinit::DdimConfig config;
+  config.rescale_betas_zero_snr = true;  // the last level holds no signal to divide by
+  const freeinit::DdimScheduler scheduler(config);
+  const at::Tensor x = randn(6, {1, 2, 3, 4, 4});
+  for (const std::int64_t t : {0, 500, 999}) {
+    EXPECT_TRUE(scheduler.add_noise_between(x, randn(7, x.sizes()), t, t).equal(x)) << t;
+  }
+}
+
 freeinit::FreeInitOptions options_of(const nlohmann::json& row) {
   freeinit::FreeInitOptions options;
   options.num_iters = row["num_iters"];

@@ -4,7 +4,6 @@
 
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros_like.h>
-#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -177,6 +176,7 @@ TEST(NoiseMix, LowBandIsWhatTheFilterKeeps) {
 TEST(NoiseMix, RefusesWhatDoesNotFit) {
   const NoiseMixOptions preserving{.method = MixMethod::variance_preserving};
   const NoiseMixOptions prior{.method = MixMethod::freqprior};
+  EXPECT_ERROR(invalid_argument, "finite", NoiseReinitializer(at::full({2, 2, 2}, std::nan(""))));
   EXPECT_ERROR(invalid_argument, "mask value '1.5'",
                NoiseReinitializer(at::full({2, 2, 2}, 1.5), at::kCPU, preserving));
   EXPECT_ERROR(invalid_argument, "mask value '-1'",

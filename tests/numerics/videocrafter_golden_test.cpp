@@ -1,6 +1,5 @@
 #include <freeinit/numerics/ddim_scheduler.hpp>
 
-#include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -13,7 +12,6 @@
 namespace videocrafter_golden_test {
 namespace {
 
-using ddim_cases::model;
 using ddim_cases::randn;
 using freeinit::DdimScheduler;
 
@@ -54,19 +52,12 @@ TEST(VideoCrafterGolden, Trajectories) {
     settings.prediction_type =
         freeinit::prediction_type_from_string(row["prediction_type"].get<std::string>());
     const auto trajectory = DdimScheduler(settings).trajectory(row["steps"], row["eta"]);
-    const std::vector<std::int64_t> timesteps(trajectory->timesteps().begin(),
-                                              trajectory->timesteps().end());
+    const auto timesteps = ddim_cases::timesteps_of(*trajectory);
     EXPECT_EQ(timesteps, row["timesteps"].get<std::vector<std::int64_t>>());
     freeinit::NoiseSource noise(std::uint64_t{13});
-    at::Tensor sample = randn(11, kShape);
-    std::vector<at::Tensor> states;
-    for (std::size_t i = 0; i < timesteps.size(); ++i) {
-      const at::Tensor output = model(sample, timesteps[i], randn(12, kShape));
-      sample = trajectory->step(i, output, sample, noise);
-      states.push_back(sample);
-    }
+    const at::Tensor states = ddim_cases::states_of(*trajectory, randn(11, kShape), noise);
     const at::Tensor expected = golden::tensor(kFile, "trajectory_" + std::to_string(number++));
-    EXPECT_LE(largest(golden::relative_difference(at::stack(states), expected)), kRelative) << row;
+    EXPECT_LE(largest(golden::relative_difference(states, expected)), kRelative) << row;
     // Noise was drawn in every step, with eta 0 as well: the next draw is the same.
     freeinit::NoiseSource other(std::uint64_t{13});
     for (std::size_t i = 0; i < timesteps.size(); ++i) static_cast<void>(other.draw(kShape));

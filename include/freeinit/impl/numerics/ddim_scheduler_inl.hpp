@@ -225,6 +225,7 @@ FREEINIT_INLINE at::Tensor DdimScheduler::add_noise_between(const at::Tensor& sa
   }
   detail::check_same_kind("noise", noise, sample);
   detail::check_floating_point("sample", sample);
+  if (to == from) return sample.clone();  // also where the level holds no signal to divide by
   const detail::NoiseLevel low = detail::level_at(config_, alphas_cumprod_, from);
   const detail::NoiseLevel high = detail::level_at(config_, alphas_cumprod_, to);
   // Takes the signal from one level to the other; the new noise fills up what the old one lacks.

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
 #include <c10/util/StringUtil.h>
 #include <c10/util/complex.h>
 
@@ -99,7 +100,11 @@ FREEINIT_INLINE at::Tensor checked_mask(const at::Tensor& mask) {
     raise(ErrorCode::invalid_argument,
           c10::str("mask '", mask.scalar_type(), "': wrong dtype; expected a floating point one"));
   }
-  return mask.to(at::kCPU, at::kFloat).contiguous();
+  at::Tensor checked = mask.to(at::kCPU, at::kFloat).contiguous();
+  if (!at::isfinite(checked).all().item<bool>()) {
+    raise(ErrorCode::invalid_argument, "mask: holds NaN or infinite values; expected finite ones");
+  }
+  return checked;
 }
 
 }  // namespace detail

@@ -78,12 +78,11 @@ FREEINIT_INLINE at::Tensor resize_images(const at::Tensor& images, std::int64_t 
   const bool bytes = images.scalar_type() == at::kByte;
   const bool cubic = interpolation == Interpolation::bicubic;
   if (antialias && bytes) return detail::resize_bytes(images, height, width, interpolation);
+  const at::Tensor input = images.to(at::kCPU, at::kFloat);
   if (antialias) {
-    const at::Tensor input = images.to(at::kFloat);
     return cubic ? at::_upsample_bicubic2d_aa(input, size, false)
                  : at::_upsample_bilinear2d_aa(input, size, false);
   }
-  const at::Tensor input = images.to(at::kFloat);
   const at::Tensor resized = cubic ? at::upsample_bicubic2d(input, size, false)
                                    : at::upsample_bilinear2d(input, size, false);
   return bytes ? resized.round().clamp(0, 255).to(at::kByte) : resized;
