@@ -46,6 +46,16 @@ TEST_F(Stamps, AFileIsKnownAgain) {
   EXPECT_FALSE(HashStamps(store_).knows(old_file_, std::string(64, '0'))) << "another manifest";
 }
 
+TEST_F(Stamps, MayStandInTheWorkingFolder) {
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_.path());
+  HashStamps stamps("stamps.json");
+  EXPECT_EQ(stamps.sha256_of(old_file_, hash()), hash());
+  stamps.save();
+  EXPECT_TRUE(HashStamps("stamps.json").knows(old_file_, hash()));
+  std::filesystem::current_path(before);
+}
+
 TEST_F(Stamps, AKnownFileIsNotRead) {
   remember();
   const std::string invented(64, 'a');

@@ -107,6 +107,7 @@ TEST(Manifest, RefusesConvertedUNetsByName) {
   says(refused("openvino", {{"shape", {1, 2, 3}}}), "'unet_backends.openvino.shape' is [1,2,3]");
   says(refused("openvino", {{"shape", {1, 2, 3, 4, 0.5}}}), "'unet_backends.openvino.shape'");
   says(refused("openvino", {{"cpu_features", {1}}}), "expected a list of strings");
+  says(refused("openvino", {{"verified_max_relative_error", -1}}), "a number of at least 0");
   says(refused("aotinductor", {{"shape", nullptr}}),
        "the key 'unet_backends.aotinductor.shape' is missing");
   says(refused("onnx", json::object()), "unknown key 'unet_backends.onnx'");
@@ -160,6 +161,7 @@ TEST(Manifest, RefusesByName) {
       {"/unet/in_channels", 4.0, "expected an integer of at least 1"},
       {"/unet/in_channels", 0, "expected an integer of at least 1"},
       {"/unet/in_channels", std::uint64_t{1} << 63, "expected an integer of at least 1"},
+      {"/vae/spatial_scale", std::uint64_t{1} << 31, "expected an integer of at most 2147483647"},
       {"/unet/uses_fps", 1, "expected true or false"},
       {"/unet/dtype", "int8", "'unet.dtype' is \"int8\"; expected float32, float16 or bfloat16"},
       {"/unet/format", "onnx", "expected torchscript"},

@@ -131,6 +131,7 @@ TEST(Safetensors, ReaderRefusesBrokenHeaders) {
            offsets + "}}";
   };
   EXPECT_ERROR(invalid_file, "not valid JSON", read_made("{\"a\":", 0));
+  EXPECT_ERROR(io, "'/dev/null'", freeinit::read_safetensors("/dev/null"));  // has no size
   EXPECT_ERROR(invalid_file, "is not a JSON object", read_made("[]", 0));
   EXPECT_ERROR(invalid_file, "the key 'a' occurs twice", read_made(R"({"a":{},"a":{}})", 0));
   EXPECT_ERROR(invalid_file, "the key 'a.shape' is missing",

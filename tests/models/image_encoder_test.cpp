@@ -29,6 +29,18 @@ const json kContract{{"kind", "image_encoder"},
                      {"mean", {0.5, 0.5, 0.5}},
                      {"std", {0.5, 0.25, 1.0}}};
 
+TEST(ImageEncoderContract, RefusesWhatNoEncoderIs) {
+  const auto parse = [](const json& change) {
+    json contract = kContract;
+    contract.update(change);
+    return freeinit::parse_image_encoder_spec(contract.dump(), "m");
+  };
+  EXPECT_EQ(parse({{"crop", 0}}).crop, 0);
+  EXPECT_ERROR(invalid_file, "m: 'dtype' is \"int8\"", parse({{"dtype", "int8"}}));
+  EXPECT_ERROR(invalid_file, "at most 8192 pixels", parse({{"resize", std::int64_t{1} << 62}}));
+  EXPECT_ERROR(invalid_file, "at most 8192 pixels", parse({{"crop", 8193}}));
+}
+
 class ImageEncoders : public testing::Test {
  protected:
   std::filesystem::path write(const std::string& source, const std::string& contract) {

@@ -85,7 +85,7 @@ FREEINIT_INLINE void HashStamps::save() const noexcept {
       if (!std::filesystem::exists(path)) continue;
       stored[path] = {{"sha256", entry.sha256}, {"stamp", entry.stamp}};
     }
-    std::filesystem::create_directories(file_.parent_path());
+    if (file_.has_parent_path()) std::filesystem::create_directories(file_.parent_path());
     OutputFile output(file_);
     std::ofstream stream(output.temporary());
     stream << stored.dump(1);

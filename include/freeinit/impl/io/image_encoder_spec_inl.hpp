@@ -21,6 +21,15 @@ FREEINIT_INLINE std::array<double, 3> read_channels(JsonReader& reader, const st
   return {values[0], values[1], values[2]};
 }
 
+/// Pixels along a side: more than any encoder takes would only be a way to run out of memory.
+FREEINIT_INLINE std::int64_t read_side(JsonReader& reader, const std::string& key,
+                                       std::int64_t least) {
+  constexpr std::int64_t kLargest = 8192;
+  const std::int64_t side = reader.integer(key, least);
+  if (side > kLargest) reader.refuse(key, "at most " + std::to_string(kLargest) + " pixels");
+  return side;
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE ImageEncoderSpec parse_image_encoder_spec(const std::string& json,
@@ -30,9 +39,9 @@ FREEINIT_INLINE ImageEncoderSpec parse_image_encoder_spec(const std::string& jso
   if (reader.text("kind") != "image_encoder") reader.refuse("kind", "\"image_encoder\"");
   ImageEncoderSpec spec;
   spec.name = reader.text("name");
-  spec.dtype = reader.text("dtype");
-  spec.resize = reader.integer("resize", 1);
-  spec.crop = reader.integer("crop", 0);
+  spec.dtype = known_dtype(reader);
+  spec.resize = read_side(reader, "resize", 1);
+  spec.crop = read_side(reader, "crop", 0);
   spec.interpolation = reader.text("interpolation");
   if (spec.interpolation != "bilinear" && spec.interpolation != "bicubic") {
     reader.refuse("interpolation", "\"bilinear\" or \"bicubic\"");

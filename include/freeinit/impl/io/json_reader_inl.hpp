@@ -105,6 +105,12 @@ class JsonReader {
     if (found.get<std::int64_t>() < least) refuse(key, wish);
     return found.get<std::int64_t>();
   }
+  /// An integer from `least` to 2^31 - 1: sizes and counts, whose products then fit 64 bits.
+  [[nodiscard]] std::int64_t count(const std::string& key, std::int64_t least) {
+    const std::int64_t found = integer(key, least);
+    if (found > INT32_MAX) refuse(key, "an integer of at most " + std::to_string(INT32_MAX));
+    return found;
+  }
   [[nodiscard]] double number(const std::string& key) {
     const nlohmann::json& found = required(key);
     if (!found.is_number() || !std::isfinite(found.get<double>())) refuse(key, "a finite number");
@@ -190,5 +196,14 @@ class JsonReader {
   std::string prefix_;
   std::set<std::string> known_;
 };
+
+/// The key "dtype": what networks compute in.
+FREEINIT_INLINE std::string known_dtype(JsonReader& section) {
+  const std::string dtype = section.text("dtype");
+  if (dtype != "float32" && dtype != "float16" && dtype != "bfloat16") {
+    section.refuse("dtype", "float32, float16 or bfloat16");
+  }
+  return dtype;
+}
 
 }  // namespace freeinit::inline FREEINIT_ABI::detail

@@ -32,14 +32,6 @@ FREEINIT_INLINE std::string listed_file(JsonReader& section, const std::string& 
   return path;
 }
 
-FREEINIT_INLINE std::string known_dtype(JsonReader& section) {
-  const std::string dtype = section.text("dtype");
-  if (dtype != "float32" && dtype != "float16" && dtype != "bfloat16") {
-    section.refuse("dtype", "float32, float16 or bfloat16");
-  }
-  return dtype;
-}
-
 FREEINIT_INLINE std::map<std::string, FileRecord> parse_files(JsonReader section) {
   std::map<std::string, FileRecord> files;
   for (const auto& [path, ignored] : section.value().items()) {
@@ -61,22 +53,37 @@ FREEINIT_INLINE std::map<std::string, FileRecord> parse_files(JsonReader section
   return files;
 }
 
+inline constexpr const char* kShapeForm = "[batch, frames, height, width, text length]";
+
+/// A shape [B,F,H,W,L] of sizes from 1 to 2^31 - 1; empty for any other value.
+FREEINIT_INLINE std::vector<std::int64_t> parse_shape(const nlohmann::json& value) {
+  const auto is_size = [](const nlohmann::json& size) {
+    return size.is_number_unsigned() && size.get<std::uint64_t>() >= 1 &&
+           size.get<std::uint64_t>() <= std::uint64_t{INT32_MAX};
+  };
+  const bool fits =
+      value.is_array() && value.size() == 5 && std::all_of(value.begin(), value.end(), is_size);
+  return fits ? value.get<std::vector<std::int64_t>>() : std::vector<std::int64_t>{};
+}
+
 FREEINIT_INLINE std::vector<std::vector<std::int64_t>> parse_verified_shapes(JsonReader& section) {
   const std::string key = "verified_shapes";
-  const std::string expected = "a list of shapes [batch, frames, height, width, text length]";
+  const std::string expected = std::string("a list of shapes ") + kShapeForm;
   const nlohmann::json& list = section.required(key);
   if (!list.is_array()) section.refuse(key, expected);
   std::vector<std::vector<std::int64_t>> shapes;
-  for (const nlohmann::json& shape : list) {
-    const bool sized = shape.is_array() && shape.size() == 5;
-    const auto positive = [](const nlohmann::json& size) {
-      return size.is_number_unsigned() && size.get<std::uint64_t>() >= 1 &&
-             size.get<std::uint64_t>() <= std::uint64_t{INT32_MAX};
-    };
-    if (!sized || !std::all_of(shape.begin(), shape.end(), positive)) section.refuse(key, expected);
-    shapes.push_back(shape.get<std::vector<std::int64_t>>());
+  for (const nlohmann::json& element : list) {
+    shapes.push_back(parse_shape(element));
+    if (shapes.back().empty()) section.refuse(key, expected);
   }
   return shapes;
+}
+
+FREEINIT_INLINE double parse_verified_error(JsonReader& section) {
+  const std::string key = "verified_max_relative_error";
+  const double error = section.number(key);
+  if (error < 0) section.refuse(key, "a number of at least 0");
+  return error;
 }
 
 FREEINIT_INLINE UNetSpec parse_unet(JsonReader section, const Manifest& manifest) {
@@ -85,20 +92,17 @@ FREEINIT_INLINE UNetSpec parse_unet(JsonReader section, const Manifest& manifest
   unet.format = section.text("format");
   if (unet.format != "torchscript") section.refuse("format", "torchscript");
   unet.dtype = known_dtype(section);
-  unet.in_channels = section.integer("in_channels", 1);
-  unet.context_dim = section.integer("context_dim", 1);
-  unet.latent_multiple_of = section.integer("latent_multiple_of", 1);
-  if (section.has_value("max_frames")) unet.max_frames = section.integer("max_frames", 1);
+  unet.in_channels = section.count("in_channels", 1);
+  unet.context_dim = section.count("context_dim", 1);
+  unet.latent_multiple_of = section.count("latent_multiple_of", 1);
+  if (section.has_value("max_frames")) unet.max_frames = section.count("max_frames", 1);
   if (section.has_value("max_text_length")) {
-    unet.max_text_length = section.integer("max_text_length", 1);
+    unet.max_text_length = section.count("max_text_length", 1);
   }
   unet.uses_fps = section.boolean("uses_fps");
   if (section.has("feature_cache")) unet.feature_cache = section.boolean("feature_cache");
   unet.verified_shapes = parse_verified_shapes(section);
-  unet.verified_max_relative_error = section.number("verified_max_relative_error");
-  if (unet.verified_max_relative_error < 0) {
-    section.refuse("verified_max_relative_error", "a number of at least 0");
-  }
+  unet.verified_max_relative_error = parse_verified_error(section);
   section.finish();
   return unet;
 }
@@ -113,18 +117,11 @@ FREEINIT_INLINE UNetBackendSpec parse_unet_backend(JsonReader section, const Man
                    "the sha256 of '" + manifest.unet.file + "'; convert it again");
   }
   if (section.has_value("shape")) {
-    for (const double size : section.numbers("shape")) {
-      if (!(size >= 1 && size <= INT32_MAX) || size != std::floor(size)) {
-        section.refuse("shape", "[batch, frames, height, width, text length]");
-      }
-      backend.shape.push_back(static_cast<std::int64_t>(size));
-    }
-    if (backend.shape.size() != 5) {
-      section.refuse("shape", "[batch, frames, height, width, text length]");
-    }
+    backend.shape = parse_shape(section.required("shape"));
+    if (backend.shape.empty()) section.refuse("shape", kShapeForm);
   }
   if (section.has_value("cpu_features")) backend.cpu_features = section.texts("cpu_features");
-  backend.verified_max_relative_error = section.number("verified_max_relative_error");
+  backend.verified_max_relative_error = parse_verified_error(section);
   section.finish();
   return backend;
 }
@@ -149,8 +146,8 @@ FREEINIT_INLINE TextEncoderSpec parse_text_encoder(JsonReader section, const Man
   TextEncoderSpec encoder;
   encoder.file = listed_file(section, "file", manifest);
   encoder.dtype = known_dtype(section);
-  encoder.max_length = section.integer("max_length", 2);
-  encoder.width = section.integer("width", 1);
+  encoder.max_length = section.count("max_length", 2);
+  encoder.width = section.count("width", 1);
   section.finish();
   return encoder;
 }
@@ -162,8 +159,8 @@ FREEINIT_INLINE AutoencoderSpec parse_autoencoder(JsonReader section, const Mani
     vae.encoder_file = listed_file(section, "encoder_file", manifest);
   }
   vae.dtype = known_dtype(section);
-  vae.latent_channels = section.integer("latent_channels", 1);
-  vae.spatial_scale = section.integer("spatial_scale", 1);
+  vae.latent_channels = section.count("latent_channels", 1);
+  vae.spatial_scale = section.count("spatial_scale", 1);
   vae.scaling_factor = section.positive("scaling_factor");
   section.finish();
   return vae;
@@ -182,18 +179,18 @@ FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key
 }
 FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key,
                                      std::int64_t& field, std::int64_t least) {
-  if (section.has(key)) field = section.integer(key, least);
+  if (section.has(key)) field = section.count(key, least);
 }
 
 FREEINIT_INLINE TokenizerSpec parse_tokenizer(JsonReader section, const Manifest& manifest) {
   TokenizerSpec tokenizer;
   tokenizer.vocab_file = listed_file(section, "vocab_file", manifest);
   tokenizer.merges_file = listed_file(section, "merges_file", manifest);
-  tokenizer.max_length = section.integer("max_length", 2);
-  tokenizer.bos_token_id = section.integer("bos_token_id", 0);
-  tokenizer.eos_token_id = section.integer("eos_token_id", 0);
-  tokenizer.pad_token_id = section.integer("pad_token_id", 0);
-  tokenizer.unk_token_id = section.integer("unk_token_id", 0);
+  tokenizer.max_length = section.count("max_length", 2);
+  tokenizer.bos_token_id = section.count("bos_token_id", 0);
+  tokenizer.eos_token_id = section.count("eos_token_id", 0);
+  tokenizer.pad_token_id = section.count("pad_token_id", 0);
+  tokenizer.unk_token_id = section.count("unk_token_id", 0);
   read_if_present(section, "match_pad_token", tokenizer.match_pad_token);
   section.finish();
   return tokenizer;

@@ -200,7 +200,9 @@ FREEINIT_INLINE std::size_t safetensors_element_size(const std::string& dtype) n
 FREEINIT_INLINE SafetensorsContent read_safetensors(const std::filesystem::path& path) {
   const std::string origin = "safetensors '" + path.string() + "'";
   std::ifstream stream = detail::open_file(path, "safetensors");
-  const std::uint64_t file_bytes = std::filesystem::file_size(path);
+  std::error_code failure;
+  const std::uint64_t file_bytes = std::filesystem::file_size(path, failure);
+  if (failure) raise(ErrorCode::io, origin + ": " + failure.message());
   const std::string header = detail::read_header(stream, file_bytes, origin);
   const nlohmann::json json = detail::parse_strict_json(header, origin + ": header");
   detail::JsonReader root(json, origin, "");
