@@ -7,7 +7,7 @@ set(FREEINIT_DECLARATIONS
   numerics/noise_mix numerics/noise_reinitializer numerics/noise_source numerics/scheduler numerics/tensor_file
   numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  models/autoencoder models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
+  models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
   models/text_encoder models/unet_backend models/video_unet
   pipeline/probe pipeline/profile_trace pipeline/text_to_video_pipeline pipeline/video_init)
 
@@ -25,7 +25,7 @@ set(FREEINIT_BODIES
   numerics/noise_source numerics/pass_plan numerics/python_power numerics/tensor_file
   numerics/time_budget numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  models/autoencoder models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
+  models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
   models/aotinductor_unet models/cuda_graph_unet models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
   models/torchscript_module models/unet_backend models/unet_call models/video_unet
   pipeline/phase_clock pipeline/probe pipeline/profile_trace pipeline/request_check pipeline/text_to_video_pipeline

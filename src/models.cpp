@@ -4,6 +4,7 @@
 #endif
 
 #include <freeinit/impl/models/autoencoder_inl.hpp>
+#include <freeinit/impl/models/dtype_inl.hpp>
 #include <freeinit/impl/models/feature_cache_inl.hpp>
 #include <freeinit/impl/models/guided_denoiser_inl.hpp>
 #include <freeinit/impl/models/image_encoder_inl.hpp>

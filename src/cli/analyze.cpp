@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include "default_bundle.hpp"
 #include "forward_report.hpp"
+#include "json_text.hpp"
 #include "output_plan.hpp"
 #include "pass_report.hpp"
 
@@ -72,14 +73,22 @@ class LatentReader {
 
   [[nodiscard]] at::Tensor latents(const Clip& clip) {
     if (clip.latents.defined()) return clip.latents;
-    if (!autoencoder_) {
-      autoencoder_ = freeinit::load_torchscript_autoencoder(folder_, manifest_.vae,
-                                                            manifest_.contracts.at("vae"), device_);
-    }
+    if (!autoencoder_) load();
     return freeinit::encode_clip(*autoencoder_, as_bytes(clip.frames), height_, width_);
   }
 
  private:
+  /// Checks what is loaded as generate checks the whole bundle.
+  void load() {
+    freeinit::Manifest checked = manifest_;
+    std::erase_if(checked.files, [&](const auto& file) {
+      return file.first != manifest_.vae.decoder_file && file.first != manifest_.vae.encoder_file;
+    });
+    freeinit::verify_bundle_files(folder_, checked);
+    autoencoder_ = freeinit::load_torchscript_autoencoder(folder_, manifest_.vae,
+                                                          manifest_.contracts.at("vae"), device_);
+  }
+
   std::filesystem::path folder_;
   const freeinit::Manifest& manifest_;
   at::Device device_;
@@ -130,7 +139,7 @@ void run_passes_analysis(const AnalyzeArguments& arguments, Console& console) {
       analyze_passes(arguments.passes, arguments.options.band_edges, arguments.options.low_stop);
   report(arguments, passes_csv(analysis), passes_charts(analysis));
   if (!arguments.json) return print_passes(analysis, console);
-  console.result(passes_json(analysis).dump(2));
+  console.result(json_text(passes_json(analysis)));
 }
 
 void run_analyze(const AnalyzeArguments& arguments, Console& console) {
@@ -146,7 +155,7 @@ void run_analyze(const AnalyzeArguments& arguments, Console& console) {
                               {"low_stop", arguments.options.low_stop},
                               {"clips", nlohmann::ordered_json::array()}};
   for (const auto& named : analyses) json["clips"].push_back(forward_json(named));
-  console.result(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  console.result(json_text(json));
 }
 
 }  // namespace

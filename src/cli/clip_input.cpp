@@ -1,10 +1,10 @@
 #include "clip_input.hpp"
 
+#include "option_group.hpp"
+
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
 #include <freeinit/numerics/video_frames.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 
@@ -60,14 +60,12 @@ std::vector<Clip> load_tensor_clips(const std::filesystem::path& path,
 }  // namespace
 
 void add_frame_options(CLI::App& command, freeinit::FrameSelection& selection) {
-  const std::string group = "Frames of the video";
-  command.add_option("--start", selection.first, "First frame, counted from 0")
+  OptionGroup frames(command, "Frames of the video");
+  frames.add("--start", selection.first, "First frame, counted from 0")
       ->check(CLI::NonNegativeNumber)
-      ->group(group)
       ->capture_default_str();
-  command.add_option("--stride", selection.stride, "Take every n-th frame")
+  frames.add("--stride", selection.stride, "Take every n-th frame")
       ->check(CLI::Range(std::int64_t{1}, kMostFramesAtOnce))
-      ->group(group)
       ->capture_default_str();
 }
 

@@ -1,5 +1,6 @@
 #include "command.hpp"
 #include "filter_options.hpp"
+#include "json_text.hpp"
 #include "mask_figures.hpp"
 #include "mask_image.hpp"
 #include "output_plan.hpp"
@@ -139,7 +140,7 @@ void run_filter(const FilterCommandArguments& arguments, Console& console) {
     auto json = figures_json(arguments, mask, figures);
     if (arguments.mask.empty()) json["filter"] = filter_json(options);
     json["mix"] = mix_json(mix);
-    console.result(json.dump(2));
+    console.result(json_text(json));
   } else {
     print_table(arguments, figures, mask, console);
   }

@@ -1,5 +1,7 @@
 #include "filter_options.hpp"
 
+#include "option_group.hpp"
+
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
 
@@ -31,30 +33,20 @@ freeinit::FrequencyFilterOptions FilterArguments::over(
 }
 
 void add_filter_options(CLI::App& command, FilterArguments& arguments) {
-  const std::string group = "Filter";
-  command.add_option("--filter", arguments.method, "butterworth, gaussian, ideal or box")
-      ->type_name("NAME")
-      ->group(group);
-  command.add_option("--order", arguments.order, "Order of the Butterworth filter, above 0")
-      ->group(group);
-  command
-      .add_option("--spatial-stop", arguments.spatial_stop,
-                  "Spatial stop frequency in 0..1, where 1 is the Nyquist frequency")
-      ->group(group);
-  command.add_option("--temporal-stop", arguments.temporal_stop, "Temporal stop frequency in 0..1")
-      ->group(group);
-  command
-      .add_option("--filter-variant", arguments.variant,
-                  "official: bit-equal to the authors' code; strict: the filter its name promises, "
-                  "symmetric at every size [official]")
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--filter-axes", arguments.axes,
-                  "spatio-temporal, temporal (only --temporal-stop counts) or spatial (only "
-                  "--spatial-stop) [spatio-temporal]")
-      ->type_name("NAME")
-      ->group(group);
+  OptionGroup filter(command, "Filter");
+  filter.add("--filter", arguments.method, "butterworth, gaussian, ideal or box", "NAME");
+  filter.add("--order", arguments.order, "Order of the Butterworth filter, above 0");
+  filter.add("--spatial-stop", arguments.spatial_stop,
+             "Spatial stop frequency in 0..1, where 1 is the Nyquist frequency");
+  filter.add("--temporal-stop", arguments.temporal_stop, "Temporal stop frequency in 0..1");
+  filter.add("--filter-variant", arguments.variant,
+             "official: bit-equal to the authors' code; strict: the filter its name promises, "
+             "symmetric at every size [official]",
+             "NAME");
+  filter.add("--filter-axes", arguments.axes,
+             "spatio-temporal, temporal (only --temporal-stop counts) or spatial (only "
+             "--spatial-stop) [spatio-temporal]",
+             "NAME");
 }
 
 freeinit::NoiseMixOptions MixArguments::options() const {
@@ -71,17 +63,13 @@ freeinit::NoiseMixOptions MixArguments::options() const {
 }
 
 void add_mix_options(CLI::App& command, MixArguments& arguments) {
-  const std::string group = "Filter";
-  command
-      .add_option("--mix", arguments.method,
-                  "How low and high band are put together: freeinit, variance-preserving or "
-                  "freqprior [freeinit]")
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--mix-ratio", arguments.ratio,
-                  "freqprior: share of the old noise in both branches, 0..1 [0.8]")
-      ->group(group);
+  OptionGroup filter(command, "Filter");
+  filter.add("--mix", arguments.method,
+             "How low and high band are put together: freeinit, variance-preserving or freqprior "
+             "[freeinit]",
+             "NAME");
+  filter.add("--mix-ratio", arguments.ratio,
+             "freqprior: share of the old noise in both branches, 0..1 [0.8]");
 }
 
 at::Tensor load_filter_mask(const std::string& path) {
@@ -93,12 +81,11 @@ at::Tensor load_filter_mask(const std::string& path) {
 }
 
 void add_filter_mask_option(CLI::App& command, std::string& path) {
-  command
-      .add_option("--filter-mask", path,
-                  "A mask [T,H,W] of your own in place of a filter, frequency zero at N/2 of each "
-                  "axis (.safetensors)")
-      ->type_name("FILE")
-      ->group("Filter");
+  OptionGroup(command, "Filter")
+      .add("--filter-mask", path,
+           "A mask [T,H,W] of your own in place of a filter, frequency zero at N/2 of each axis "
+           "(.safetensors)",
+           "FILE");
 }
 
 nlohmann::ordered_json filter_json(const freeinit::FrequencyFilterOptions& options) {

@@ -12,10 +12,11 @@
 #include <freeinit/models/autoencoder.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -29,7 +30,7 @@ Settings that are not given come from the bundle's manifest.
 Examples:
   freeinit generate "a red circle moving right" -o circle.mp4
   freeinit generate "a red circle moving right" --seed 7 --num-iters 1 -o plain.gif
-  freeinit generate "a blue square" --num-videos 4 -o clips/square.webm
+  freeinit generate "a blue square" --num-videos 4 -o square.webm
   freeinit generate "a blue square" --filter gaussian --spatial-stop 0.2 --save-passes passes/
   freeinit generate "a blue square" --mix variance-preserving --filter-axes temporal
   freeinit generate "a blue square" --filter-schedule gaussian:0.3,butterworth:0.2:0.2
@@ -59,11 +60,51 @@ freeinit::RunControl make_control(Console& console, ProgressView& view,
   return control;
 }
 
-void check_prompt(const GenerateArguments& arguments) {
+/// A run before any network is read: whatever can be refused without them has been.
+struct PreparedRun {
+  OutputPlan plan;
+  freeinit::BundleOptions bundle_options;
+  std::filesystem::path bundle;
+  freeinit::GenerationRequest request;
+  double file_fps = 0.0;
+  at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
+};
+
+PreparedRun prepare(const GenerateArguments& arguments) {
   if (arguments.prompt.empty()) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
   }
+  PreparedRun run;
+  run.plan = arguments.output_plan();
+  run.plan.check();
+  run.bundle_options = arguments.bundle_options();
+  run.bundle = bundle_or_default(arguments.bundle);
+  const auto manifest = freeinit::read_manifest(run.bundle);
+  run.request = arguments.request(manifest);
+  run.file_fps = arguments.file_fps(manifest, run.request);
+  run.init_frames = arguments.video_init.read(run.request);
+  arguments.runtime.apply_threads();
+  return run;
+}
+
+/// The loaded pipeline, its UNet watched by the trace if there is one.
+freeinit::TextToVideoPipeline load_pipeline(const PreparedRun& run,
+                                            const std::optional<freeinit::ProfileTrace>& trace,
+                                            const freeinit::RunControl& control) {
+  auto bundle = freeinit::ModelBundle::load(run.bundle, run.bundle_options, control);
+  if (trace) bundle.unet = trace->watch(std::move(bundle.unet));
+  return freeinit::TextToVideoPipeline(std::move(bundle));
+}
+
+/// What needs the networks: the request's own checks, then the latents of --init-video.
+void complete_request(PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline) {
+  pipeline.validate(run.request);
+  if (!run.init_frames.defined()) return;
+  const auto& autoencoder = *pipeline.bundle().autoencoder;
+  run.request.video_init.latents =
+      freeinit::encode_clip(autoencoder, run.init_frames, run.request.height, run.request.width);
+  autoencoder.release();
 }
 
 /// With --save-passes every pass is decoded and written as soon as it is complete, with the noise
@@ -97,19 +138,35 @@ std::string stop_note(const freeinit::GenerationRequest& request,
   return note;
 }
 
+/// Samples, decodes and writes; `seconds` gets the time of each phase.
+freeinit::GenerationResult generate_and_write(const PreparedRun& run,
+                                              const freeinit::TextToVideoPipeline& pipeline,
+                                              const freeinit::RunControl& control, Console& console,
+                                              PhaseSeconds& seconds) {
+  auto request = run.request;
+  const OutputWriter writer{
+      .plan = run.plan,
+      .fps = run.file_fps,
+      .profile = request.free_init.profile,
+      .metadata = {{"prompt", request.prompt}, {"seed", std::to_string(request.seed)}},
+      .progress = control.progress};
+  write_passes_on_the_way(request, writer, pipeline);
+  request.decode = !run.plan.frames.empty();  // else frames go to the video as they are decoded
+  auto result = pipeline.generate(request, control);
+  if (result.cancelled) console.warning(stop_note(request, result));
+  seconds.insert(result.seconds.begin(), result.seconds.end());
+  if (request.decode) {
+    writer.write_result(result.latents, result.frames, seconds);
+  } else {
+    const auto& autoencoder = *pipeline.bundle().autoencoder;
+    writer.decode_and_write(autoencoder, result.latents, request.decode_chunk_size, seconds);
+  }
+  return result;
+}
+
 void run_generate(const GenerateArguments& arguments, Console& console) {
   const InterruptGuard interrupt;
-  check_prompt(arguments);
-  const auto plan = arguments.output_plan();
-  plan.check();
-  const auto bundle_options = arguments.bundle_options();
-  const auto folder = bundle_or_default(arguments.bundle);
-  const auto manifest = freeinit::read_manifest(folder);
-  auto request = arguments.request(manifest);
-  const double file_fps = arguments.file_fps(manifest, request);
-  const at::Tensor init_frames = arguments.video_init.read(request);
-  if (arguments.threads) at::set_num_threads(*arguments.threads);
-
+  auto run = prepare(arguments);
   std::stop_source stop;
   ProgressView view(console);
   const auto trace = arguments.runtime.start_trace();
@@ -117,41 +174,15 @@ void run_generate(const GenerateArguments& arguments, Console& console) {
   if (trace) control = trace->watch(std::move(control));
 
   const Stopwatch loading;
-  auto bundle = freeinit::ModelBundle::load(folder, bundle_options, control);
-  if (trace) bundle.unet = trace->watch(std::move(bundle.unet));
-  const freeinit::TextToVideoPipeline pipeline(std::move(bundle));
-  const double load_seconds = loading.seconds();
-  if (init_frames.defined()) {
-    request.video_init.latents = freeinit::encode_clip(*pipeline.bundle().autoencoder, init_frames,
-                                                       request.height, request.width);
-    pipeline.bundle().autoencoder->release();
-  }
-  pipeline.validate(request);
-  console.info("seed " + std::to_string(request.seed));
-
-  const OutputWriter writer{
-      .plan = plan,
-      .fps = file_fps,
-      .profile = request.free_init.profile,
-      .metadata = {{"prompt", request.prompt}, {"seed", std::to_string(request.seed)}},
-      .progress = control.progress};
-  write_passes_on_the_way(request, writer, pipeline);
-  request.decode = !plan.frames.empty();  // else frames go to the video as they are decoded
-  const auto result = pipeline.generate(request, control);
-  if (result.cancelled) console.warning(stop_note(request, result));
-
-  auto seconds = result.seconds;
-  seconds[freeinit::Phase::load] = load_seconds;
-  if (request.decode) {
-    writer.write_result(result.latents, result.frames, seconds);
-  } else {
-    const auto& autoencoder = *pipeline.bundle().autoencoder;
-    writer.decode_and_write(autoencoder, result.latents, request.decode_chunk_size, seconds);
-  }
+  const auto pipeline = load_pipeline(run, trace, control);
+  PhaseSeconds seconds{{freeinit::Phase::load, loading.seconds()}};
+  complete_request(run, pipeline);
+  console.info("seed " + std::to_string(run.request.seed));
+  const auto result = generate_and_write(run, pipeline, control, console, seconds);
   if (trace) trace->write(arguments.runtime.profile_trace);
   console.end_progress();
-  console.result(arguments.json ? report_json(arguments, request, pipeline, result, seconds)
-                                : report_line(arguments, request, result, seconds));
+  console.result(arguments.json ? report_json(arguments, run.request, pipeline, result, seconds)
+                                : report_line(arguments, run.request, result, seconds));
 }
 
 }  // namespace

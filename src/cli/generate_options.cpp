@@ -1,6 +1,7 @@
 #include "generate_options.hpp"
 
 #include "default_bundle.hpp"
+#include "option_group.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
@@ -15,14 +16,6 @@ namespace {
 
 constexpr std::int64_t kMostVideos = 1024;
 
-at::ScalarType dtype_from_string(const std::string& name) {
-  if (name == "float32") return at::kFloat;
-  if (name == "float16") return at::kHalf;
-  if (name == "bfloat16") return at::kBFloat16;
-  freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                  "dtype '" + name + "': unknown; expected float32, float16 or bfloat16");
-}
-
 /// CLI11 2.1 reads "-1" as 2^64 - 1.
 std::string check_no_minus(const std::string& text) {
   return text.starts_with('-') ? "expected 0 or more, got " + text : std::string();
@@ -34,97 +27,52 @@ std::uint64_t random_seed() {
 }
 
 void add_video_options(CLI::App& command, GenerateArguments& a) {
-  const std::string group = "Video";
-  command.add_option("--num-frames", a.num_frames, "Frames")->group(group);
-  command.add_option("--height", a.height, "Height in pixels")->group(group);
-  command.add_option("--width", a.width, "Width in pixels")->group(group);
-  command.add_option("--fps", a.fps, "Frames per second, of the file and for models that ask")
-      ->group(group);
-  command.add_option("--output-fps", a.output_fps, "Frames per second of the file, if others")
-      ->group(group);
-  command.add_option("--num-videos", a.num_videos, "Videos; video k uses seed S + k")
-      ->group(group)
-      ->capture_default_str();
+  OptionGroup video(command, "Video");
+  video.add("--num-frames", a.num_frames, "Frames");
+  video.add("--height", a.height, "Height in pixels");
+  video.add("--width", a.width, "Width in pixels");
+  video.add("--fps", a.fps, "Frames per second, of the file and for models that ask");
+  video.add("--output-fps", a.output_fps, "Frames per second of the file, if others");
+  video.add("--num-videos", a.num_videos, "Videos; video k uses seed S + k")->capture_default_str();
 }
 
 void add_sampling_options(CLI::App& command, GenerateArguments& a) {
-  const std::string group = "Sampling";
-  command.add_option("--negative-prompt", a.negative_prompt, "What the video should not show")
-      ->group(group);
-  command
-      .add_option("--num-inference-steps", a.num_inference_steps, "Denoising steps of a full pass")
-      ->group(group);
-  command.add_option("--guidance-scale", a.guidance_scale, "Guidance; 1 or less switches it off")
-      ->group(group);
-  command
-      .add_option("--guidance-interval", a.guidance_interval,
-                  "Guidance only from noise level A to B: 0 is a clean video, 1 is noise [0 1]")
-      ->expected(2)
-      ->type_name("A B")
-      ->group(group);
-  command
-      .add_option("--cache-interval", a.cache_interval,
-                  "Run the whole UNet every N-th step, and its first and last layers between them")
-      ->type_name("N")
-      ->group(group)
+  OptionGroup sampling(command, "Sampling");
+  sampling.add("--negative-prompt", a.negative_prompt, "What the video should not show");
+  sampling.add("--num-inference-steps", a.num_inference_steps, "Denoising steps of a full pass");
+  sampling.add("--guidance-scale", a.guidance_scale, "Guidance; 1 or less switches it off");
+  sampling
+      .add("--guidance-interval", a.guidance_interval,
+           "Guidance only from noise level A to B: 0 is a clean video, 1 is noise [0 1]", "A B")
+      ->expected(2);
+  sampling
+      .add("--cache-interval", a.cache_interval,
+           "Run the whole UNet every N-th step, and its first and last layers between them", "N")
       ->capture_default_str();
-  command.add_option("--eta", a.eta, "DDIM's eta in 0..1")->group(group);
-  command.add_option("--seed", a.seed, "Seed S [random, printed]")
-      ->check(check_no_minus)
-      ->group(group);
-  command
-      .add_option("--num-iters", a.num_iters,
-                  "FreeInit passes as in the authors' code: 1 is plain sampling")
-      ->group(group);
-  command
-      .add_flag("--fast-sampling", a.fast_sampling,
-                "Coarse to fine: earlier passes run fewer steps")
-      ->group(group);
-  command
-      .add_option("--profile", a.profile,
-                  "Whose rules where implementations differ: diffusers or official [diffusers]")
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--init-noise", a.init_noise,
-                  "Start from this noise [B,C,F,h,w] instead of the first draw")
-      ->type_name("FILE")
-      ->group(group);
+  sampling.add("--eta", a.eta, "DDIM's eta in 0..1");
+  sampling.add("--seed", a.seed, "Seed S [random, printed]")->check(check_no_minus);
+  sampling.add("--num-iters", a.num_iters,
+               "FreeInit passes as in the authors' code: 1 is plain sampling");
+  sampling.add_flag("--fast-sampling", a.fast_sampling,
+                    "Coarse to fine: earlier passes run fewer steps");
+  sampling.add("--profile", a.profile,
+               "Whose rules where implementations differ: diffusers or official [diffusers]",
+               "NAME");
+  sampling.add("--init-noise", a.init_noise,
+               "Start from this noise [B,C,F,h,w] instead of the first draw", "FILE");
 }
 
 void add_output_options(CLI::App& command, GenerateArguments& a) {
-  const std::string group = "Output";
-  command.add_option("-o,--output", a.output, "FILE.mp4, .webm or .gif, or DIR/ for PNG frames")
-      ->type_name("FILE")
-      ->group(group)
+  OptionGroup output(command, "Output");
+  output.add("-o,--output", a.output, "FILE.mp4, .webm or .gif, or DIR/ for PNG frames", "FILE")
       ->capture_default_str();
-  command
-      .add_option("--save-latents", a.save_latents, "Write the latents [B,C,F,h,w] (.safetensors)")
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--save-frames", a.save_frames,
-                  "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors)")
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--save-passes", a.save_passes,
-                  "Write video and latents of every pass to this folder")
-      ->type_name("DIR")
-      ->group(group);
-  command.add_flag("--json", a.json, "Print the result as one JSON object")->group(group);
-}
-
-void add_machine_options(CLI::App& command, GenerateArguments& a) {
-  const std::string group = "Machine";
-  command.add_option("--device", a.device, "cpu, cuda or cuda:N")
-      ->type_name("NAME")
-      ->group(group)
-      ->capture_default_str();
-  command.add_option("--dtype", a.dtype, "float32, float16 or bfloat16 [as stored in the bundle]")
-      ->type_name("NAME")
-      ->group(group);
-  command.add_option("--threads", a.threads, "CPU threads [LibTorch's choice]")->group(group);
+  output.add("--save-latents", a.save_latents, "Write the latents [B,C,F,h,w] (.safetensors)",
+             "FILE");
+  output.add("--save-frames", a.save_frames,
+             "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors)", "FILE");
+  output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
+             "DIR");
+  output.add_flag("--json", a.json, "Print the result as one JSON object");
 }
 
 }  // namespace
@@ -164,16 +112,9 @@ double GenerateArguments::file_fps(const freeinit::Manifest& manifest,
 }
 
 freeinit::BundleOptions GenerateArguments::bundle_options() const {
-  freeinit::BundleOptions options;
-  options.device = freeinit::device_from_string(device);
-  if (dtype) options.dtype = dtype_from_string(*dtype);
-  runtime.apply(options);
+  auto options = runtime.bundle_options();
   // Only TorchScript can reuse features: who asks for that and names no backend gets it.
   if (cache_interval > 1 && !options.backend) options.backend = freeinit::UNetBackend::torchscript;
-  if (threads && *threads < 1) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "threads '" + std::to_string(*threads) + "': expected 1 or more");
-  }
   return options;
 }
 
@@ -204,7 +145,6 @@ void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   add_filter_options(command, arguments.filter);
   add_video_init_options(command, arguments.video_init);
   add_method_options(command, arguments.methods);
-  add_machine_options(command, arguments);
   add_runtime_options(command, arguments.runtime);
 }
 

@@ -23,15 +23,13 @@ namespace freeinit_cli {
 struct GenerateArguments {
   std::string prompt, bundle, config, output = "video.mp4";
   std::string init_noise, save_latents, save_frames, save_passes;
-  std::optional<std::string> negative_prompt, profile, dtype;
-  std::string device = "cpu";
+  std::optional<std::string> negative_prompt, profile;
   std::optional<std::int64_t> num_frames, height, width, num_inference_steps, num_iters;
   std::optional<double> fps, output_fps, guidance_scale, eta;
   std::vector<double> guidance_interval;  ///< empty or two numbers
   std::int64_t cache_interval = 1;
   std::optional<std::uint64_t> seed;
   std::int64_t num_videos = 1;
-  std::optional<int> threads;
   bool fast_sampling = false;
   bool json = false;
   FilterArguments filter;

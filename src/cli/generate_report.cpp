@@ -1,9 +1,11 @@
 #include "generate_report.hpp"
 
 #include "default_bundle.hpp"
+#include "json_text.hpp"
+
+#include <freeinit/models/dtype.hpp>
 
 #include <ATen/Parallel.h>
-#include <c10/core/ScalarType.h>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
@@ -11,13 +13,6 @@
 
 namespace freeinit_cli {
 namespace {
-
-std::string dtype_name(at::ScalarType dtype) {
-  if (dtype == at::kFloat) return "float32";
-  if (dtype == at::kHalf) return "float16";
-  if (dtype == at::kBFloat16) return "bfloat16";
-  return c10::toString(dtype);
-}
 
 nlohmann::ordered_json seconds_json(const PhaseSeconds& seconds) {
   using freeinit::Phase;
@@ -56,7 +51,8 @@ std::string report_json(const GenerateArguments& arguments,
   auto outputs = nlohmann::ordered_json::array();
   for (int i = 0; i < result.latents.size(0); ++i) outputs.push_back(plan.video_path(i).string());
   const auto& bundle = pipeline.bundle();
-  const nlohmann::ordered_json json{
+  const bool own_mask = request.free_init.filter_mask.defined();
+  nlohmann::ordered_json json{
       {"output", outputs.front()},
       {"outputs", outputs},
       {"prompt", request.prompt},
@@ -76,7 +72,7 @@ std::string report_json(const GenerateArguments& arguments,
       {"completed_passes", result.completed_passes},
       {"cancelled", result.cancelled},
       {"fast_sampling", request.free_init.fast_sampling},
-      {"filter", filter_json(request.free_init.filter)},
+      {"filter", own_mask ? nlohmann::ordered_json() : filter_json(request.free_init.filter)},
       {"profile", std::string(to_string(request.free_init.profile))},
       {"methods", methods_json(request.free_init)},
       {"video_init", video_init_json(arguments.video_init, request.video_init)},
@@ -88,11 +84,12 @@ std::string report_json(const GenerateArguments& arguments,
       {"bundle", bundle_or_default(arguments.bundle).string()},
       {"model", bundle.manifest.name},
       {"device", bundle.device.str()},
-      {"dtype", dtype_name(bundle.dtype)},
+      {"dtype", freeinit::dtype_to_string(bundle.dtype)},
       {"backend", to_string(bundle.backend)},
       {"threads", at::get_num_threads()},
       {"version", FREEINIT_VERSION}};
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (own_mask) json["methods"]["filter_mask"] = arguments.methods.filter_mask;
+  return json_text(json);
 }
 
 std::string report_line(const GenerateArguments& arguments,

@@ -1,5 +1,6 @@
 #include "command.hpp"
 #include "default_bundle.hpp"
+#include "json_text.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/manifest.hpp>
@@ -84,6 +85,7 @@ void print_manifest(const std::filesystem::path& folder, const freeinit::Manifes
   table.row("license", manifest.license);
   table.row("schema", std::to_string(manifest.schema));
   table.row("unet", unet_text(manifest.unet));
+  for (const auto& [name, backend] : manifest.unet_backends) table.row(name, backend.file);
   table.row("text encoder", manifest.text_encoder.file + ", " + manifest.text_encoder.dtype);
   table.row(
       "autoencoder",
@@ -146,7 +148,7 @@ nlohmann::ordered_json probe_json(const std::filesystem::path& folder,
 void run_probe(const std::filesystem::path& folder, bool json, Console& console) {
   const auto report = freeinit::probe_bundle(folder);
   if (json) {
-    console.result(probe_json(folder, report).dump(2));
+    console.result(json_text(probe_json(folder, report)));
   } else {
     for (const auto& finding : report.findings) {
       const std::string outcome = name_of(finding.outcome);
@@ -163,18 +165,30 @@ void run_probe(const std::filesystem::path& folder, bool json, Console& console)
   }
 }
 
+/// Makes every check; throws at the first failure. The UNet is loaded in its reference form, and in
+/// the one that generate would run.
+freeinit::Manifest checked_manifest(const std::filesystem::path& folder) {
+  freeinit::BundleOptions options;
+  options.backend = freeinit::UNetBackend::torchscript;
+  auto manifest = freeinit::ModelBundle::load(folder, options).manifest;
+  const auto used = freeinit::default_unet_backend(manifest, options.device);
+  if (used != *options.backend) {
+    static_cast<void>(freeinit::load_unet(folder, manifest, used, options.device));
+  }
+  return manifest;
+}
+
 void run_inspect(const InspectArguments& arguments, Console& console) {
   const auto folder = bundle_or_default(arguments.bundle);
   if (arguments.probe) {
     run_probe(folder, arguments.json, console);
     return;
   }
-  const auto bundle =
-      freeinit::ModelBundle::load(folder);  // every check; throws at the first failure
+  const auto manifest = checked_manifest(folder);
   if (arguments.json) {
-    console.result(inspect_json(folder, bundle.manifest).dump(2));
+    console.result(json_text(inspect_json(folder, manifest)));
   } else {
-    print_manifest(folder, bundle.manifest, console);
+    print_manifest(folder, manifest, console);
   }
 }
 

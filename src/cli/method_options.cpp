@@ -1,5 +1,7 @@
 #include "method_options.hpp"
 
+#include "option_group.hpp"
+
 #include <freeinit/core/error.hpp>
 
 #include <CLI/CLI.hpp>
@@ -37,17 +39,6 @@ freeinit::FrequencyFilterOptions filter_of(const std::string& entry,
   return filter;
 }
 
-void add_filter_method_options(CLI::App& command, MethodArguments& a) {
-  add_mix_options(command, a.mix);
-  add_filter_mask_option(command, a.filter_mask);
-  command
-      .add_option("--filter-schedule", a.filter_schedule,
-                  "Filters that change per pass: NAME[:SPATIAL[:TEMPORAL[:ORDER]]], ... by commas; "
-                  "the last one stays")
-      ->type_name("LIST")
-      ->group("Filter");
-}
-
 }  // namespace
 
 freeinit::FreeInitOptions MethodArguments::over(freeinit::FreeInitOptions options) const {
@@ -73,51 +64,36 @@ freeinit::FreeInitOptions MethodArguments::over(freeinit::FreeInitOptions option
 }
 
 void add_method_options(CLI::App& command, MethodArguments& a) {
-  add_filter_method_options(command, a);
-  const std::string group = "Fewer network calls";
-  command
-      .add_option("--intermediate", a.intermediate,
-                  "What passes before the last hand on: full, partial (noised on from where they "
-                  "stop) or prediction (the clean prediction there) [full]")
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--intermediate-steps", a.intermediate_steps,
-                  "partial, prediction: network calls of each pass before the last")
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--stop-timestep", a.stop_timestep,
-                  "partial, prediction: stop before the first timestep at or below this one")
-      ->type_name("T")
-      ->group(group);
-  command
-      .add_option("--pass-tolerance", a.pass_tolerance,
-                  "partial, prediction: stop when the low band of the clean prediction changes by "
-                  "at most this share")
-      ->type_name("X")
-      ->group(group);
-  command
-      .add_option("--intermediate-num-inference-steps", a.intermediate_num_inference_steps,
-                  "Steps of the grid of the passes before the last [as the last]")
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--tolerance", a.tolerance,
-                  "The next pass is the last when the re-initialised low band changes by at most "
-                  "this share")
-      ->type_name("X")
-      ->group(group);
-  command
-      .add_option("--budget-calls", a.budget_calls,
-                  "Network calls of each video at most; the last pass always runs whole")
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--budget-seconds", a.budget_seconds,
-                  "Sampling time of each video at most, by forecast; as above")
-      ->type_name("X")
-      ->group(group);
+  add_mix_options(command, a.mix);
+  add_filter_mask_option(command, a.filter_mask);
+  OptionGroup(command, "Filter")
+      .add("--filter-schedule", a.filter_schedule,
+           "Filters that change per pass: NAME[:SPATIAL[:TEMPORAL[:ORDER]]], ... by commas; the "
+           "last one stays",
+           "LIST");
+  OptionGroup fewer(command, "Fewer network calls");
+  fewer.add("--intermediate", a.intermediate,
+            "What passes before the last hand on: full, partial (noised on from where they stop) "
+            "or prediction (the clean prediction there) [full]",
+            "NAME");
+  fewer.add("--intermediate-steps", a.intermediate_steps,
+            "partial, prediction: network calls of each pass before the last", "N");
+  fewer.add("--stop-timestep", a.stop_timestep,
+            "partial, prediction: stop before the first timestep at or below this one", "T");
+  fewer.add("--pass-tolerance", a.pass_tolerance,
+            "partial, prediction: stop when the low band of the clean prediction changes by at "
+            "most this share",
+            "X");
+  fewer.add("--intermediate-num-inference-steps", a.intermediate_num_inference_steps,
+            "Steps of the grid of the passes before the last [as the last]", "N");
+  fewer.add("--tolerance", a.tolerance,
+            "The next pass is the last when the re-initialised low band changes by at most this "
+            "share",
+            "X");
+  fewer.add("--budget-calls", a.budget_calls,
+            "Network calls of each video at most; the last pass always runs whole", "N");
+  fewer.add("--budget-seconds", a.budget_seconds,
+            "Sampling time of each video at most, by forecast; as above", "X");
 }
 
 nlohmann::ordered_json methods_json(const freeinit::FreeInitOptions& options) {

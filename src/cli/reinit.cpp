@@ -1,5 +1,6 @@
 #include "command.hpp"
 #include "filter_options.hpp"
+#include "json_text.hpp"
 #include "output_plan.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -134,7 +135,8 @@ freeinit::NoiseReinitializer make_reinitializer(const ReinitArguments& arguments
                                                 const freeinit::FrequencyFilterOptions& filter,
                                                 const freeinit::NoiseMixOptions& mix,
                                                 const at::Tensor& diffused) {
-  if (!arguments.mask.empty()) return freeinit::NoiseReinitializer(load_filter_mask(arguments.mask), at::kCPU, mix);
+  if (!arguments.mask.empty())
+    return freeinit::NoiseReinitializer(load_filter_mask(arguments.mask), at::kCPU, mix);
   return {filter, diffused.size(-3), diffused.size(-2), diffused.size(-1), at::kCPU, mix};
 }
 
@@ -156,7 +158,7 @@ void run_reinit(const ReinitArguments& arguments, Console& console) {
     nlohmann::ordered_json json{{"output", arguments.output}, {"shape", diffused.sizes().vec()}};
     if (arguments.mask.empty()) json["filter"] = filter_json(options);
     json["mix"] = mix_json(mix);
-    console.result(json.dump(2));
+    console.result(json_text(json));
   } else {
     console.result(arguments.output);
   }

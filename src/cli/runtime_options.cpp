@@ -1,8 +1,12 @@
 #include "runtime_options.hpp"
 
+#include "option_group.hpp"
 #include "output_plan.hpp"
 
-#include <CLI/CLI.hpp>
+#include <freeinit/core/error.hpp>
+#include <freeinit/models/dtype.hpp>
+
+#include <ATen/Parallel.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -21,10 +25,23 @@ std::filesystem::path hash_stamps_file() {
 
 }  // namespace
 
-void RuntimeArguments::apply(freeinit::BundleOptions& options) const {
+freeinit::BundleOptions RuntimeArguments::bundle_options() const {
+  freeinit::BundleOptions options;
+  options.device = freeinit::device_from_string(device);
+  if (dtype) options.dtype = freeinit::dtype_from_string(*dtype);
   if (backend) options.backend = freeinit::unet_backend_from_string(*backend);
   options.low_memory = low_memory;
   if (!rehash) options.hash_stamps = hash_stamps_file();
+  return options;
+}
+
+void RuntimeArguments::apply_threads() const {
+  if (!threads) return;
+  if (*threads < 1) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "threads '" + std::to_string(*threads) + "': expected 1 or more");
+  }
+  at::set_num_threads(*threads);
 }
 
 std::optional<freeinit::ProfileTrace> RuntimeArguments::start_trace() const {
@@ -34,26 +51,20 @@ std::optional<freeinit::ProfileTrace> RuntimeArguments::start_trace() const {
 }
 
 void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
-  const std::string group = "Machine";
-  command
-      .add_option("--backend", a.backend,
-                  "What runs the UNet: torchscript, openvino or aotinductor [openvino on a CPU if "
-                  "bundle and build have it, else torchscript]")
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_flag("--low-memory", a.low_memory,
-                "Read text encoder and autoencoder when they are needed, and let them go after")
-      ->group(group);
-  command
-      .add_flag("--rehash", a.rehash,
-                "Hash every file of the bundle, also those untouched since they were verified")
-      ->group(group);
-  command
-      .add_option("--profile-trace", a.profile_trace,
-                  "Write where the time went as a Chrome trace (.json)")
-      ->type_name("FILE")
-      ->group(group);
+  OptionGroup machine(command, "Machine");
+  machine.add("--device", a.device, "cpu, cuda or cuda:N", "NAME")->capture_default_str();
+  machine.add("--dtype", a.dtype, "float32, float16 or bfloat16 [as stored in the bundle]", "NAME");
+  machine.add("--threads", a.threads, "CPU threads [LibTorch's choice]");
+  machine.add("--backend", a.backend,
+              "What runs the UNet: torchscript, openvino or aotinductor [openvino on a CPU if "
+              "bundle and build have it, else torchscript]",
+              "NAME");
+  machine.add_flag("--low-memory", a.low_memory,
+                   "Read text encoder and autoencoder when they are needed, and let them go after");
+  machine.add_flag("--rehash", a.rehash,
+                   "Hash every file of the bundle, also those untouched since they were verified");
+  machine.add("--profile-trace", a.profile_trace,
+              "Write where the time went as a Chrome trace (.json)", "FILE");
 }
 
 }  // namespace freeinit_cli

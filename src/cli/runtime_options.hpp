@@ -14,13 +14,20 @@ namespace freeinit_cli {
 
 /// Options of `generate` that say how it runs and change no result.
 struct RuntimeArguments {
+  std::string device = "cpu";
+  std::optional<std::string> dtype;    ///< unset: as stored in the bundle
+  std::optional<int> threads;          ///< unset: LibTorch's choice
   std::optional<std::string> backend;  ///< unset: the fastest of bundle and build
   bool low_memory = false;
   bool rehash = false;
   std::string profile_trace;  ///< file; empty: no trace
 
-  /// Throws freeinit::Error: invalid_argument.
-  void apply(freeinit::BundleOptions& options) const;
+  /// How the bundle is to be loaded. Throws freeinit::Error: invalid_argument, unsupported.
+  [[nodiscard]] freeinit::BundleOptions bundle_options() const;
+
+  /// Sets the number of CPU threads, for the whole process, if one was given. Throws
+  /// freeinit::Error: invalid_argument.
+  void apply_threads() const;
 
   /// A trace if one is wanted, after a check that it can be written. Throws freeinit::Error: io.
   [[nodiscard]] std::optional<freeinit::ProfileTrace> start_trace() const;

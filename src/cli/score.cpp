@@ -1,6 +1,7 @@
 #include "clip_input.hpp"
 #include "command.hpp"
 #include "forward_report.hpp"
+#include "json_text.hpp"
 #include "output_plan.hpp"
 
 #include <freeinit/analysis/consistency.hpp>
@@ -192,7 +193,7 @@ void run_score(const ScoreArguments& arguments, Console& console) {
                                      {"mean", nlohmann::ordered_json::array()}};
   for (const ScoreRow& row : scorer.rows) json["scores"].push_back(row_json(row));
   for (const ScoreRow& row : means) json["mean"].push_back(row_json(row));
-  console.result(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  console.result(json_text(json));
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "video_init_options.hpp"
 
+#include "option_group.hpp"
+
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
 #include <freeinit/numerics/video_frames.hpp>
-
-#include <CLI/CLI.hpp>
 
 namespace freeinit_cli {
 namespace {
@@ -54,34 +54,21 @@ at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request) const 
 }
 
 void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {
-  const std::string group = "Noise of a real video";
-  command
-      .add_option("--init-video", arguments.video,
-                  "Start from the noise of this video instead of Gaussian noise")
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--init-latents", arguments.latents,
-                  "The same from latents [B,C,F,h,w] (.safetensors)")
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--init-source", arguments.source,
-                  "diffuse: forward process to the last timestep; invert: DDIM inversion [diffuse]")
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--init-band", arguments.band,
-                  "full, or low: only what the filter keeps, with fresh high frequencies [full]")
-      ->type_name("NAME")
-      ->group(group);
-  command.add_option("--init-start", arguments.selection.first, "First frame of the video")
+  OptionGroup noise(command, "Noise of a real video");
+  noise.add("--init-video", arguments.video,
+            "Start from the noise of this video instead of Gaussian noise", "FILE");
+  noise.add("--init-latents", arguments.latents, "The same from latents [B,C,F,h,w] (.safetensors)",
+            "FILE");
+  noise.add("--init-source", arguments.source,
+            "diffuse: forward process to the last timestep; invert: DDIM inversion [diffuse]",
+            "NAME");
+  noise.add("--init-band", arguments.band,
+            "full, or low: only what the filter keeps, with fresh high frequencies [full]", "NAME");
+  noise.add("--init-start", arguments.selection.first, "First frame of the video")
       ->check(CLI::NonNegativeNumber)
-      ->group(group)
       ->capture_default_str();
-  command.add_option("--init-stride", arguments.selection.stride, "Take every n-th frame")
+  noise.add("--init-stride", arguments.selection.stride, "Take every n-th frame")
       ->check(CLI::Range(1, 100000))
-      ->group(group)
       ->capture_default_str();
 }
 

@@ -235,6 +235,9 @@ class InitVideo(AnalysisTest):
         fails(4, "--init-video", SOUND, says="no video stream")
         fails(3, "--init-video", "absent.mp4", says="absent.mp4")
         fails(2, "--init-latents", "z.safetensors", says="[1, 4, 4, 8, 4]")
+        height = self.manifest["recommended"]["height"] + 1
+        fails(2, "--init-video", "clip.y4m", "--height", height,
+              says=f"height {height}: this model needs a multiple")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,9 @@ class Methods(CommandTest):
             self.manifest["recommended"][side] // self.manifest["vae"]["spatial_scale"]
             for side in ("height", "width"))
         self.succeeds("filter", "--shape", *shape, "--filter", "gaussian", "-o", "m.safetensors")
-        _, by_mask = self.run_of("--num-iters", 2, "--filter-mask", "m.safetensors")
+        report, by_mask = self.run_of("--num-iters", 2, "--filter-mask", "m.safetensors")
+        self.assertIsNone(report["filter"], "no filter ran")
+        self.assertEqual(report["methods"]["filter_mask"], "m.safetensors")
         self.assertEqual(by_mask, self.run_of("--num-iters", 2, "--filter", "gaussian")[1])
         write_tensor(self.folder / "small.safetensors", [1, 1, 1], [1.0])
         self.fails(2, "generate", "x", "--filter-mask", "small.safetensors", says="[1, 1, 1]")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import random
 import unittest
 
@@ -44,6 +45,11 @@ class Filter(CommandTest):
         shown = self.succeeds("filter", "--shape", 16, 8, 8).stdout
         for name in ("kept share", "kept bins", "variance kept", "symmetry error", "value at DC"):
             self.assertIn(name, shown)
+
+    def test_json_of_a_path_that_is_not_utf_8(self):
+        done = self.succeeds("filter", "--shape", 2, 2, 2, "--json",
+                             "-o", os.fsdecode(b"m\xff.png"))
+        self.assertEqual(json.loads(done.stdout)["output"], "m\ufffd.png")
 
     def test_picture_is_readable_at_real_size(self):
         self.figures("--shape", 16, 8, 8, "-o", "mask.png")

@@ -1,6 +1,7 @@
 #include "models/tiny_networks.hpp"
 #include "support/error_of.hpp"
 
+#include <freeinit/models/dtype.hpp>
 #include <freeinit/models/model_bundle.hpp>
 
 #include <ATen/Functions.h>
@@ -11,6 +12,8 @@
 namespace model_bundle_test {
 
 using freeinit::device_from_string;
+using freeinit::dtype_from_string;
+using freeinit::dtype_to_string;
 
 class ModelBundle : public TinyNetworks {
  protected:
@@ -149,6 +152,14 @@ TEST(DeviceFromString, KnowsCpuAndRefusesOtherNames) {
   for (const char* name : {"", "gpu", "CPU", "cpu:0", "cuda:", "cuda:-1", "cuda:1x", "cuda:999"}) {
     EXPECT_ERROR(invalid_argument, "expected cpu, cuda or cuda:N", device_from_string(name));
   }
+}
+
+TEST(DtypeFromString, KnowsTheNamesOfManifests) {
+  for (const char* name : {"float32", "float16", "bfloat16"}) {
+    EXPECT_EQ(dtype_to_string(dtype_from_string(name)), name);
+  }
+  EXPECT_EQ(dtype_to_string(at::kLong), "Long");
+  EXPECT_ERROR(invalid_argument, "float32, float16 or bfloat16", dtype_from_string("half"));
 }
 
 TEST(DeviceFromString, CudaIsThereOrUnsupported) {

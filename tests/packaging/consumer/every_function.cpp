@@ -72,13 +72,19 @@ void functions_of_analysis() {
 void functions_of_models_and_pipeline() {
   use(&check_unet_input, &load_torchscript_unet, &load_torchscript_text_encoder,
       &load_torchscript_autoencoder, &decode_video, &encode_video, &guided_denoiser,
-      &device_from_string, &ModelBundle::load);
+      &device_from_string, &load_tokenizer, &dtype_from_string, &dtype_to_string,
+      &ModelBundle::load);
+  use(&FeatureCache::start_pass, &FeatureCache::predict, &VideoUNet::predict_deep,
+      &VideoUNet::predict_shallow);
+  use(&probe_bundle, &ProbeReport::first_failure, &ProbeReport::num_failures);
   use(static_cast<std::string (*)(UNetBackend)>(&to_string), &unet_backend_from_string,
       &built_unet_backends, &default_unet_backend, &load_unet, &decode_video_to);
   use(&parse_image_encoder_spec, &load_torchscript_image_encoder, &preprocess_images,
       &image_features);
   use(&ProfileTrace::json, &ProfileTrace::write,
-      static_cast<RunControl (ProfileTrace::*)(RunControl) const>(&ProfileTrace::watch));
+      static_cast<RunControl (ProfileTrace::*)(RunControl) const>(&ProfileTrace::watch),
+      static_cast<std::shared_ptr<const VideoUNet> (ProfileTrace::*)(
+          std::shared_ptr<const VideoUNet>) const>(&ProfileTrace::watch));
   use(&GenerationRequest::from_manifest, &TextToVideoPipeline::validate,
       &TextToVideoPipeline::generate, &ddim_config, &encode_clip);
 }
@@ -95,5 +101,6 @@ void make_the_rest(const char* path, const at::Tensor& mask) {
   const NoiseReinitializer from_options(FrequencyFilterOptions{}, 2, 2, 2);
   const HashStamps stamps(path);
   const ProfileTrace trace;
+  const FeatureCache cache(2);
   const NoiseSource of_a_batch(std::vector<std::uint64_t>{1, 2});
 }

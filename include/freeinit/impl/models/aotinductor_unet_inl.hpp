@@ -51,9 +51,7 @@ class AotInductorUNet final : public VideoUNet {
         package_(std::move(package)),
         dtype_(dtype_from_string(spec_.dtype)) {
     check_cpu(name_, package_);
-    if (!std::filesystem::is_regular_file(file)) {
-      raise(ErrorCode::not_found, name_ + ": no such file");
-    }
+    check_network_file(name_, file);
     std::unordered_map<std::string, std::string> metadata;
     try {
       metadata = Loader::load_metadata_from_package(file.string(), "model");

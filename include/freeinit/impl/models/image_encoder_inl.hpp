@@ -47,9 +47,7 @@ class TorchScriptImageEncoder final : public ImageEncoder {
 /// is not built for it.
 FREEINIT_INLINE std::string contract_of(const std::filesystem::path& file) {
   const std::string name = "network '" + file.string() + "'";
-  if (!std::filesystem::is_regular_file(file)) {
-    raise(ErrorCode::not_found, name + ": no such file");
-  }
+  check_network_file(name, file);
   try {
     caffe2::serialize::PyTorchStreamReader reader(file.string());
     if (!reader.hasRecord("extra/freeinit.json")) return {};

@@ -2,6 +2,7 @@
 
 #include <freeinit/impl/models/late_networks_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
+#include <freeinit/models/dtype.hpp>
 #include <freeinit/models/model_bundle.hpp>
 
 #include <torch/csrc/jit/runtime/graph_executor.h>  // getProfilingMode
@@ -104,7 +105,7 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folde
                                               const RunControl& control) {
   detail::check_device(options.device);
   Manifest manifest = read_manifest(folder);
-  const at::ScalarType dtype = detail::dtype_from_string(manifest.unet.dtype);
+  const at::ScalarType dtype = dtype_from_string(manifest.unet.dtype);
   detail::LoadProgress progress(control, 5);
 
   detail::verify_files(folder, manifest, options);

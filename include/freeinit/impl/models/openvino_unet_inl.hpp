@@ -85,9 +85,7 @@ class OpenVinoUNet final : public VideoUNet {
   static constexpr std::size_t kKeptShapes = 2;
 
   void read(const std::filesystem::path& file, const std::string& contract) {
-    if (!std::filesystem::is_regular_file(file)) {
-      raise(ErrorCode::not_found, name_ + ": no such file");
-    }
+    check_network_file(name_, file);
     try {
       model_ = core_.read_model(file.string());
       for (const char* input : kInputs) (void)model_->input(input);

@@ -4,6 +4,7 @@
 // leaves here as freeinit::Error with one line, the original nested inside.
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/models/dtype.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/InferenceMode.h>
@@ -19,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -54,20 +56,12 @@ FREEINIT_INLINE std::string cause_in_one_line(std::string_view text) {
   }
 }
 
-/// "float32", "float16" or "bfloat16". Throws Error: unsupported.
-FREEINIT_INLINE at::ScalarType dtype_from_string(const std::string& name) {
-  if (name == "float32") return at::kFloat;
-  if (name == "float16") return at::kHalf;
-  if (name == "bfloat16") return at::kBFloat16;
-  raise(ErrorCode::unsupported,
-        "dtype '" + name + "': unknown; expected float32, float16 or bfloat16");
-}
-
-FREEINIT_INLINE std::string dtype_to_string(at::ScalarType dtype) {
-  if (dtype == at::kFloat) return "float32";
-  if (dtype == at::kHalf) return "float16";
-  if (dtype == at::kBFloat16) return "bfloat16";
-  return c10::toString(dtype);
+/// Refuses a file that is not there; `name` stands in the message. Throws Error: not_found.
+FREEINIT_INLINE void check_network_file(const std::string& name,
+                                        const std::filesystem::path& file) {
+  std::error_code ignored;  // what cannot be looked at is not there for us either
+  if (std::filesystem::is_regular_file(file, ignored)) return;
+  raise(ErrorCode::not_found, name + ": no such file");
 }
 
 /// Refuses a device this machine or this LibTorch lacks. Throws Error: unsupported.
@@ -162,9 +156,7 @@ class TorchScriptModule {
 FREEINIT_INLINE torch::jit::Module read_torchscript(const TorchScriptRequest& request,
                                                     torch::jit::ExtraFilesMap& extra) {
   const std::string path = request.file.string();
-  if (!std::filesystem::is_regular_file(request.file)) {
-    raise(ErrorCode::not_found, "network '" + path + "': no such file");
-  }
+  check_network_file("network '" + path + "'", request.file);
   try {
     torch::jit::Module module = torch::jit::load(path, request.device, extra);
     module.eval();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>
+#include <freeinit/models/dtype.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/noise_source.hpp>
 #include <freeinit/pipeline/probe.hpp>
@@ -61,25 +62,18 @@ struct ProbeFailure {
   std::string remedy;
 };
 
-/// As manifests call it.
-FREEINIT_INLINE std::string type_name(at::ScalarType type) {
-  if (type == at::kFloat) return "float32";
-  if (type == at::kHalf) return "float16";
-  return type == at::kBFloat16 ? "bfloat16" : c10::toString(type);
-}
-
 /// "[1, 4, 1, 8, 8] float32", after checking that all values are finite and the type is right.
 FREEINIT_INLINE std::string checked_result(const std::string& what, const at::Tensor& result,
                                            at::ScalarType expected) {
   if (result.scalar_type() != expected) {
-    throw ProbeFailure{
-        c10::str(what, " is ", type_name(result.scalar_type()), "; expected ", type_name(expected)),
-        remedy_for(ErrorCode::model)};
+    throw ProbeFailure{c10::str(what, " is ", dtype_to_string(result.scalar_type()), "; expected ",
+                                dtype_to_string(expected)),
+                       remedy_for(ErrorCode::model)};
   }
   const bool finite = at::isfinite(result).all().item<bool>();
   if (!finite)
     throw ProbeFailure{what + " has NaN or infinite values", remedy_for_values(expected)};
-  return c10::str(result.sizes(), " ", type_name(expected));
+  return c10::str(result.sizes(), " ", dtype_to_string(expected));
 }
 
 /// Runs the parts and keeps what later ones need.
@@ -171,7 +165,7 @@ class BundleProbe {
     // Without a tokenizer any ids will do.
     const at::Tensor ids = ids_.defined() ? ids_ : at::zeros({1, spec.max_length}, at::kLong);
     const at::Tensor text = encoder->encode(ids);
-    const std::string seen = checked_result("the embedding", text, type_of(spec.dtype));
+    const std::string seen = checked_result("the embedding", text, dtype_from_string(spec.dtype));
     text_ = text;  // only a sound one is of use to the UNet
     return seen;
   }
@@ -185,7 +179,7 @@ class BundleProbe {
 
   std::string predict() {
     const UNetSpec& spec = manifest_.unet;
-    const at::ScalarType dtype = type_of(spec.dtype);
+    const at::ScalarType dtype = dtype_from_string(spec.dtype);
     const auto unet =
         load_unet(folder_, manifest_, options_.backend.value_or(UNetBackend::torchscript),
                   options_.device, options_.dtype);
@@ -225,20 +219,14 @@ class BundleProbe {
     const std::int64_t size = latent_size();
     const at::Tensor latents = noise_.draw({1, manifest_.vae.latent_channels, size, size});
     return checked_result("the image", autoencoder(false)->decode(latents),
-                          type_of(manifest_.vae.dtype));
+                          dtype_from_string(manifest_.vae.dtype));
   }
 
   std::string encode_images() {
     const std::int64_t size = manifest_.vae.spatial_scale * latent_size();
     const at::Tensor images = noise_.draw({1, 3, size, size}).clamp(-1.0, 1.0);
     return checked_result("the latent", autoencoder(true)->encode(images),
-                          type_of(manifest_.vae.dtype));
-  }
-
-  /// The manifest's reader let no other name pass.
-  static at::ScalarType type_of(const std::string& name) {
-    if (name == "float16") return at::kHalf;
-    return name == "bfloat16" ? at::kBFloat16 : at::kFloat;
+                          dtype_from_string(manifest_.vae.dtype));
   }
 
   const std::filesystem::path& folder_;
