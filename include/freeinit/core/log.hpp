@@ -7,6 +7,7 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// How much a message matters; errors are thrown, not logged.
 enum class LogLevel { debug, info, warning };
 
 /// Where messages of the library go. An empty sink is allowed and drops them; the library itself

@@ -67,6 +67,7 @@ struct AutoencoderSpec {
   double scaling_factor = 0.18215;
 };
 
+/// `tokenizer`: files and ids of the CLIP tokenizer, as ClipTokenizerOptions.
 struct TokenizerSpec {
   std::string vocab_file;
   std::string merges_file;

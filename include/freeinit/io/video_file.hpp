@@ -21,6 +21,7 @@ enum class VideoFormat { mp4, webm, gif, png_sequence };
 /// known ones in the message.
 [[nodiscard]] FREEINIT_API VideoFormat video_format_of(const std::filesystem::path& path);
 
+/// Size and rate of a video to be written.
 struct VideoWriterOptions {
   int width = 0;   ///< pixels, any size >= 1 (H.264 gets an even size by repeating the last row or column)
   int height = 0;  ///< pixels

@@ -17,6 +17,7 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// Where the networks of a bundle run, and how they are checked and kept.
 struct BundleOptions {
   at::Device device = at::kCPU;
   std::optional<at::ScalarType> dtype{};  ///< unset: as stored; a traced graph runs in one dtype
@@ -54,7 +55,7 @@ struct FREEINIT_API ModelBundle {
   std::shared_ptr<const VideoUNet> unet;
   std::shared_ptr<const Autoencoder> autoencoder;
   at::Device device = at::kCPU;
-  at::ScalarType dtype = at::kFloat;  ///< of the UNet: the latents' dtype
+  at::ScalarType dtype = at::kFloat;  ///< of the UNet; latents are float32 in any
   UNetBackend backend = UNetBackend::torchscript;
 
   /// Throws Error: not_found, invalid_file, unsupported (another schema, format, dtype or device),

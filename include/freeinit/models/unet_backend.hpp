@@ -21,6 +21,7 @@ enum class UNetBackend {
   aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
 };
 
+/// The name in manifests and on the command line.
 [[nodiscard]] FREEINIT_API std::string to_string(UNetBackend backend);
 
 /// "torchscript", "openvino" or "aotinductor". Throws Error: invalid_argument.

@@ -10,7 +10,11 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// How the noise added per training timestep grows from beta_start to beta_end: evenly, with evenly
+/// spaced square roots (Stable Diffusion), or by GLIDE's cosine, which has no start and end.
 enum class BetaSchedule { linear, scaled_linear, squaredcos_cap_v2 };
+/// What the network predicts: the noise, the clean sample, or v = sqrt(abar) noise - sqrt(1 - abar)
+/// sample (arXiv 2202.00512).
 enum class PredictionType { epsilon, sample, v_prediction };
 /// `leading`, `linspace`, `trailing`: diffusers'. `uniform`: the grid of latent diffusion's own
 /// DDIM (VideoCrafter), 0, N/n, 2 N/n, ... below N, then `steps_offset` on top: where n does not
@@ -58,6 +62,8 @@ struct DdimConfig {
 /// those of VideoCrafter (`uniform`, `dynamic_rescale`, `always_draw_noise`).
 class FREEINIT_API DdimScheduler final : public Scheduler {
  public:
+  /// Throws Error: invalid_argument for a configuration that `validate` refuses, or whose betas
+  /// leave no noise or no signal in float32.
   explicit DdimScheduler(const DdimConfig& config);
 
   [[nodiscard]] const DdimConfig& config() const noexcept { return config_; }

@@ -9,6 +9,7 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// The falloff of a low-pass filter; docs/numerics.md has the formulas.
 enum class FilterMethod { butterworth, gaussian, ideal, box };
 
 /// `official`: bit-equal in float32 to the authors' `freeinit_utils.py`, quirks included (the

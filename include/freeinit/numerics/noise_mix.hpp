@@ -25,6 +25,7 @@ enum class MixMethod { freeinit, variance_preserving, freqprior };
 [[nodiscard]] FREEINIT_API MixMethod mix_method_from_string(std::string_view name);
 [[nodiscard]] FREEINIT_API std::string_view to_string(MixMethod method) noexcept;
 
+/// Settings of the mix.
 struct NoiseMixOptions {
   MixMethod method = MixMethod::freeinit;
   double ratio = 0.8;  ///< r of FreqPrior in 0..1: the share of old noise; the others ignore it

@@ -21,6 +21,7 @@ struct VideoFrames {
 [[nodiscard]] FREEINIT_API VideoFrames load_video_frames(const std::filesystem::path& path,
                                                          const FrameSelection& selection);
 
+/// The filter of a resize: a triangle, or Keys' cubic.
 enum class Interpolation { bilinear, bicubic };
 
 /// Resizes `images` [N,C,H,W] (uint8, or floating point as float32) on the CPU.

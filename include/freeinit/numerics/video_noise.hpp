@@ -31,6 +31,7 @@ enum class VideoNoiseSource { diffuse, invert };
 [[nodiscard]] FREEINIT_API std::unique_ptr<const Trajectory> inversion_trajectory(
     const DdimScheduler& scheduler, std::int64_t num_inference_steps);
 
+/// What is made of a video's latents.
 struct VideoNoiseOptions {
   VideoNoiseSource source = VideoNoiseSource::diffuse;
   /// Set: only the low band of the video's noise is kept, the high band is fresh noise, mixed as

@@ -21,6 +21,7 @@ struct ProbeFinding {
   ErrorCode code = ErrorCode::internal;  ///< failed: the kind of failure
 };
 
+/// What `probe_bundle` found.
 struct ProbeReport {
   std::vector<ProbeFinding> findings;  ///< in the order of the probe, at least one
 

@@ -53,9 +53,11 @@ struct GenerationRequest {
   /// The noise [1,C,F,h,w] that each pass starts from, before it does.
   std::function<void(int pass, const at::Tensor& noise)> on_noise;
 
+  /// Throws Error: invalid_argument for a filter that the library does not know.
   [[nodiscard]] FREEINIT_API static GenerationRequest from_manifest(const Manifest& manifest);
 };
 
+/// What a run has made and what it took.
 struct GenerationResult {
   at::Tensor latents;        ///< [B,C,F,h,w] float32, CPU; B = num_videos unless cancelled
   at::Tensor frames;         ///< [B,F,H,W,3] float32 in 0..1, CPU; undefined when not decoded
@@ -80,6 +82,7 @@ struct GenerationResult {
 /// as diffusers does.
 class FREEINIT_API TextToVideoPipeline {
  public:
+  /// Throws Error: invalid_argument for a scheduler in the manifest that DdimConfig refuses.
   explicit TextToVideoPipeline(ModelBundle bundle);
 
   [[nodiscard]] const ModelBundle& bundle() const noexcept { return bundle_; }
