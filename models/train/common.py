@@ -30,11 +30,10 @@ class Trainer:
     """
 
     def __init__(self, folder, models, total, rate, log, save_every=200, warm_up=100, decay=0.998,
-                 slow=(), slow_factor=0.3, floor=0.02, horizon=None):
+                 slow=(), slow_factor=0.3, floor=0.02):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.models, self.total, self.log = folder, models, total, log
         self.rate, self.warm_up, self.save_every, self.floor = rate, warm_up, save_every, floor
-        self.horizon = horizon or total  # the step at which the rate would reach its floor
         named = [(name, p) for model in models.values() for name, p in model.named_parameters()]
         slow_set = {id(p) for p in slow}
         groups = [{"params": [p for _, p in named if id(p) not in slow_set], "factor": 1.0}]
@@ -74,7 +73,7 @@ class Trainer:
     def update(self, loss, **figures):
         step = self.step
         warm = min(1.0, (step + 1) / self.warm_up)
-        cosine = 0.5 * (1 + math.cos(math.pi * step / self.horizon))
+        cosine = 0.5 * (1 + math.cos(math.pi * step / self.total))
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * warm * max(cosine, self.floor) * group["factor"]
         self.optimiser.zero_grad(set_to_none=True)

@@ -21,8 +21,9 @@ from common import Trainer
 
 SHARDS, SHARD_CLIPS = 8, 400
 FRAME_STEPS, FRAME_BATCH = 3000, 32
-CLIP_STEPS, CLIP_HORIZON, CLIP_BATCH = 1400, 2400, 4
-PURE = 900  # the lowest timestep at which a clip of each batch is pure noise
+CLIP_STEPS, CLIP_BATCH = 2400, 4
+# One clip of each batch is pure noise at a timestep from PURE on, while the words are learnt.
+PURE, PURE_STEPS = 900, 1400
 SHAPE = dict(in_channels=4, out_channels=4, sample_size=16, block_out_channels=(32, 64),
              layers_per_block=1, norm_num_groups=8, cross_attention_dim=64)
 
@@ -149,7 +150,7 @@ def train_clips(out, tokenizer, log):
     factor, alphas, captions = scaling_factor(out), scheduler().alphas_cumprod, Captions(tokenizer)
     slow = [p for n, p in net.named_parameters() if "motion_modules" not in n] + list(text_model.parameters())
     trainer = Trainer(out / "clips", {"unet": net, "text": text_model}, CLIP_STEPS, rate=1.5e-3, log=log,
-                      slow=slow, slow_factor=0.5, floor=0.1, horizon=CLIP_HORIZON, save_every=20)
+                      slow=slow, slow_factor=0.5, floor=0.1, save_every=20)
     for step in trainer.steps():
         generator, rng = torch.Generator().manual_seed(50_000 + step), random.Random(50_000 + step)
         clip = torch.randint(len(words), (CLIP_BATCH,), generator=generator)
@@ -158,11 +159,13 @@ def train_clips(out, tokenizer, log):
         timesteps = draw_timesteps(CLIP_BATCH, generator, 0.4)
         # At the last timesteps a whole clip still shows through the noise, so a network would
         # read its motion there and never need the word, yet sampling begins with pure noise.
-        timesteps[0] = PURE + torch.randint(1000 - PURE, (), generator=generator)
+        pure = step < PURE_STEPS
+        if pure:
+            timesteps[0] = PURE + torch.randint(1000 - PURE, (), generator=generator)
         noisy, target = noised(x, alphas, timesteps, generator)
-        alpha = alphas[timesteps[0]]
-        noisy[0] = torch.randn(x[0].shape, generator=generator)
-        target[0] = alpha.sqrt() * noisy[0] - (1 - alpha).sqrt() * x[0]
+        if pure:
+            alpha = alphas[timesteps[0]]
+            noisy[0] = torch.randn(x[0].shape, generator=generator)
+            target[0] = alpha.sqrt() * noisy[0] - (1 - alpha).sqrt() * x[0]
         said = net(noisy, timesteps, text_model(ids)[0].repeat_interleave(data.FRAMES, 0)).sample
-        error = (said - target).square().mean((1, 2, 3, 4))
-        trainer.update(error.mean(), pure=float(error[0].detach()), rest=float(error[1:].mean().detach()))
+        trainer.update((said - target).square().mean())

@@ -8,7 +8,7 @@ simply be started again.  Minutes are for one core without AVX-512.
     vae       14 min   pixels to latents
     latents    3 min   the training clips as latents
     frames    23 min   text encoder and 2-D network on single frames
-    clips     38 min   everything on whole clips
+    clips     65 min   everything on whole clips
     export     0 min   FOLDER/pipeline, a diffusers AnimateDiffPipeline folder
 """
 
