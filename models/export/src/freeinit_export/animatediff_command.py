@@ -1,29 +1,35 @@
-"""The subcommand `freeinit-export animatediff`. Imports LibTorch late, as the command does."""
+"""The subcommand `freeinit-export animatediff`."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from freeinit_export.bundle_options import add_bundle_options, add_text_options, torch_dtype
 from freeinit_export.settings import PRESETS
+from freeinit_export.subcommand import (
+    add_bundle_options,
+    add_out,
+    add_subcommand,
+    add_text_options,
+    torch_dtype,
+)
 
-EXAMPLE = """example:
+EXAMPLE = """\
   freeinit-export animatediff --base stable-diffusion-v1-5 --motion-module mm_sd_v15_v2.ckpt \\
       --checkpoint toonyou_beta6.safetensors --lora add_detail.safetensors:0.7 my-bundle
 """
 
 
 def add_animatediff_command(sources) -> None:
-    command = sources.add_parser(
+    command = add_subcommand(
+        sources,
         "animatediff",
-        help="an image model, a motion module and LoRAs, as published",
-        description="OUT: the bundle to make, of a Stable Diffusion 1.5 model and a motion module"
+        "an image model, a motion module and LoRAs, as published",
+        "OUT: the bundle to make, of a Stable Diffusion 1.5 model and a motion module"
         " of AnimateDiff v1, v2 or v3. LoRAs become part of the weights.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        EXAMPLE,
     )
-    command.add_argument("out", metavar="OUT", type=Path)
+    add_out(command)
     command.add_argument(
         "--base",
         required=True,

@@ -10,23 +10,22 @@ import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from freeinit_export.component import Inputs
-from freeinit_export.errors import ExportError, one_line
+from freeinit_export.errors import ExportError, Report, one_line
 from freeinit_export.manifest import canonical, file_record, rounded_up
+from freeinit_export.unet_inputs import random_inputs
 from freeinit_export.verify import Expectation, compare
 
 _TIMESTEPS = (999, 37, 500)
 
 
-def add_backend(
-    name: str, bundle: Path, shape: list[int] | None, report: Callable[[str], None]
-) -> float:
+def add_backend(name: str, bundle: Path, shape: list[int] | None, report: Report) -> float:
     """Adds `name` to the bundle; `shape` [B,F,H,W,L] is what AOTInductor compiles for. Returns the
     largest relative difference. On any failure the bundle stays as it was."""
     manifest = _read_manifest(bundle)
@@ -86,33 +85,20 @@ def _inputs_of(
 ) -> tuple[Inputs, list[Inputs]]:
     """The example to convert with, and the inputs to compare at: for OpenVINO all shapes at which
     the TorchScript file itself was compared."""
+    inputs = partial(random_inputs, unet["in_channels"], unet["context_dim"], torch.float32)
     if name == "aotinductor":
         if shape is None:
             raise ExportError(
                 "backend 'aotinductor': compiles for one shape; expected --shape B F H W L"
             )
-        return _inputs(unet, shape, 500), [_inputs(unet, shape, t) for t in _TIMESTEPS]
+        return inputs(shape), [inputs(shape, t) for t in _TIMESTEPS]
     if shape is not None:
         raise ExportError("--shape: is for aotinductor; openvino takes every shape")
     shapes = unet["verified_shapes"]
     if not shapes:
         raise ExportError("unet: 'verified_shapes' is empty; expected a shape to compare at")
-    probes = [
-        _inputs(unet, size, _TIMESTEPS[i % len(_TIMESTEPS)]) for i, size in enumerate(shapes)
-    ]
+    probes = [inputs(size, _TIMESTEPS[i % len(_TIMESTEPS)]) for i, size in enumerate(shapes)]
     return probes[0], probes
-
-
-def _inputs(unet: dict[str, Any], size: list[int], timestep: float) -> Inputs:
-    batch, frames, height, width, length = size
-    generator = torch.Generator().manual_seed(0)
-    shape = (batch, unet["in_channels"], frames, height, width)
-    return (
-        torch.randn(shape, generator=generator),
-        torch.full((batch,), float(timestep)),
-        torch.randn((batch, length, unet["context_dim"]), generator=generator),
-        torch.full((batch,), 8.0),
-    )
 
 
 def _publish(

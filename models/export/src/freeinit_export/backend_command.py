@@ -1,20 +1,23 @@
-"""The subcommand `freeinit-export backend`. Imports LibTorch late, as the command does."""
+"""The subcommand `freeinit-export backend`."""
 
 from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable
 from pathlib import Path
+
+from freeinit_export.errors import Report
+from freeinit_export.subcommand import add_quiet, add_subcommand
 
 BACKENDS = ("openvino", "aotinductor")
 
 
 def add_backend_command(sources) -> None:
-    command = sources.add_parser(
+    command = add_subcommand(
+        sources,
         "backend",
-        help="add a faster form of the UNet to a bundle",
-        description="NAME: openvino (CPU, every shape) or aotinductor (native code for this kind"
+        "add a faster form of the UNet to a bundle",
+        "NAME: openvino (CPU, every shape) or aotinductor (native code for this kind"
         " of CPU and one shape). BUNDLE: a bundle, to which it is added.",
     )
     command.add_argument("backend", metavar="NAME", choices=BACKENDS, help=", ".join(BACKENDS))
@@ -27,11 +30,11 @@ def add_backend_command(sources) -> None:
         help="for aotinductor: batch (2 with guidance), frames, latent height and width, text"
         " length",
     )
-    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    add_quiet(command)
     command.set_defaults(run=_run)
 
 
-def _run(options: argparse.Namespace, report: Callable[[str], None]) -> None:
+def _run(options: argparse.Namespace, report: Report) -> None:
     # Deprecations inside the libraries concern their authors, not the user of this command.
     warnings.simplefilter("ignore", FutureWarning)
     from freeinit_export.backend import add_backend

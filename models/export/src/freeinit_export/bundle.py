@@ -7,22 +7,19 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from freeinit_export.component import VideoModel
-from freeinit_export.errors import ExportError
+from freeinit_export.errors import ExportError, Report
 from freeinit_export.manifest import canonical, file_records, rounded_up, write_manifest
 from freeinit_export.staging import staged
 from freeinit_export.tokenizer import write_tokenizer
 from freeinit_export.torchscript_file import write_torchscript
 from freeinit_export.trace import trace_component
 from freeinit_export.verify import compare, expectations, save_expectations
-
-Report = Callable[[str], None]
 
 # The section of the manifest that each network repeats as its contract.
 SECTION = {

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from freeinit_export.errors import ExportError
+
 Inputs = tuple[torch.Tensor, ...]
 
 
@@ -63,3 +65,16 @@ class VideoModel:
     recommended: dict[str, Any]
     created_by: dict[str, str]
     notes: list[str] = field(default_factory=list)  # what a user should be told
+
+    def __post_init__(self) -> None:
+        """Refuses networks that do not fit together."""
+        if self.unet["context_dim"] != self.text_encoder["width"]:
+            raise ExportError(
+                f"the UNet reads texts of width {self.unet['context_dim']}, the text encoder makes"
+                f" width {self.text_encoder['width']}; expected equal widths"
+            )
+        if self.unet["in_channels"] != self.vae["latent_channels"]:
+            raise ExportError(
+                f"the UNet has {self.unet['in_channels']} channels, the VAE's latents"
+                f" {self.vae['latent_channels']}; expected as many"
+            )

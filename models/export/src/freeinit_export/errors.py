@@ -1,4 +1,8 @@
-"""The one error of the package, and how messages of other errors go into it."""
+"""What the user is told: the one error of the package, and lines on the way."""
+
+from collections.abc import Callable
+
+Report = Callable[[str], None]  # takes a line for the user
 
 
 class ExportError(Exception):

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from freeinit_export.errors import ExportError, one_line
+from freeinit_export.errors import ExportError, Report, one_line
 from freeinit_export.torchscript_file import write_torchscript
 
 _TORCHVISION = "torchvision:"
@@ -28,7 +28,7 @@ _TOLERANCE = 1e-5  # as of bundles: other batch sizes may sum in another order
 _DINO = {"resize": 256, "crop": 224, "interpolation": "bicubic"}
 
 
-def export_features(options: argparse.Namespace, report) -> None:
+def export_features(options: argparse.Namespace, report: Report) -> None:
     """The subcommand `features`."""
     if options.out.exists() and not options.overwrite:
         raise ExportError(f"'{options.out}': exists already; expected a new name, or --overwrite")

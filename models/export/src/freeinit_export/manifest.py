@@ -5,9 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import platform
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import torch
+
+from freeinit_export import __version__
 from freeinit_export.errors import ExportError
 
 SCHEMA = 1
@@ -32,6 +37,20 @@ RECOMMENDED: dict[str, Any] = {
         "temporal_stop_frequency": 0.25,
     },
 }
+
+
+def provenance(
+    source: str, details: dict[str, str], packages: tuple[ModuleType, ...] = ()
+) -> dict[str, str]:
+    """What a bundle was made from and with."""
+    versions = {package.__name__: package.__version__ for package in (torch, *packages)}
+    return {
+        "exporter": f"freeinit-export {__version__}",
+        "source": source,
+        **details,
+        **versions,
+        "python": platform.python_version(),
+    }
 
 
 def canonical(section: dict[str, Any]) -> str:

@@ -15,11 +15,8 @@ from typing import Any
 
 import torch
 
-from freeinit_export.component import Component
 from freeinit_export.errors import ExportError, one_line
 
-_TRACES = ((2, 7), (3, 11))
-_PROBES = ((1, 5), (2, 9), (5, 1))
 _HEAD_WIDTH = 64
 
 
@@ -114,27 +111,6 @@ def is_unneeded(key: str, config: dict[str, Any], skip: int) -> bool:
         "logit_scale",
         "attn_mask",
     )
-
-
-def text_encoder_component(
-    network: OpenClipText, max_length: int
-) -> tuple[Component, dict[str, Any]]:
-    """The text encoder and its section of the manifest."""
-    vocabulary, width = network.token_embedding.weight.shape
-
-    def ids(size: tuple[int, int]) -> tuple[torch.Tensor]:
-        generator = torch.Generator().manual_seed(0)
-        return (torch.randint(0, vocabulary, size, generator=generator),)
-
-    probes = (*_PROBES, (1, max_length), (4, max_length))
-    component = Component(
-        "text_encoder.pt",
-        network,
-        lambda: network,
-        tuple(ids(size) for size in _TRACES),
-        tuple(ids(size) for size in probes),
-    )
-    return component, {"file": component.file, "max_length": max_length, "width": width}
 
 
 class OpenClipVocabulary:

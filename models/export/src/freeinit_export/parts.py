@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +9,10 @@ import diffusers
 import torch
 import transformers
 
-from freeinit_export import __version__
 from freeinit_export.autoencoder import autoencoder_components
 from freeinit_export.component import VideoModel
 from freeinit_export.errors import ExportError
+from freeinit_export.manifest import provenance
 from freeinit_export.text_encoder import text_encoder_component
 from freeinit_export.unet import unet_component
 
@@ -51,7 +50,6 @@ def video_model(parts: Parts, about: About, dtype: torch.dtype, clip_skip: int) 
     max_length = _text_length(parts)
     text, text_section = text_encoder_component(parts.text_encoder, clip_skip, max_length)
     autoencoder, vae_section = autoencoder_components(parts.vae, dtype)
-    _check_agreement(unet_section, text_section, vae_section)
     _check_vocabulary(parts)
     frames = min(16, unet_section["max_frames"] or 16)
     height, width = _latent_size(parts.unet.config.sample_size)
@@ -68,16 +66,11 @@ def video_model(parts: Parts, about: About, dtype: torch.dtype, clip_skip: int) 
         max_text_length=max_length,
         scheduler=about.scheduler,
         recommended={**shape, **about.recommended},
-        created_by={
-            "exporter": f"freeinit-export {__version__}",
-            "source": about.source,
-            **about.details,
-            "clip_skip": str(clip_skip),
-            "torch": torch.__version__,
-            "diffusers": diffusers.__version__,
-            "transformers": transformers.__version__,
-            "python": platform.python_version(),
-        },
+        created_by=provenance(
+            about.source,
+            {**about.details, "clip_skip": str(clip_skip)},
+            (diffusers, transformers),
+        ),
         notes=about.notes,
     )
 
@@ -91,19 +84,6 @@ def _latent_size(sample_size: int | list[int] | None) -> tuple[int, int]:
 def _text_length(parts: Parts) -> int:
     """The tokenizer's length, which is absurdly large where it was never set."""
     return min(parts.tokenizer.model_max_length, parts.text_encoder.config.max_position_embeddings)
-
-
-def _check_agreement(unet: dict, text: dict, vae: dict) -> None:
-    if unet["context_dim"] != text["width"]:
-        raise ExportError(
-            f"the UNet reads texts of width {unet['context_dim']}, the text encoder makes width"
-            f" {text['width']}; expected equal widths"
-        )
-    if unet["in_channels"] != vae["latent_channels"]:
-        raise ExportError(
-            f"the UNet has {unet['in_channels']} channels, the VAE's latents"
-            f" {vae['latent_channels']}; expected as many"
-        )
 
 
 def _check_vocabulary(parts: Parts) -> None:

@@ -1,5 +1,5 @@
-"""transformers' CLIPTextModel: `forward(ids[B,L] int64) -> [B,L,D]`, as AnimateDiffPipeline uses
-it."""
+"""Text encoders, `forward(ids[B,L] int64) -> [B,L,D]`; transformers' CLIPTextModel as
+AnimateDiffPipeline uses it."""
 
 from __future__ import annotations
 
@@ -49,10 +49,17 @@ def text_encoder_component(
     if config._attn_implementation != "sdpa":  # 'eager' writes a device into the graph
         model.set_attn_implementation("sdpa")
     network = ExportedTextEncoder(model, clip_skip)
+    return token_component(network, config.vocab_size, config.hidden_size, max_length)
+
+
+def token_component(
+    network: torch.nn.Module, vocabulary: int, width: int, max_length: int
+) -> tuple[Component, dict[str, Any]]:
+    """A network from token ids to states of `width`, and its section of the manifest."""
 
     def ids(size: tuple[int, int]) -> tuple[torch.Tensor]:
         generator = torch.Generator().manual_seed(0)
-        return (torch.randint(0, config.vocab_size, size, generator=generator),)
+        return (torch.randint(0, vocabulary, size, generator=generator),)
 
     clipped = [(batch, min(length, max_length)) for batch, length in _PROBES]
     component = Component(
@@ -62,5 +69,4 @@ def text_encoder_component(
         tuple(ids(size) for size in _TRACES),
         tuple(ids(size) for size in [*clipped, (1, max_length), (4, max_length)]),
     )
-    section = {"file": component.file, "max_length": max_length, "width": config.hidden_size}
-    return component, section
+    return component, {"file": component.file, "max_length": max_length, "width": width}

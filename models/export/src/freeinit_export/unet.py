@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from diffusers import UNetMotionModel
 
-from freeinit_export.component import Component, Inputs
+from freeinit_export.component import Component
 from freeinit_export.errors import ExportError
 from freeinit_export.feature_cache import Split, can_split, split_methods
+from freeinit_export.unet_inputs import random_inputs, scaled
 
 # Batch, frames, latent height and width (in units of the divisor found), text length. The sizes of
 # the two traces differ in every place and are odd: at sizes that are not divisible, diffusers
@@ -127,18 +129,17 @@ def unet_component(unet, dtype: torch.dtype) -> tuple[Component, dict[str, Any]]
     """The UNet, and its section of the manifest with the limits found by trying."""
     width = _check_config(unet.config)
     call = original_call(unet)
-    divisor = latent_divisor(lambda size: call(*_inputs(unet, dtype, size)))
-    frames = longest_sequence(lambda size: call(*_inputs(unet, dtype, size)), divisor, unet.config)
+    inputs = partial(random_inputs, unet.config.in_channels, width, dtype)
+    divisor = latent_divisor(lambda size: call(*inputs(size)))
+    frames = longest_sequence(lambda size: call(*inputs(size)), divisor, unet.config)
 
-    shapes = [_scaled(size, divisor) for size in _PROBES]
+    shapes = [scaled(size, divisor) for size in _PROBES]
     if frames is not None:
         shapes = [(b, min(f, frames), h, w, text) for b, f, h, w, text in shapes]
         shapes.append((1, frames, 4 * divisor, 6 * divisor, 5))
-    probes = [
-        _inputs(unet, dtype, size, _TIMESTEPS[i % len(_TIMESTEPS)]) for i, size in enumerate(shapes)
-    ]
+    probes = [inputs(size, _TIMESTEPS[i % len(_TIMESTEPS)]) for i, size in enumerate(shapes)]
     probes[2] = (probes[2][0], torch.tensor([801.0, 3.0]), *probes[2][2:])  # two timesteps at once
-    traces = tuple(_inputs(unet, dtype, _scaled(size, divisor), 500) for size in _TRACES)
+    traces = tuple(inputs(scaled(size, divisor)) for size in _TRACES)
 
     split = can_split(unet)
     component = Component(
@@ -210,19 +211,3 @@ def _check_config(config) -> int:
     if len(widths) != 1:
         raise ExportError(f"unet: cross attention widths {sorted(widths)}; expected one width")
     return widths.pop()
-
-
-def _scaled(size: tuple[int, ...], divisor: int) -> tuple[int, ...]:
-    batch, frames, height, width, text = size
-    return batch, frames, height * divisor, width * divisor, text
-
-
-def _inputs(unet, dtype: torch.dtype, size: tuple[int, ...], timestep: float = 500) -> Inputs:
-    batch, frames, height, width, length = size
-    generator = torch.Generator().manual_seed(0)
-    channels, depth = unet.config.in_channels, unet.config.cross_attention_dim
-    depth = depth if isinstance(depth, int) else depth[0]
-    latents = torch.randn((batch, channels, frames, height, width), generator=generator)
-    text = torch.randn((batch, length, depth), generator=generator)
-    fps = torch.full((batch,), 8.0)
-    return latents.to(dtype), torch.full((batch,), float(timestep)), text.to(dtype), fps

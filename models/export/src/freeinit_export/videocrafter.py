@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
-import platform
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from freeinit_export import __version__
 from freeinit_export.autoencoder import components_of
 from freeinit_export.checkpoint_file import assign_weights, read_tensors
-from freeinit_export.component import VideoModel
+from freeinit_export.component import Component, VideoModel
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.open_clip_text import (
-    OpenClipText,
-    OpenClipVocabulary,
-    is_unneeded,
-    text_config,
-    text_encoder_component,
-)
+from freeinit_export.manifest import provenance
+from freeinit_export.open_clip_text import OpenClipText, OpenClipVocabulary, is_unneeded, text_config
+from freeinit_export.text_encoder import token_component
 from freeinit_export.videocrafter_config import VideoCrafterConfig, read_config
 from freeinit_export.videocrafter_tree import load_classes
 from freeinit_export.videocrafter_unet import in_precision, unet_component
@@ -139,26 +133,11 @@ def _described(
         in_precision(networks["unet"], dtype), dtype, config.unet["context_dim"], config.uses_fps
     )
     encoder = networks["text encoder"].to(dtype)
+    vocabulary, width = encoder.token_embedding.weight.shape
     max_length = min(config.text["max_length"], encoder.context_length)
-    text, text_section = text_encoder_component(encoder, max_length)
-    if text_section["width"] != unet_section["context_dim"]:
-        raise ExportError(
-            f"the UNet reads texts of width {unet_section['context_dim']}, the text encoder makes"
-            f" width {text_section['width']}; expected equal widths"
-        )
-    vae = networks["autoencoder"].to(dtype)
-    details = config.first_stage["ddconfig"]
-    vae_components, vae_section = components_of(
-        vae,
-        {
-            "latent_channels": config.first_stage["embed_dim"],
-            "spatial_scale": 2 ** (len(details["ch_mult"]) - 1),
-            "scaling_factor": config.scale_factor,
-        },
-        details["in_channels"],
-        dtype,
-        lambda z: vae.decoder(vae.post_quant_conv(z)),
-        lambda x: vae.quant_conv(vae.encoder(x)),
+    text, text_section = token_component(encoder, vocabulary, width, max_length)
+    vae_components, vae_section = _autoencoder_components(
+        networks["autoencoder"].to(dtype), config, dtype
     )
     return VideoModel(
         family="videocrafter",
@@ -171,14 +150,27 @@ def _described(
         max_text_length=max_length,
         scheduler=config.scheduler,
         recommended=_recommended(config, vae_section["spatial_scale"]),
-        created_by={
-            "exporter": f"freeinit-export {__version__}",
-            "source": "VideoCrafter",
-            "weights": "checkpoint" if trained else "random",
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        created_by=provenance("VideoCrafter", {"weights": "checkpoint" if trained else "random"}),
         notes=[] if trained else ["no checkpoint: the weights are random"],
+    )
+
+
+def _autoencoder_components(
+    vae: Autoencoder, config: VideoCrafterConfig, dtype: torch.dtype
+) -> tuple[dict[str, Component], dict[str, Any]]:
+    details = config.first_stage["ddconfig"]
+    section = {
+        "latent_channels": config.first_stage["embed_dim"],
+        "spatial_scale": 2 ** (len(details["ch_mult"]) - 1),
+        "scaling_factor": config.scale_factor,
+    }
+    return components_of(
+        vae,
+        section,
+        details["in_channels"],
+        dtype,
+        lambda z: vae.decoder(vae.post_quant_conv(z)),
+        lambda x: vae.quant_conv(vae.encoder(x)),
     )
 
 

@@ -14,13 +14,15 @@ import math
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 
-from freeinit_export.component import Component, Inputs
+from freeinit_export.component import Component
 from freeinit_export.errors import ExportError
 from freeinit_export.unet import latent_divisor
+from freeinit_export.unet_inputs import random_inputs, scaled
 
 # Batch, frames, latent height and width in units of the divisor, text length. Small: at the
 # original's width every position costs a third of a GFLOP.
@@ -150,24 +152,11 @@ def unet_component(
     def original(latents, timestep, text, fps):
         return unet(latents, timestep.long(), context=text, fps=fps.long())
 
-    def inputs(size: tuple[int, ...], timestep: float = 500, fps: float = 16) -> Inputs:
-        batch, frames, height, width, length = size
-        generator = torch.Generator().manual_seed(0)
-        latents = torch.randn(
-            (batch, unet.in_channels, frames, height, width), generator=generator
-        )
-        text = torch.randn((batch, length, context_dim), generator=generator)
-        per_video = [torch.full((batch,), float(value)) for value in (timestep, fps)]
-        return latents.to(dtype), per_video[0], text.to(dtype), per_video[1]
-
-    def scaled(size: tuple[int, ...]) -> tuple[int, ...]:
-        batch, frames, height, width, length = size
-        return batch, frames, height * divisor, width * divisor, length
-
+    inputs = partial(random_inputs, unet.in_channels, context_dim, dtype, fps=16)
     divisor = latent_divisor(lambda size: original(*inputs(size)))
-    shapes = [scaled(size) for size in _PROBES]
+    shapes = [scaled(size, divisor) for size in _PROBES]
     probes = [
-        inputs(shape, timestep, fps)
+        inputs(shape, timestep, fps=fps)
         for shape, timestep, fps in zip(shapes, _TIMESTEPS, _FPS, strict=True)
     ]
     # Two timesteps and two frame rates at once.
@@ -177,7 +166,7 @@ def unet_component(
         "unet.pt",
         original,
         lambda: ExportedUNet(unet, dtype),
-        tuple(inputs(scaled(size)) for size in _TRACES),
+        tuple(inputs(scaled(size, divisor)) for size in _TRACES),
         tuple(probes),
     )
     section = {
