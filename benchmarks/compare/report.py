@@ -88,6 +88,18 @@ def fewer_operations(result: dict) -> str:
     return text + table(head, rows)
 
 
+FIRST_CALL = {
+    "process": "process start (LibTorch), options, manifest",
+    "load 1": "hashes, as remembered",
+    "load 2": "tokenizer",
+    "load 3": "text encoder",
+    "load 4": "UNet",
+    "load 5": "VAE",
+    "encode 1": "prompt",
+    "encode 2": "negative prompt",
+}
+
+
 def startup(result: dict) -> str:
     where = result["conditions"]
     rows = [
@@ -106,12 +118,7 @@ def startup(result: dict) -> str:
         "\n\nFrom process start to its first UNet call `freeinit generate` takes"
         f" {found.pop('first_call'):.2f} s; medians of the parts:\n\n"
     )
-    names = {"process": "process start, options, manifest"}
-    rows = [
-        [names.get(name, name), f"{1e3 * value:.0f} ms"]
-        for name, value in found.items()
-        if name not in ("cpu_of_whole_run", "peak_mib")
-    ]
+    rows = [[words, f"{1e3 * found[name]:.0f} ms"] for name, words in FIRST_CALL.items()]
     return text + table(["part", "time"], rows)
 
 
@@ -131,25 +138,16 @@ def early_passes(result: dict) -> str:
     return text + table(["", "UNet calls", "time", "times faster", "peak memory"], rows)
 
 
-SAVINGS = {
-    "text_projected_once": "keys and values of the text once a prompt, not once a frame",
-    "no_guidance_at_scale_1": "no negative prompt at guidance scale 1",
-    "prompts_encoded_once": "prompts encoded once a run, not once a pass",
-    "only_last_pass_decoded": "only the last pass decoded",
-}
-
-
 def savings(result: dict) -> str:
-    where, unet = result["conditions"], result["parts"]["unet"]
+    where = result["conditions"]
     text = (
         f"{where['processor']}, {where['threads']} thread(s), {result['size']} size, medians of"
         f" {result['repeats']}. A run is {where['passes']} passes of {where['steps']} steps.\n\n"
     )
     rows = [
-        [SAVINGS[name], _seconds({"seconds": share["saved"]}), f"{100 * share['saved'] / share['of']:.1f} %",
-         "one UNet call" if share["of"] == unet else "a run"]
-        for name, share in result["shares"].items()
-    ]  # fmt: skip
+        [found["saving"], _seconds(found), f"{100 * found['share']:.1f} %", found["of"]]
+        for found in result["shares"]
+    ]
     return text + table(["saving", "time", "share", "of"], rows)
 
 

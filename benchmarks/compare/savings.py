@@ -61,16 +61,21 @@ def parts_of(pipeline, size: str) -> dict[str, Callable]:
     }
 
 
-def shares(part: dict[str, float], steps: int, passes: int) -> dict[str, dict[str, float]]:
-    """Seconds saved, and of how many. Encoding: against once a pass, as by a loop around a pipeline."""
-    run = 2 * part["encode"] + passes * steps * part["unet"] + part["decode"]
-    text = part["text_per_frame"] - part["text_once"]
-    return {
-        "text_projected_once": {"saved": text, "of": part["unet"]},
-        "no_guidance_at_scale_1": {"saved": part["unet"] - part["unet_unguided"], "of": part["unet"]},
-        "prompts_encoded_once": {"saved": 2 * (passes - 1) * part["encode"], "of": run},
-        "only_last_pass_decoded": {"saved": (passes - 1) * part["decode"], "of": run},
+def shares(part: dict[str, float], steps: int, passes: int) -> list[dict]:
+    """Seconds saved. Encoding: against once a pass, as by a loop around a pipeline."""
+    whole = {
+        "one UNet call": part["unet"],
+        "a run": 2 * part["encode"] + passes * steps * part["unet"] + part["decode"],
     }
+    saved = [
+        ("text projected once a prompt, not once a frame", part["text_per_frame"] - part["text_once"], "one UNet call"),
+        ("no negative prompt at guidance scale 1", part["unet"] - part["unet_unguided"], "one UNet call"),
+        ("prompts encoded once a run, not once a pass", 2 * (passes - 1) * part["encode"], "a run"),
+        ("only the last pass decoded", (passes - 1) * part["decode"], "a run"),
+    ]
+    return [
+        {"saving": name, "seconds": value, "share": value / whole[of], "of": of} for name, value, of in saved
+    ]
 
 
 @torch.no_grad()
