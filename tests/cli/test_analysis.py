@@ -182,6 +182,12 @@ class Analyze(AnalysisTest):
         write_tensor(self.folder / "z.safetensors", [2, 2, 2], [0.0] * 8)
         self.fails(2, "analyze", "z.safetensors", says="latents [B,C,F,h,w]")
 
+    def test_an_altered_autoencoder_is_refused(self):
+        bundle = self.copy_of_bundle()
+        with open(bundle / "vae_decoder.pt", "r+b") as file:
+            file.write(b"\0")
+        self.fails(4, "analyze", "clip.y4m", "--bundle", bundle, says="vae_decoder.pt': SHA-256")
+
 
 class InitVideo(AnalysisTest):
     def test_sources_and_bands_differ(self):
