@@ -24,13 +24,13 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "reference" / "text"))
+sys.path.insert(0, str(ROOT / "models" / "export" / "tests"))
 
 from clip_vocabulary import write_vocabulary
+from tiny_files import original_motion_states, save_lightning
 
 SD15 = {"sample_size": 64, "cross_attention_dim": 768}
 HEADS = 8
-
-
 BLOCK = torch.randn(1 << 20, generator=torch.Generator().manual_seed(0))
 
 
@@ -119,20 +119,8 @@ def animatediff_pipeline(folder: Path) -> None:
 def animatediff_files(folder: Path) -> None:
     """A saved StableDiffusionPipeline and a motion module as its authors publish it."""
     adapter = fill_zeros(MotionAdapter(motion_max_seq_length=32))
-    names = {".norm1": ".norms.0", ".norm2": ".norms.1", ".norm3": ".ff_norm"}
-    names |= {".attn1": ".attention_blocks.0", ".attn2": ".attention_blocks.1"}
-    names |= {".motion_modules.0": ".motion_modules.0.temporal_transformer"}
-    names |= {".motion_modules.1": ".motion_modules.1.temporal_transformer"}
-    names |= {".motion_modules.2": ".motion_modules.2.temporal_transformer"}
-    states = {}
-    for key, value in adapter.state_dict().items():
-        if key.endswith("pos_embed.pe"):
-            for attention in range(2):
-                name = key.replace("pos_embed", f"attention_blocks.{attention}.pos_encoder")
-                states[rename(name, names)] = value
-        else:
-            states[rename(key, names)] = value
-    torch.save({"state_dict": {f"module.{key}": value for key, value in states.items()}}, folder / "mm.ckpt")
+    states = original_motion_states(adapter)
+    save_lightning(states, folder / "mm.ckpt")
     del adapter, states
     unet = UNet2DConditionModel(**SD15, attention_head_dim=HEADS)
     StableDiffusionPipeline(
@@ -144,12 +132,6 @@ def animatediff_files(folder: Path) -> None:
         safety_checker=None,
         feature_extractor=None,
     ).save_pretrained(folder / "base")
-
-
-def rename(key: str, names: dict[str, str]) -> str:
-    for new, old in names.items():
-        key = key.replace(new, old)
-    return key
 
 
 def modelscope_pipeline(folder: Path) -> None:

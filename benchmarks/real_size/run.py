@@ -5,7 +5,7 @@
 
 Weights are random: time and memory do not depend on them. Needs about 24 GiB of free disk and 8 GiB
 of memory; everything but the figures is deleted at the end. One thread unless OMP_NUM_THREADS says
-otherwise.
+otherwise. `report.py` puts the figures into docs/models.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from measure import measured, size_mib
@@ -36,7 +37,8 @@ EXPORTS = {
 }
 
 
-def run(model: str, freeinit: str, folder: Path, source: Path | None) -> dict:
+def run(model: str, freeinit: str, folder: Path, source: Path | None) -> Iterator[dict]:
+    """The figures of the export; then, with them, those of the run."""
     environment = {"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1"}
     python = {"cwd": folder, "env": environment}
     if model != "videocrafter":
@@ -48,21 +50,23 @@ def run(model: str, freeinit: str, folder: Path, source: Path | None) -> dict:
     for path in folder.iterdir():
         if path.name != "bundle":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    command = [freeinit, "generate", "a corgi walking in the park", "--bundle", "bundle"]
-    command += ["-o", "video.gif", "--num-inference-steps", str(STEPS), "--num-iters", "1"]
-    command += ["--num-frames", str(FRAMES), "--height", str(SIZE), "--width", str(SIZE)]
-    generate = measured([*command, "--seed", "1", "--json"], **python)
-    return {
+    found = {
         "source_mib": source_mib,
         "bundle_mib": size_mib(folder / "bundle"),
         "unet_mib": size_mib(folder / "bundle" / "unet.pt"),
         "export": export.figures(),
-        "generate": {
-            "shape": f"{FRAMES} frames of {SIZE}x{SIZE}, {STEPS} steps with guidance, 1 pass",
-            **generate.figures(),
-            "phases": json.loads(generate.output)["seconds"],
-        },
     }
+    yield found
+    command = [freeinit, "generate", "a corgi walking in the park", "--bundle", "bundle"]
+    command += ["-o", "video.gif", "--num-inference-steps", str(STEPS), "--num-iters", "1"]
+    command += ["--num-frames", str(FRAMES), "--height", str(SIZE), "--width", str(SIZE)]
+    generate = measured([*command, "--seed", "1", "--json"], **python)
+    found["generate"] = {
+        "shape": f"{FRAMES} frames of {SIZE}x{SIZE}, {STEPS} steps with guidance, 1 pass",
+        **generate.figures(),
+        "phases": json.loads(generate.output)["seconds"],
+    }
+    yield found
 
 
 def main() -> None:
@@ -78,10 +82,10 @@ def main() -> None:
     freeinit = str(Path(options.freeinit).resolve())
     with tempfile.TemporaryDirectory(dir=options.work, prefix="freeinit-real-size.") as folder:
         source = options.source.resolve() if options.source else None
-        found = run(options.model, freeinit, Path(folder), source)
-    known = json.loads(options.figures.read_text()) if options.figures.is_file() else {}
-    known[options.model] = found
-    options.figures.write_text(json.dumps(known, indent=2) + "\n")
+        for found in run(options.model, freeinit, Path(folder), source):
+            known = json.loads(options.figures.read_text()) if options.figures.is_file() else {}
+            known[options.model] = found
+            options.figures.write_text(json.dumps(known, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 
 
