@@ -30,7 +30,8 @@ class Diffusers:
     def unet(self, latents, timestep: int, text):
         if self.animatediff:
             text = text.repeat_interleave(latents.shape[2], dim=0)
-        return self.pipeline.unet(latents, timestep, encoder_hidden_states=text, return_dict=False)[0]
+        # As the pipeline calls it: a compiled network is compiled again for every other kind of call.
+        return self.pipeline.unet(latents, torch.tensor(timestep), encoder_hidden_states=text).sample
 
     def generate(self, run: dict) -> torch.Tensor:
         if self.loop is not None:
