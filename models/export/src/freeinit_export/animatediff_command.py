@@ -30,6 +30,26 @@ def add_animatediff_command(sources) -> None:
         EXAMPLE,
     )
     add_out(command)
+    _add_files(command)
+    add_bundle_options(command)
+    add_text_options(command)
+    command.add_argument(
+        "--preset",
+        choices=list(PRESETS),
+        default="freeinit-official",
+        help="schedule: that of the authors (default), or that of diffusers' documentation",
+    )
+    command.add_argument(
+        "--norms",
+        choices=["diffusers", "original"],
+        default="diffusers",
+        help="which values a group norm takes together: as diffusers does (default), or as"
+        " AnimateDiff's own code",
+    )
+    command.set_defaults(load=_load, named_after="base")
+
+
+def _add_files(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--base",
         required=True,
@@ -64,22 +84,6 @@ def add_animatediff_command(sources) -> None:
         metavar="FOLDER",
         help="CLIP's vocab.json and merges.txt, where --base is one file",
     )
-    add_bundle_options(command)
-    add_text_options(command)
-    command.add_argument(
-        "--preset",
-        choices=list(PRESETS),
-        default="freeinit-official",
-        help="schedule: that of the authors (default), or that of diffusers' documentation",
-    )
-    command.add_argument(
-        "--norms",
-        choices=["diffusers", "original"],
-        default="diffusers",
-        help="which values a group norm takes together: as diffusers does (default), or as"
-        " AnimateDiff's own code",
-    )
-    command.set_defaults(load=_load, named_after="base")
 
 
 def _load(options: argparse.Namespace):
