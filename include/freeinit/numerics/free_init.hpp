@@ -21,7 +21,8 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// Anything that predicts noise (or whatever the scheduler's prediction type says): latents
 /// [B,C,F,H,W] at `timestep` in, prediction of the same shape, dtype and device out. Guidance is
-/// the denoiser's own business.
+/// the denoiser's own business. Between calls the loop writes the next latents to the memory of the
+/// last ones, and a denoiser may do so with its prediction: what has to last is cloned.
 using Denoiser = std::function<at::Tensor(const at::Tensor& latents, std::int64_t timestep)>;
 
 /// Whose rules a run follows where implementations differ.
@@ -30,6 +31,8 @@ using Denoiser = std::function<at::Tensor(const at::Tensor& latents, std::int64_
 /// original divides by zero there.
 enum class Profile { diffusers, official };
 
+/// Names of the command line: diffusers, official. Throws Error: invalid_argument with the known
+/// names.
 [[nodiscard]] FREEINIT_API Profile profile_from_string(std::string_view name);
 [[nodiscard]] FREEINIT_API std::string_view to_string(Profile profile) noexcept;
 

@@ -12,9 +12,17 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// Memory for the intermediate values of steps: made by the first step that is given it, written
+/// again by all that follow.
+struct StepBuffers {
+  at::Tensor original;
+  at::Tensor epsilon;
+  at::Tensor product;
+};
+
 /// One way from noise to a sample: an immutable list of timesteps with the coefficients of each
-/// step as host doubles, so that a step is a handful of tensor operations and never touches the
-/// host.
+/// step as scalars on the host, so that a step is a handful of tensor operations and never waits
+/// for the device.
 class FREEINIT_API Trajectory {
  public:
   virtual ~Trajectory() = default;
@@ -31,8 +39,17 @@ class FREEINIT_API Trajectory {
   [[nodiscard]] virtual at::Tensor step(std::size_t index, const at::Tensor& model_output,
                                         const at::Tensor& sample, NoiseSource& noise) const = 0;
 
+  /// `step` without new memory, the same numbers: the sample after step `index` goes to `next`,
+  /// which may be `sample` itself and is made when undefined. Without gradients.
+  virtual void step_to(at::Tensor& next, std::size_t index, const at::Tensor& model_output,
+                       const at::Tensor& sample, NoiseSource& noise,
+                       StepBuffers& /*buffers*/) const {
+    next = step(index, model_output, sample, noise);
+  }
+
   /// The clean sample x_0 that step `index` steers to, after clipping or thresholding: diffusers'
-  /// `pred_original_sample`. Draws nothing. Shapes, dtype and errors as `step`.
+  /// `pred_original_sample`, in memory of its own. Draws nothing. Shapes, dtype and errors as
+  /// `step`.
   [[nodiscard]] virtual at::Tensor pred_original_sample(std::size_t index,
                                                         const at::Tensor& model_output,
                                                         const at::Tensor& sample) const = 0;

@@ -3,10 +3,12 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/clamp.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/mul.h>
 #include <ATen/ops/quantile.h>
-#include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/stack.h>
+#include <ATen/ops/sub.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/util/StringUtil.h>
@@ -25,15 +27,15 @@ struct NoiseLevel {
   double scale;  ///< dynamic rescale, 1 without
 };
 
-/// What one DDIM step multiplies by: float32 values, held as doubles because that is what a tensor
-/// operation takes without a tensor of its own.
+/// What one DDIM step multiplies by: float32 host tensors without dimensions, since an operation
+/// makes such a tensor of every plain number it is given.
 struct DdimCoefficients {
-  double root_alpha;       ///< sqrt(abar_t), times its scale
-  double root_beta;        ///< sqrt(1 - abar_t)
-  double root_alpha_next;  ///< the same for the level the step arrives at
-  double direction;        ///< sqrt(1 - abar_next - sigma^2)
-  double sigma;            ///< eta * sqrt(variance)
-  bool draws_noise;        ///< the last step draws too, though its sigma is 0
+  at::Tensor root_alpha;       ///< sqrt(abar_t), times its scale
+  at::Tensor root_beta;        ///< sqrt(1 - abar_t)
+  at::Tensor root_alpha_next;  ///< the same for the level the step arrives at
+  at::Tensor direction;        ///< sqrt(1 - abar_next - sigma^2)
+  at::Tensor sigma;            ///< eta * sqrt(variance)
+  bool draws_noise;            ///< the last step draws too, though its sigma is 0
 };
 
 /// One member of every level, as float32.
@@ -61,19 +63,28 @@ FREEINIT_INLINE std::vector<DdimCoefficients> ddim_coefficients(const std::vecto
   // A scale of 1 changes no bit.
   const at::Tensor root_alpha = alpha.sqrt().mul(column(from, &NoiseLevel::scale));
   const at::Tensor root_next = next.sqrt().mul(column(to, &NoiseLevel::scale));
-  const at::Tensor table = at::stack({root_alpha, beta.sqrt(), root_next, direction, sigma}, 1);
+  const at::Tensor root_beta = beta.sqrt();
   std::vector<DdimCoefficients> coefficients;
-  const float* row = table.const_data_ptr<float>();
-  for (std::size_t i = 0; i < from.size(); ++i, row += 5) {
-    coefficients.push_back({row[0], row[1], row[2], row[3], row[4], draws_noise});
+  for (std::int64_t i = 0; i < alpha.numel(); ++i) {
+    coefficients.push_back({root_alpha.select(0, i), root_beta.select(0, i), root_next.select(0, i),
+                            direction.select(0, i), sigma.select(0, i), draws_noise});
   }
   return coefficients;
 }
 
-/// factor * tensor with the factor as a float32 host tensor on the left, the reference's form: on
+/// `buffer`, made if it is not a tensor of the kind of `like`.
+FREEINIT_INLINE at::Tensor& fitted(at::Tensor& buffer, const at::Tensor& like) {
+  const bool fits = buffer.defined() && buffer.sizes() == like.sizes() &&
+                    buffer.scalar_type() == like.scalar_type() && buffer.device() == like.device();
+  if (!fits) buffer = at::empty_like(like);
+  return buffer;
+}
+
+/// factor * tensor, written to `result`. The factor stands on the left, the reference's form: on
 /// the CPU LibTorch then rounds it to half precision first, which a factor on the right escapes.
-FREEINIT_INLINE at::Tensor scaled(double factor, const at::Tensor& tensor) {
-  return at::scalar_tensor(factor, at::kFloat).mul(tensor);
+FREEINIT_INLINE at::Tensor& scale_to(at::Tensor& result, const at::Tensor& factor,
+                                     const at::Tensor& tensor) {
+  return at::mul_out(fitted(result, tensor), factor, tensor);
 }
 
 /// Dynamic thresholding (arXiv 2205.11487): each video is clamped to a quantile of its magnitudes
@@ -134,25 +145,37 @@ class DdimTrajectory final : public Trajectory {
 
   [[nodiscard]] at::Tensor step(std::size_t index, const at::Tensor& model_output,
                                 const at::Tensor& sample, NoiseSource& noise) const override {
+    at::Tensor next;
+    StepBuffers buffers;
+    step_to(next, index, model_output, sample, noise, buffers);
+    return next;
+  }
+
+  void step_to(at::Tensor& next, std::size_t index, const at::Tensor& model_output,
+               const at::Tensor& sample, NoiseSource& noise, StepBuffers& buffers) const override {
+    const at::NoGradGuard no_grad;
     const DdimCoefficients& c = coefficients_of(index, model_output, sample);
-    auto [original, epsilon] = predict(c, model_output, sample);
-    original = limit(original);
-    if (rules_.use_clipped_model_output) epsilon = noise_between(c, sample, original);
+    auto [original, epsilon] = predict(c, model_output, sample, buffers);
+    original = limit(original, buffers);
+    if (rules_.use_clipped_model_output) epsilon = noise_between(c, sample, original, buffers);
     // Products and sums stay apart: a fused multiply-add would round once where the reference
-    // rounds twice.
-    at::Tensor next = scaled(c.root_alpha_next, original).add_(scaled(c.direction, epsilon));
+    // rounds twice. All that `next` may share memory with has been read before it is written.
+    scale_to(buffers.product, c.direction, epsilon);
+    scale_to(next, c.root_alpha_next, original).add_(buffers.product);
     if (c.draws_noise) {
       const at::Tensor drawn =
           noise.draw(model_output.sizes(), model_output.scalar_type(), model_output.device());
-      next.add_(scaled(c.sigma, drawn));
+      next.add_(scale_to(buffers.product, c.sigma, drawn));
     }
-    return next;
   }
 
   [[nodiscard]] at::Tensor pred_original_sample(std::size_t index, const at::Tensor& model_output,
                                                 const at::Tensor& sample) const override {
+    const at::NoGradGuard no_grad;
     const DdimCoefficients& c = coefficients_of(index, model_output, sample);
-    return limit(predict(c, model_output, sample).original);
+    StepBuffers buffers;
+    const at::Tensor original = limit(predict(c, model_output, sample, buffers).original, buffers);
+    return original.is_alias_of(model_output) ? original.clone() : original;
   }
 
  private:
@@ -172,30 +195,38 @@ class DdimTrajectory final : public Trajectory {
     return coefficients_[index];
   }
 
+  /// (sample - root_alpha original) / root_beta
   [[nodiscard]] static at::Tensor noise_between(const DdimCoefficients& c, const at::Tensor& sample,
-                                                const at::Tensor& original) {
-    return sample.sub(scaled(c.root_alpha, original)).div_(c.root_beta);
+                                                const at::Tensor& original, StepBuffers& buffers) {
+    scale_to(buffers.product, c.root_alpha, original);
+    return at::sub_out(fitted(buffers.epsilon, sample), sample, buffers.product).div_(c.root_beta);
   }
 
+  /// Writes to `buffers`; what the network predicts itself stays where it is.
   [[nodiscard]] Prediction predict(const DdimCoefficients& c, const at::Tensor& output,
-                                   const at::Tensor& sample) const {
+                                   const at::Tensor& sample, StepBuffers& buffers) const {
+    auto& [original, epsilon, product] = buffers;
     switch (rules_.prediction_type) {
       case PredictionType::epsilon:
-        return {sample.sub(scaled(c.root_beta, output)).div_(c.root_alpha), output};
+        scale_to(product, c.root_beta, output);
+        return {at::sub_out(fitted(original, sample), sample, product).div_(c.root_alpha), output};
       case PredictionType::sample:
-        return {output, noise_between(c, sample, output)};
+        return {output, noise_between(c, sample, output, buffers)};
       case PredictionType::v_prediction:
-        return {scaled(c.root_alpha, sample).sub_(scaled(c.root_beta, output)),
-                scaled(c.root_alpha, output).add_(scaled(c.root_beta, sample))};
+        scale_to(original, c.root_alpha, sample).sub_(scale_to(product, c.root_beta, output));
+        scale_to(epsilon, c.root_alpha, output).add_(scale_to(product, c.root_beta, sample));
+        return {original, epsilon};
     }
     raise(ErrorCode::internal, "prediction type: not a value of its enumeration");
   }
 
-  [[nodiscard]] at::Tensor limit(const at::Tensor& original) const {
+  [[nodiscard]] at::Tensor limit(const at::Tensor& original, StepBuffers& buffers) const {
     if (rules_.thresholding) {
       return threshold_sample(original, rules_.thresholding_ratio, rules_.thresholding_maximum);
     }
-    return rules_.clip ? original.clamp(-rules_.clip_range, rules_.clip_range) : original;
+    if (!rules_.clip) return original;
+    return at::clamp_out(fitted(buffers.original, original), original, -rules_.clip_range,
+                         rules_.clip_range);
   }
 
   std::vector<std::int64_t> timesteps_;

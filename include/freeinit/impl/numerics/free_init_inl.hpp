@@ -235,6 +235,7 @@ class FreeInitRun {
     const auto size = static_cast<std::int64_t>(timesteps.size());
     const bool could_be_last = timesteps.size() == plan_.back().trajectory->timesteps().size();
     at::Tensor latents = first_latents(*plan.trajectory, unit_noise);
+    at::Tensor next;  // the noise lasts, so the first step of a pass makes its memory
     report(Phase::denoise, pass, 0, size);
     for (std::int64_t i = 0; i < size; ++i) {
       if (stopped()) return {};
@@ -244,7 +245,8 @@ class FreeInitRun {
           !time.fits(size - i - 1 + size, result_.denoiser_calls, output)) {
         make_last(pass);
       }
-      latents = plan.trajectory->step(index, output, latents, noise_);
+      plan.trajectory->step_to(next, index, output, latents, noise_, buffers_);
+      latents = next;
       report(Phase::denoise, pass, i + 1, size);
     }
     return {.clean = latents, .calls = size};
@@ -257,6 +259,7 @@ class FreeInitRun {
     const auto timesteps = trajectory.timesteps();
     const std::int64_t last_calls = plan_.back().max_calls;
     at::Tensor latents = first_latents(trajectory, unit_noise);
+    at::Tensor next;
     at::Tensor prediction;
     report(Phase::denoise, pass, 0, limit);
     for (std::int64_t calls = 1;; ++calls) {
@@ -268,7 +271,8 @@ class FreeInitRun {
       const bool ends = calls == limit || settled(pass, prediction, before) ||
                         !time.fits(1 + last_calls, result_.denoiser_calls, output);
       if (!ends || options_.intermediate.result == IntermediateResult::partial) {
-        latents = trajectory.step(index, output, latents, noise_);
+        trajectory.step_to(next, index, output, latents, noise_, buffers_);
+        latents = next;
       }
       report(Phase::denoise, pass, calls, ends ? calls : limit);
       if (!ends) continue;
@@ -301,6 +305,7 @@ class FreeInitRun {
   std::int64_t last_timestep_;
   std::vector<PassPlan> plan_;
   std::vector<NoiseReinitializer> reinitializers_;
+  StepBuffers buffers_;
   int num_passes_ = 0;  ///< as far as known: a pass may turn out to be the last
   FreeInitResult result_;
 };
