@@ -36,8 +36,9 @@ struct GuidanceOptions {
 /// Classifier-free guidance around a UNet, as a `Denoiser` for `free_init`.
 /// `text`, `negative_text`: [B,L,D]. With `guidance_scale` > 1 one call of the UNet on the batch
 /// [negative; positive] and negative + scale (positive - negative), diffusers' order; otherwise one
-/// call on `text` alone, and `negative_text` may stay undefined. Throws Error: invalid_argument
-/// (scale or fps not finite, shapes).
+/// call on `text` alone, and `negative_text` may stay undefined. With guidance a call overwrites
+/// the prediction of the last one, and one thread at a time may call. Throws Error:
+/// invalid_argument (scale or fps not finite, shapes).
 [[nodiscard]] FREEINIT_API Denoiser guided_denoiser(std::shared_ptr<const VideoUNet> unet,
                                                     const at::Tensor& text,
                                                     const at::Tensor& negative_text,
