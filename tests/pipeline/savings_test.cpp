@@ -1,6 +1,7 @@
-// What a run does not compute twice, shown by counting calls of the networks.
+// What a run does not compute twice, shown by counting calls of the networks and allocations.
 
 #include "pipeline/tiny_pipeline.hpp"
+#include "support/allocation_counter.hpp"
 
 #include <ATen/Functions.h>
 
@@ -65,6 +66,22 @@ class CountingAutoencoder final : public freeinit::Autoencoder {
   Counts& counts_;
 };
 
+/// Leaves what the network asks for out of the count.
+class UncountedUNet final : public freeinit::VideoUNet {
+ public:
+  UncountedUNet(std::shared_ptr<const VideoUNet> inner, const AllocationCounter& counter)
+      : inner_(std::move(inner)), counter_(counter) {}
+  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
+                     double fps) const override {
+    return counter_.uncounted([&] { return inner_->predict(latents, timestep, text, fps); });
+  }
+  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
+
+ private:
+  std::shared_ptr<const VideoUNet> inner_;
+  const AllocationCounter& counter_;
+};
+
 class Savings : public TinyPipeline {
  protected:
   Savings() {
@@ -104,6 +121,26 @@ TEST_F(Savings, OnlyTheLastPassIsDecoded) {
   EXPECT_EQ(counts_of(request).frames_decoded, request.num_frames);
   request.decode = false;
   EXPECT_EQ(counts_of(request).frames_decoded, 0);
+}
+
+TEST_F(Savings, AStepAsksForNoMemoryOutsideTheNetwork) {
+  for (const double guidance_scale : {1.0, 3.0}) {
+    request.guidance_scale = guidance_scale;
+    const AllocationCounter counter;
+    freeinit::ModelBundle bundle = make_tiny_bundle();
+    bundle.unet = std::make_shared<UncountedUNet>(bundle.unet, counter);
+    std::vector<std::int64_t> of_steps;
+    std::int64_t before = 0;
+    freeinit::RunControl control;
+    control.progress = [&](const freeinit::Progress& progress) {
+      if (progress.phase != freeinit::Phase::denoise) return;
+      if (progress.step > 1) of_steps.push_back(counter.count() - before);
+      before = counter.count();
+    };
+    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, control);
+    // Of 3 steps a pass all but the first, which makes the latents of the pass.
+    EXPECT_EQ(of_steps, std::vector<std::int64_t>(3 * 2, 0)) << "guidance " << guidance_scale;
+  }
 }
 
 TEST_F(Savings, NetworksAreReleasedWhenTheirWorkIsDone) {
