@@ -17,8 +17,9 @@ from freeinit_export.errors import ExportError, one_line
 
 # Largest difference relative to the largest value of the original. A good trace is bitwise equal
 # with the same threads; the rest is room for kernels that sum in another order at another thread
-# count.
-TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
+# count. VideoCrafter's attention is exchanged for the fused one, which rounds elsewhere: in half
+# precision that is several units in the last place (2.8 in float16 with the small test model).
+TOLERANCE = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 8e-2}
 
 
 @dataclass(frozen=True)
