@@ -1,7 +1,7 @@
 """The evaluation: the demo model with every method, on prompts and seeds that nothing was tuned on.
 
     python benchmarks/evaluation/evaluate.py run --driver build/dev/benchmarks/evaluation_driver \\
-        --judge FOLDER --work FOLDER [--prompts 200] [--wide 16] [--shard 0/2]
+        --judge FOLDER --work FOLDER [--prompts 200] [--wide 12] [--shard 0/2]
     python benchmarks/evaluation/evaluate.py report --work FOLDER [--work FOLDER ...]
 
 `run` makes the videos (benchmarks/evaluation/driver.cpp), measures them and appends one JSON line a
@@ -104,13 +104,13 @@ def main():
     command.add_argument("--judge", type=Path, required=True, help="folder with judge.pt")
     command.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
     command.add_argument("--prompts", type=int, default=200)
-    command.add_argument("--wide", type=int, default=16, help="prompts that get every configuration")
-    command.add_argument("--steps", type=int, default=14)
+    command.add_argument("--wide", type=int, default=12, help="prompts that get every configuration")
+    command.add_argument("--steps", type=int, default=15)
     command.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")
     command.add_argument("--threads", type=int, default=1)
     command = commands.add_parser("report", help="write tables and plots")
     command.add_argument("--work", type=Path, action="append", required=True)
-    command.add_argument("--steps", type=int, default=14)
+    command.add_argument("--steps", type=int, default=15)
     options = parser.parse_args()
     if options.command == "run":
         run(options)

@@ -3,6 +3,7 @@
 #include <freeinit/models/guided_denoiser.hpp>
 
 #include <ATen/Functions.h>
+#include <c10/core/InferenceMode.h>
 
 #include <limits>
 
@@ -64,6 +65,23 @@ TEST(GuidedDenoiser, GuidesInsideTheIntervalOnly) {
     EXPECT_TRUE(denoiser(latents, timestep).equal(expected)) << timestep;
   }
   EXPECT_EQ(unet->batches, (std::vector<std::int64_t>{2, 4, 4, 2}));
+}
+
+TEST(GuidedDenoiser, MayBeCalledOutsideTheInferenceModeOfItsFirstCall) {
+  const auto denoiser = guided_denoiser(std::make_shared<RecordingUNet>(), positive, negative, {});
+  const at::Tensor expected = denoiser(latents, 1).clone();
+  {
+    const c10::InferenceMode mode;
+    EXPECT_TRUE(denoiser(latents, 1).equal(expected));
+  }
+  EXPECT_TRUE(denoiser(latents, 1).equal(expected));
+  const auto begun_in_it =
+      guided_denoiser(std::make_shared<RecordingUNet>(), positive, negative, {});
+  {
+    const c10::InferenceMode mode;
+    (void)begun_in_it(latents, 1);
+  }
+  EXPECT_TRUE(begun_in_it(latents, 1).equal(expected));
 }
 
 TEST(GuidedDenoiser, RefusesNonsense) {

@@ -37,8 +37,8 @@ struct GuidanceOptions {
 /// `text`, `negative_text`: [B,L,D]. With `guidance_scale` > 1 one call of the UNet on the batch
 /// [negative; positive] and negative + scale (positive - negative), diffusers' order; otherwise one
 /// call on `text` alone, and `negative_text` may stay undefined. With guidance a call overwrites
-/// the prediction of the last one, and one thread at a time may call. Throws Error:
-/// invalid_argument (scale or fps not finite, shapes).
+/// the prediction of the last one, copies share that memory, and one thread at a time may call.
+/// Throws Error: invalid_argument (scale or fps not finite, shapes).
 [[nodiscard]] FREEINIT_API Denoiser guided_denoiser(std::shared_ptr<const VideoUNet> unet,
                                                     const at::Tensor& text,
                                                     const at::Tensor& negative_text,

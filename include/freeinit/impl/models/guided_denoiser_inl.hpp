@@ -9,6 +9,7 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sub.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/util/StringUtil.h>
 
 #include <cmath>
@@ -34,11 +35,13 @@ struct GuidanceBuffers {
   at::Tensor scale;   ///< on the host, without dimensions, as operations make of a plain number
 };
 
-/// Whether `buffer` holds `times` tensors like `one`, one after the other.
+/// Whether `buffer` holds `times` tensors like `one`, one after the other, and may be written:
+/// memory made in inference mode may not outside of it.
 FREEINIT_INLINE bool holds(const at::Tensor& buffer, std::int64_t times, const at::Tensor& one) {
   return buffer.defined() && buffer.dim() == one.dim() && buffer.size(0) == times * one.size(0) &&
          buffer.sizes().slice(1) == one.sizes().slice(1) &&
-         buffer.scalar_type() == one.scalar_type() && buffer.device() == one.device();
+         buffer.scalar_type() == one.scalar_type() && buffer.device() == one.device() &&
+         (c10::InferenceMode::is_enabled() || !buffer.is_inference());
 }
 
 FREEINIT_INLINE const at::Tensor& twice(const at::Tensor& latents, GuidanceBuffers& buffers) {
