@@ -186,7 +186,8 @@ class Analyze(AnalysisTest):
         bundle = self.copy_of_bundle()
         with open(bundle / "vae_decoder.pt", "r+b") as file:
             file.write(b"\0")
-        self.fails(4, "analyze", "clip.y4m", "--bundle", bundle, says="vae_decoder.pt': SHA-256")
+        write_y4m(self.folder / "four.y4m", 4)
+        self.fails(4, "analyze", "four.y4m", "--bundle", bundle, says="vae_decoder.pt': SHA-256")
 
 
 class InitVideo(AnalysisTest):
