@@ -15,7 +15,9 @@ class UNetBackends : public TinyNetworks {};
 
 /// A backend whose files nobody needs to read.
 freeinit::Manifest with_backend(freeinit::Manifest manifest, const std::string& name) {
-  manifest.unet_backends[name] = {.file = "unet.other", .shape = {1, 1, 2, 2, 1}};
+  freeinit::UNetBackendSpec& backend = manifest.unet_backends[name];
+  backend.file = "unet.other";
+  backend.shape = {1, 1, 2, 2, 1};
   return manifest;
 }
 
