@@ -115,6 +115,19 @@ TEST_F(VideoUNet, NarrowWeightsAreWidened) {
   EXPECT_EQ(unet->predict(latents(), 10, text(), 8.0).scalar_type(), at::kFloat);
 }
 
+TEST_F(VideoUNet, WideWeightsOfHalfPrecisionNetworksAreLeft) {
+  replace_by(R"(
+def forward(self, latents, timestep, text, fps):
+    assert self.mood.dtype == 6  # float32
+    assert latents.dtype == 5  # float16
+    return latents + self.mood.sum().to(latents.dtype)
+)");
+  auto spec = manifest().unet;
+  spec.dtype = "float16";
+  const auto unet = load_torchscript_unet(folder() / "unet.pt", spec, "", at::kCPU);
+  EXPECT_EQ(unet->predict(latents(), 10, text(), 8.0).scalar_type(), at::kFloat);
+}
+
 TEST_F(VideoUNet, MissingFile) {
   EXPECT_ERROR(not_found, "nothing.pt': no such file",
                load_torchscript_unet(folder() / "nothing.pt", manifest().unet, "", at::kCPU));

@@ -29,6 +29,8 @@ from videocrafter_models import MODELS, TEXT, random_weights, write_config
 from videocrafter_original import Original
 
 LATENTS = 1e-4  # the limit of the comparison, relative to the largest value
+# Of networks in half precision against float32 ones: their outputs are that coarse.
+HALF = {"float16": 1e-2, "bfloat16": 1e-1}
 TREE = Path(os.environ.get("VIDEOCRAFTER_TREE", HERE / "stand_in")).resolve()
 PROMPT = "a red circle moving right"
 SEED = 20230211
@@ -73,11 +75,16 @@ def model(request, tmp_path_factory):
     config, params = write_config(request.param, folder)
     weights = random_weights(fresh_networks(config))
     torch.save({"state_dict": weights, "global_step": 1}, folder / "model.ckpt")
-    arguments = ["videocrafter", folder / "bundle", "--source", TREE, "--config", config]
-    arguments += ["--checkpoint", folder / "model.ckpt", "--quiet"]
+    bundle = exported(folder, config, "float32")
+    texts = [embedding(weights, bundle, prompt) for prompt in (PROMPT, "")]
+    return request.param, Original(TREE, params, weights), bundle, *texts
+
+
+def exported(folder: Path, config: Path, dtype: str) -> Path:
+    arguments = ["videocrafter", folder / dtype, "--source", TREE, "--config", config]
+    arguments += ["--checkpoint", folder / "model.ckpt", "--dtype", dtype, "--quiet"]
     run([sys.executable, "-m", "freeinit_export", *arguments])
-    texts = [embedding(weights, folder / "bundle", prompt) for prompt in (PROMPT, "")]
-    return request.param, Original(TREE, params, weights), folder / "bundle", *texts
+    return folder / dtype
 
 
 def fresh_networks(config: Path) -> dict[str, torch.nn.Module]:
@@ -196,6 +203,21 @@ def test_only_a_prompt_is_needed(model, command, tmp_path):
     assert ("dynamic_rescale" in manifest["scheduler"]) == (name == "rescaled")
     found, report = generated(command, bundle, tmp_path, {"num_frames": 2, "num_inference_steps": 1, "num_iters": 1})
     assert found.shape == (1, 4, 2, 8, 16) and report["width"] == 128
+
+
+@pytest.mark.parametrize("dtype", HALF)
+def test_half_precision(model, command, tmp_path, dtype):
+    """A whole bundle in half precision is sound, runs, and keeps its latents in float32."""
+    name, _, float32, *_ = model
+    bundle = exported(float32.parent, float32.parent / f"{name}.yaml", dtype)
+    run([command, "inspect", bundle, "--probe"])
+    settings = {**BASE, "num_iters": 2}
+    expected = original_latents(model, settings)
+    found, _ = generated(command, bundle, tmp_path, settings)
+    difference = relative(found, expected)
+    print(f"{name}, {dtype}: {difference:.2e} (limit {HALF[dtype]:g})")
+    assert LATENTS < difference <= HALF[dtype]
+    assert relative(found.to(getattr(torch, dtype)).float(), found) > LATENTS
 
 
 # Texts that open_clip's mending (ftfy) leaves as they are.

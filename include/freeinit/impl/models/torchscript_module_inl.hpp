@@ -204,10 +204,11 @@ FREEINIT_INLINE void TorchScriptModule::check_forward(
 }
 
 /// Weights may be stored in a narrower dtype than the graph computes in; exact, since every float16
-/// is a float32.
+/// is a float32. Wider ones are left: a graph may compute some layers in float32 (VideoCrafter's
+/// group norms).
 FREEINIT_INLINE void TorchScriptModule::widen_parameters() {
   for (at::Tensor parameter : module_.parameters()) {
-    if (parameter.is_floating_point() && parameter.scalar_type() != dtype_) {
+    if (parameter.is_floating_point() && parameter.itemsize() < c10::elementSize(dtype_)) {
       parameter.set_data(parameter.to(dtype_));
     }
   }
