@@ -20,7 +20,7 @@ set(FREEINIT_BODIES
   io/manifest io/output_file io/pixel_converter io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file
   io/video_reader
   numerics/byte_resize numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
-  numerics/frequency_filter numerics/frequency_response numerics/half_mask
+  numerics/frequency_filter numerics/frequency_response numerics/spectral_factor
   numerics/intermediate_passes numerics/named_value numerics/noise_mix numerics/noise_reinitializer
   numerics/noise_source numerics/pass_plan numerics/python_power numerics/tensor_file
   numerics/time_budget numerics/video_frames numerics/video_noise

@@ -1,7 +1,8 @@
 """The evaluation: the demo model with every method, on prompts and seeds that nothing was tuned on.
 
     python benchmarks/evaluation/evaluate.py run --driver build/dev/benchmarks/evaluation_driver \\
-        --judge FOLDER --work FOLDER [--prompts 200] [--wide 12] [--shard 0/2]
+        --judge FOLDER --work FOLDER [--prompts 200] [--wide 12] [--shard 0/2] \\
+        [--core plain "passes 3" ...]
     python benchmarks/evaluation/evaluate.py report --work FOLDER [--work FOLDER ...]
 
 `run` makes the videos (benchmarks/evaluation/driver.cpp), measures them and appends one JSON line a
@@ -40,7 +41,7 @@ def open_work(plan, options, prompts):
     done = {name: read_lines(options.work, name) for name in plan["options"]}
     jobs = []
     for prompt in prompts[shard::count]:
-        wanted = plan["options"] if prompt["index"] < options.wide else plan["core"]
+        wanted = plan["options"] if prompt["index"] < options.wide else options.core
         missing = [name for name in wanted if prompt["index"] not in done[name]]
         if missing:
             jobs.append({**prompt, "configurations": missing})
@@ -71,6 +72,9 @@ def run(options):
 
     torch.set_num_threads(options.threads)
     plan = read_plan()
+    options.core = options.core or plan["core"]
+    if unknown := set(options.core) - set(plan["options"]):
+        sys.exit(f"no such configuration: {', '.join(sorted(unknown))}")
     common = ["--num-inference-steps", str(options.steps)]
     options.work.mkdir(parents=True, exist_ok=True)
     rows = prompts(options.prompts)
@@ -105,6 +109,7 @@ def main():
     command.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
     command.add_argument("--prompts", type=int, default=200)
     command.add_argument("--wide", type=int, default=12, help="prompts that get every configuration")
+    command.add_argument("--core", nargs="+", help="what the other prompts get (default: core of configurations.json)")
     command.add_argument("--steps", type=int, default=15)
     command.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")
     command.add_argument("--threads", type=int, default=1)

@@ -16,13 +16,15 @@ namespace freeinit::inline FREEINIT_ABI {
 ///
 /// The reference computes real(ifft(fft(diffused) M + fft(fresh) (1 - M))) with three complex FFTs.
 /// By linearity, and because taking the real part averages M over k and -k, that equals
-///     fresh + irfftn(Ls * rfftn(diffused - fresh)),   Ls(k) = (M(k) + M(-k)) / 2,
-/// one real pair. Ls is made once in double and kept as float32 on the device. Always float32: half
-/// precision FFTs do not exist on CPUs and only for powers of two on GPUs.
+///     fresh + ifftn(Ls * fftn(diffused - fresh)),   Ls(k) = (M(k) + M(-k)) / 2,
+/// and Ls, as it is even, keeps real and imaginary parts apart: two channels are transformed as one
+/// complex video, so a video of two channels costs one FFT pair. Ls is made once in double and kept
+/// as float32 on the device. Always float32: half precision FFTs do not exist on CPUs and only for
+/// powers of two on GPUs.
 ///
-/// The other mixes (NoiseMixOptions) are real transforms too: variance_preserving two forward and
-/// one back; freqprior four and one, because Re y + Im y and Re y - Im y are what a half spectrum
-/// times Ls - i La and Ls + i La transforms back to.
+/// The other mixes (NoiseMixOptions) are done in the same way: variance_preserving with two
+/// transforms forward and one back; freqprior with four and one, because Re y + Im y and Re y - Im y
+/// are what a spectrum times Ls - i La and Ls + i La transforms back to.
 class FREEINIT_API NoiseReinitializer {
  public:
   /// For latents of `frames` x `height` x `width` on `device`. Throws Error: invalid_argument.
@@ -43,21 +45,23 @@ class FREEINIT_API NoiseReinitializer {
   /// Returns float32 of that shape. Throws Error: invalid_argument (number, shapes, device, dtype).
   [[nodiscard]] at::Tensor operator()(const at::Tensor& diffused, at::TensorList fresh) const;
 
-  /// What the filter keeps of `latents`: irfftn(Ls * rfftn(latents)), float32. Throws as above.
+  /// What the filter keeps of `latents`: ifftn(Ls * fftn(latents)), float32. Throws as above.
   [[nodiscard]] at::Tensor low_band(const at::Tensor& latents) const;
 
  private:
-  [[nodiscard]] at::Tensor mix_freqprior(const at::Tensor& diffused, at::TensorList fresh) const;
+  /// Videos in pairs are [pairs, 2, frames, height, width].
+  [[nodiscard]] at::Tensor mixed_pairs(const at::Tensor& diffused, at::TensorList fresh) const;
+  [[nodiscard]] at::Tensor freqprior_pairs(const at::Tensor& diffused, at::TensorList fresh) const;
+  [[nodiscard]] at::Tensor low_pairs(const at::Tensor& pairs) const;
 
   NoiseMixOptions mix_;
-  /// Ls, unshifted, float32, on the device: [frames, height, width/2 + 1, 2], each value twice, so
-  /// that it multiplies the interleaved spectrum as one plain product.
-  at::Tensor half_mask_;
+  /// Ls, unshifted, float32, on the device: [frames, height, width, 2], each value twice, so that
+  /// it multiplies the interleaved spectrum as one plain product.
+  at::Tensor low_mask_;
   /// variance_preserving: sqrt(1 - Ls^2) in the same form.
   at::Tensor high_mask_;
-  /// freqprior: the complex factors [frames, height, width/2 + 1] of x_1, x_2, y_1 and y_2.
+  /// freqprior: the complex factors [frames, height, width] of x_1, x_2, y_1 and y_2.
   std::vector<at::Tensor> factors_;
-  std::int64_t width_;
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/numerics/half_mask_inl.hpp>
+#include <freeinit/impl/numerics/spectral_factor_inl.hpp>
 #include <freeinit/impl/numerics/named_value_inl.hpp>
 #include <freeinit/numerics/noise_mix.hpp>
 
@@ -53,7 +53,7 @@ FREEINIT_INLINE double mix_variance(const at::Tensor& centred_mask, const NoiseM
   mix.validate();
   const at::Tensor mask = detail::checked_mask(centred_mask);
   double sum = 0.0;
-  detail::visit_mirrored(mask, mask.size(2), [&](double here, double there) {
+  detail::visit_mirrored(mask, [&](double here, double there) {
     sum += detail::variance_at(mix, here, there);
   });
   return sum / static_cast<double>(mask.numel());

@@ -21,23 +21,23 @@ struct MirrorIndex {
   std::int64_t mirrored;
 };
 
-FREEINIT_INLINE std::vector<MirrorIndex> mirror_indices(std::int64_t size, std::int64_t count) {
+FREEINIT_INLINE std::vector<MirrorIndex> mirror_indices(std::int64_t size) {
   std::vector<MirrorIndex> indices;
-  for (std::int64_t k = 0; k < count; ++k) {
+  for (std::int64_t k = 0; k < size; ++k) {
     indices.push_back({(k + size / 2) % size, ((size - k) % size + size / 2) % size});
   }
   return indices;
 }
 
-/// Calls visit(M(k), M(-k)) for every unshifted bin with a column below `num_columns`, row-major.
-/// `centred`: float32 on the CPU, contiguous.
+/// Calls visit(M(k), M(-k)) for every unshifted bin, row-major. `centred`: float32 on the CPU,
+/// contiguous.
 template <class Visit>
-void visit_mirrored(const at::Tensor& centred, std::int64_t num_columns, const Visit& visit) {
+void visit_mirrored(const at::Tensor& centred, const Visit& visit) {
   const std::int64_t height = centred.size(1);
   const std::int64_t width = centred.size(2);
-  const auto times = mirror_indices(centred.size(0), centred.size(0));
-  const auto rows = mirror_indices(height, height);
-  const auto columns = mirror_indices(width, num_columns);
+  const auto times = mirror_indices(centred.size(0));
+  const auto rows = mirror_indices(height);
+  const auto columns = mirror_indices(width);
   const float* const mask = centred.const_data_ptr<float>();
   for (const MirrorIndex& t : times) {
     for (const MirrorIndex& h : rows) {
@@ -50,34 +50,33 @@ void visit_mirrored(const at::Tensor& centred, std::int64_t num_columns, const V
   }
 }
 
-/// factor(M(k), M(-k)) in unshifted order, columns 0 .. width/2; each value twice, for the real and
-/// the imaginary part: [frames, height, width/2 + 1, 2].
+/// factor(M(k), M(-k)) in unshifted order; each value twice, for the real and the imaginary part,
+/// so that it multiplies an interleaved spectrum as one plain product: [frames, height, width, 2].
 template <class Factor>
-at::Tensor doubled_half_mask(const at::Tensor& centred, const Factor& factor) {
-  const std::int64_t columns = centred.size(2) / 2 + 1;
-  at::Tensor half = at::empty({centred.size(0), centred.size(1), columns, 2}, at::kFloat);
-  float* value = half.mutable_data_ptr<float>();
-  visit_mirrored(centred, columns, [&](double here, double there) {
+at::Tensor real_factor(const at::Tensor& centred, const Factor& factor) {
+  const at::IntArrayRef sizes = centred.sizes();
+  at::Tensor doubled = at::empty({sizes[0], sizes[1], sizes[2], 2}, at::kFloat);
+  float* value = doubled.mutable_data_ptr<float>();
+  visit_mirrored(centred, [&](double here, double there) {
     const auto entry = static_cast<float>(factor(here, there));
     *value++ = entry;
     *value++ = entry;
   });
-  return half;
+  return doubled;
 }
 
-/// even(k) - sign i odd(k) of response(M(k)) in unshifted order, columns 0 .. width/2: what a half
+/// even(k) - sign i odd(k) of response(M(k)) in unshifted order, [frames, height, width]: what a
 /// spectrum is multiplied by to transform back to the real plus sign times the imaginary part.
 template <class Response>
-at::Tensor complex_half_mask(const at::Tensor& centred, double sign, const Response& response) {
-  const std::int64_t columns = centred.size(2) / 2 + 1;
-  at::Tensor half = at::empty({centred.size(0), centred.size(1), columns}, at::kComplexFloat);
-  auto* value = half.mutable_data_ptr<c10::complex<float>>();
-  visit_mirrored(centred, columns, [&](double here, double there) {
+at::Tensor complex_factor(const at::Tensor& centred, double sign, const Response& response) {
+  at::Tensor factor = at::empty(centred.sizes(), at::kComplexFloat);
+  auto* value = factor.mutable_data_ptr<c10::complex<float>>();
+  visit_mirrored(centred, [&](double here, double there) {
     const double a = response(here);
     const double b = response(there);
     *value++ = {static_cast<float>((a + b) / 2.0), static_cast<float>(sign * (b - a) / 2.0)};
   });
-  return half;
+  return factor;
 }
 
 FREEINIT_INLINE double mask_mean(double here, double there) {
