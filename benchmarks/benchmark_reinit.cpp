@@ -2,9 +2,8 @@
 //
 //   mix_cold, mix_cached      mask and mix; mix alone, with a reinitializer that was kept
 //   pass_cold, pass_cached    the same with add_noise and the draw of fresh noise around it: all
-//   the
 //                             work between two passes, what diffusers' _apply_free_init does
-//   mask, fft_pair            the mask alone; the bare rfftn and irfftn that no form can avoid
+//   mask, fft_pair            the mask alone; the bare rfftn and irfftn of the same tensor
 //
 // compare_reinit.py runs this beside diffusers and prints the ratios.
 #include <freeinit/numerics/ddim_scheduler.hpp>

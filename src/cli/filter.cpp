@@ -24,7 +24,7 @@ struct FilterCommandArguments {
   std::vector<std::int64_t> shape;
   FilterArguments filter;
   MixArguments mix;
-  std::string mask, output;
+  std::string output;
   bool json = false;
 };
 
@@ -80,12 +80,12 @@ std::string number(double value) {
 /// The mask that is asked for: made by a filter, or the user's.
 at::Tensor mask_of(const FilterCommandArguments& arguments,
                    const freeinit::FrequencyFilterOptions& options) {
-  if (arguments.mask.empty() == arguments.shape.empty()) {
+  if (arguments.filter.mask_file.empty() == arguments.shape.empty()) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "filter: expected either --shape T H W or --filter-mask FILE");
   }
-  if (!arguments.mask.empty()) {
-    return load_filter_mask(arguments.mask).to(at::kFloat).contiguous();
+  if (const at::Tensor mask = arguments.filter.mask(); mask.defined()) {
+    return mask.to(at::kFloat).contiguous();
   }
   const auto& shape = arguments.shape;
   check_mask_shape(shape);
@@ -138,7 +138,7 @@ void run_filter(const FilterCommandArguments& arguments, Console& console) {
   figures.variance_kept = variance;
   if (arguments.json) {
     auto json = figures_json(arguments, mask, figures);
-    if (arguments.mask.empty()) json["filter"] = filter_json(options);
+    if (arguments.filter.mask_file.empty()) json["filter"] = filter_json(options);
     json["mix"] = mix_json(mix);
     console.result(json_text(json));
   } else {
@@ -155,7 +155,6 @@ void add_filter(CLI::App& app, Action& selected) {
       ->expected(3)
       ->type_name("T H W");
   add_filter_options(*command, arguments->filter);
-  add_filter_mask_option(*command, arguments->mask);
   add_mix_options(*command, arguments->mix);
   command
       ->add_option(

@@ -22,6 +22,11 @@ freeinit::FilterVariant filter_variant_from_string(const std::string& name) {
 
 freeinit::FrequencyFilterOptions FilterArguments::over(
     freeinit::FrequencyFilterOptions options) const {
+  if (!mask_file.empty() && (method || variant || order || spatial_stop || temporal_stop || axes)) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "filter mask '" + mask_file +
+                        "': given with options of a filter, which it replaces; expected one of them");
+  }
   if (method) options.method = freeinit::filter_method_from_string(*method);
   if (variant) options.variant = filter_variant_from_string(*variant);
   options.order = order.value_or(options.order);
@@ -47,6 +52,18 @@ void add_filter_options(CLI::App& command, FilterArguments& arguments) {
              "spatio-temporal, temporal (only --temporal-stop counts) or spatial (only "
              "--spatial-stop) [spatio-temporal]",
              "NAME");
+  filter.add("--filter-mask", arguments.mask_file,
+             "A mask [T,H,W] of your own in place of a filter, frequency zero at N/2 of each axis "
+             "(.safetensors)",
+             "FILE");
+}
+
+at::Tensor FilterArguments::mask() const {
+  if (mask_file.empty()) return {};
+  const at::Tensor mask = freeinit::load_tensor(mask_file);
+  if (mask.dim() == 3 && mask.is_floating_point()) return mask;
+  freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                  "filter mask '" + mask_file + "': expected floating point values of shape [T,H,W]");
 }
 
 freeinit::NoiseMixOptions MixArguments::options() const {
@@ -70,22 +87,6 @@ void add_mix_options(CLI::App& command, MixArguments& arguments) {
              "NAME");
   filter.add("--mix-ratio", arguments.ratio,
              "freqprior: share of the old noise in both branches, 0..1 [0.8]");
-}
-
-at::Tensor load_filter_mask(const std::string& path) {
-  if (path.empty()) return {};
-  const at::Tensor mask = freeinit::load_tensor(path);
-  if (mask.dim() == 3 && mask.is_floating_point()) return mask;
-  freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                  "filter mask '" + path + "': expected floating point values of shape [T,H,W]");
-}
-
-void add_filter_mask_option(CLI::App& command, std::string& path) {
-  OptionGroup(command, "Filter")
-      .add("--filter-mask", path,
-           "A mask [T,H,W] of your own in place of a filter, frequency zero at N/2 of each axis "
-           "(.safetensors)",
-           "FILE");
 }
 
 nlohmann::ordered_json filter_json(const freeinit::FrequencyFilterOptions& options) {

@@ -14,8 +14,8 @@ class App;
 
 namespace freeinit_cli {
 
-/// The filter options that `generate`, `filter` and `reinit` share. What is not set keeps its
-/// default.
+/// The filter options that `generate`, `filter` and `reinit` share: a filter, in which what is not
+/// set keeps its default, or a mask of the user's in its place.
 struct FilterArguments {
   std::optional<std::string> method;
   std::optional<std::string> variant;
@@ -23,10 +23,16 @@ struct FilterArguments {
   std::optional<double> spatial_stop;
   std::optional<double> temporal_stop;
   std::optional<std::string> axes;
+  std::string mask_file;
 
-  /// `options` with everything replaced that was given. Throws freeinit::Error: invalid_argument.
+  /// `options` with everything replaced that was given. Throws freeinit::Error: invalid_argument,
+  /// also where a mask makes what was given meaningless.
   [[nodiscard]] freeinit::FrequencyFilterOptions over(
       freeinit::FrequencyFilterOptions options) const;
+
+  /// The centred mask [T,H,W] of `mask_file`, undefined without one. Throws freeinit::Error:
+  /// invalid_argument and as load_tensor.
+  [[nodiscard]] at::Tensor mask() const;
 };
 
 void add_filter_options(CLI::App& command, FilterArguments& arguments);
@@ -41,12 +47,6 @@ struct MixArguments {
 };
 
 void add_mix_options(CLI::App& command, MixArguments& arguments);
-
-/// A centred mask [T,H,W] of the user's, undefined for an empty path. Throws freeinit::Error:
-/// invalid_argument and as load_tensor.
-[[nodiscard]] at::Tensor load_filter_mask(const std::string& path);
-
-void add_filter_mask_option(CLI::App& command, std::string& path);
 
 [[nodiscard]] nlohmann::ordered_json filter_json(const freeinit::FrequencyFilterOptions& options);
 [[nodiscard]] nlohmann::ordered_json mix_json(const freeinit::NoiseMixOptions& mix);

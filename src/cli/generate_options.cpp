@@ -98,6 +98,7 @@ freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest&
   request.free_init.fast_sampling = fast_sampling;
   if (profile) request.free_init.profile = freeinit::profile_from_string(*profile);
   request.free_init.filter = filter.over(request.free_init.filter);
+  request.free_init.filter_mask = filter.mask();
   request.free_init = methods.over(request.free_init);
   if (!init_noise.empty()) request.initial_noise = freeinit::load_tensor(init_noise);
   return request;

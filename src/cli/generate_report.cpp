@@ -88,7 +88,7 @@ std::string report_json(const GenerateArguments& arguments,
       {"backend", to_string(bundle.backend)},
       {"threads", at::get_num_threads()},
       {"version", FREEINIT_VERSION}};
-  if (own_mask) json["methods"]["filter_mask"] = arguments.methods.filter_mask;
+  if (own_mask) json["methods"]["filter_mask"] = arguments.filter.mask_file;
   return json_text(json);
 }
 

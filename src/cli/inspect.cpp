@@ -5,7 +5,9 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/manifest.hpp>
 #include <freeinit/models/model_bundle.hpp>
+#include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/pipeline/probe.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -26,7 +28,7 @@ struct InspectArguments {
 
 constexpr const char* kInspectFooter = R"(
 Checks what generate checks before it samples: the manifest, size and SHA-256 of every file, and that
-each network loads and repeats its part of the manifest. --probe goes on: it tries every part on its
+each network loads and repeats its part of the manifest, and the schedule. --probe goes on: it tries every part on its
 own, runs each network once at a small size, and says what is wrong and how to mend it.
 
 Examples:
@@ -171,6 +173,7 @@ freeinit::Manifest checked_manifest(const std::filesystem::path& folder) {
   freeinit::BundleOptions options;
   options.backend = freeinit::UNetBackend::torchscript;
   auto manifest = freeinit::ModelBundle::load(folder, options).manifest;
+  static_cast<void>(freeinit::DdimScheduler(freeinit::ddim_config(manifest.scheduler)));
   const auto used = freeinit::default_unet_backend(manifest, options.device);
   if (used != *options.backend) {
     static_cast<void>(freeinit::load_unet(folder, manifest, used, options.device));

@@ -43,7 +43,6 @@ freeinit::FrequencyFilterOptions filter_of(const std::string& entry,
 
 freeinit::FreeInitOptions MethodArguments::over(freeinit::FreeInitOptions options) const {
   options.mix = mix.options();
-  options.filter_mask = load_filter_mask(filter_mask);
   if (!filter_schedule.empty()) {
     for (const std::string& entry : CLI::detail::split(filter_schedule, ',')) {
       options.filter_schedule.push_back(filter_of(entry, options.filter));
@@ -65,7 +64,6 @@ freeinit::FreeInitOptions MethodArguments::over(freeinit::FreeInitOptions option
 
 void add_method_options(CLI::App& command, MethodArguments& a) {
   add_mix_options(command, a.mix);
-  add_filter_mask_option(command, a.filter_mask);
   OptionGroup(command, "Filter")
       .add("--filter-schedule", a.filter_schedule,
            "Filters that change per pass: NAME[:SPATIAL[:TEMPORAL[:ORDER]]], ... by commas; the "

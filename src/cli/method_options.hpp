@@ -20,15 +20,14 @@ namespace freeinit_cli {
 /// that end early, budgets. What is not given leaves the method as the paper has it.
 struct MethodArguments {
   MixArguments mix;
-  std::string filter_mask, filter_schedule;
+  std::string filter_schedule;
   std::optional<std::string> intermediate;
   std::optional<std::int64_t> intermediate_steps, stop_timestep, intermediate_num_inference_steps;
   std::optional<double> pass_tolerance, tolerance, budget_seconds;
   std::optional<std::int64_t> budget_calls;
 
   /// `options` with everything replaced that was given; its filter is the one whose settings the
-  /// entries of the schedule leave out. Throws freeinit::Error: invalid_argument and as
-  /// load_tensor.
+  /// entries of the schedule leave out. Throws freeinit::Error: invalid_argument.
   [[nodiscard]] freeinit::FreeInitOptions over(freeinit::FreeInitOptions options) const;
 };
 

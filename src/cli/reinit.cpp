@@ -22,7 +22,7 @@ namespace freeinit_cli {
 namespace {
 
 struct ReinitArguments {
-  std::string latents, noise, diffused, mask, output;
+  std::string latents, noise, diffused, output;
   std::vector<std::string> fresh;
   std::optional<std::int64_t> latents_timestep;
   FilterArguments filter;
@@ -135,8 +135,9 @@ freeinit::NoiseReinitializer make_reinitializer(const ReinitArguments& arguments
                                                 const freeinit::FrequencyFilterOptions& filter,
                                                 const freeinit::NoiseMixOptions& mix,
                                                 const at::Tensor& diffused) {
-  if (!arguments.mask.empty())
-    return freeinit::NoiseReinitializer(load_filter_mask(arguments.mask), at::kCPU, mix);
+  if (const at::Tensor mask = arguments.filter.mask(); mask.defined()) {
+    return freeinit::NoiseReinitializer(mask, at::kCPU, mix);
+  }
   return {filter, diffused.size(-3), diffused.size(-2), diffused.size(-1), at::kCPU, mix};
 }
 
@@ -156,7 +157,7 @@ void run_reinit(const ReinitArguments& arguments, Console& console) {
   freeinit::save_tensors(arguments.output, {{"noise", reinitialize(diffused, fresh)}});
   if (arguments.json) {
     nlohmann::ordered_json json{{"output", arguments.output}, {"shape", diffused.sizes().vec()}};
-    if (arguments.mask.empty()) json["filter"] = filter_json(options);
+    if (arguments.filter.mask_file.empty()) json["filter"] = filter_json(options);
     json["mix"] = mix_json(mix);
     console.result(json_text(json));
   } else {
@@ -189,7 +190,6 @@ void add_reinit(CLI::App& app, Action& selected) {
       ->type_name("FILE")
       ->required();
   add_filter_options(*command, a.filter);
-  add_filter_mask_option(*command, a.mask);
   add_mix_options(*command, a.mix);
   command->add_option("--bundle", a.bundle, "Take the schedule from this bundle")->type_name("DIR");
   command->add_option("--num-train-timesteps", a.num_train_timesteps, "Schedule length [1000]");

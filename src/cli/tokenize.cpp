@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -50,14 +51,23 @@ void tokenize_lines(const freeinit::ClipTokenizer& tokenizer, std::istream& line
   }
 }
 
+/// The tokenizer of a bundle, whose other files are not looked at.
+freeinit::ClipTokenizer checked_tokenizer(const std::filesystem::path& bundle) {
+  auto manifest = freeinit::read_manifest(bundle);
+  const freeinit::TokenizerSpec& spec = manifest.tokenizer;
+  std::erase_if(manifest.files, [&](const auto& file) {
+    return file.first != spec.vocab_file && file.first != spec.merges_file;
+  });
+  freeinit::verify_bundle_files(bundle, manifest, /*hashes=*/true);
+  return freeinit::load_tokenizer(bundle, spec);
+}
+
 void run_tokenize(const TokenizeArguments& arguments, bool has_text, Console& console) {
   if (has_text == !arguments.input.empty()) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "tokenize: expected either TEXT or --input FILE");
   }
-  const auto bundle = bundle_or_default(arguments.bundle);
-  const auto tokenizer =
-      freeinit::load_tokenizer(bundle, freeinit::read_manifest(bundle).tokenizer);
+  const auto tokenizer = checked_tokenizer(bundle_or_default(arguments.bundle));
   if (has_text) return print_ids(tokenizer, arguments.text, console);
   if (arguments.input == "-") return tokenize_lines(tokenizer, std::cin, "-", console);
   std::ifstream file(arguments.input);

@@ -59,7 +59,7 @@ class CommandTest(unittest.TestCase):
 
     def copy_of_bundle(self):
         copy = self.folder / "bundle copy"
-        shutil.copytree(BUNDLE, copy)
+        shutil.copytree(BUNDLE, copy, dirs_exist_ok=True)
         return copy
 
     def generate(self, *args, **options):

@@ -51,6 +51,13 @@ class BadBundle(CommandTest):
     def test_unknown_key(self):
         self.fails(4, "inspect", self.with_manifest(shema=1), says="shema")
 
+    def test_impossible_schedule(self):
+        for changes in ({"beta_schedule": "cubic"}, {"beta_end": 7}, {"timestep_spacing": "none"}):
+            scheduler = {**self.manifest["scheduler"], **changes}
+            for command in ("inspect", "generate"):
+                self.fails(2, command, *(["x", "--bundle"] if command == "generate" else []),
+                           self.with_manifest(scheduler=scheduler), says=str(*changes.values()))
+
     def test_manifest_that_is_no_json(self):
         bundle = self.copy_of_bundle()
         (bundle / "manifest.json").write_text("{")

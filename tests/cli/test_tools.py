@@ -69,6 +69,18 @@ class Filter(CommandTest):
         self.fails(2, "filter", "--shape", 4, 4, 4, "--spatial-stop", "nan", says="nan")
         self.fails(2, "filter", "--shape", 4, 4, 4, "--filter", "sharp", says="sharp")
 
+    def test_a_mask_and_a_filter_are_one_too_many(self):
+        write_tensor(self.folder / "mask.safetensors", [2, 2, 2], [1.0] * 8)
+        mask = ["--filter-mask", "mask.safetensors"]
+        self.succeeds("filter", *mask)
+        for option, value in (("--filter", "gaussian"), ("--order", 2), ("--spatial-stop", 0.5),
+                              ("--temporal-stop", 0.5), ("--filter-variant", "strict"),
+                              ("--filter-axes", "temporal")):
+            self.fails(2, "filter", *mask, option, value, says=["mask.safetensors", "replaces"])
+        self.fails(2, "generate", "x", *mask, "--order", 2, says="replaces")
+        self.fails(2, "reinit", "--diffused", "d", "--fresh", "f", "-o", "o.safetensors", *mask,
+                   "--order", 2, says="replaces")
+
 
 class Reinit(CommandTest):
     SHAPE = [1, 2, 3, 4, 6]
@@ -160,6 +172,12 @@ class Tokenize(CommandTest):
         self.fails(3, "tokenize", "--input", "none.jsonl", says="none.jsonl")
         (self.folder / "in.jsonl").write_text("red\n")
         self.fails(4, "tokenize", "--input", "in.jsonl", says=["in.jsonl", "line 1"])
+
+    def test_altered_vocabulary(self):
+        bundle = self.copy_of_bundle()
+        path = bundle / self.manifest["tokenizer"]["merges_file"]
+        path.write_text(path.read_text().replace("e", "E", 1))
+        self.fails(4, "tokenize", "x", "--bundle", bundle, says=["merges", "SHA-256"])
 
 
 class Inspect(CommandTest):

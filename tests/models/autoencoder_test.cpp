@@ -5,6 +5,8 @@
 
 #include <ATen/Functions.h>
 
+#include <limits>
+
 namespace autoencoder_test {
 
 using freeinit::decode_video;
@@ -54,6 +56,12 @@ TEST_F(Autoencoder, FramesAreThePixelsOfDiffusers) {
   const at::Tensor expected = pixels.div(2).add(0.5).clamp(0, 1).permute({0, 2, 3, 1});
   EXPECT_LT(largest_difference(frames[0][1], expected[0]), kBatchRounding);
   EXPECT_LT(pixels.min().item<float>(), -1.0F) << "the clamp is not exercised";
+}
+
+TEST_F(Autoencoder, FramesThatAreNoNumbersAreAnError) {
+  const at::Tensor broken = latents(1, 3).mul(std::numeric_limits<float>::quiet_NaN());
+  EXPECT_ERROR(model, "frames from 2 on hold NaN",
+               decode_video(*load(), at::cat({latents(1, 2), broken}, 2), 2));
 }
 
 TEST_F(Autoencoder, AVideoIsTheSameAloneAndInABatch) {

@@ -5,6 +5,8 @@
 
 #include <ATen/Functions.h>
 
+#include <cmath>
+
 namespace generate_test {
 
 using freeinit::GenerationRequest;
@@ -213,6 +215,11 @@ TEST_F(Generate, StopReturnsTheLastCompletePassDecoded) {
   const GenerationResult two_passes = pipeline.generate(request);
   EXPECT_TRUE(stopped.latents.equal(two_passes.latents));
   EXPECT_TRUE(stopped.frames.equal(two_passes.frames));
+}
+
+TEST_F(Generate, LatentsThatAreNoNumbersAreAnError) {
+  request.initial_noise = pipeline.generate(request).latents.mul(std::nan(""));
+  EXPECT_ERROR(model, "latents hold NaN", pipeline.generate(request));
 }
 
 TEST_F(Generate, StopBeforeTheFirstPassIsComplete) {

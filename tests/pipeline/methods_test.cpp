@@ -4,6 +4,7 @@
 #include "pipeline/tiny_pipeline.hpp"
 #include "support/error_of.hpp"
 
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 
 #include <vector>
@@ -54,6 +55,10 @@ TEST_F(Methods, AreRefusedBeforeAnyNetworkRuns) {
           [](auto& o) { o.intermediate = {.result = IntermediateResult::partial, .steps = 5}; });
   refused("expected at least 4", [](auto& o) { o.budget.calls = 3; });
   refused("mix ratio", [](auto& o) { o.mix.ratio = -1.0; });
+  refused("mask value '2'", [](auto& o) {
+    o.filter_mask = at::full({1, 1, 1}, 2.0);
+    o.mix.method = freeinit::MixMethod::variance_preserving;
+  });
 }
 
 }  // namespace

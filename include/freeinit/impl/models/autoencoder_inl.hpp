@@ -4,6 +4,7 @@
 #include <freeinit/models/autoencoder.hpp>
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/isnan.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
@@ -82,7 +83,13 @@ FREEINIT_INLINE at::Tensor decode_chunk(const Autoencoder& autoencoder, const at
                                         std::int64_t first, std::int64_t count) {
   const at::Tensor z = video.narrow(1, first, count).permute({1, 0, 2, 3}).contiguous();
   const at::Tensor pixels = autoencoder.decode(z).to(at::kFloat);
-  return pixels.mul(0.5).add(0.5).clamp(0, 1).permute({0, 2, 3, 1}).to(at::kCPU);
+  const at::Tensor frames = pixels.mul(0.5).add(0.5).clamp(0, 1).permute({0, 2, 3, 1}).to(at::kCPU);
+  if (at::isnan(frames).any().item<bool>()) {  // clamp leaves them, a writer makes them black
+    raise(ErrorCode::model,
+          c10::str("decoding: frames from ", first, " on hold NaN after a decoder in ",
+                   autoencoder.spec().dtype, "; expected finite numbers"));
+  }
+  return frames;
 }
 
 }  // namespace detail

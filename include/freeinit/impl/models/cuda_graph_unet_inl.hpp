@@ -106,12 +106,25 @@ class CudaGraphUNet final : public VideoUNet {
       const c10::cuda::CUDAStreamGuard on_side(side);
       for (int i = 0; i < kWarmUpCalls; ++i) (void)module_(recording.inputs);
       recording.graph->capture_begin();
-      recording.output = module_(recording.inputs);
+      try {
+        recording.output = module_(recording.inputs);
+      } catch (...) {
+        abandon(*recording.graph);
+        throw;
+      }
       recording.graph->capture_end();
       after.record(side);
     }
     after.block(caller);
     return recording;
+  }
+
+  /// A stream that is left recording refuses all later work.
+  static void abandon(at::cuda::CUDAGraph& graph) noexcept {
+    try {
+      graph.capture_end();
+    } catch (...) {  // the call's own failure is what the caller hears of
+    }
   }
 
   TorchScriptModule module_;

@@ -3,6 +3,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/numerics/intermediate_passes_inl.hpp>
 #include <freeinit/impl/numerics/named_value_inl.hpp>
+#include <freeinit/impl/numerics/noise_mix_inl.hpp>
 #include <freeinit/impl/numerics/pass_plan_inl.hpp>
 #include <freeinit/impl/numerics/time_budget_inl.hpp>
 #include <freeinit/numerics/free_init.hpp>
@@ -335,6 +336,9 @@ FREEINIT_INLINE void FreeInitOptions::validate() const {
   if (filter_mask.defined() && !filter_schedule.empty()) {
     raise(ErrorCode::invalid_argument,
           "filter mask with a filter schedule: both say what to keep; expected one of them");
+  }
+  if (filter_mask.defined()) {
+    detail::check_mask_for_mix(detail::checked_mask(filter_mask), mix.method);
   }
   if (fast_sampling && intermediate.num_inference_steps) {
     raise(ErrorCode::invalid_argument,

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/numerics/spectral_factor_inl.hpp>
 #include <freeinit/impl/numerics/named_value_inl.hpp>
+#include <freeinit/impl/numerics/spectral_factor_inl.hpp>
 #include <freeinit/numerics/noise_mix.hpp>
 
 #include <c10/util/StringUtil.h>
@@ -31,6 +31,17 @@ FREEINIT_INLINE double variance_at(const NoiseMixOptions& mix, double here, doub
     }
   }
   raise(ErrorCode::internal, "mix method: not a value of its enumeration");
+}
+
+/// The mixes that take sqrt(1 - M^2) have no value for a mask outside 0..1. `mask`: checked_mask.
+FREEINIT_INLINE void check_mask_for_mix(const at::Tensor& mask, MixMethod method) {
+  if (method == MixMethod::freeinit) return;
+  const float* const values = mask.const_data_ptr<float>();
+  for (std::int64_t i = 0; i < mask.numel(); ++i) {
+    if (values[i] >= 0.0F && values[i] <= 1.0F) continue;
+    raise(ErrorCode::invalid_argument, c10::str("mask value '", values[i], "': outside the range; ",
+                                                "mix ", to_string(method), " expects 0 to 1"));
+  }
 }
 
 }  // namespace detail

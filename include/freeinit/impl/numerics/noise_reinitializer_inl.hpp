@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/numerics/noise_mix_inl.hpp>
 #include <freeinit/impl/numerics/spectral_factor_inl.hpp>
 #include <freeinit/numerics/noise_reinitializer.hpp>
 
@@ -66,16 +67,6 @@ FREEINIT_INLINE void check_reinit_input(const char* name, const at::Tensor& inpu
   }
 }
 
-/// sqrt(1 - M^2) has no value elsewhere.
-FREEINIT_INLINE void check_unit_range(const at::Tensor& mask, MixMethod method) {
-  const float* const values = mask.const_data_ptr<float>();
-  for (std::int64_t i = 0; i < mask.numel(); ++i) {
-    if (values[i] >= 0.0F && values[i] <= 1.0F) continue;
-    raise(ErrorCode::invalid_argument, c10::str("mask value '", values[i], "': outside the range; ",
-                                                "mix ", to_string(method), " expects 0 to 1"));
-  }
-}
-
 }  // namespace detail
 
 FREEINIT_INLINE NoiseReinitializer::NoiseReinitializer(const FrequencyFilterOptions& options,
@@ -91,8 +82,8 @@ FREEINIT_INLINE NoiseReinitializer::NoiseReinitializer(const at::Tensor& centred
   mix.validate();
   const at::Tensor mask = detail::checked_mask(centred_mask);
   low_mask_ = detail::real_factor(mask, detail::mask_mean).to(device);
+  detail::check_mask_for_mix(mask, mix.method);
   if (mix.method == MixMethod::freeinit) return;
-  detail::check_unit_range(mask, mix.method);
   if (mix.method == MixMethod::variance_preserving) {
     const auto high = [](double a, double b) { return detail::complement((a + b) / 2.0); };
     high_mask_ = detail::real_factor(mask, high).to(device);

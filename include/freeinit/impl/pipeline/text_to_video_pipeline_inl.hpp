@@ -4,10 +4,12 @@
 #include <freeinit/impl/pipeline/phase_clock_inl.hpp>
 #include <freeinit/impl/pipeline/request_check_inl.hpp>
 #include <freeinit/impl/pipeline/video_init_inl.hpp>
+#include <freeinit/models/dtype.hpp>
 #include <freeinit/models/guided_denoiser.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
 
 #include <cmath>
@@ -205,6 +207,14 @@ FREEINIT_INLINE FreeInitResult sample_video(const RunParts& parts, const Generat
   return result;
 }
 
+/// Half precision that overflows, or broken weights, would otherwise end as a black video.
+FREEINIT_INLINE void check_finite(const at::Tensor& latents, const ModelBundle& bundle) {
+  if (at::isfinite(latents).all().item<bool>()) return;
+  raise(ErrorCode::model,
+        c10::str("sampling: the latents hold NaN or infinite values after networks in ",
+                 dtype_to_string(bundle.dtype), "; expected finite numbers"));
+}
+
 /// All videos of the request, without decoding. A stop before the first pass of a later video keeps
 /// the videos before it.
 FREEINIT_INLINE GenerationResult sample_videos(const RunParts& parts,
@@ -217,6 +227,7 @@ FREEINIT_INLINE GenerationResult sample_videos(const RunParts& parts,
       const FreeInitResult run =
           sample_video(parts, request, static_cast<std::int64_t>(videos.size()), clock, control);
       videos.push_back(run.latents.to(at::kCPU, at::kFloat));
+      check_finite(videos.back(), parts.bundle);
       clock.lap(Phase::denoise);
       result.unet_calls += run.denoiser_calls;
       result.unet_calls_saved += run.calls_saved;
