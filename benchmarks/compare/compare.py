@@ -15,10 +15,8 @@ for a trial.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -27,11 +25,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from models import PROMPT, ROOT, SIZES, Model, ensure_backend, prepare, unet_inputs
+from measuring import conditions, measuring_parser, write_result
+from models import PROMPT, SIZES, Model, ensure_backend, prepare, unet_inputs
 from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE.parent / "results"
 REFERENCE = "diffusers"
 # Largest difference relative to the largest value. One call: other kernels sum in another order. A
 # generation repeats that some dozen times, each step on the last one's result.
@@ -165,21 +163,6 @@ def summary(samples: list[dict]) -> dict:
     return found
 
 
-def conditions(options) -> dict:
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "threads": options.threads,
-        "steps": options.steps,
-        "passes": options.passes,
-    }
-
-
 def run_size(size: str, options) -> None:
     print(size, flush=True)
     model = prepare(size, options.work)
@@ -201,26 +184,14 @@ def run_size(size: str, options) -> None:
     write_result(options.results / f"compare_{size}.json", {**head, **found})
 
 
-def write_result(path: Path, result: dict) -> None:
-    path.parent.mkdir(exist_ok=True, parents=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"written: {os.path.relpath(path)}", flush=True)
-
-
 def main() -> None:
     peers = ["diffusers", "diffusers-compile", "openvino", "onnxruntime"]
     peers += ["freeinit-torchscript", "freeinit-openvino"]
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=4, passes=2)
     parser.add_argument("program", help="the built compare_worker")
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--only", nargs="+", default=peers, help=f"of {', '.join(peers)}")
     parser.add_argument("--jobs", nargs="+", default=["generate", "unet"])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--passes", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(options.work / "inductor"))
     for size in options.sizes:

@@ -10,30 +10,23 @@ latents relative to diffusers'. Both take turns. Writes results/early_passes.jso
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from compare import REFERENCE, RESULTS, conditions, jobs_of, start, summary, write_result
-from models import ROOT, prepare
+from compare import REFERENCE, jobs_of, start, summary
+from measuring import conditions, measuring_parser, write_result
+from models import prepare
 from safetensors.torch import load_file
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=4, passes=3)
     parser.add_argument("program", help="the built compare_worker")
     parser.add_argument("--size", default="mid")
     parser.add_argument("--backend", default="openvino")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--intermediate-steps", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     options.jobs = ["generate"]
 

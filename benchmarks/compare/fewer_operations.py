@@ -11,7 +11,6 @@ saw together. Options take turns, prompt by prompt. Writes results/fewer_operati
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -20,7 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import RESULTS, conditions, start, write_result
+from compare import start
+from measuring import conditions, measuring_parser, write_result
 from models import ROOT, SIZES, prepare
 from safetensors.torch import load_file
 
@@ -90,15 +90,10 @@ def decoded(pipeline: Path, latents: torch.Tensor) -> torch.Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring_parser(__doc__.splitlines()[0], steps=25, passes=1, threads=1)
     parser.add_argument("program", help="the built compare_worker")
     parser.add_argument("--judge", type=Path, help="the folder that holds judge.pt")
     parser.add_argument("--videos", type=int, default=40)
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--passes", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
 
     import data

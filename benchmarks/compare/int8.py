@@ -9,7 +9,6 @@ choose. Convolutions stay float32 in both. Calls take turns. Writes results/int8
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -19,8 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import RESULTS, conditions, write_result
-from models import ROOT, ensure_backend, prepare, unet_inputs
+from measuring import conditions, measuring_parser, write_result
+from models import ensure_backend, prepare, unet_inputs
 
 TIMESTEP = 500
 
@@ -81,14 +80,9 @@ def openvino_calls(model, threads: int):
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, threads=1)
     parser.add_argument("--size", default="mid")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    options.steps = options.passes = None  # single calls
     torch.set_num_threads(options.threads)
     model = prepare(options.size, options.work)
     ensure_backend(model, "openvino")

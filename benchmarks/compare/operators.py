@@ -9,7 +9,6 @@ matrix product in the same run. Writes results/operators.json.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -17,8 +16,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import MATMUL, RESULTS, conditions, write_result
-from models import ROOT, prepare, unet_inputs
+from compare import MATMUL
+from measuring import conditions, measuring_parser, write_result
+from models import prepare, unet_inputs
 
 KINDS = {
     "convolutions": ("convolution",),
@@ -62,13 +62,9 @@ def matmul_rate() -> float:
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring_parser(__doc__.splitlines()[0], threads=1)
     parser.add_argument("--size", default="mid")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    options.steps = options.passes = None  # single calls
     torch.set_num_threads(options.threads)
     model = prepare(options.size, options.work)
     given = unet_inputs(options.size)

@@ -11,8 +11,6 @@ of that model are small. Writes results/savings.json.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 import time
@@ -22,8 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import RESULTS, conditions, write_result
-from models import PROMPT, ROOT, SIZES, prepare, unet_inputs
+from measuring import conditions, measuring_parser, write_result
+from models import PROMPT, SIZES, prepare, unet_inputs
 
 
 def seconds(call: Callable) -> float:
@@ -80,14 +78,8 @@ def shares(part: dict[str, float], steps: int, passes: int) -> list[dict]:
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=25, passes=3)
     parser.add_argument("--size", default="mid")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--passes", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     from diffusers import AnimateDiffPipeline

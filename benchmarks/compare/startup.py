@@ -9,7 +9,6 @@ results/startup.json.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -21,8 +20,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from compare import RESULTS, conditions, write_result
 from first_call import first_call, medians
+from measuring import conditions, measuring_parser, write_result
 from models import PROMPT, ROOT, prepare
 
 SCRIPT = """
@@ -59,14 +58,8 @@ def timed(command: list, threads: int) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=25, passes=3)
     parser.add_argument("freeinit", help="the built command")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--passes", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "compare", help="models")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
 
     model = prepare("demo", options.work)
