@@ -1,7 +1,7 @@
 """The evaluation: the demo model with every method, on prompts and seeds that nothing was tuned on.
 
     python benchmarks/evaluation/evaluate.py run --driver build/dev/benchmarks/evaluation_driver \\
-        --judge FOLDER --work FOLDER [--prompts 200] [--wide 12] [--shard 0/2] \\
+        --judge FOLDER --work FOLDER [--prompts 200] [--wide 8] [--shard 0/2] \\
         [--core plain "passes 3" ...]
     python benchmarks/evaluation/evaluate.py report --work FOLDER [--work FOLDER ...]
 
@@ -73,6 +73,7 @@ def run(options):
     torch.set_num_threads(options.threads)
     plan = read_plan()
     options.core = options.core or plan["core"]
+    options.wide = plan["wide"] if options.wide is None else options.wide
     if unknown := set(options.core) - set(plan["options"]):
         sys.exit(f"no such configuration: {', '.join(sorted(unknown))}")
     common = ["--num-inference-steps", str(options.steps)]
@@ -108,7 +109,7 @@ def main():
     command.add_argument("--judge", type=Path, required=True, help="folder with judge.pt")
     command.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
     command.add_argument("--prompts", type=int, default=200)
-    command.add_argument("--wide", type=int, default=12, help="prompts that get every configuration")
+    command.add_argument("--wide", type=int, help="prompts that get every configuration (default: that of configurations.json)")
     command.add_argument("--core", nargs="+", help="what the other prompts get (default: core of configurations.json)")
     command.add_argument("--steps", type=int, default=15)
     command.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")

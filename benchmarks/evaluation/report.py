@@ -13,6 +13,7 @@ METRICS = [("latent_consistency", "consistency, latents", 4), ("pixel_consistenc
            ("motion_energy", "motion energy", 5)]
 WORDS = [("all", "all words"), ("colour", "colour"), ("shape", "shape"), ("motion", "motion")]
 NAMED = ("background", "background")  # only of the prompts that name one
+CURVE = "Passes"  # the group whose configurations are steps of one method
 GAIN, STEADINESS = "latent_consistency", "background_deviation"
 
 PAGE = """# Evaluation
@@ -40,6 +41,8 @@ guidance and everything else as the model recommends. Each configuration is a li
 
 ![Gain against network calls](images/evaluation_cost.svg)
 
+The plot shows what ran on every prompt.
+
 {cost}
 
 {reading}
@@ -62,7 +65,9 @@ python benchmarks/evaluation/evaluate.py report --work FOLDER
 ```
 
 The judge is trained by `python models/train/train.py --stage judge`. Two processes with `--shard 0/2` and `--shard 1/2` share the
-work; a stopped run goes on where it was.
+work; a stopped run goes on where it was. So made, the core of configurations.json runs on 200 prompts and the rest on the first
+{wide}, in about 40 minutes on two cores. `--core NAME ...` adds others on every prompt, as was done for the further rows above with
+n = {prompts}; all of them on all prompts are 120,000 network calls, over seven hours of one core.
 """
 
 
@@ -100,6 +105,10 @@ class Results:
                 self.lines[name] = rows
         self.names = list(self.lines)
         self.summary = {name: self.summarise(name) for name in self.names}
+
+    def is_whole(self, name):
+        """Whether a configuration ran on every prompt."""
+        return self.summary[name]["count"] == self.summary[self.plan["plain"]]["count"]
 
     def column(self, name, field, indices):
         return [self.lines[name][i][field] for i in indices]
@@ -155,8 +164,8 @@ def reading(results):
     labels = {field: label for field, label, _ in METRICS} | {"all": "videos with all words right",
                                                               NAMED[0]: "videos with the named background right"}
     lines = []
-    for name in results.plan["core"]:
-        if name == results.plan["plain"] or name not in results.summary:
+    for name in results.names:
+        if name == results.plan["plain"] or not results.is_whole(name):
             continue
         moved = {"rises": [], "falls": [], "not told apart from no change": []}
         for field, label in labels.items():
@@ -193,16 +202,18 @@ def group_section(results, group):
 def plot_cost(results, path):
     import matplotlib.pyplot as plt
     figure, axes = plt.subplots(figsize=(8, 5))
-    for number_, group in enumerate(results.plan["groups"]):
-        names = [n for n in group["configurations"] if n in results.summary and n != results.plan["plain"]]
+    for index, group in enumerate(results.plan["groups"]):
+        names = [n for n in group["configurations"] if n in results.summary and n != results.plan["plain"] and results.is_whole(n)]
         if not names:
             continue
-        shares = [results.summary[name]["share_of_gain"] for name in names]
+        names.sort(key=lambda name: results.summary[name]["cost"])
         cost = [results.summary[name]["cost"] for name in names]
-        means = numpy.array([share["mean"] for share in shares])
-        bounds = numpy.array([share["interval"] for share in shares])
-        axes.errorbar(cost, means, yerr=[means - bounds[:, 0], bounds[:, 1] - means], fmt="o", capsize=3,
-                      color=f"C{number_}", label=group["title"])
+        means = numpy.array([results.summary[name]["share_of_gain"]["mean"] for name in names])
+        low, high = numpy.array([results.summary[name]["share_of_gain"]["interval"] for name in names]).T
+        if group["title"] == CURVE:
+            axes.plot(cost, means, color=f"C{index}")
+            axes.fill_between(cost, low, high, color=f"C{index}", alpha=0.2)
+        axes.errorbar(cost, means, yerr=[means - low, high - means], fmt="o", capsize=3, color=f"C{index}", label=group["title"])
         for name, x, y in zip(names, cost, means):
             axes.annotate(name, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6)
     axes.axhline(0.95, color="gray", linewidth=0.7, linestyle=":")
@@ -216,11 +227,12 @@ def plot_cost(results, path):
 def plot_passes(results, path):
     import matplotlib.pyplot as plt
     names = [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.summary]
+    shared = sorted(set.intersection(*(set(results.lines[name]) for name in names)))
     shown = [(GAIN, "consistency, latents"), (STEADINESS, "background deviation"), ("motion_energy", "motion energy"),
              ("all", "share with all words right")]
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.4))
     for axis, (field, label) in zip(axes, shown):
-        figures = [results.summary[name]["mean"][field] for name in names]
+        figures = [mean(results.column(name, field, shared)) for name in names]
         means = numpy.array([value["mean"] for value in figures])
         bounds = numpy.array([value["interval"] for value in figures])
         passes = range(1, len(names) + 1)
@@ -250,6 +262,6 @@ def report(plan, folders, steps, root):
     plot_passes(results, images / "evaluation_passes.svg")
     groups = "".join(group_section(results, group) for group in plan["groups"])
     (root / "docs" / "evaluation.md").write_text(PAGE.format(
-        prompts=results.summary[plan["plain"]]["count"], steps=steps, verdict=verdict(results),
+        prompts=results.summary[plan["plain"]]["count"], steps=steps, wide=plan["wide"], verdict=verdict(results),
         cost=cost_table(results), reading=reading(results), plain=plain_table(results), groups=groups))
     print(f"{len(results.names)} configurations")
