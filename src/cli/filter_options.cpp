@@ -23,9 +23,10 @@ freeinit::FilterVariant filter_variant_from_string(const std::string& name) {
 freeinit::FrequencyFilterOptions FilterArguments::over(
     freeinit::FrequencyFilterOptions options) const {
   if (!mask_file.empty() && (method || variant || order || spatial_stop || temporal_stop || axes)) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "filter mask '" + mask_file +
-                        "': given with options of a filter, which it replaces; expected one of them");
+    freeinit::raise(
+        freeinit::ErrorCode::invalid_argument,
+        "filter mask '" + mask_file +
+            "': given with options of a filter, which it replaces; expected one of them");
   }
   if (method) options.method = freeinit::filter_method_from_string(*method);
   if (variant) options.variant = filter_variant_from_string(*variant);
@@ -62,8 +63,9 @@ at::Tensor FilterArguments::mask() const {
   if (mask_file.empty()) return {};
   const at::Tensor mask = freeinit::load_tensor(mask_file);
   if (mask.dim() == 3 && mask.is_floating_point()) return mask;
-  freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                  "filter mask '" + mask_file + "': expected floating point values of shape [T,H,W]");
+  freeinit::raise(
+      freeinit::ErrorCode::invalid_argument,
+      "filter mask '" + mask_file + "': expected floating point values of shape [T,H,W]");
 }
 
 freeinit::NoiseMixOptions MixArguments::options() const {

@@ -23,8 +23,8 @@ namespace freeinit::inline FREEINIT_ABI {
 /// powers of two on GPUs.
 ///
 /// The other mixes (NoiseMixOptions) are done in the same way: variance_preserving with two
-/// transforms forward and one back; freqprior with four and one, because Re y + Im y and Re y - Im y
-/// are what a spectrum times Ls - i La and Ls + i La transforms back to.
+/// transforms forward and one back; freqprior with four and one, because Re y + Im y and Re y - Im
+/// y are what a spectrum times Ls - i La and Ls + i La transforms back to.
 class FREEINIT_API NoiseReinitializer {
  public:
   /// For latents of `frames` x `height` x `width` on `device`. Throws Error: invalid_argument.

@@ -64,9 +64,8 @@ FREEINIT_INLINE double mix_variance(const at::Tensor& centred_mask, const NoiseM
   mix.validate();
   const at::Tensor mask = detail::checked_mask(centred_mask);
   double sum = 0.0;
-  detail::visit_mirrored(mask, [&](double here, double there) {
-    sum += detail::variance_at(mix, here, there);
-  });
+  detail::visit_mirrored(
+      mask, [&](double here, double there) { sum += detail::variance_at(mix, here, there); });
   return sum / static_cast<double>(mask.numel());
 }
 

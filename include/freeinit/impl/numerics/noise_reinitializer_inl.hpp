@@ -81,8 +81,8 @@ FREEINIT_INLINE NoiseReinitializer::NoiseReinitializer(const at::Tensor& centred
     : mix_(mix) {
   mix.validate();
   const at::Tensor mask = detail::checked_mask(centred_mask);
-  low_mask_ = detail::real_factor(mask, detail::mask_mean).to(device);
   detail::check_mask_for_mix(mask, mix.method);
+  low_mask_ = detail::real_factor(mask, detail::mask_mean).to(device);
   if (mix.method == MixMethod::freeinit) return;
   if (mix.method == MixMethod::variance_preserving) {
     const auto high = [](double a, double b) { return detail::complement((a + b) / 2.0); };
