@@ -7,10 +7,10 @@
 Every peer is a process of its own with its model loaded once. First all compute the same thing, and
 the run ends if one does not; then they take turns, round by round, one at a time. Figures are
 medians of the rounds; memory is the largest resident set of the process, load included. The rate of
-a large matrix product is measured in every round too. Writes results/compare_SIZE.json, one run in
-one file, which report.py makes a table of docs/performance.md of. What is measured with `--only` or
-`--jobs` replaces the whole file too, as a ratio of figures of two runs says little: give `--results`
-for a trial.
+a large matrix product is measured in every round too. Writes results/NAME_SIZE.json, one run in one
+file, which report.py makes a table of docs/performance.md of. What is measured with `--only` or
+`--jobs` replaces the whole file too, as a ratio of figures of two runs says little: give `--name`
+for a run of its own.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def run_size(size: str, options) -> None:
         "repeats": options.repeats,
         "unet_gflop": round(model.unet_flops / 1e9, 1),
     }
-    write_result(options.results / f"compare_{size}.json", {**head, **found})
+    write_result(options.results / f"{options.name}_{size}.json", {**head, **found})
 
 
 def main() -> None:
@@ -192,6 +192,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--only", nargs="+", default=peers, help=f"of {', '.join(peers)}")
     parser.add_argument("--jobs", nargs="+", default=["generate", "unet"])
+    parser.add_argument("--name", default="compare", help="of the results")
     options = parser.parse_args()
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(options.work / "inductor"))
     for size in options.sizes:

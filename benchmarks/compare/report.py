@@ -189,6 +189,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "compare_demo": compared,
     "compare_mid": compared,
     "compare_modelscope": compared,
+    "backends_mid": compared,
     "fewer_operations": fewer_operations,
     "startup": startup,
     "early_passes": early_passes,
