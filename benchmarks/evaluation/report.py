@@ -214,8 +214,9 @@ def plot_cost(results, path):
             axes.plot(cost, means, color=f"C{index}")
             axes.fill_between(cost, low, high, color=f"C{index}", alpha=0.2)
         axes.errorbar(cost, means, yerr=[means - low, high - means], fmt="o", capsize=3, color=f"C{index}", label=group["title"])
-        for name, x, y in zip(names, cost, means):
-            axes.annotate(name, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6)
+        for place, (name, x, y) in enumerate(zip(names, cost, means)):  # by turns above and below: some are close
+            axes.annotate(name, (x, y), xytext=(4, -9 if place % 2 else 4), textcoords="offset points", fontsize=6)
+    axes.margins(x=0.1)
     axes.axhline(0.95, color="gray", linewidth=0.7, linestyle=":")
     axes.axvline(1.15, color="gray", linewidth=0.7, linestyle=":")
     axes.set_xlabel("network calls, plain sampling = 1")
