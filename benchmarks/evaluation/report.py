@@ -199,9 +199,22 @@ def group_section(results, group):
     return f"## {group['title']}\n\n{group['text']}\n\n{change}\n\n{right}\n\n"
 
 
+def label(axes, points):
+    """Names beside points (y, x, name), from the lowest up; one that would cover another moves up."""
+    width, height = 0.2 * numpy.ptp(axes.get_xlim()), 0.022 * numpy.ptp(axes.get_ylim())
+    taken = []
+    for y, x, name in points:
+        at = y
+        while any(abs(at - b) < height and abs(x - a) < width for a, b in taken):
+            at += height / 4
+        taken.append((x, at))
+        axes.text(x + 0.05, at, name, fontsize=6, verticalalignment="center")
+
+
 def plot_cost(results, path):
     import matplotlib.pyplot as plt
     figure, axes = plt.subplots(figsize=(8, 5))
+    points = []
     for index, group in enumerate(results.plan["groups"]):
         names = [n for n in group["configurations"] if n in results.summary and n != results.plan["plain"] and results.is_whole(n)]
         if not names:
@@ -214,9 +227,9 @@ def plot_cost(results, path):
             axes.plot(cost, means, color=f"C{index}")
             axes.fill_between(cost, low, high, color=f"C{index}", alpha=0.2)
         axes.errorbar(cost, means, yerr=[means - low, high - means], fmt="o", capsize=3, color=f"C{index}", label=group["title"])
-        for place, (name, x, y) in enumerate(zip(names, cost, means)):  # by turns above and below: some are close
-            axes.annotate(name, (x, y), xytext=(4, -9 if place % 2 else 4), textcoords="offset points", fontsize=6)
+        points += zip(means, cost, names)
     axes.margins(x=0.1)
+    label(axes, sorted(points))
     axes.axhline(0.95, color="gray", linewidth=0.7, linestyle=":")
     axes.axvline(1.15, color="gray", linewidth=0.7, linestyle=":")
     axes.set_xlabel("network calls, plain sampling = 1")
