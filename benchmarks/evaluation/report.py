@@ -66,7 +66,7 @@ python benchmarks/evaluation/evaluate.py report --work FOLDER
 
 The judge is trained by `python models/train/train.py --stage judge`. Two processes with `--shard 0/2` and `--shard 1/2` share the
 work; a stopped run goes on where it was. So made, the core of configurations.json runs on 200 prompts and the rest on the first
-{wide}, in about 40 minutes on two cores. `--core NAME ...` adds others on every prompt, as was done for the further rows above with
+{wide}, an estimated 40 minutes on two cores. `--core NAME ...` adds others on every prompt, as was done for the further rows above with
 n = {prompts}; all of them on all prompts are 120,000 network calls, over seven hours of one core.
 """
 

@@ -28,8 +28,9 @@ struct InspectArguments {
 
 constexpr const char* kInspectFooter = R"(
 Checks what generate checks before it samples: the manifest, size and SHA-256 of every file, and that
-each network loads and repeats its part of the manifest, and the schedule. --probe goes on: it tries every part on its
-own, runs each network once at a small size, and says what is wrong and how to mend it.
+each network loads and repeats its part of the manifest, and the schedule. --probe goes on: it tries
+every part on its own, runs each network once at a small size, and says what is wrong and how to mend
+it.
 
 Examples:
   freeinit inspect path/to/bundle
