@@ -27,6 +27,7 @@ from safetensors.torch import load_file
 sys.path.insert(0, str(ROOT / "models" / "train"))
 
 EXACT = "exact"
+BACKEND = "torchscript"  # of every option but those that name one
 OPTIONS = {
     EXACT: {},
     "--cache-interval 2": {"cache_interval": 2},
@@ -39,6 +40,7 @@ OPTIONS = {
         "cache_interval": 3,
         "guidance_interval": [0.2, 1.0],
     },
+    "--backend int8": {"backend": "int8"},
 }
 WORDS = ("colour", "shape", "motion", "background", "all")
 
@@ -54,7 +56,7 @@ def correlation(clips: torch.Tensor) -> float:
     return torch.nn.functional.cosine_similarity(flat[:, 1:], flat[:, :-1], dim=2).mean().item()
 
 
-def run_all(worker, prompts: list[dict], folder: Path, options) -> dict[str, dict]:
+def run_all(workers: dict, prompts: list[dict], folder: Path, options) -> dict[str, dict]:
     """Latents and CPU seconds of every option. What an earlier, stopped run has is kept."""
     pixels = SIZES["demo"].latent * 4
     common = {"num_frames": SIZES["demo"].frames, "height": pixels, "width": pixels}
@@ -62,16 +64,17 @@ def run_all(worker, prompts: list[dict], folder: Path, options) -> dict[str, dic
     folder = folder / f"fewer-{options.passes}x{options.steps}"
     folder.mkdir(exist_ok=True)
     found: dict[str, dict] = {name: {"latents": [], "seconds": []} for name in OPTIONS}
-    warm_up = {**common, "num_inference_steps": 2, "cache_interval": 2}
-    worker.ask(job="generate", prompt="", seed=0, guidance_scale=4.0, **warm_up)
-    worker.ask(job="generate", prompt="", seed=0, guidance_scale=4.0, **warm_up | {"cache_interval": 1})
+    warm_up = {**common, "num_inference_steps": 2}
+    for worker in workers.values():
+        worker.ask(job="generate", prompt="", seed=0, guidance_scale=4.0, **warm_up)
+    workers[BACKEND].ask(job="generate", prompt="", seed=0, guidance_scale=4.0, **warm_up | {"cache_interval": 2})
     for index, prompt in enumerate(prompts):
         job = {"prompt": prompt["prompt"], "seed": prompt["seed"], "guidance_scale": 4.0, **common}
         for number, (name, settings) in enumerate(OPTIONS.items()):
             output = folder / f"{index}-{number}.safetensors"
             noted = output.with_suffix(".json")
             if not noted.exists():
-                answer = worker.ask(job="generate", **job, **settings, output=str(output))
+                answer = workers[settings.get("backend", BACKEND)].ask(job="generate", **job, **settings, output=str(output))
                 noted.write_text(json.dumps(answer))
             found[name]["seconds"].append(json.loads(noted.read_text())["cpu_seconds"])
             found[name]["latents"].append(load_file(output)["latents"])
@@ -100,11 +103,15 @@ def main() -> None:
 
     prompts = data.held_out_prompts()[: options.videos]
     model = prepare("demo", options.work)
-    worker = start("freeinit-torchscript", model, options.work / "demo", options)
+    workers = {
+        backend: start(f"freeinit-{backend}", model, options.work / "demo", options)
+        for backend in (BACKEND, "int8")
+    }
     try:
-        found = run_all(worker, prompts, options.work / "demo", options)
+        found = run_all(workers, prompts, options.work / "demo", options)
     finally:
-        worker.close()
+        for worker in workers.values():
+            worker.close()
     exact = found[EXACT]
     result: dict = {"conditions": conditions(options), "videos": len(prompts), "options": {}}
     result["words"] = list(WORDS) if options.judge else []

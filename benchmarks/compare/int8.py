@@ -1,109 +1,120 @@
-"""Does int8 pay on this CPU? One UNet call at mid size, float32 against int8 linear layers.
+"""Does int8 pay on this CPU? One UNet call at mid size, and the memory of a process that makes a video.
 
-    python benchmarks/compare/int8.py --threads 1
+    python benchmarks/compare/int8.py build/benchmarks/compare_worker --threads 1
 
-`torch` quantises the linear layers dynamically (weights int8 per tensor, activations int8 at run
-time), `openvino` compresses weights to int8 (nncf, if it is installed) and lets its CPU plugin
-choose. Convolutions stay float32 in both. Calls take turns. Writes results/int8.json.
+`freeinit-int8` is this project's option: linear layers quantised dynamically (weights int8,
+activations int8 at run time), the rest float32. Beside it what OpenVINO offers through nncf: weights
+alone compressed to int8, or the whole network quantised (convolutions too, calibrated on noise, as
+only its time matters). Calls take turns. What int8 does to a video: fewer_operations.py. Writes
+results/int8.json.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
-import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
+from compare import REFERENCE, jobs_of, start, summary
 from measuring import conditions, measuring_parser, write_result
 from models import ensure_backend, prepare, unet_inputs
+from safetensors.torch import load_file, save_file
 
-TIMESTEP = 500
-
-
-def accept_keyword() -> None:
-    """diffusers calls some linear layers as layer(input=...), which the quantised one refuses."""
-    layer = torch.ao.nn.quantized.dynamic.Linear
-    forward = layer.forward
-    layer.forward = lambda self, input: forward(self, input)
+PROGRAMS = (REFERENCE, "freeinit-torchscript", "freeinit-int8", "freeinit-openvino")
+TIMESTEPS = (999, 500, 100)  # of the calibration
 
 
-def torch_calls(model):
-    from diffusers import AnimateDiffPipeline
+class Quantised:
+    """OpenVINO's network after `change`, behind the `ask` of a worker."""
 
-    def load():
-        return AnimateDiffPipeline.from_pretrained(model.pipeline).unet.eval()
+    def __init__(self, model, threads: int, change):
+        import openvino
 
-    exact = load()
-    accept_keyword()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        int8 = torch.ao.quantization.quantize_dynamic(load(), {torch.nn.Linear}, torch.qint8)
-    inputs = unet_inputs(model.size)
-    text = inputs["text"].repeat_interleave(inputs["latents"].shape[2], dim=0)
+        core = openvino.Core()
+        network = change(core.read_model(model.bundle / "openvino" / "unet.xml"))
+        settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        inputs = openvino_inputs(model.size, TIMESTEPS[0])
+        network.reshape(dict(enumerate(list(value.shape) for value in inputs)))
+        self.network = core.compile_model(network, "CPU", settings)
+        self.size = model.size
 
-    def call(unet):
-        return lambda: unet(inputs["latents"], TIMESTEP, encoder_hidden_states=text, return_dict=False)[0]
+    def ask(self, timestep: int, output: str = "", **job) -> dict:
+        inputs = openvino_inputs(self.size, timestep)
+        clocks = time.perf_counter(), time.process_time()
+        found = self.network(inputs)[0]
+        seconds, cpu_seconds = time.perf_counter() - clocks[0], time.process_time() - clocks[1]
+        if output:
+            save_file({"latents": torch.from_numpy(found.copy())}, output)
+        return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mib": 0}
 
-    return {"torch float32": call(exact), "torch int8 linear": call(int8)}
+    def close(self) -> None:
+        del self.network
 
 
-def openvino_calls(model, threads: int):
-    try:
-        import nncf
-    except ImportError:
-        return {}
-    import openvino
-
-    core = openvino.Core()
-    inputs = unet_inputs(model.size)
+def openvino_inputs(size: str, timestep: int) -> list:
+    inputs = unet_inputs(size)
     batch = inputs["latents"].shape[0]
-    given = [inputs["latents"], torch.full((batch,), float(TIMESTEP)), inputs["text"], torch.full((batch,), 8.0)]
-    given = [value.numpy() for value in given]
-    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    values = [inputs["latents"], torch.full((batch,), float(timestep)), inputs["text"], torch.full((batch,), 8.0)]
+    return [value.numpy() for value in values]
 
-    def call(network):
-        compiled = core.compile_model(network, "CPU", settings)
-        return lambda: torch.from_numpy(compiled(given)[0])
 
-    def read():
-        return core.read_model(model.bundle / "openvino" / "unet.xml")
+def quantised(model, threads: int) -> dict[str, Quantised]:
+    import nncf
+
+    def whole(network):
+        inputs = [openvino_inputs(model.size, timestep) for timestep in TIMESTEPS]
+        return nncf.quantize(
+            network, nncf.Dataset(inputs), subset_size=len(inputs), model_type=nncf.ModelType.TRANSFORMER
+        )
 
     return {
-        "openvino float32": call(read()),
-        "openvino int8 weights": call(nncf.compress_weights(read())),
+        "openvino, int8 weights": Quantised(model, threads, nncf.compress_weights),
+        "openvino, int8 network": Quantised(model, threads, whole),
     }
 
 
-@torch.no_grad()
 def main() -> None:
-    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, threads=1)
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=1, passes=2, threads=1)
+    parser.add_argument("program", help="the built compare_worker")
     parser.add_argument("--size", default="mid")
     options = parser.parse_args()
+    options.jobs = ["generate", "unet"]
     torch.set_num_threads(options.threads)
     model = prepare(options.size, options.work)
+    folder = options.work / options.size
     ensure_backend(model, "openvino")
-    calls = {**torch_calls(model), **openvino_calls(model, options.threads)}
-    outputs = {name: call() for name, call in calls.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(options.repeats):
-        for name, call in calls.items():
-            start = time.process_time()
-            call()
-            seconds[name].append(time.process_time() - start)
-    exact = outputs["torch float32"]
+    jobs = jobs_of(model, folder, options)
+    workers: dict = {}
+    peaks = {}
+    try:
+        for name in PROGRAMS:
+            workers[name] = start(name, model, folder, options)
+            peaks[name] = workers[name].ask(job="generate", **jobs["generate"])["peak_mib"]
+        workers |= quantised(model, options.threads)
+        outputs = {name: folder / f"int8-{index}.safetensors" for index, name in enumerate(workers)}
+        for name, worker in workers.items():  # warm-up
+            worker.ask(job="unet", **jobs["unet"], output=str(outputs[name]))
+        rounds: dict[str, list[dict]] = {name: [] for name in workers}
+        for _ in range(options.repeats):
+            for name, worker in workers.items():
+                rounds[name].append(worker.ask(job="unet", **jobs["unet"]))
+                print(f"  {name}: {rounds[name][-1]['cpu_seconds']:.2f} s", flush=True)
+    finally:
+        for worker in workers.values():
+            worker.close()
+    exact = load_file(outputs[REFERENCE])["latents"]
     result = {"conditions": conditions(options), "size": options.size, "repeats": options.repeats}
     result["runtimes"] = {}
-    for name in calls:
-        difference = ((outputs[name] - exact).norm() / exact.norm()).item()
+    for name, samples in rounds.items():
+        found = load_file(outputs[name])["latents"]
         result["runtimes"][name] = {
-            "cpu_seconds": round(statistics.median(seconds[name]), 3),
-            "difference": float(f"{difference:.2g}"),
+            **summary(samples),
+            "peak_mib": round(peaks[name]) if name in peaks else None,
+            "difference": float(f"{((found - exact).norm() / exact.norm()).item():.2g}"),
         }
-        print(name, result["runtimes"][name], flush=True)
     write_result(options.results / "int8.json", result)
 
 

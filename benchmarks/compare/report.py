@@ -24,10 +24,9 @@ REFERENCE = "diffusers"
 
 
 def compared(result: dict) -> str:
-    """Peers against diffusers: one UNet call, a whole generation, memory. With one thread the time
-    is CPU time, which is what a call takes on a free core and what a busy machine disturbs least."""
+    """Peers against diffusers: one UNet call, a whole generation, memory."""
     where, peers = result["conditions"], result["peers"]
-    clock = "cpu_seconds" if where["threads"] == 1 else "seconds"
+    clock = _clock(where)
     rate = result["matmul"]["gflop"] / result["matmul"][clock]
     text = (
         f"{where['processor']}, {where['threads']} thread(s), float32, {CLOCKS[clock]}, medians of"
@@ -46,6 +45,12 @@ def compared(result: dict) -> str:
 
 
 CLOCKS = {"seconds": "wall time", "cpu_seconds": "CPU time"}
+
+
+def _clock(where: dict) -> str:
+    """With one thread the time is CPU time, which is what a call takes on a free core and what a
+    busy machine disturbs least."""
+    return "cpu_seconds" if where["threads"] == 1 else "seconds"
 
 
 def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list[str]:
@@ -172,17 +177,19 @@ def operators(result: dict) -> str:
 
 def int8(result: dict) -> str:
     where = result["conditions"]
+    clock = _clock(where)
     text = (
-        f"{where['processor']}, {where['threads']} thread(s), one UNet call at {result['size']} size, medians of"
-        f" {result['repeats']}.\n\n"
+        f"{where['processor']}, {where['threads']} thread(s), {CLOCKS[clock]}, one UNet call at {result['size']} size,"
+        f" medians of {result['repeats']}.\n\n"
     )
-    base = result["runtimes"]["torch float32"]
-    rows = [
-        [name, f"{found['cpu_seconds']:.2f} s", _ratio(found, base, "cpu_seconds"),
-         f"{found['difference']:.1e}"]
-        for name, found in result["runtimes"].items()
-    ]  # fmt: skip
-    return text + table(["", "CPU time", "ratio", "difference"], rows)
+    base = result["runtimes"][REFERENCE]
+    rows = []
+    for name, found in result["runtimes"].items():
+        memory = [f"{found['peak_mib']} MiB", _ratio(found, base, "peak_mib")] if found["peak_mib"] else ["", ""]
+        rows.append(
+            [name, _seconds(found, clock), _ratio(found, base, clock), f"{found['difference']:.1e}", *memory]
+        )
+    return text + table(["", "time", "ratio", "difference", "peak memory", "ratio"], rows)
 
 
 TABLES: dict[str, Callable[[dict], str]] = {

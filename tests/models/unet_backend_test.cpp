@@ -22,12 +22,12 @@ freeinit::Manifest with_backend(freeinit::Manifest manifest, const std::string& 
 }
 
 TEST(UNetBackend, NamesAreRead) {
-  for (const auto backend :
-       {UNetBackend::torchscript, UNetBackend::openvino, UNetBackend::aotinductor}) {
+  for (const auto backend : {UNetBackend::torchscript, UNetBackend::openvino,
+                             UNetBackend::aotinductor, UNetBackend::int8}) {
     EXPECT_EQ(freeinit::unet_backend_from_string(to_string(backend)), backend);
   }
   EXPECT_ERROR(invalid_argument,
-               "backend 'onnx': unknown; expected torchscript, openvino or aotinductor",
+               "backend 'onnx': unknown; expected torchscript, openvino, aotinductor or int8",
                freeinit::unet_backend_from_string("onnx"));
 }
 
@@ -56,6 +56,11 @@ TEST_F(UNetBackends, ABuildWithoutItIsNamed) {
                  freeinit::load_unet(folder(), known, backend, at::kCPU));
     EXPECT_EQ(freeinit::default_unet_backend(known, at::kCPU), UNetBackend::torchscript);
   }
+}
+
+TEST_F(UNetBackends, Int8IsNeverTheDefault) {
+  const auto known = with_backend(manifest(), "int8");
+  EXPECT_EQ(freeinit::default_unet_backend(known, at::kCPU), UNetBackend::torchscript);
 }
 
 TEST_F(UNetBackends, LowMemoryGivesTheSameNumbers) {

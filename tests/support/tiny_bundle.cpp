@@ -22,7 +22,7 @@ def forward_deep(self, latents, timestep, text, fps):
 def forward_shallow(self, latents, timestep, text, fps, deep):
     level = (timestep / 1000.0).to(latents.dtype).reshape([-1, 1, 1, 1, 1])
     rate = (fps / 100.0).to(latents.dtype).reshape([-1, 1, 1, 1, 1])
-    mood = (text * self.mood).sum(dim=[1, 2]).reshape([-1, 1, 1, 1, 1])
+    mood = (torch.linear(text, self.project) * self.mood).sum(dim=[1, 2]).reshape([-1, 1, 1, 1, 1])
     return 0.8 * latents + 0.3 * torch.tanh(deep + level + mood + rate)
 
 def forward(self, latents, timestep, text, fps):
@@ -120,6 +120,7 @@ void write_networks(const std::filesystem::path& folder, const Options& options,
   const at::ScalarType stored = options.half_weights ? at::kHalf : at::kFloat;
   save_network(folder / "unet.pt", options.unet_source.empty() ? kUNet : options.unet_source,
                {{"kernel", wave({4, 4, 3, 3, 3}, 0.1).to(stored)},
+                {"project", wave({kTextWidth, kTextWidth}, 0.5, 3.0).to(stored)},
                 {"mood", wave({kTextLength, kTextWidth}, 0.1, 1.0).to(stored)}},
                manifest["unet"]);
   save_network(folder / "text_encoder.pt", kTextEncoder,

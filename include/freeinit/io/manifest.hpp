@@ -131,7 +131,7 @@ struct Manifest {
   std::map<std::string, std::string> created_by;  ///< versions of exporter, torch, diffusers, ...
   std::map<std::string, FileRecord> files;        ///< by path relative to the bundle
   UNetSpec unet;
-  std::map<std::string, UNetBackendSpec> unet_backends;  ///< by backend: openvino, aotinductor
+  std::map<std::string, UNetBackendSpec> unet_backends;  ///< by `UNetBackend` name
   TextEncoderSpec text_encoder;
   AutoencoderSpec vae;
   TokenizerSpec tokenizer;

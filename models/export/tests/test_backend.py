@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from freeinit_export import aotinductor_backend, backend
+from freeinit_export import aotinductor_backend, backend, int8_backend
 from freeinit_export.cli import main
 from freeinit_export.errors import ExportError
 from freeinit_export.manifest import file_record
@@ -25,7 +25,7 @@ def test_openvino_joins_the_bundle(copied, capsys):
     pytest.importorskip("openvino")
     before = manifest_of(copied)
     assert main(["backend", "openvino", str(copied)]) == 0
-    assert "equal to the original" in capsys.readouterr().out
+    assert "within 1e-05 of the original" in capsys.readouterr().out
     after = manifest_of(copied)
     entry = after.pop("unet_backends")["openvino"]
     assert entry["file"] == "openvino/unet.xml"
@@ -35,6 +35,34 @@ def test_openvino_joins_the_bundle(copied, capsys):
         assert after["files"].pop(name) == file_record(copied / name)
     assert after == before  # nothing else changed: contracts of the networks still hold
     assert not list(copied.glob(".*"))
+
+
+def test_int8_joins_the_bundle(copied):
+    before = manifest_of(copied)
+    assert main(["backend", "int8", str(copied)]) == 0
+    after = manifest_of(copied)
+    entry = after["unet_backends"]["int8"]
+    assert after["files"]["unet_int8.pt"] == file_record(copied / "unet_int8.pt")
+    assert 1e-5 < entry["verified_max_relative_error"] <= 0.2
+    extra = {"freeinit.json": ""}
+    exact = torch.jit.load(copied / "unet.pt")
+    int8 = torch.jit.load(copied / "unet_int8.pt", _extra_files=extra)
+    assert json.loads(extra["freeinit.json"]) == before["unet"]
+    assert (copied / "unet_int8.pt").stat().st_size < (copied / "unet.pt").stat().st_size
+    graph = str(int8.inlined_graph)
+    assert "aten::linear" not in graph
+    assert graph.count("quantized::linear_dynamic") == str(exact.inlined_graph).count("aten::linear(")
+
+
+def test_int8_says_no_to_a_shape(copied, capsys):
+    assert main(["backend", "int8", str(copied), "--shape", "1", "1", "1", "1", "1"]) == 1
+    assert "--shape: is for aotinductor; int8 takes every shape" in capsys.readouterr().err
+
+
+def test_int8_wants_linear_layers(tmp_path):
+    scripted = torch.jit.trace(torch.nn.Conv1d(1, 1, 1), torch.zeros(1, 1, 1))
+    with pytest.raises(ExportError, match="has no linear layer to quantise"):
+        int8_backend.convert(scripted, (), "{}", tmp_path / "unet_int8.pt")
 
 
 def test_aotinductor_wants_a_shape(copied, capsys):
@@ -48,6 +76,7 @@ def test_a_wrong_conversion_leaves_the_bundle_alone(copied, monkeypatch):
 
     class Wrong:
         FILE = "wrong.bin"
+        TOLERANCE = 1e-5
 
         @staticmethod
         def convert(network, example, contract, file):

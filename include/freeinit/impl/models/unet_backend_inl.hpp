@@ -6,14 +6,28 @@
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/unet_backend.hpp>
 
+#include <c10/util/Exception.h>
+
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
+inline constexpr std::array kBuiltBackends{
+    UNetBackend::torchscript,
+#ifdef FREEINIT_WITH_OPENVINO
+    UNetBackend::openvino,
+#endif
+#ifdef FREEINIT_WITH_AOTI
+    UNetBackend::aotinductor,
+#endif
+    UNetBackend::int8,
+};
+
 FREEINIT_INLINE bool is_built(UNetBackend backend) {
-  const auto built = built_unet_backends();
-  return std::find(built.begin(), built.end(), backend) != built.end();
+  return std::ranges::find(kBuiltBackends, backend) != kBuiltBackends.end();
 }
 
 /// The entry of a converted network, after all that can be said without reading it.
@@ -44,6 +58,21 @@ FREEINIT_INLINE const UNetBackendSpec& require_backend(const Manifest& manifest,
   return entry->second;
 }
 
+/// LibTorch 2.13 announces the end of its quantised tensors whenever it reads one: news for who
+/// builds this library, not for who runs it.
+class NoWarnings final : public c10::WarningHandler {
+  void process(const c10::Warning& /*warning*/) override {}
+};
+
+FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_int8_unet(const std::filesystem::path& file,
+                                                                UNetSpec spec,
+                                                                const std::string& contract) {
+  spec.feature_cache = false;  // only forward is quantised
+  NoWarnings quiet;
+  const c10::WarningUtils::WarningHandlerGuard guard(&quiet);
+  return load_torchscript_unet(file, spec, contract, at::kCPU);
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE std::string to_string(UNetBackend backend) {
@@ -54,29 +83,23 @@ FREEINIT_INLINE std::string to_string(UNetBackend backend) {
       return "openvino";
     case UNetBackend::aotinductor:
       return "aotinductor";
+    case UNetBackend::int8:
+      return "int8";
   }
   return "unknown";
 }
 
 FREEINIT_INLINE UNetBackend unet_backend_from_string(const std::string& name) {
-  for (const auto backend :
-       {UNetBackend::torchscript, UNetBackend::openvino, UNetBackend::aotinductor}) {
+  for (const auto backend : {UNetBackend::torchscript, UNetBackend::openvino,
+                             UNetBackend::aotinductor, UNetBackend::int8}) {
     if (name == to_string(backend)) return backend;
   }
   raise(ErrorCode::invalid_argument,
-        "backend '" + name + "': unknown; expected torchscript, openvino or aotinductor");
+        "backend '" + name + "': unknown; expected torchscript, openvino, aotinductor or int8");
 }
 
 FREEINIT_INLINE std::vector<UNetBackend> built_unet_backends() {
-  return {
-      UNetBackend::torchscript,
-#ifdef FREEINIT_WITH_OPENVINO
-      UNetBackend::openvino,
-#endif
-#ifdef FREEINIT_WITH_AOTI
-      UNetBackend::aotinductor,
-#endif
-  };
+  return {detail::kBuiltBackends.begin(), detail::kBuiltBackends.end()};
 }
 
 FREEINIT_INLINE UNetBackend default_unet_backend(const Manifest& manifest, at::Device device) {
@@ -96,8 +119,10 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
     return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
                                  dtype);
   }
-  [[maybe_unused]] const UNetBackendSpec& entry =
-      detail::require_backend(manifest, backend, device, dtype);
+  const UNetBackendSpec& entry = detail::require_backend(manifest, backend, device, dtype);
+  if (backend == UNetBackend::int8) {
+    return detail::load_int8_unet(folder / entry.file, manifest.unet, contract);
+  }
 #ifdef FREEINIT_WITH_OPENVINO
   if (backend == UNetBackend::openvino) {
     return std::make_unique<const detail::OpenVinoUNet>(folder / entry.file, manifest.unet,

@@ -17,8 +17,10 @@ from torch.utils._pytree import tree_leaves
 
 from freeinit_export.component import Inputs
 from freeinit_export.errors import ExportError, one_line
+from freeinit_export.verify import TOLERANCE as TOLERANCES
 
 FILE = "unet.pt2"
+TOLERANCE = TOLERANCES[torch.float32]
 # What `-march=native` makes use of; names as in /proc/cpuinfo.
 _INSTRUCTIONS = (
     "sse4_2", "avx", "avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "movbe", "adx", "sha_ni",

@@ -6,6 +6,7 @@ compared with it at other shapes and timesteps, and only then is the manifest ch
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import tempfile
@@ -40,8 +41,11 @@ def add_backend(name: str, bundle: Path, shape: list[int] | None, report: Report
         file = Path(staging) / backend.FILE
         backend.convert(network, example, canonical(unet), file)
         report(f"converted for {name}")
-        difference = compare(backend.FILE, backend.runner(file), expected)
-        report(f"equal to the original at {len(probes)} inputs, largest difference {difference:.2g}")
+        difference = compare(backend.FILE, backend.runner(file), expected, backend.TOLERANCE)
+        report(
+            f"within {backend.TOLERANCE:g} of the original at {len(probes)} inputs, largest"
+            f" difference {difference:.2g}"
+        )
         _publish(bundle, manifest, Path(staging), name, {
             "file": backend.FILE,
             "converted_from": manifest["files"][unet["file"]]["sha256"],
@@ -53,11 +57,8 @@ def add_backend(name: str, bundle: Path, shape: list[int] | None, report: Report
 
 
 def _module(name: str):
-    if name == "openvino":
-        from freeinit_export import openvino_backend as backend
-    else:
-        from freeinit_export import aotinductor_backend as backend
-    return backend
+    """What each backend's module has: FILE, TOLERANCE, convert, runner, entry."""
+    return importlib.import_module(f"freeinit_export.{name}_backend")
 
 
 def _read_manifest(bundle: Path) -> dict[str, Any]:
@@ -83,8 +84,8 @@ def _load(path: Path) -> torch.jit.ScriptModule:
 def _inputs_of(
     unet: dict[str, Any], shape: list[int] | None, name: str
 ) -> tuple[Inputs, list[Inputs]]:
-    """The example to convert with, and the inputs to compare at: for OpenVINO all shapes at which
-    the TorchScript file itself was compared."""
+    """The example to convert with, and the inputs to compare at: where every shape is served, all
+    at which the TorchScript file itself was compared."""
     inputs = partial(random_inputs, unet["in_channels"], unet["context_dim"], torch.float32)
     if name == "aotinductor":
         if shape is None:
@@ -93,7 +94,7 @@ def _inputs_of(
             )
         return inputs(shape), [inputs(shape, t) for t in _TIMESTEPS]
     if shape is not None:
-        raise ExportError("--shape: is for aotinductor; openvino takes every shape")
+        raise ExportError(f"--shape: is for aotinductor; {name} takes every shape")
     shapes = unet["verified_shapes"]
     if not shapes:
         raise ExportError("unet: 'verified_shapes' is empty; expected a shape to compare at")

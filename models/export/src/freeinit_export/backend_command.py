@@ -9,7 +9,7 @@ from pathlib import Path
 from freeinit_export.errors import Report
 from freeinit_export.subcommand import add_quiet, add_subcommand
 
-BACKENDS = ("openvino", "aotinductor")
+BACKENDS = ("openvino", "aotinductor", "int8")
 
 
 def add_backend_command(sources) -> None:
@@ -17,8 +17,9 @@ def add_backend_command(sources) -> None:
         sources,
         "backend",
         "add a faster form of the UNet to a bundle",
-        "NAME: openvino (CPU, every shape) or aotinductor (native code for this kind"
-        " of CPU and one shape). BUNDLE: a bundle, to which it is added.",
+        "NAME: openvino (CPU, every shape), aotinductor (native code for this kind"
+        " of CPU and one shape) or int8 (CPU, every shape; smaller, not quite the same"
+        " video). BUNDLE: a bundle, to which it is added.",
     )
     command.add_argument("backend", metavar="NAME", choices=BACKENDS, help=", ".join(BACKENDS))
     command.add_argument("bundle", metavar="BUNDLE", type=Path)

@@ -13,9 +13,11 @@ import torch
 
 from freeinit_export.component import Inputs
 from freeinit_export.errors import ExportError, one_line
+from freeinit_export.verify import TOLERANCE as TOLERANCES
 
 INPUTS = ("latents", "timestep", "text", "fps")
 FILE = "openvino/unet.xml"  # its weights stand beside it, with the suffix .bin
+TOLERANCE = TOLERANCES[torch.float32]
 
 
 def convert(network: torch.jit.ScriptModule, example: Inputs, contract: str, file: Path) -> None:

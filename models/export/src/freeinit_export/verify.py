@@ -52,9 +52,11 @@ def _as_tuple(result) -> tuple[torch.Tensor, ...]:
     return result if isinstance(result, tuple) else (result,)
 
 
-def compare(file: str, network, expected: list[Expectation]) -> float:
-    """The largest relative difference of `network` over all probes; refuses one above the
-    tolerance."""
+def compare(
+    file: str, network, expected: list[Expectation], tolerance: float | None = None
+) -> float:
+    """The largest relative difference of `network` over all probes; refuses one above `tolerance`,
+    by default that of the dtype."""
     worst = 0.0
     for probe in expected:
         try:
@@ -65,12 +67,13 @@ def compare(file: str, network, expected: list[Expectation]) -> float:
                 f" exported one fails ({one_line(error)}); expected what the original does"
             )
         for output, expected_output in zip(outputs, probe.outputs, strict=True):
-            worst = max(worst, _difference(file, probe, output, expected_output))
+            limit = TOLERANCE[expected_output.dtype] if tolerance is None else tolerance
+            worst = max(worst, _difference(file, probe, output, expected_output, limit))
     return worst
 
 
 def _difference(
-    file: str, probe: Expectation, output: torch.Tensor, expected: torch.Tensor
+    file: str, probe: Expectation, output: torch.Tensor, expected: torch.Tensor, limit: float
 ) -> float:
     if output.shape != expected.shape or output.dtype != expected.dtype:
         raise ExportError(
@@ -80,7 +83,6 @@ def _difference(
         )
     scale = expected.double().abs().max().clamp_min(1e-30)
     relative = ((output.double() - expected.double()).abs().max() / scale).item()
-    limit = TOLERANCE[expected.dtype]
     if not relative <= limit:  # also catches NaN
         raise ExportError(
             f"{file}: the network does not generalise: at inputs {_shapes(probe.inputs)} it differs"
