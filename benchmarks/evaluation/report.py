@@ -6,6 +6,7 @@ import numpy
 
 from intervals import difference, mean, share_of_gain
 from lines import read_lines
+from plots import plot_cost, plot_passes
 
 # name of a line's field, heading, digits; what a smaller value means stands in the text
 METRICS = [("latent_consistency", "consistency, latents", 4), ("pixel_consistency", "consistency, pixels", 4),
@@ -13,7 +14,6 @@ METRICS = [("latent_consistency", "consistency, latents", 4), ("pixel_consistenc
            ("motion_energy", "motion energy", 5)]
 WORDS = [("all", "all words"), ("colour", "colour"), ("shape", "shape"), ("motion", "motion")]
 NAMED = ("background", "background")  # only of the prompts that name one
-CURVE = "Passes"  # the group whose configurations are steps of one method
 GAIN, STEADINESS = "latent_consistency", "background_deviation"
 
 PAGE = """# Evaluation
@@ -199,75 +199,7 @@ def group_section(results, group):
     return f"## {group['title']}\n\n{group['text']}\n\n{change}\n\n{right}\n\n"
 
 
-def label(axes, points):
-    """Names beside points (y, x, name), from the lowest up; one that would cover another moves up."""
-    width, height = 0.2 * numpy.ptp(axes.get_xlim()), 0.022 * numpy.ptp(axes.get_ylim())
-    taken = []
-    for y, x, name in points:
-        at = y
-        while any(abs(at - b) < height and abs(x - a) < width for a, b in taken):
-            at += height / 4
-        taken.append((x, at))
-        axes.text(x + 0.05, at, name, fontsize=6, verticalalignment="center")
-
-
-def plot_cost(results, path):
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(figsize=(8, 5))
-    points = []
-    for index, group in enumerate(results.plan["groups"]):
-        names = [n for n in group["configurations"] if n in results.summary and n != results.plan["plain"] and results.is_whole(n)]
-        if not names:
-            continue
-        names.sort(key=lambda name: results.summary[name]["cost"])
-        cost = [results.summary[name]["cost"] for name in names]
-        means = numpy.array([results.summary[name]["share_of_gain"]["mean"] for name in names])
-        low, high = numpy.array([results.summary[name]["share_of_gain"]["interval"] for name in names]).T
-        if group["title"] == CURVE:
-            axes.plot(cost, means, color=f"C{index}")
-            axes.fill_between(cost, low, high, color=f"C{index}", alpha=0.2)
-        axes.errorbar(cost, means, yerr=[means - low, high - means], fmt="o", capsize=3, color=f"C{index}", label=group["title"])
-        points += zip(means, cost, names)
-    axes.margins(x=0.1)
-    label(axes, sorted(points))
-    axes.axhline(0.95, color="gray", linewidth=0.7, linestyle=":")
-    axes.axvline(1.15, color="gray", linewidth=0.7, linestyle=":")
-    axes.set_xlabel("network calls, plain sampling = 1")
-    axes.set_ylabel(f"share of the gain of {results.plan['reference']}")
-    axes.legend(fontsize=8)
-    save(figure, path)
-
-
-def plot_passes(results, path):
-    import matplotlib.pyplot as plt
-    names = [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.summary]
-    shared = sorted(set.intersection(*(set(results.lines[name]) for name in names)))
-    shown = [(GAIN, "consistency, latents"), (STEADINESS, "background deviation"), ("motion_energy", "motion energy"),
-             ("all", "share with all words right")]
-    figure, axes = plt.subplots(1, 4, figsize=(14, 3.4))
-    for axis, (field, label) in zip(axes, shown):
-        figures = [mean(results.column(name, field, shared)) for name in names]
-        means = numpy.array([value["mean"] for value in figures])
-        bounds = numpy.array([value["interval"] for value in figures])
-        passes = range(1, len(names) + 1)
-        axis.plot(passes, means, marker="o")
-        axis.fill_between(passes, bounds[:, 0], bounds[:, 1], alpha=0.25)
-        axis.set_xticks(list(passes))
-        axis.set_xlabel("passes")
-        axis.set_title(label, fontsize=9)
-    save(figure, path)
-
-
-def save(figure, path):
-    import matplotlib
-    matplotlib.rcParams["svg.hashsalt"] = "freeinit"  # the same figures, the same file
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-
-
 def report(plan, folders, steps, root):
-    import matplotlib
-    matplotlib.use("svg")
     results = Results(plan, folders)
     content = {"steps": steps, "configurations": results.summary}
     (root / "benchmarks" / "results" / "evaluation.json").write_text(json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,83 @@
+"""The plots of the evaluation."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy
+
+from intervals import mean
+
+matplotlib.use("svg")
+matplotlib.rcParams["svg.hashsalt"] = "freeinit"  # the same figures, the same file
+CHEAP = 1.8  # the cost at which the plot of gains breaks: half of the methods lie close together below
+SHOWN = [("latent_consistency", "consistency, latents"), ("background_deviation", "background deviation"),
+         ("motion_energy", "motion energy"), ("all", "share with all words right")]
+
+
+def label(axes, points):
+    """Names beside points (y, x, name), from the lowest up; one that would cover another moves up."""
+    width, height = 0.3 * numpy.ptp(axes.get_xlim()), 0.024 * numpy.ptp(axes.get_ylim())
+    taken = []
+    for y, x, name in points:
+        at = y
+        while any(abs(at - b) < height and abs(x - a) < width for a, b in taken):
+            at += height / 4
+        taken.append((x, at))
+        axes.annotate(name, (x, y), (x + 0.02 * numpy.ptp(axes.get_xlim()), at), fontsize=6, verticalalignment="center",
+                      arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": "gray", "relpos": (0, 0.5)})
+
+
+def plot_cost(results, path):
+    """Gain against cost of what ran on every prompt: a point a configuration, with its interval, and a
+    line with a band through those that are steps of one method (`curves` of the plan)."""
+    figure, panels = plt.subplots(1, 2, figsize=(10, 5.5), sharey=True, width_ratios=[3, 2])
+    points = {}
+    for index, group in enumerate(results.plan["groups"]):
+        for name in group["configurations"]:
+            if name in results.summary and name != results.plan["plain"] and results.is_whole(name):
+                found = results.summary[name]
+                points[name] = (found["cost"], found["share_of_gain"]["mean"], *found["share_of_gain"]["interval"], f"C{index}")
+    for axes, here in zip(panels, (lambda cost: cost <= CHEAP, lambda cost: cost > CHEAP)):
+        inside = {name: point for name, point in points.items() if here(point[0])}
+        for x, y, low, high, colour in inside.values():
+            axes.errorbar(x, y, yerr=[[y - low], [high - y]], fmt="o", markersize=4, capsize=2, color=colour)
+        for curve in results.plan["curves"]:
+            steps = [inside[name] for name in curve if name in inside]
+            if len(steps) > 1:
+                x, y, low, high, colours = zip(*steps)
+                axes.plot(x, y, color=colours[0], linewidth=1)
+                axes.fill_between(x, low, high, color=colours[0], alpha=0.15)
+        axes.margins(x=0.15)
+        axes.axhline(0.95, color="gray", linewidth=0.7, linestyle=":")
+    panels[0].axvline(1.15, color="gray", linewidth=0.7, linestyle=":")
+    panels[0].set_xlim(right=1.9)  # room for names
+    panels[1].set_xlim(right=6)
+    for axes, here in zip(panels, (lambda cost: cost <= CHEAP, lambda cost: cost > CHEAP)):
+        label(axes, sorted((point[1], point[0], name) for name, point in points.items() if here(point[0])))
+    for index, group in enumerate(results.plan["groups"]):
+        panels[1].plot([], [], "o", color=f"C{index}", label=group["title"])
+    panels[1].legend(fontsize=8)
+    figure.supxlabel("network calls, plain sampling = 1", fontsize=9)
+    panels[0].set_ylabel(f"share of the gain of {results.plan['reference']}")
+    save(figure, path)
+
+
+def plot_passes(results, path):
+    names = [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.summary]
+    shared = sorted(set.intersection(*(set(results.lines[name]) for name in names)))
+    figure, axes = plt.subplots(1, 4, figsize=(14, 3.4))
+    for axis, (field, title) in zip(axes, SHOWN):
+        figures = [mean(results.column(name, field, shared)) for name in names]
+        means = numpy.array([value["mean"] for value in figures])
+        bounds = numpy.array([value["interval"] for value in figures])
+        passes = range(1, len(names) + 1)
+        axis.plot(passes, means, marker="o")
+        axis.fill_between(passes, bounds[:, 0], bounds[:, 1], alpha=0.25)
+        axis.set_xticks(list(passes))
+        axis.set_xlabel("passes")
+        axis.set_title(title, fontsize=9)
+    save(figure, path)
+
+
+def save(figure, path):
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
