@@ -197,7 +197,6 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "compare_mid": compared,
     "compare_modelscope": compared,
     "backends_mid": compared,
-    "peers_modelscope": compared,
     "fewer_operations": fewer_operations,
     "startup": startup,
     "early_passes": early_passes,
