@@ -22,7 +22,8 @@ configure() {
   local launcher=()
   command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   cmake -S "$FREEINIT_ROOT" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-    -DFREEINIT_BUILD_TESTS=ON -DFREEINIT_BUILD_EXAMPLES=ON "${launcher[@]}" "${FREEINIT_CMAKE_ARGS[@]}"
+    -DFREEINIT_BUILD_TESTS=ON -DFREEINIT_BUILD_EXAMPLES=ON -DPython3_EXECUTABLE="$FREEINIT_PYTHON" \
+    "${launcher[@]}" "${FREEINIT_CMAKE_ARGS[@]}"
 }
 
 # One thread a process: the numbers are the same everywhere. The suites run side by side, each into a
