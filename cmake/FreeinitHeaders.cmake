@@ -1,6 +1,6 @@
 # The public headers, layer by layer from the bottom. A test compares this list with the folders.
 set(FREEINIT_DECLARATIONS
-  core/config core/error core/log core/progress core/run_control core/shapes
+  core/config core/error core/freed_memory core/log core/progress core/run_control core/shapes
   text/clip_tokenizer
   io/hash_stamps io/image_encoder_spec io/manifest io/output_file io/safetensors io/sha256 io/video_file
   numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/intermediate_passes
@@ -13,7 +13,7 @@ set(FREEINIT_DECLARATIONS
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
-  core/error core/read_file
+  core/error core/freed_memory core/read_file
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
   text/special_tokens text/token_decoder text/unicode_corrections text/utf8
   io/ffmpeg_handles io/frame_sinks io/gif_palette io/hash_stamps io/image_encoder_spec io/json_reader

@@ -4,3 +4,4 @@
 #endif
 
 #include <freeinit/impl/core/error_inl.hpp>
+#include <freeinit/impl/core/freed_memory_inl.hpp>

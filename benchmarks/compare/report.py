@@ -127,6 +127,24 @@ def startup(result: dict) -> str:
     return text + table(["part", "time"], rows)
 
 
+def freed_memory(result: dict) -> str:
+    where = result["conditions"]
+    clock = _clock(where)
+    text = (
+        f"{where['processor']}, {where['threads']} thread(s), {CLOCKS[clock]}, one UNet call, TorchScript, medians of"
+        f" {result['repeats']}.\n\n"
+    )
+    rows = []
+    for size, forms in result["sizes"].items():
+        base = forms["handed back"]
+        rows += [
+            [size, name, _seconds(found, clock), _ratio(found, base, clock), f"{found['page_faults']:.0f}",
+             f"{found['peak_mib']} MiB"]
+            for name, found in forms.items()
+        ]  # fmt: skip
+    return text + table(["size", "freed memory is", "time", "ratio", "page faults", "peak memory"], rows)
+
+
 def early_passes(result: dict) -> str:
     where, peers = result["conditions"], result["peers"]
     text = (
@@ -201,6 +219,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "startup": startup,
     "early_passes": early_passes,
     "savings": savings,
+    "freed_memory": freed_memory,
     "int8": int8,
     "operators": operators,
 }

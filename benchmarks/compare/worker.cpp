@@ -1,8 +1,11 @@
 // freeinit in one process: reads a job a line from stdin, answers with JSON a line; the protocol
 // is that of worker.py. `generate` also says how much of its time the networks took.
 //
-//     compare_worker BUNDLE THREADS torchscript|openvino|aotinductor
+//     compare_worker BUNDLE THREADS torchscript|openvino|aotinductor|int8 [hand-back]
+//
+// hand-back: without keep_freed_memory(), which every other worker calls as the command does.
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/freed_memory.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
@@ -176,10 +179,12 @@ json answer(const json& job, const freeinit::TextToVideoPipeline& pipeline,
 
 int main(int argc, char** argv) {
   try {
-    if (argc != 4) {
-      std::cerr << "usage: compare_worker BUNDLE THREADS BACKEND\n";
+    const bool hand_back = argc == 5 && std::string(argv[4]) == "hand-back";
+    if (argc != 4 && !hand_back) {
+      std::cerr << "usage: compare_worker BUNDLE THREADS BACKEND [hand-back]\n";
       return 2;
     }
+    if (!hand_back) freeinit::keep_freed_memory();
     at::set_num_threads(std::stoi(argv[2]));
     const auto start = Clock::now();
     const auto networks = std::make_shared<NetworkTime>();

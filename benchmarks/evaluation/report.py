@@ -23,7 +23,7 @@ PAGE = """# Evaluation
 What FreeInit and the methods beyond it do for the demo model ([models/shapes](../models/shapes)): {prompts} prompts of word combinations
 that training never saw, each with a seed of its own, none of them used to choose anything. {steps} steps a full pass,
 guidance and everything else as the model recommends. Each configuration is a list of options of `freeinit generate`
-([configurations.json](../benchmarks/evaluation/configurations.json)). Rows with a smaller `n` were run on the first `n` prompts only.
+([configurations.json](../benchmarks/evaluation/configurations.json)). Rows with a smaller `n` were run on `n` of them.
 
 * **Consistency**: mean cosine of the first frame with each later one, the paper's temporal consistency; of latents and of pixels,
   since no image encoder is trained on such a world. *Gain* means its rise in latents against plain sampling.
