@@ -84,7 +84,7 @@ PreparedRun prepare(const GenerateArguments& arguments) {
   run.request = arguments.request(manifest);
   run.file_fps = arguments.file_fps(manifest, run.request);
   run.init_frames = arguments.video_init.read(run.request);
-  arguments.runtime.apply_threads();
+  arguments.runtime.apply_to_process();
   return run;
 }
 

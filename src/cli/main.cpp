@@ -3,7 +3,6 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/core/freed_memory.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -62,6 +61,5 @@ int run(int argc, char** argv) {
 }  // namespace freeinit_cli
 
 int main(int argc, char** argv) {
-  freeinit::keep_freed_memory();
   return freeinit_cli::run(argc, argv);
 }

@@ -4,6 +4,7 @@
 #include "output_plan.hpp"
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/freed_memory.hpp>
 #include <freeinit/models/dtype.hpp>
 
 #include <ATen/Parallel.h>
@@ -35,7 +36,8 @@ freeinit::BundleOptions RuntimeArguments::bundle_options() const {
   return options;
 }
 
-void RuntimeArguments::apply_threads() const {
+void RuntimeArguments::apply_to_process() const {
+  if (!low_memory) freeinit::keep_freed_memory();
   if (!threads) return;
   if (*threads < 1) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
@@ -60,8 +62,10 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
       "What runs the UNet: torchscript, openvino, aotinductor or int8 [openvino on a CPU if "
       "bundle and build have it, else torchscript]",
       "NAME");
-  machine.add_flag("--low-memory", a.low_memory,
-                   "Read text encoder and autoencoder when they are needed, and let them go after");
+  machine.add_flag(
+      "--low-memory", a.low_memory,
+      "Read text encoder and autoencoder when they are needed, let them go after, and give freed "
+      "memory back");
   machine.add_flag("--rehash", a.rehash,
                    "Hash every file of the bundle, also those untouched since they were verified");
   machine.add("--profile-trace", a.profile_trace,

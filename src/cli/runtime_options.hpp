@@ -25,9 +25,9 @@ struct RuntimeArguments {
   /// How the bundle is to be loaded. Throws freeinit::Error: invalid_argument, unsupported.
   [[nodiscard]] freeinit::BundleOptions bundle_options() const;
 
-  /// Sets the number of CPU threads, for the whole process, if one was given. Throws
-  /// freeinit::Error: invalid_argument.
-  void apply_threads() const;
+  /// What holds for the whole process: the number of CPU threads, if one was given; that freed
+  /// memory is kept, unless memory is short. Throws freeinit::Error: invalid_argument.
+  void apply_to_process() const;
 
   /// A trace if one is wanted, after a check that it can be written. Throws freeinit::Error: io.
   [[nodiscard]] std::optional<freeinit::ProfileTrace> start_trace() const;
