@@ -1,7 +1,7 @@
 """The evaluation: the demo model with every method, on prompts and seeds that nothing was tuned on.
 
     python benchmarks/evaluation/evaluate.py run --driver build/dev/benchmarks/evaluation_driver \\
-        --judge FOLDER --work FOLDER [--prompts 200] [--wide 8] [--shard 0/2] \\
+        --judge FOLDER --work FOLDER [--prompts 200] [--wide 4] [--shard 0/2] \\
         [--core plain "passes 3" ...]
     python benchmarks/evaluation/evaluate.py report --work FOLDER [--work FOLDER ...]
 
