@@ -19,7 +19,7 @@ from freeinit_export.errors import ExportError, one_line
 from freeinit_export.torchscript_file import write_torchscript
 
 FILE = "unet_int8.pt"
-# Not a matter of rounding but of the method: .07 with the demo model's weights. Noise would be 1.
+# Not a matter of rounding but of the method: .03 with the demo model's weights. Noise would be 1.
 TOLERANCE = 0.2
 
 
