@@ -29,7 +29,7 @@ def compared(result: dict) -> str:
     clock = _clock(where)
     rate = result["matmul"]["gflop"] / result["matmul"][clock]
     text = (
-        f"{where['processor']}, {where['threads']} thread(s), float32, {CLOCKS[clock]}, medians of"
+        f"{_machine(where)}, float32, {CLOCKS[clock]}, medians of"
         f" {result['repeats']}. One UNet call of batch 2 is {result['unet_gflop']:g} GFLOP. A large"
         f" matrix product runs at {rate:.1f} GFLOP/s in the same run.\n\n"
     )
@@ -45,6 +45,10 @@ def compared(result: dict) -> str:
 
 
 CLOCKS = {"seconds": "wall time", "cpu_seconds": "CPU time"}
+
+
+def _machine(where: dict) -> str:
+    return f"{where['processor']}, {where['threads']} thread(s)"
 
 
 def _clock(where: dict) -> str:
@@ -80,7 +84,7 @@ def fewer_operations(result: dict) -> str:
     """What each option saves and what it does to the video."""
     where = result["conditions"]
     text = (
-        f"{where['processor']}, {where['threads']} thread(s), CPU time, {result['videos']} videos of"
+        f"{_machine(where)}, CPU time, {result['videos']} videos of"
         f" {where['passes']} passes of {where['steps']} steps.\n\n"
     )
     head = ["", "CPU time, ratio", "latent difference", "consistency", *result["words"]]
@@ -113,7 +117,7 @@ def startup(result: dict) -> str:
         for name, found in result["programs"].items()
     ]
     text = (
-        f"{where['processor']}, {where['threads']} thread(s): whole processes, import and load"
+        f"{_machine(where)}: whole processes, import and load"
         f" included, {where['passes']} passes of {where['steps']} steps of the demo model, medians of"
         f" {result['repeats']}.\n\n"
     )
@@ -131,7 +135,7 @@ def freed_memory(result: dict) -> str:
     where = result["conditions"]
     clock = _clock(where)
     text = (
-        f"{where['processor']}, {where['threads']} thread(s), {CLOCKS[clock]}, one UNet call, TorchScript, medians of"
+        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call, TorchScript, medians of"
         f" {result['repeats']}.\n\n"
     )
     rows = []
@@ -148,7 +152,7 @@ def freed_memory(result: dict) -> str:
 def early_passes(result: dict) -> str:
     where, peers = result["conditions"], result["peers"]
     text = (
-        f"{where['processor']}, {where['threads']} thread(s), {result['size']} size, {where['passes']}"
+        f"{_machine(where)}, {result['size']} size, {where['passes']}"
         f" passes of {where['steps']} steps, medians of {result['repeats']}. In freeinit every pass but"
         f" the last ends after {result['intermediate_steps']} step(s) with the clean sample predicted"
         f" there; the latents then differ by {result['difference']:g} of their root mean square.\n\n"
@@ -164,7 +168,7 @@ def early_passes(result: dict) -> str:
 def savings(result: dict) -> str:
     where = result["conditions"]
     text = (
-        f"{where['processor']}, {where['threads']} thread(s), {result['size']} size, medians of"
+        f"{_machine(where)}, {result['size']} size, medians of"
         f" {result['repeats']}. A run is {where['passes']} passes of {where['steps']} steps.\n\n"
     )
     rows = [
@@ -183,7 +187,7 @@ def operators(result: dict) -> str:
     where, total = result["conditions"], sum(result["seconds"].values())
     products = sum(result["seconds"].get(k, 0) for k in ("convolutions", "matrix products", "attention"))
     text = (
-        f"One UNet call at {result['size']} size, {where['processor']}, {where['threads']} thread(s), TorchScript:"
+        f"One UNet call at {result['size']} size, {_machine(where)}, TorchScript:"
         f" {total:.2f} s for {result['unet_gflop']:g} GFLOP, {result['unet_gflop'] / total:.1f} GFLOP/s."
         f" The operators that multiply take {products:.2f} s of it, {result['unet_gflop'] / products:.1f}"
         f" GFLOP/s; a large matrix product {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
@@ -197,7 +201,7 @@ def int8(result: dict) -> str:
     where = result["conditions"]
     clock = _clock(where)
     text = (
-        f"{where['processor']}, {where['threads']} thread(s), {CLOCKS[clock]}, one UNet call at {result['size']} size,"
+        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call at {result['size']} size,"
         f" medians of {result['repeats']}.\n\n"
     )
     base = result["runtimes"][REFERENCE]

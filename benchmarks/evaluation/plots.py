@@ -36,8 +36,8 @@ def plot_cost(results, path):
             if name in results.summary and name != results.plan["plain"] and results.is_whole(name):
                 found = results.summary[name]
                 points[name] = (found["cost"], found["share_of_gain"]["mean"], *found["share_of_gain"]["interval"], f"C{index}")
-    for axes, here in zip(panels, (lambda cost: cost <= CHEAP, lambda cost: cost > CHEAP)):
-        inside = {name: point for name, point in points.items() if here(point[0])}
+    halves = [{name: point for name, point in points.items() if (point[0] <= CHEAP) == cheap} for cheap in (True, False)]
+    for axes, inside in zip(panels, halves):
         for x, y, low, high, colour in inside.values():
             axes.errorbar(x, y, yerr=[[y - low], [high - y]], fmt="o", markersize=4, capsize=2, color=colour)
         for curve in results.plan["curves"]:
@@ -51,8 +51,8 @@ def plot_cost(results, path):
     panels[0].axvline(1.15, color="gray", linewidth=0.7, linestyle=":")
     panels[0].set_xlim(right=1.9)  # room for names
     panels[1].set_xlim(right=6)
-    for axes, here in zip(panels, (lambda cost: cost <= CHEAP, lambda cost: cost > CHEAP)):
-        label(axes, sorted((point[1], point[0], name) for name, point in points.items() if here(point[0])))
+    for axes, inside in zip(panels, halves):  # once the limits are final
+        label(axes, sorted((point[1], point[0], name) for name, point in inside.items()))
     for index, group in enumerate(results.plan["groups"]):
         panels[1].plot([], [], "o", color=f"C{index}", label=group["title"])
     panels[1].legend(fontsize=8)
