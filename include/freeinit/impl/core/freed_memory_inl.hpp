@@ -14,9 +14,8 @@ namespace freeinit::inline FREEINIT_ABI {
 
 FREEINIT_INLINE void keep_freed_memory() noexcept {
 #ifdef __GLIBC__
-  constexpr int kNever = std::numeric_limits<int>::max();  // in bytes
-  mallopt(M_MMAP_THRESHOLD, kNever);
-  mallopt(M_TRIM_THRESHOLD, kNever);
+  mallopt(M_MMAP_MAX, 0);  // not M_MMAP_THRESHOLD: older glibc refuses more than 32 MiB there
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());  // bytes
 #endif
 }
 
