@@ -219,6 +219,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "compare_mid": compared,
     "compare_modelscope": compared,
     "backends_mid": compared,
+    "two_threads_mid": compared,
     "fewer_operations": fewer_operations,
     "startup": startup,
     "early_passes": early_passes,
