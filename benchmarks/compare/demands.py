@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from clocks import clock_of
+
 OTHERS = ("diffusers", "diffusers-compile", "openvino")
 
 
@@ -17,11 +19,11 @@ class Demand:
     unit: str = ""
 
 
-def _best(peers: dict, job: str, key: str = "seconds", names=None) -> tuple[str, float]:
-    """The peer with the lowest figure, of `names` or of this project's own."""
+def _fastest(peers: dict, job: str, clock: str, names=None) -> tuple[str, float]:
+    """The peer with the shortest time, of `names` or of this project's own."""
     own = names is None
     chosen = {
-        name: peer[job][key]
+        name: peer[job][clock]
         for name, peer in peers.items()
         if job in peer and (name.startswith("freeinit-") if own else name in names)
     }
@@ -30,17 +32,17 @@ def _best(peers: dict, job: str, key: str = "seconds", names=None) -> tuple[str,
 
 
 def _compared(result: dict) -> Iterator[Demand]:
-    peers, size = result["peers"], result["size"]
-    name, call = _best(peers, "unet")
-    other, theirs = _best(peers, "unet", names=OTHERS)
+    peers, size, clock = result["peers"], result["size"], clock_of(result["conditions"])
+    name, call = _fastest(peers, "unet", clock)
+    other, theirs = _fastest(peers, "unet", clock, OTHERS)
     ratio = call / theirs
     yield Demand(f"{size}: one UNet call, {name} over the fastest other ({other})", "at most 1", ratio, ratio <= 1)
     if size == "mid":
-        product = result["matmul"]["gflop"] / result["matmul"]["seconds"]
+        product = result["matmul"]["gflop"] / result["matmul"][clock]
         rate = result["unet_gflop"] / call / product
         yield Demand("mid: GFLOP/s of that call over those of a large matrix product", "at least 0.85", rate, rate >= 0.85)
-    name, run = _best(peers, "generate")
-    ratio = run / peers["diffusers"]["generate"]["seconds"]
+    name, run = _fastest(peers, "generate", clock)
+    ratio = run / peers["diffusers"]["generate"][clock]
     yield Demand(f"{size}: whole generation, {name} over diffusers", "at most 1", ratio, ratio <= 1)
     ratio = peers[name]["generate"]["peak_mib"] / peers["diffusers"]["generate"]["peak_mib"]
     yield Demand(f"{size}: peak memory of that, over diffusers", "at most 0.6", ratio, ratio <= 0.6)
@@ -50,7 +52,8 @@ def _compared(result: dict) -> Iterator[Demand]:
 
 
 def _early_passes(result: dict) -> Iterator[Demand]:
-    times = {name: peer["seconds"] for name, peer in result["peers"].items()}
+    clock = clock_of(result["conditions"])
+    times = {name: peer[clock] for name, peer in result["peers"].items()}
     theirs = times.pop("diffusers")
     ratio = theirs / min(times.values())
     yield Demand("mid: FreeInit with passes that end early, times faster than diffusers", "at least 2", ratio, ratio >= 2)

@@ -9,6 +9,7 @@ matrix product in the same run. Writes results/operators.json.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import time
 from pathlib import Path
@@ -36,6 +37,14 @@ def kind_of(operator: str) -> str:
         if name in parts or any(part in name for part in parts if len(part) > 5):
             return kind
     return "everything else"
+
+
+def keep_freed_memory() -> None:
+    """What the library's function of this name does (core/freed_memory.hpp), for glibc."""
+    m_trim_threshold, m_mmap_max = -1, -4
+    libc = ctypes.CDLL(None)
+    libc.mallopt(m_mmap_max, 0)
+    libc.mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def profile(network, inputs) -> dict[str, float]:
@@ -66,6 +75,7 @@ def main() -> None:
     parser.add_argument("--size", default="mid")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     model = prepare(options.size, options.work)
     given = unet_inputs(options.size)
     batch = given["latents"].shape[0]

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+from clocks import CLOCKS, clock_of
 from demands import Demand, demands
 from page_tables import replace_part, table
 
@@ -26,7 +27,7 @@ REFERENCE = "diffusers"
 def compared(result: dict) -> str:
     """Peers against diffusers: one UNet call, a whole generation, memory."""
     where, peers = result["conditions"], result["peers"]
-    clock = _clock(where)
+    clock = clock_of(where)
     rate = result["matmul"]["gflop"] / result["matmul"][clock]
     text = (
         f"{_machine(where)}, float32, {CLOCKS[clock]}, medians of"
@@ -44,17 +45,8 @@ def compared(result: dict) -> str:
     return text + "\n\n" + table(head, [_run(name, runs, clock) for name in runs])
 
 
-CLOCKS = {"seconds": "wall time", "cpu_seconds": "CPU time"}
-
-
 def _machine(where: dict) -> str:
     return f"{where['processor']}, {where['threads']} thread(s)"
-
-
-def _clock(where: dict) -> str:
-    """With one thread the time is CPU time, which is what a call takes on a free core and what a
-    busy machine disturbs least."""
-    return "cpu_seconds" if where["threads"] == 1 else "seconds"
 
 
 def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list[str]:
@@ -133,7 +125,7 @@ def startup(result: dict) -> str:
 
 def freed_memory(result: dict) -> str:
     where = result["conditions"]
-    clock = _clock(where)
+    clock = clock_of(where)
     text = (
         f"{_machine(where)}, {CLOCKS[clock]}, one UNet call, TorchScript, medians of"
         f" {result['repeats']}.\n\n"
@@ -151,15 +143,16 @@ def freed_memory(result: dict) -> str:
 
 def early_passes(result: dict) -> str:
     where, peers = result["conditions"], result["peers"]
+    clock = clock_of(where)
     text = (
-        f"{_machine(where)}, {result['size']} size, {where['passes']}"
+        f"{_machine(where)}, {CLOCKS[clock]}, {result['size']} size, {where['passes']}"
         f" passes of {where['steps']} steps, medians of {result['repeats']}. In freeinit every pass but"
         f" the last ends after {result['intermediate_steps']} step(s) with the clean sample predicted"
         f" there; the latents then differ by {result['difference']:g} of their root mean square.\n\n"
     )
-    base = peers[REFERENCE]["seconds"]
+    base = peers[REFERENCE][clock]
     rows = [
-        [name, str(run["unet_calls"]), _seconds(run), f"{base / run['seconds']:.2f}", f"{run['peak_mib']} MiB"]
+        [name, str(run["unet_calls"]), _seconds(run, clock), f"{base / run[clock]:.2f}", f"{run['peak_mib']} MiB"]
         for name, run in peers.items()
     ]
     return text + table(["", "UNet calls", "time", "times faster", "peak memory"], rows)
@@ -199,7 +192,7 @@ def operators(result: dict) -> str:
 
 def int8(result: dict) -> str:
     where = result["conditions"]
-    clock = _clock(where)
+    clock = clock_of(where)
     text = (
         f"{_machine(where)}, {CLOCKS[clock]}, one UNet call at {result['size']} size,"
         f" medians of {result['repeats']}.\n\n"

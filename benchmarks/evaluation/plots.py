@@ -49,8 +49,8 @@ def plot_cost(results, path):
         axes.margins(x=0.15)
         axes.axhline(0.95, color="gray", linewidth=0.7, linestyle=":")
     panels[0].axvline(1.15, color="gray", linewidth=0.7, linestyle=":")
-    panels[0].set_xlim(right=1.9)  # room for names
-    panels[1].set_xlim(right=6)
+    panels[0].set_xlim(right=1.95)  # room for names
+    panels[1].set_xlim(right=6.8)
     for axes, inside in zip(panels, halves):  # once the limits are final
         label(axes, sorted((point[1], point[0], name) for name, point in inside.items()))
     for index, group in enumerate(results.plan["groups"]):
