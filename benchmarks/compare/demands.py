@@ -59,6 +59,14 @@ def _early_passes(result: dict) -> Iterator[Demand]:
     yield Demand("mid: FreeInit with passes that end early, times faster than diffusers", "at least 2", ratio, ratio >= 2)
 
 
+def _smaller_weights(result: dict) -> Iterator[Demand]:
+    peaks = {name: found["peak_mib"] for name, found in result["runtimes"].items()}
+    smallest = "freeinit-float16-weights"
+    ratio = peaks[smallest] / peaks["diffusers"]
+    what = f"{result['size']}: peak memory of {smallest}, over diffusers"
+    yield Demand(what, "at most 0.6", ratio, ratio <= 0.6)
+
+
 def _startup(result: dict) -> Iterator[Demand]:
     programs = result["programs"]
     ratio = programs["freeinit generate"]["seconds"] / programs["diffusers"]["seconds"]
@@ -78,6 +86,7 @@ MADE_FROM = {
     "compare_mid": _compared,
     "compare_modelscope": _compared,
     "compare_demo": _compared,
+    "smaller_weights": _smaller_weights,
     "early_passes": _early_passes,
     "startup": _startup,
     "reinit": _reinit,

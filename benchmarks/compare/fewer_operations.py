@@ -41,6 +41,7 @@ OPTIONS = {
         "guidance_interval": [0.2, 1.0],
     },
     "--backend int8": {"backend": "int8"},
+    "--backend float16-weights": {"backend": "float16-weights"},
 }
 WORDS = ("colour", "shape", "motion", "background", "all")
 
@@ -105,7 +106,7 @@ def main() -> None:
     model = prepare("demo", options.work)
     workers = {
         backend: start(f"freeinit-{backend}", model, options.work / "demo", options)
-        for backend in (BACKEND, "int8")
+        for backend in (BACKEND, "int8", "float16-weights")
     }
     try:
         found = run_all(workers, prompts, options.work / "demo", options)

@@ -190,7 +190,7 @@ def operators(result: dict) -> str:
     return text + table(["operators", "time", "share"], rows)
 
 
-def int8(result: dict) -> str:
+def smaller_weights(result: dict) -> str:
     where = result["conditions"]
     clock = clock_of(where)
     text = (
@@ -218,7 +218,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "early_passes": early_passes,
     "savings": savings,
     "freed_memory": freed_memory,
-    "int8": int8,
+    "smaller_weights": smaller_weights,
     "operators": operators,
 }
 

@@ -1,7 +1,7 @@
 // freeinit in one process: reads a job a line from stdin, answers with JSON a line; the protocol
 // is that of worker.py. `generate` also says how much of its time the networks took.
 //
-//     compare_worker BUNDLE THREADS torchscript|openvino|aotinductor|int8 [hand-back]
+//     compare_worker BUNDLE THREADS torchscript|openvino|aotinductor|int8|float16-weights [hand-back]
 //
 // hand-back: without keep_freed_memory(), which every other worker calls as the command does.
 #include <freeinit/core/error.hpp>

@@ -13,6 +13,7 @@
 
 #include "memoized_unet.hpp"
 
+#include "cli/console.hpp"
 #include "cli/generate_options.hpp"
 
 #include <freeinit/analysis/consistency.hpp>
@@ -49,7 +50,8 @@ freeinit::GenerationRequest request_of(std::vector<std::string> options, const j
   std::reverse(options.begin(), options.end());  // CLI11 takes them from the back
   parser.parse(options);
   auto request = arguments.request(manifest);
-  (void)arguments.video_init.read(request);  // latents only: the clips are encoded already
+  freeinit_cli::Console console;
+  (void)arguments.video_init.read(request, console);  // latents only: the clips are encoded already
   return request;
 }
 

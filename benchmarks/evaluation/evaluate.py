@@ -1,4 +1,4 @@
-"""The evaluation: the demo model with every method, on prompts and seeds that nothing was tuned on.
+"""The evaluation: the demo model with every method, on sentences that training never saw and new seeds.
 
     python benchmarks/evaluation/evaluate.py run --driver build/dev/benchmarks/evaluation_driver \\
         --judge FOLDER --work FOLDER [--prompts 200] [--wide 4] [--shard 0/2] \\
@@ -10,8 +10,8 @@ video to WORK/<configuration>.jsonl; what is there already is not made again, so
 at any time. Shards are for several processes side by side. `report` writes
 benchmarks/results/evaluation.json, the plots and docs/evaluation.md, from those lines alone.
 
-FOLDER of --judge holds judge.pt (models/train/train.py --stage judge). Needs torch, safetensors, and
-for the report matplotlib.
+FOLDER of --judge holds judge.pt (models/train/train.py --stage judge --out FOLDER). Needs torch,
+safetensors, and for the report matplotlib. scripts/evaluate.sh does all of it.
 """
 
 import argparse
@@ -109,7 +109,8 @@ def main():
     command.add_argument("--judge", type=Path, required=True, help="folder with judge.pt")
     command.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
     command.add_argument("--prompts", type=int, default=200)
-    command.add_argument("--wide", type=int, help="prompts that get every configuration (default: that of configurations.json)")
+    command.add_argument("--wide", type=int,
+                         help="prompts that get every configuration (default: that of configurations.json)")
     command.add_argument("--core", nargs="+", help="what the other prompts get (default: core of configurations.json)")
     command.add_argument("--steps", type=int, default=15)
     command.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")

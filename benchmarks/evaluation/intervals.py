@@ -1,36 +1,59 @@
-"""Paired comparisons with bootstrap confidence intervals, by prompt."""
+"""Paired comparisons with bootstrap confidence intervals. Videos of one sentence are alike, so that what is
+drawn with replacement are sentences, each with all its rows."""
+
+from functools import lru_cache
 
 import numpy
 
 RESAMPLES, SEED = 10_000, 2312
+TAIL = 0.025
 
 
-def resampled(count):
-    """Indices [RESAMPLES, count]: prompts drawn with replacement, the same for every figure."""
-    return numpy.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
+@lru_cache
+def draws(count):
+    """How often each resample draws each of `count` sentences [RESAMPLES, count], the same for every figure."""
+    return numpy.random.default_rng(SEED).multinomial(count, numpy.full(count, 1 / count), RESAMPLES).astype(float)
+
+
+def resampled_sums(values, sentences):
+    """For each resample the sum of the values of all rows it holds."""
+    clusters = numpy.unique(sentences, return_inverse=True)[1]
+    sums = numpy.bincount(clusters, weights=values)
+    return draws(len(sums)) @ sums
 
 
 def interval(samples):
-    low, high = numpy.quantile(samples, [0.025, 0.975])
+    low, high = numpy.quantile(samples, [TAIL, 1 - TAIL])
     return [float(low), float(high)]
 
 
-def mean(values):
+def mean(values, sentences):
     """Mean with its 95 % interval."""
     values = numpy.asarray(values, dtype=float)
-    return {"mean": float(values.mean()), "interval": interval(values[resampled(len(values))].mean(1)),
-            "count": len(values)}
+    samples = resampled_sums(values, sentences) / resampled_sums(numpy.ones(len(values)), sentences)
+    return {"mean": float(values.mean()), "interval": interval(samples), "count": len(values)}
 
 
-def difference(values, plain):
+def share(values, sentences):
+    """Mean of right (1) and wrong (0). Where all are one or the other, resamples are too, and the exact
+    (Clopper-Pearson) interval stands in; a sentence counts once in it, since its videos are alike."""
+    found = mean(values, sentences)
+    bound = TAIL ** (1 / len(set(sentences)))
+    if found["mean"] == 1:
+        found["interval"] = [bound, 1.0]
+    elif found["mean"] == 0:
+        found["interval"] = [0.0, 1 - bound]
+    return found
+
+
+def difference(values, plain, sentences):
     """Mean of the paired differences to plain sampling."""
-    return mean(numpy.asarray(values, dtype=float) - numpy.asarray(plain, dtype=float))
+    return mean(numpy.asarray(values, dtype=float) - numpy.asarray(plain, dtype=float), sentences)
 
 
-def share_of_gain(values, plain, reference):
+def share_of_gain(values, plain, reference, sentences):
     """(plain - values) / (plain - reference) of the means, with its 95 % interval: 1 is the whole gain."""
     values, plain, reference = (numpy.asarray(x, dtype=float) for x in (values, plain, reference))
     gain, whole = plain - values, plain - reference
-    rows = resampled(len(values))
-    return {"mean": float(gain.mean() / whole.mean()),
-            "interval": interval(gain[rows].mean(1) / whole[rows].mean(1)), "count": len(values)}
+    samples = resampled_sums(gain, sentences) / resampled_sums(whole, sentences)
+    return {"mean": float(gain.mean() / whole.mean()), "interval": interval(samples), "count": len(values)}

@@ -12,8 +12,8 @@ import data  # noqa: E402
 import evaluate as demo  # noqa: E402
 import judge  # noqa: E402
 
-# Not those of models/train/evaluate.py, by which the demo model was tuned: other sentences in
-# another order, other seeds.
+# Training never saw the sentences. models/train/evaluate.py, by which the demo model was tuned, takes the
+# same ones in another order and with other seeds.
 PROMPT_SEED, FIRST_SEED = 250203496, 7_000_000
 
 

@@ -35,8 +35,10 @@ def plot_cost(results, path):
         for name in group["configurations"]:
             if name in results.summary and name != results.plan["plain"] and results.is_whole(name):
                 found = results.summary[name]
-                points[name] = (found["cost"], found["share_of_gain"]["mean"], *found["share_of_gain"]["interval"], f"C{index}")
-    halves = [{name: point for name, point in points.items() if (point[0] <= CHEAP) == cheap} for cheap in (True, False)]
+                gain = found["share_of_gain"]
+                points[name] = (found["cost"], gain["mean"], *gain["interval"], f"C{index}")
+    halves = [{name: point for name, point in points.items() if (point[0] <= CHEAP) == cheap}
+              for cheap in (True, False)]
     for axes, inside in zip(panels, halves):
         for x, y, low, high, colour in inside.values():
             axes.errorbar(x, y, yerr=[[y - low], [high - y]], fmt="o", markersize=4, capsize=2, color=colour)
@@ -66,7 +68,7 @@ def plot_passes(results, path):
     shared = sorted(set.intersection(*(set(results.lines[name]) for name in names)))
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.4))
     for axis, (field, title) in zip(axes, SHOWN):
-        figures = [mean(results.column(name, field, shared)) for name in names]
+        figures = [mean(results.column(name, field, shared), results.sentences(shared)) for name in names]
         means = numpy.array([value["mean"] for value in figures])
         bounds = numpy.array([value["interval"] for value in figures])
         passes = range(1, len(names) + 1)

@@ -4,7 +4,6 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
-#include <freeinit/numerics/video_frames.hpp>
 
 #include <algorithm>
 
@@ -78,11 +77,20 @@ std::vector<Clip> load_clips(const std::filesystem::path& path,
   }
   if (path.extension() == ".safetensors") return load_tensor_clips(path, selection, console);
   const auto video = freeinit::load_video_frames(path, selection);
-  if (video.cut) warn_of_cut(path.string(), selection.max_frames, console);
+  warn_of_missing_frames(path, video, selection, console);
   Clip clip;
   clip.name = path.string();
   clip.frames = video.frames;
   return {clip};
+}
+
+void warn_of_missing_frames(const std::filesystem::path& path, const freeinit::VideoFrames& video,
+                            const freeinit::FrameSelection& selection, Console& console) {
+  if (video.cut) warn_of_cut(path.string(), selection.max_frames, console);
+  if (video.damaged) {
+    console.warning("'" + path.string() + "': is truncated or damaged; it gives " +
+                    std::to_string(video.frames.size(0)) + " frames of the selection");
+  }
 }
 
 at::Tensor as_bytes(const at::Tensor& frames) {

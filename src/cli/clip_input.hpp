@@ -2,7 +2,7 @@
 
 #include "console.hpp"
 
-#include <freeinit/io/video_file.hpp>
+#include <freeinit/numerics/video_frames.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -28,11 +28,16 @@ void add_frame_options(CLI::App& command, freeinit::FrameSelection& selection);
 
 /// The clips of a video file (the selected frames), or of a .safetensors file: latents
 /// [B,C,F,h,w] or [C,F,h,w], or frames [F,H,W,3] or [B,F,H,W,3] (a last size of 3 means frames).
-/// Frames of a tensor file are cut to the selection too. Warns when a file holds more frames than
-/// were read. Throws freeinit::Error: as read_video, and invalid_argument.
+/// Frames of a tensor file are cut to the selection too. Warns of missing frames.
+/// Throws freeinit::Error: as read_video, and invalid_argument.
 [[nodiscard]] std::vector<Clip> load_clips(const std::filesystem::path& path,
                                            const freeinit::FrameSelection& selection,
                                            Console& console);
+
+/// Says when the file at `path` holds more than the selected frames in `video`, and when it is
+/// truncated or damaged.
+void warn_of_missing_frames(const std::filesystem::path& path, const freeinit::VideoFrames& video,
+                            const freeinit::FrameSelection& selection, Console& console);
 
 /// As uint8, for networks that take images.
 [[nodiscard]] at::Tensor as_bytes(const at::Tensor& frames);

@@ -70,7 +70,7 @@ struct PreparedRun {
   at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
 };
 
-PreparedRun prepare(const GenerateArguments& arguments) {
+PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   if (arguments.prompt.empty()) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
@@ -83,7 +83,7 @@ PreparedRun prepare(const GenerateArguments& arguments) {
   const auto manifest = freeinit::read_manifest(run.bundle);
   run.request = arguments.request(manifest);
   run.file_fps = arguments.file_fps(manifest, run.request);
-  run.init_frames = arguments.video_init.read(run.request);
+  run.init_frames = arguments.video_init.read(run.request, console);
   arguments.runtime.apply_to_process();
   return run;
 }
@@ -166,7 +166,7 @@ freeinit::GenerationResult generate_and_write(const PreparedRun& run,
 
 void run_generate(const GenerateArguments& arguments, Console& console) {
   const InterruptGuard interrupt;
-  auto run = prepare(arguments);
+  auto run = prepare(arguments, console);
   std::stop_source stop;
   ProgressView view(console);
   const auto trace = arguments.runtime.start_trace();

@@ -99,12 +99,15 @@ std::string report_line(const GenerateArguments& arguments,
   std::string files = plan.video_path(0).string();
   const auto last = static_cast<int>(result.latents.size(0)) - 1;
   if (last > 0) files += " .. " + plan.video_path(last).string();
+  const std::string saved = result.unet_calls_saved > 0
+                                ? " (" + std::to_string(result.unet_calls_saved) + " saved)"
+                                : std::string();
   char time[32];
   std::snprintf(time, sizeof time, "%.1f s", total(seconds));
   return files + "  " + std::to_string(request.num_frames) + " frames of " +
          std::to_string(request.width) + "x" + std::to_string(request.height) + ", seed " +
          std::to_string(request.seed) + ", passes " + std::to_string(result.completed_passes) +
-         ", model calls " + std::to_string(result.unet_calls) + ", " + time;
+         ", model calls " + std::to_string(result.unet_calls) + saved + ", " + time;
 }
 
 }  // namespace freeinit_cli

@@ -59,8 +59,8 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   machine.add("--threads", a.threads, "CPU threads [LibTorch's choice]");
   machine.add(
       "--backend", a.backend,
-      "What runs the UNet: torchscript, openvino, aotinductor or int8 [openvino on a CPU if "
-      "bundle and build have it, else torchscript]",
+      "What runs the UNet: torchscript, openvino, aotinductor, int8 or float16-weights [openvino on "
+      "a CPU if bundle and build have it, else torchscript]",
       "NAME");
   machine.add_flag(
       "--low-memory", a.low_memory,

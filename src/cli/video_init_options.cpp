@@ -1,5 +1,6 @@
 #include "video_init_options.hpp"
 
+#include "clip_input.hpp"
 #include "option_group.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -21,7 +22,7 @@ bool low_band_of(const std::optional<std::string>& name) {
 
 }  // namespace
 
-at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request) const {
+at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request, Console& console) const {
   if (!video.empty() && !latents.empty()) {
     refuse_init("--init-video and --init-latents: both given; expected one of them");
   }
@@ -43,14 +44,17 @@ at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request) const 
   }
   auto wanted = selection;
   wanted.max_frames = request.num_frames;
-  const at::Tensor frames = freeinit::load_video_frames(video, wanted).frames;
+  const auto read = freeinit::load_video_frames(video, wanted);
+  const at::Tensor& frames = read.frames;
   if (frames.size(0) < request.num_frames) {
     refuse_init("init-video '" + video + "': gives " + std::to_string(frames.size(0)) +
                 " frames from frame " + std::to_string(selection.first) + " on with stride " +
                 std::to_string(selection.stride) + "; expected " +
                 std::to_string(request.num_frames) + " (--num-frames)");
   }
-  return freeinit::fit_frames(frames, request.height, request.width);
+  const at::Tensor fitted = freeinit::fit_frames(frames, request.height, request.width);
+  warn_of_missing_frames(video, read, wanted, console);
+  return fitted;
 }
 
 void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {

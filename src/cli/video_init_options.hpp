@@ -1,5 +1,7 @@
 #pragma once
 
+#include "console.hpp"
+
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
@@ -24,8 +26,9 @@ struct VideoInitArguments {
 
   /// Checks the options, writes source and band (and latents from a file) into the request, and
   /// reads the frames of a video, fitted to the request's size: [F,H,W,3] uint8, undefined without
-  /// one. They are encoded once there is an autoencoder. Throws freeinit::Error.
-  [[nodiscard]] at::Tensor read(freeinit::GenerationRequest& request) const;
+  /// one. They are encoded once there is an autoencoder. Warns of missing frames.
+  /// Throws freeinit::Error.
+  [[nodiscard]] at::Tensor read(freeinit::GenerationRequest& request, Console& console) const;
 };
 
 void add_video_init_options(CLI::App& command, VideoInitArguments& arguments);

@@ -22,9 +22,19 @@ using freeinit::UNetBackend;
 constexpr double kTolerance = 2e-6;
 /// int8: half a step of the 127 on either side of zero, in weights and in activations of one layer.
 constexpr double kInt8Tolerance = 1e-2;
+/// float16: half a step of its 11 bits in every weight, of which most cancel in a sum.
+constexpr double kFloat16Tolerance = 0x1p-11;
 
 double tolerance_of(UNetBackend backend) {
-  return backend == UNetBackend::int8 ? kInt8Tolerance : kTolerance;
+  if (backend == UNetBackend::int8) return kInt8Tolerance;
+  return backend == UNetBackend::float16_weights ? kFloat16Tolerance : kTolerance;
+}
+
+/// As GoogleTest takes it.
+std::string name_of(UNetBackend backend) {
+  std::string name = to_string(backend);
+  std::ranges::replace(name, '-', '_');
+  return name;
 }
 
 std::filesystem::path bundle() {
@@ -152,8 +162,8 @@ TEST_P(Backend, AnotherNetworkIsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(All, Backend,
                          testing::Values(UNetBackend::openvino, UNetBackend::aotinductor,
-                                         UNetBackend::int8),
-                         [](const auto& backend) { return to_string(backend.param); });
+                                         UNetBackend::int8, UNetBackend::float16_weights),
+                         [](const auto& backend) { return name_of(backend.param); });
 
 bool is_built(UNetBackend backend) {
   const auto built = freeinit::built_unet_backends();
@@ -183,18 +193,37 @@ TEST(OpenVino, IsTheDefaultOnTheCpu) {
             UNetBackend::torchscript);
 }
 
-TEST(Int8, ServesEveryShapeAndChangesThePrediction) {
+class RoundedWeights : public testing::TestWithParam<UNetBackend> {};
+
+TEST_P(RoundedWeights, ServeEveryShapeAndChangeThePrediction) {
   const auto reference = load(UNetBackend::torchscript);
-  const auto unet = load(UNetBackend::int8);
-  EXPECT_FALSE(unet->can_reuse_features());
+  const auto unet = load(GetParam());
   for (const auto& [b, f, h, w] :
        std::vector<std::array<std::int64_t, 4>>{{1, 1, 8, 8}, {2, 4, 8, 12}, {3, 8, 2, 2}}) {
     const at::Tensor x = latents({b, 4, f, h, w});
     const double found = difference(unet->predict(x, 37, text(b, 12), 8.0),
                                     reference->predict(x, 37, text(b, 12), 8.0));
-    EXPECT_GT(found, kTolerance) << "not quantised at " << x.sizes();
-    EXPECT_LT(found, kInt8Tolerance) << x.sizes();
+    EXPECT_GT(found, kTolerance) << "not rounded at " << x.sizes();
+    EXPECT_LT(found, tolerance_of(GetParam())) << x.sizes();
   }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RoundedWeights,
+                         testing::Values(UNetBackend::int8, UNetBackend::float16_weights),
+                         [](const auto& backend) { return name_of(backend.param); });
+
+TEST(Int8, HasNoSplitNetwork) {
+  EXPECT_FALSE(load(UNetBackend::int8)->can_reuse_features());
+}
+
+TEST(Float16Weights, KeepTheSplitNetwork) {
+  const auto unet = load(UNetBackend::float16_weights);
+  ASSERT_TRUE(unet->can_reuse_features());
+  const at::Tensor x = latents({2, 4, 4, 8, 8});
+  const auto whole = unet->predict_deep(x, 37, text(2, 12), 8.0);
+  EXPECT_TRUE(whole.output.equal(unet->predict(x, 37, text(2, 12), 8.0)));
+  EXPECT_TRUE(
+      whole.output.equal(unet->predict_shallow(x, 37, text(2, 12), 8.0, whole.deep)));
 }
 
 // The package would read out of bounds or return another shape without a word.

@@ -94,6 +94,14 @@ class Score(AnalysisTest):
         # All frames would be 117 MiB.
         self.assertLess(peaks["long"] - peaks["short"], 40)
 
+    def test_a_truncated_video_is_scored_with_a_warning(self):
+        self.generate("-o", "whole.mp4")
+        whole = (self.folder / "whole.mp4").read_bytes()
+        (self.folder / "cut.mp4").write_bytes(whole[:-(len(whole) - whole.index(b"mdat")) // 4])
+        done = self.succeeds("score", "cut.mp4")
+        self.assertIn("'cut.mp4': is truncated or damaged; it gives", done.stderr)
+        self.assertNotIn("damaged", self.succeeds("score", "whole.mp4").stderr)
+
     def test_what_cannot_be_scored(self):
         self.generate("-o", "whole.mp4")
         whole = (self.folder / "whole.mp4").read_bytes()
@@ -204,6 +212,10 @@ class InitVideo(AnalysisTest):
         self.assertEqual(results["diffusefull"], self.latents_of("--init-video", "clip.y4m"))
         self.assertNotEqual(results["diffusefull"],
                             self.latents_of("--init-video", "clip.y4m", "--init-start", 3))
+
+    def test_a_part_of_the_video_is_taken_with_a_warning(self):
+        done = self.succeeds("generate", "x", "-o", "a.gif", "--num-iters", 1, "--init-video", "clip.y4m")
+        self.assertIn("'clip.y4m': holds more frames; the first 4", done.stderr)
 
     def test_inversion_is_counted(self):
         plain = self.generate("--num-iters", 1)

@@ -90,8 +90,10 @@ TEST(Manifest, ReadsConvertedUNets) {
   const json any_shape = {{"shape", nullptr}, {"cpu_features", nullptr}};
   const auto openvino = parse_manifest(with_backend("openvino", any_shape).dump(), "m");
   EXPECT_TRUE(openvino.unet_backends.at("openvino").shape.empty());
-  const auto int8 = parse_manifest(with_backend("int8", any_shape).dump(), "m");
-  EXPECT_EQ(int8.unet_backends.at("int8").file, "unet.other");
+  for (const char* name : {"int8", "float16-weights"}) {
+    const auto found = parse_manifest(with_backend(name, any_shape).dump(), "m");
+    EXPECT_EQ(found.unet_backends.at(name).file, "unet.other");
+  }
 }
 
 TEST(Manifest, RefusesConvertedUNetsByName) {

@@ -45,6 +45,7 @@ class VideoFile : public ::testing::Test {
     EXPECT_EQ(video.num_frames, 12) << name;
     EXPECT_EQ(video.fps, 8.0) << name;
     EXPECT_FALSE(video.cut) << name;
+    EXPECT_FALSE(video.damaged) << name;
     EXPECT_EQ(video.width, width) << name;
     EXPECT_EQ(video.height, height) << name;
     const std::size_t bytes = std::size_t(width) * std::size_t(height) * 3;
@@ -226,6 +227,27 @@ TEST_F(VideoFile, ReaderRefusesWhatIsNoVideo) {
   write_file(folder_.path() / "no_frame.mp4", whole.substr(0, data));
   EXPECT_ERROR(invalid_file, "holds no complete frame",
                read_video(folder_.path() / "no_frame.mp4", 1));
+}
+
+// The index stands before the pictures in our MP4 files, so that a cut one opens like a whole one.
+TEST_F(VideoFile, ReaderTellsATruncatedOrDamagedFile) {
+  const std::string whole = file_content(write_soft("a.mp4", 64, 64, 8, 60));
+  const std::size_t data = whole.find("mdat") + 4;
+  const std::filesystem::path path = folder_.path() / "b.mp4";
+  for (const double share : {0.5, 0.7, 0.9}) {
+    const auto kept = static_cast<std::size_t>(share * double(whole.size() - data));
+    write_file(path, whole.substr(0, data + kept));
+    const DecodedVideo video = read_video(path, 60);
+    EXPECT_TRUE(video.damaged) << share;
+    EXPECT_LT(video.num_frames, 60) << share;
+    EXPECT_FALSE(read_video(path, 1).damaged) << "nobody looked behind the first frame";
+  }
+  std::string scratched = whole;
+  for (std::size_t i = data + (whole.size() - data) / 2; i < whole.size() - 1; i += 2) {
+    scratched[i] = static_cast<char>(~scratched[i]);
+  }
+  write_file(path, scratched);
+  EXPECT_TRUE(read_video(path, 60).damaged);
 }
 
 /// One second of silence as a WAV file.

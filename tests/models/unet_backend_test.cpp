@@ -22,12 +22,14 @@ freeinit::Manifest with_backend(freeinit::Manifest manifest, const std::string& 
 }
 
 TEST(UNetBackend, NamesAreRead) {
-  for (const auto backend : {UNetBackend::torchscript, UNetBackend::openvino,
-                             UNetBackend::aotinductor, UNetBackend::int8}) {
+  for (const auto backend :
+       {UNetBackend::torchscript, UNetBackend::openvino, UNetBackend::aotinductor,
+        UNetBackend::int8, UNetBackend::float16_weights}) {
     EXPECT_EQ(freeinit::unet_backend_from_string(to_string(backend)), backend);
   }
   EXPECT_ERROR(invalid_argument,
-               "backend 'onnx': unknown; expected torchscript, openvino, aotinductor or int8",
+               "backend 'onnx': unknown; expected torchscript, openvino, aotinductor, int8 or "
+               "float16-weights",
                freeinit::unet_backend_from_string("onnx"));
 }
 
@@ -58,9 +60,11 @@ TEST_F(UNetBackends, ABuildWithoutItIsNamed) {
   }
 }
 
-TEST_F(UNetBackends, Int8IsNeverTheDefault) {
-  const auto known = with_backend(manifest(), "int8");
-  EXPECT_EQ(freeinit::default_unet_backend(known, at::kCPU), UNetBackend::torchscript);
+TEST_F(UNetBackends, WhatRoundsWeightsIsNeverTheDefault) {
+  for (const char* name : {"int8", "float16-weights"}) {
+    const auto known = with_backend(manifest(), name);
+    EXPECT_EQ(freeinit::default_unet_backend(known, at::kCPU), UNetBackend::torchscript);
+  }
 }
 
 TEST_F(UNetBackends, LowMemoryGivesTheSameNumbers) {

@@ -4,6 +4,7 @@
 #include <freeinit/models/video_unet.hpp>
 
 #include <ATen/Functions.h>
+#include <torch/csrc/jit/serialization/import.h>
 
 #include <exception>
 #include <fstream>
@@ -126,6 +127,25 @@ def forward(self, latents, timestep, text, fps):
   spec.dtype = "float16";
   const auto unet = load_torchscript_unet(folder() / "unet.pt", spec, "", at::kCPU);
   EXPECT_EQ(unet->predict(latents(), 10, text(), 8.0).scalar_type(), at::kFloat);
+}
+
+TEST_F(VideoUNet, WeightsThatTheGraphWidensAreLeft) {
+  const auto file = folder() / "unet.pt";
+  tiny_bundle::write(folder(), {.unet_source = R"(
+def forward(self, latents, timestep, text, fps):
+    assert self.mood.dtype == 5  # float16
+    return latents + self.mood.to(6).sum()
+)",
+                                .half_weights = true});
+  const auto run = [&] {
+    return load_torchscript_unet(file, manifest().unet, "", at::kCPU)
+        ->predict(latents(), 10, text(), 8.0);
+  };
+  EXPECT_ERROR(model, "AssertionError", run());  // widened
+  auto network = torch::jit::load(file.string());
+  network.register_attribute("widens_weights", c10::BoolType::get(), true);
+  network.save(file.string());
+  EXPECT_EQ(run().scalar_type(), at::kFloat);
 }
 
 TEST_F(VideoUNet, MissingFile) {

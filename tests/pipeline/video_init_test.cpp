@@ -58,6 +58,30 @@ TEST_F(VideoInit, SourceAndBandChangeTheResult) {
   }
 }
 
+TEST_F(VideoInit, InversionIsPaidFromTheBudget) {
+  const std::int64_t steps = request.num_inference_steps;
+  request.video_init = {.latents = clip, .source = VideoNoiseSource::invert};
+  request.free_init.num_iters = 3;
+  for (const std::int64_t calls : {2 * steps, 3 * steps, 4 * steps - 1}) {
+    request.free_init.budget.calls = calls;
+    EXPECT_EQ(pipeline.generate(request).unet_calls, calls / steps * steps);
+  }
+  request.free_init.budget.calls = 2 * steps - 1;
+  EXPECT_ERROR(invalid_argument, "the inversion takes", (void)pipeline.generate(request));
+}
+
+TEST_F(VideoInit, InversionTakesTimeFromTheBudget) {
+  request.video_init = {.latents = clip, .source = VideoNoiseSource::invert};
+  request.free_init.num_iters = 3;
+  double now = 0.0;  // every look at the clock is one second later: the inversion is two
+  request.free_init.budget.clock = [&] { return now += 1.0; };
+  request.free_init.budget.seconds = 1.5;
+  const auto late = pipeline.generate(request);
+  EXPECT_EQ(late.completed_passes, 1) << "the budget was used up by the inversion";
+  request.free_init.budget.seconds = 1e6;
+  EXPECT_EQ(pipeline.generate(request).completed_passes, 3);
+}
+
 TEST_F(VideoInit, InversionFollowsThePromptWithoutGuidanceAndIsCounted) {
   const auto plain_calls = pipeline.generate(request).unet_calls;
   request.video_init = {.latents = clip, .source = VideoNoiseSource::invert};

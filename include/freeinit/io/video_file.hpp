@@ -61,6 +61,7 @@ struct DecodedVideo {
   double fps = 0.0;  ///< of the file, whatever the stride; 0 when the file does not say
   std::int64_t num_frames = 0;
   bool cut = false;  ///< the file holds more of the wanted frames than `max_frames`
+  bool damaged = false;  ///< data up to the last frame read was unreadable, or the file ends too early
   std::vector<std::uint8_t> rgb;
 };
 
@@ -73,8 +74,8 @@ struct FrameSelection {
 
 /// Decodes frames of the first video stream with the colour matrix and range the file names. Memory
 /// is bounded by the frames asked for: others are decoded and dropped one by one, and the file is
-/// left as soon as all are there. A rotation mark is ignored. A file cut off behind its first frame
-/// gives the frames it still holds.
+/// left as soon as all are there. A rotation mark is ignored. A truncated or damaged file gives the
+/// frames it still holds, and `damaged`.
 /// Throws Error: not_found, invalid_file (no video stream, no wanted frame, truncated before the
 /// first frame, a size change inside), unsupported (this FFmpeg lacks the decoder),
 /// invalid_argument (max_frames or stride < 1, first < 0).

@@ -14,19 +14,21 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// What runs a UNet. All but int8 give the same prediction up to rounding (about 5e-6 of the
+/// What runs a UNet. All but the last two give the same prediction up to rounding (about 5e-6 of the
 /// largest value).
 enum class UNetBackend {
   torchscript,  ///< the reference: every device, shape and option
   openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
   aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
   int8,         ///< CPU, every shape; linear layers in int8, which changes the video a little
+  float16_weights,  ///< CPU, every shape; weights kept in float16, all computed in float32: the same
+                    ///< prediction where float16 holds the weights exactly
 };
 
 /// The name in manifests and on the command line.
 [[nodiscard]] FREEINIT_API std::string to_string(UNetBackend backend);
 
-/// "torchscript", "openvino", "aotinductor" or "int8". Throws Error: invalid_argument.
+/// "torchscript", "openvino", "aotinductor", "int8" or "float16-weights". Throws Error: invalid_argument.
 [[nodiscard]] FREEINIT_API UNetBackend unet_backend_from_string(const std::string& name);
 
 /// The backends that this build can run.

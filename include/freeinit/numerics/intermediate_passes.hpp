@@ -46,9 +46,9 @@ struct IntermediatePassOptions {
   friend bool operator==(const IntermediatePassOptions&, const IntermediatePassOptions&) = default;
 };
 
-/// What a run may cost. The last pass always runs whole, so a budget below its steps is refused;
-/// the passes before it get what is left: `partial` and `prediction` end when it is used up, a
-/// `full` one is begun only if it fits.
+/// What a run may cost, the inversion of a real video included. The last pass always runs whole, so
+/// a budget below its steps is refused; the passes before it get what is left: `partial` and
+/// `prediction` end when it is used up, a `full` one is begun only if it fits.
 struct SamplingBudget {
   std::optional<std::int64_t> calls{};  ///< denoiser calls; never exceeded
   /// Wall time from the first draw on. Kept by forecast, with the mean time of the calls so far:
@@ -58,6 +58,9 @@ struct SamplingBudget {
   std::optional<double> seconds{};
   /// Seconds of a clock that never runs backwards; empty: std::chrono::steady_clock.
   std::function<double()> clock{};
+
+  /// Seconds of the clock.
+  [[nodiscard]] FREEINIT_API double now() const;
 
   /// Throws Error: invalid_argument.
   FREEINIT_API void validate() const;

@@ -15,6 +15,7 @@ struct VideoFrames {
   at::Tensor frames;  ///< [F,H,W,3] uint8, CPU
   double fps = 0.0;   ///< of the file; 0 when it does not say
   bool cut = false;   ///< the file holds more of the wanted frames
+  bool damaged = false;  ///< as DecodedVideo::damaged
 };
 
 /// Decodes the wanted frames. Throws Error: as `read_video`.

@@ -6,10 +6,11 @@ import shutil
 import pytest
 import torch
 
-from freeinit_export import aotinductor_backend, backend, int8_backend
+from freeinit_export import aotinductor_backend, backend, float16_weights_backend, int8_backend
 from freeinit_export.cli import main
 from freeinit_export.errors import ExportError
 from freeinit_export.manifest import file_record
+from freeinit_export.unet_inputs import random_inputs
 
 
 @pytest.fixture
@@ -52,6 +53,44 @@ def test_int8_joins_the_bundle(copied):
     graph = str(int8.inlined_graph)
     assert "aten::linear" not in graph
     assert graph.count("quantized::linear_dynamic") == str(exact.inlined_graph).count("aten::linear(")
+
+
+def test_float16_weights_join_the_bundle(copied):
+    before = manifest_of(copied)
+    assert main(["backend", "float16-weights", str(copied)]) == 0
+    after = manifest_of(copied)
+    file = copied / float16_weights_backend.FILE
+    assert after["files"][file.name] == file_record(file)
+    entry = after["unet_backends"]["float16-weights"]
+    assert 1e-5 < entry["verified_max_relative_error"] <= float16_weights_backend.TOLERANCE
+    extra = {"freeinit.json": ""}
+    narrow = torch.jit.load(file, _extra_files=extra)
+    assert json.loads(extra["freeinit.json"]) == before["unet"]
+    assert narrow.widens_weights
+    for parameter in narrow.parameters():
+        assert parameter.dtype == (torch.float16 if parameter.dim() > 1 else torch.float32)
+
+
+def test_float16_weights_that_were_float16_give_the_same_to_the_last_bit(copied, tmp_path):
+    exact = torch.jit.load(copied / "unet.pt")
+    for parameter in exact.parameters():
+        parameter.data.copy_(parameter.half())
+    unet = manifest_of(copied)["unet"]
+    file = tmp_path / float16_weights_backend.FILE
+    with torch.no_grad():
+        float16_weights_backend.convert(exact, (), "{}", file)
+        size = unet["verified_shapes"][0]
+        example = random_inputs(unet["in_channels"], unet["context_dim"], torch.float32, size)
+        narrow = torch.jit.load(file)
+        assert torch.equal(narrow(*example), exact(*example))
+
+
+def test_float16_weights_refuse_what_does_not_fit(tmp_path):
+    layer = torch.nn.Conv1d(1, 1, 1)
+    layer.weight.data.fill_(1e5)
+    traced = torch.jit.trace(layer, torch.zeros(1, 1, 1))
+    with pytest.raises(ExportError, match="'weight' does not fit float16"):
+        float16_weights_backend.convert(traced, (), "{}", tmp_path / "unet.pt")
 
 
 def test_int8_says_no_to_a_shape(copied, capsys):

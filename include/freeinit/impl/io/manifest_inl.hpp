@@ -129,7 +129,7 @@ FREEINIT_INLINE UNetBackendSpec parse_unet_backend(JsonReader section, const Man
 FREEINIT_INLINE std::map<std::string, UNetBackendSpec> parse_unet_backends(
     JsonReader section, const Manifest& manifest) {
   std::map<std::string, UNetBackendSpec> backends;
-  for (const char* name : {"openvino", "aotinductor", "int8"}) {
+  for (const char* name : {"openvino", "aotinductor", "int8", "float16-weights"}) {
     if (!section.has(name)) continue;
     backends.emplace(name, parse_unet_backend(section.object(name), manifest));
   }

@@ -47,19 +47,18 @@ class VideoReader {
   }
 
   /// Appends frames to `video` until it holds all that are wanted; one more of them sets `cut`.
+  /// Like players, goes on behind a damaged packet.
   void decode(DecodedVideo& video) {
     for (;;) {
       const int result = av_read_frame(input_.get(), packet_.get());
-      const bool ours = result >= 0 && packet_->stream_index == stream_->index;
-      // A damaged packet gives an error here and fewer frames: like players, go on with the next.
-      if (ours && is_gif()) note_time();
-      if (ours) avcodec_send_packet(codec_.get(), packet_.get());
+      if (result >= 0 && packet_->stream_index == stream_->index) send_packet();
       av_packet_unref(packet_.get());
-      if (result < 0) avcodec_send_packet(codec_.get(), nullptr);
+      if (result < 0) end_stream(result);
       if (!take_frames(video) || result < 0) break;
     }
     if (video.num_frames == 0) refuse_empty();
     video.fps = frames_per_second();
+    video.damaged = damaged_;
   }
 
  private:
@@ -115,9 +114,32 @@ class VideoReader {
     ffmpeg_check(avcodec_open2(codec_.get(), decoder, nullptr), ErrorCode::invalid_file, failed);
   }
 
+  void send_packet() {
+    ++num_packets_;
+    if (is_gif()) note_time();
+    if ((packet_->flags & AV_PKT_FLAG_CORRUPT) != 0) damaged_ = true;
+    if (avcodec_send_packet(codec_.get(), packet_.get()) < 0) damaged_ = true;
+  }
+
+  /// `result`: why there is no further packet. A container with an index (MP4) knows how many there
+  /// should have been: what was cut off looks like an ordinary end.
+  void end_stream(int result) {
+    if (result != AVERROR_EOF) damaged_ = true;
+    if (num_packets_ < avformat_index_get_entries_count(stream_)) damaged_ = true;
+    avcodec_send_packet(codec_.get(), nullptr);
+  }
+
   /// Takes what the decoder has ready. False when no more frames are wanted.
   [[nodiscard]] bool take_frames(DecodedVideo& video) {
-    while (avcodec_receive_frame(codec_.get(), frame_.get()) >= 0) {
+    for (;;) {
+      const int result = avcodec_receive_frame(codec_.get(), frame_.get());
+      if (result < 0) {
+        if (result != AVERROR(EAGAIN) && result != AVERROR_EOF) damaged_ = true;
+        return true;
+      }
+      if (frame_->decode_error_flags != 0 || (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0) {
+        damaged_ = true;
+      }
       if (wanted(num_decoded_++)) {
         if (video.num_frames == selection_.max_frames) {
           video.cut = true;
@@ -127,7 +149,6 @@ class VideoReader {
       }
       av_frame_unref(frame_.get());
     }
-    return true;
   }
 
   [[nodiscard]] bool wanted(std::int64_t frame) const {
@@ -147,7 +168,7 @@ class VideoReader {
       video.height = frame_->height;
     }
     if (frame_->width != video.width || frame_->height != video.height) {
-      raise(ErrorCode::invalid_file, what_ + ": frame " + std::to_string(video.num_frames) +
+      raise(ErrorCode::invalid_file, what_ + ": frame " + std::to_string(num_decoded_ - 1) +
                                          " has " + size(frame_->width, frame_->height) +
                                          " pixels after frames of " +
                                          size(video.width, video.height) + "; expected one size");
@@ -186,6 +207,8 @@ class VideoReader {
   std::string what_;
   FrameSelection selection_;
   std::int64_t num_decoded_ = 0;
+  std::int64_t num_packets_ = 0;
+  bool damaged_ = false;
   InputHandle input_;
   CodecHandle codec_;
   PacketHandle packet_{allocated(av_packet_alloc())};

@@ -205,8 +205,10 @@ FREEINIT_INLINE void TorchScriptModule::check_forward(
 
 /// Weights may be stored in a narrower dtype than the graph computes in; exact, since every float16
 /// is a float32. Wider ones are left: a graph may compute some layers in float32 (VideoCrafter's
-/// group norms).
+/// group norms). A graph that widens what it uses (`freeinit-export backend float16-weights`) says
+/// so.
 FREEINIT_INLINE void TorchScriptModule::widen_parameters() {
+  if (module_.hasattr("widens_weights")) return;
   for (at::Tensor parameter : module_.parameters()) {
     if (parameter.is_floating_point() && parameter.itemsize() < c10::elementSize(dtype_)) {
       parameter.set_data(parameter.to(dtype_));

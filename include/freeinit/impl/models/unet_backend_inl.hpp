@@ -24,6 +24,7 @@ inline constexpr std::array kBuiltBackends{
     UNetBackend::aotinductor,
 #endif
     UNetBackend::int8,
+    UNetBackend::float16_weights,
 };
 
 FREEINIT_INLINE bool is_built(UNetBackend backend) {
@@ -85,17 +86,21 @@ FREEINIT_INLINE std::string to_string(UNetBackend backend) {
       return "aotinductor";
     case UNetBackend::int8:
       return "int8";
+    case UNetBackend::float16_weights:
+      return "float16-weights";
   }
   return "unknown";
 }
 
 FREEINIT_INLINE UNetBackend unet_backend_from_string(const std::string& name) {
-  for (const auto backend : {UNetBackend::torchscript, UNetBackend::openvino,
-                             UNetBackend::aotinductor, UNetBackend::int8}) {
+  for (const auto backend :
+       {UNetBackend::torchscript, UNetBackend::openvino, UNetBackend::aotinductor,
+        UNetBackend::int8, UNetBackend::float16_weights}) {
     if (name == to_string(backend)) return backend;
   }
   raise(ErrorCode::invalid_argument,
-        "backend '" + name + "': unknown; expected torchscript, openvino, aotinductor or int8");
+        "backend '" + name +
+            "': unknown; expected torchscript, openvino, aotinductor, int8 or float16-weights");
 }
 
 FREEINIT_INLINE std::vector<UNetBackend> built_unet_backends() {
@@ -122,6 +127,9 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
   const UNetBackendSpec& entry = detail::require_backend(manifest, backend, device, dtype);
   if (backend == UNetBackend::int8) {
     return detail::load_int8_unet(folder / entry.file, manifest.unet, contract);
+  }
+  if (backend == UNetBackend::float16_weights) {
+    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype);
   }
 #ifdef FREEINIT_WITH_OPENVINO
   if (backend == UNetBackend::openvino) {

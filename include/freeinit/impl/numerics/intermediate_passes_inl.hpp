@@ -6,6 +6,7 @@
 
 #include <c10/util/StringUtil.h>
 
+#include <chrono>
 #include <cmath>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -54,6 +55,12 @@ FREEINIT_INLINE void IntermediatePassOptions::validate() const {
                  ends_early ? "runs to its end; expected partial or prediction with "
                             : "ends early, but nothing says where; expected ",
                  "steps, stop timestep or pass tolerance"));
+}
+
+FREEINIT_INLINE double SamplingBudget::now() const {
+  if (clock) return clock();
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(since).count();
 }
 
 FREEINIT_INLINE void SamplingBudget::validate() const {

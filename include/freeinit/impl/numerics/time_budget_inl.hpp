@@ -4,7 +4,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <chrono>
 #include <cstdint>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -15,7 +14,7 @@ namespace detail {
 class TimeBudget {
  public:
   explicit TimeBudget(const SamplingBudget& budget) : budget_(budget) {
-    if (budget_.seconds) start_ = now();
+    if (budget_.seconds) start_ = budget_.now();
   }
 
   /// After `calls_done` calls, the last of which made `latest`. A device may still be at work on
@@ -24,18 +23,12 @@ class TimeBudget {
                           const at::Tensor& latest) const {
     if (!budget_.seconds || calls_done == 0) return true;
     if (!latest.device().is_cpu()) (void)latest.flatten()[0].item();
-    const double elapsed = now() - start_;
+    const double elapsed = budget_.now() - start_;
     const double mean = elapsed / static_cast<double>(calls_done);
     return elapsed + mean * static_cast<double>(further_calls) <= *budget_.seconds;
   }
 
  private:
-  [[nodiscard]] double now() const {
-    if (budget_.clock) return budget_.clock();
-    const auto since = std::chrono::steady_clock::now().time_since_epoch();
-    return std::chrono::duration<double>(since).count();
-  }
-
   const SamplingBudget& budget_;
   double start_ = 0.0;
 };

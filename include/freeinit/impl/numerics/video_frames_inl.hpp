@@ -63,7 +63,7 @@ FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
   const DecodedVideo video = read_video(path, selection);
   const at::Tensor frames = at::empty({video.num_frames, video.height, video.width, 3}, at::kByte);
   std::memcpy(frames.mutable_data_ptr(), video.rgb.data(), video.rgb.size());
-  return {.frames = frames, .fps = video.fps, .cut = video.cut};
+  return {.frames = frames, .fps = video.fps, .cut = video.cut, .damaged = video.damaged};
 }
 
 FREEINIT_INLINE at::Tensor resize_images(const at::Tensor& images, std::int64_t height,

@@ -88,6 +88,20 @@ FREEINIT_INLINE void check_feature_cache(const GenerationRequest& request, const
                  "manifest says feature_cache"));
 }
 
+/// The inversion of a real video is paid from the budget of calls too.
+FREEINIT_INLINE void check_budget(const GenerationRequest& request) {
+  const auto& budget = request.free_init.budget.calls;
+  const VideoInit& init = request.video_init;
+  if (!budget || !init.latents.defined() || init.source != VideoNoiseSource::invert) return;
+  const std::int64_t inversion = request.num_inference_steps;
+  const std::int64_t last_pass =
+      steps_per_pass(request.free_init, request.num_inference_steps).back();
+  if (*budget >= inversion + last_pass) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("budget of calls '", *budget, "': the inversion takes ", inversion,
+                 " and the last pass ", last_pass, "; expected at least ", inversion + last_pass));
+}
+
 /// Everything but the schedule itself, which needs the scheduler.
 FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manifest& manifest) {
   check_video_size(request, manifest);
@@ -100,6 +114,7 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
   request.free_init.validate_for(latent_shape(request, manifest));
   check_start("initial noise", request.initial_noise, request, manifest);
   check_start("video latents", request.video_init.latents, request, manifest);
+  check_budget(request);
   if (request.initial_noise.defined() && request.video_init.latents.defined()) {
     raise(ErrorCode::invalid_argument,
           "initial noise and video latents: both given; a run starts from one of them");

@@ -12,7 +12,9 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -184,6 +186,16 @@ FREEINIT_INLINE std::function<void(int, const at::Tensor&)> after_pass(
   };
 }
 
+/// What is left of a budget after the `calls` that were made since `start`.
+FREEINIT_INLINE SamplingBudget rest_of(SamplingBudget budget, std::int64_t calls, double start) {
+  if (budget.calls) *budget.calls -= calls;
+  if (budget.seconds) {
+    const double left = *budget.seconds - (budget.now() - start);
+    budget.seconds = std::max(left, std::numeric_limits<double>::min());  // used up
+  }
+  return budget;
+}
+
 /// One video of the request, from its own generator.
 FREEINIT_INLINE FreeInitResult sample_video(const RunParts& parts, const GenerationRequest& request,
                                             std::int64_t video, PhaseClock& clock,
@@ -191,6 +203,7 @@ FREEINIT_INLINE FreeInitResult sample_video(const RunParts& parts, const Generat
   const RunControl timed = timed_control(control, clock, video, request.num_videos);
   NoiseSource noise(request.seed + static_cast<std::uint64_t>(video));
   std::int64_t inversion_calls = 0;
+  const double start = request.free_init.budget.seconds ? request.free_init.budget.now() : 0.0;
   SamplingOptions sampling;
   sampling.num_inference_steps = request.num_inference_steps;
   sampling.eta = request.eta;
@@ -200,9 +213,11 @@ FREEINIT_INLINE FreeInitResult sample_video(const RunParts& parts, const Generat
           : initial_noise_of(request, video);
   sampling.on_pass = after_pass(parts, request, clock);
   sampling.on_noise = untimed(request.on_noise, clock, Phase::reinit);
+  FreeInitOptions options = request.free_init;
+  options.budget = rest_of(options.budget, inversion_calls, start);
   FreeInitResult result =
       free_init(parts.denoiser, parts.scheduler, latent_shape(request, parts.bundle.manifest),
-                request.free_init, sampling, noise, kLatentDtype, parts.bundle.device, timed);
+                options, sampling, noise, kLatentDtype, parts.bundle.device, timed);
   result.denoiser_calls += inversion_calls;
   return result;
 }

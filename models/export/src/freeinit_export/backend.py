@@ -58,7 +58,7 @@ def add_backend(name: str, bundle: Path, shape: list[int] | None, report: Report
 
 def _module(name: str):
     """What each backend's module has: FILE, TOLERANCE, convert, runner, entry."""
-    return importlib.import_module(f"freeinit_export.{name}_backend")
+    return importlib.import_module(f"freeinit_export.{name.replace('-', '_')}_backend")
 
 
 def _read_manifest(bundle: Path) -> dict[str, Any]:

@@ -9,17 +9,17 @@ from pathlib import Path
 from freeinit_export.errors import Report
 from freeinit_export.subcommand import add_quiet, add_subcommand
 
-BACKENDS = ("openvino", "aotinductor", "int8")
+BACKENDS = ("openvino", "aotinductor", "int8", "float16-weights")
 
 
 def add_backend_command(sources) -> None:
     command = add_subcommand(
         sources,
         "backend",
-        "add a faster form of the UNet to a bundle",
+        "add a faster or smaller form of the UNet to a bundle",
         "NAME: openvino (CPU, every shape), aotinductor (native code for this kind"
-        " of CPU and one shape) or int8 (CPU, every shape; smaller, not quite the same"
-        " video). BUNDLE: a bundle, to which it is added.",
+        " of CPU and one shape), int8 (CPU, every shape; smaller, not quite the same"
+        " video) or float16-weights (CPU, every shape; half the memory). BUNDLE: a bundle, to which it is added.",
     )
     command.add_argument("backend", metavar="NAME", choices=BACKENDS, help=", ".join(BACKENDS))
     command.add_argument("bundle", metavar="BUNDLE", type=Path)

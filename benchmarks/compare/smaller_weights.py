@@ -1,12 +1,13 @@
-"""Does int8 pay on this CPU? One UNet call at mid size, and the memory of a process that makes a video.
+"""What smaller weights gain: one UNet call at mid size, and the memory of a process that makes a video.
 
-    python benchmarks/compare/int8.py build/benchmarks/compare_worker --threads 1
+    python benchmarks/compare/smaller_weights.py build/benchmarks/compare_worker --threads 1
 
 `freeinit-int8` is this project's option: linear layers quantised dynamically (weights int8,
-activations int8 at run time), the rest float32. Beside it what OpenVINO offers through nncf: weights
-alone compressed to int8, or the whole network quantised (convolutions too, calibrated on noise, as
-only its time matters). Calls take turns. What int8 does to a video: fewer_operations.py. Writes
-results/int8.json.
+activations int8 at run time), the rest float32; `freeinit-float16-weights` keeps weights in float16
+and computes in float32. Beside them what OpenVINO offers through nncf: weights alone compressed to
+int8, or the whole network quantised (convolutions too, calibrated on noise, as only its time
+matters). Calls take turns. What they do to a video: fewer_operations.py. Writes
+results/smaller_weights.json.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from measuring import conditions, measuring_parser, write_result
 from models import ensure_backend, prepare, unet_inputs
 from safetensors.torch import load_file, save_file
 
-PROGRAMS = (REFERENCE, "freeinit-torchscript", "freeinit-int8", "freeinit-openvino")
+PROGRAMS = (
+    REFERENCE, "freeinit-torchscript", "freeinit-float16-weights", "freeinit-int8", "freeinit-openvino",
+)  # fmt: skip
 TIMESTEPS = (999, 500, 100)  # of the calibration
 
 
@@ -94,7 +97,7 @@ def main() -> None:
             workers[name] = start(name, model, folder, options)
             peaks[name] = workers[name].ask(job="generate", **jobs["generate"])["peak_mib"]
         workers |= quantised(model, options.threads)
-        outputs = {name: folder / f"int8-{index}.safetensors" for index, name in enumerate(workers)}
+        outputs = {name: folder / f"smaller-{index}.safetensors" for index, name in enumerate(workers)}
         for name, worker in workers.items():  # warm-up
             worker.ask(job="unet", **jobs["unet"], output=str(outputs[name]))
         rounds: dict[str, list[dict]] = {name: [] for name in workers}
@@ -115,7 +118,7 @@ def main() -> None:
             "peak_mib": round(peaks[name]) if name in peaks else None,
             "difference": float(f"{((found - exact).norm() / exact.norm()).item():.2g}"),
         }
-    write_result(options.results / "int8.json", result)
+    write_result(options.results / "smaller_weights.json", result)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,65 @@
+"""The cluster bootstrap against closed forms, and a report of made-up lines."""
+
+import numpy
+import pytest
+
+from evaluate import read_plan
+from intervals import difference, mean, share, share_of_gain
+from lines import append_line
+from report import METRICS, report
+
+QUANTILE = 1.959964  # of the normal distribution, 97.5 %
+
+
+def normal(count):
+    return numpy.random.default_rng(1).normal(size=count)
+
+
+def width(figure):
+    return figure["interval"][1] - figure["interval"][0]
+
+
+def test_sentences_with_one_row_give_the_standard_error():
+    values = normal(200)
+    error = values.std() / numpy.sqrt(len(values))
+    assert width(mean(values, range(200))) == pytest.approx(2 * QUANTILE * error, rel=0.05)
+
+
+def test_rows_repeated_within_their_sentence_change_nothing():
+    values, plain, sentences = normal(100), normal(200)[100:], numpy.arange(100) // 2
+    once = [mean(values, sentences), difference(values, plain, sentences),
+            share_of_gain(values, plain, plain - 1, sentences)]
+    values, plain, sentences = (numpy.repeat(x, 3) for x in (values, plain, sentences))
+    thrice = [mean(values, sentences), difference(values, plain, sentences),
+              share_of_gain(values, plain, plain - 1, sentences)]
+    for a, b in zip(once, thrice):
+        assert [a["mean"], *a["interval"]] == pytest.approx([b["mean"], *b["interval"]])
+
+
+def test_rows_alike_within_a_sentence_widen_the_interval():
+    values = numpy.repeat(normal(50), 4)
+    assert width(mean(values, numpy.arange(200) // 4)) == pytest.approx(2 * width(mean(values, range(200))), rel=0.1)
+
+
+def test_shares_without_spread_get_the_exact_interval():
+    assert share([1] * 20, [0, 1] * 10)["interval"] == pytest.approx([0.025 ** 0.5, 1])
+    assert share([0] * 20, range(20))["interval"] == pytest.approx([0, 1 - 0.025 ** 0.05])
+    assert share([0, 1], [0, 1])["interval"] == [0, 1]
+
+
+def test_report_of_a_few_lines(tmp_path):
+    plan = read_plan()
+    for place in ("lines", "docs/images", "benchmarks/results"):
+        (tmp_path / place).mkdir(parents=True)
+    for number, name in enumerate(plan["core"]):
+        for index, value in enumerate(normal(8)):
+            line = {field: 0.1 * value + number for field, *_ in METRICS}
+            words = ["all", "colour", "shape", "motion"] + ["background"] * (index % 2)
+            append_line(tmp_path / "lines", name, {
+                "index": index, "prompt": f"sentence {index % 4}", "unet_calls": 15 + number,
+                **line, **{word: True for word in words}})
+    report(plan, [tmp_path / "lines"], 15, tmp_path)
+    page = (tmp_path / "docs" / "evaluation.md").read_text()
+    assert "8 pairs of 4 sentences" in page
+    assert "| colour | 1.000 [0.398, 1.000] |" in page  # 0.025 ** (1 / 4)
+    assert "| passes 3 | not named | +2.0000 [+2.0000, +2.0000] |" in page
