@@ -8,6 +8,7 @@ The page in the repository was made of three clips that the Python package sciki
 
 import json
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,8 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 DRAWS = 64
 PROMPT, SEED, PASSES = "a red circle moving right", 3, 3
+MIXES = ("freeinit", "variance-preserving", "freqprior")
+MIX_SEEDS = range(SEED, SEED + 4)
 
 PAGE = """# The initialisation gap, measured
 
@@ -68,6 +71,14 @@ The same figures for the initial noise of each pass of one run (`{prompt}`, seed
 The first pass starts from Gaussian noise. From the second on, the low bands carry what the pass before made of them, as training noise
 carries its video; the middle bands have less power than Gaussian noise, since the mix M z + (1 - M) z' of two independent noises keeps
 only M^2 + (1 - M)^2 of it.
+
+## The variance that a mix keeps
+
+Mean square of the initial noise of the last of {num_passes} passes, by mix: mean and standard error over {mix_seeds} seeds, gaussian filter, whose
+transition is the widest. Gaussian noise has 1 in every band. Bands below 0.25 hold the video's own power and are left out; the last column
+is the theory for independent white noises over all frequencies (`freeinit filter --mix`).
+
+{mix_table}
 
 ## Consistency of the clips
 
@@ -163,6 +174,32 @@ def pass_table(passes):
     return table(header, rows)
 
 
+def mix_table(command, folder):
+    rows = []
+    for mix in MIXES:
+        options = ["--filter", "gaussian", "--mix", mix]
+        powers = []
+        for seed in MIX_SEEDS:
+            run = f"{folder}/{mix}-{seed}"
+            run_json(command, "generate", PROMPT, "--seed", seed, "--num-iters", PASSES, *options,
+                     "--json", "--save-passes", run, "-o", f"{run}.mp4")
+            passes = run_json(command, "analyze", "--passes", run, "--json")
+            powers.append(passes["passes"][-1]["power"])
+        shown = [i for i, band in enumerate(passes["bands"]) if band["lower"] >= 0.25]
+        cells = [mean_and_error([power[i] for power in powers]) for i in shown]
+        rows.append([f"`{mix}`", *cells, f"{theory(command, options):.3f}"])
+    return table(["mix", *(band_name(passes["bands"][i]) for i in shown), "theory"], rows)
+
+
+def mean_and_error(values):
+    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values) / len(values) ** 0.5:.3f}"
+
+
+def theory(command, options):
+    shape = [16, 16, 16]  # frames, height and width of the demo model's latents
+    return run_json(command, "filter", "--shape", *shape, *options, "--json")["variance_kept"]
+
+
 def score_table(scores):
     keys = ["temporal_consistency", "subject_consistency", "adjacent_consistency",
             "temporal_flickering", "motion_energy", "temporal_deviation"]
@@ -181,6 +218,7 @@ def main(command, *videos):
                         "--save-passes", f"{folder}/run", "-o", f"{folder}/video.mp4")
         passes = run_json(command, "analyze", "--passes", f"{folder}/run", "--json", "--plot",
                           HERE / "analysis_passes.svg")
+        mixes = mix_table(command, folder)
     scores = run_json(command, "score", *videos, "--max-frames", made["num_frames"], "--json")
     bands, clips = forward["bands"], forward["clips"]
     mean, single = clips[-1], clips[:-1] or clips
@@ -192,6 +230,7 @@ def main(command, *videos):
         clip_table=clip_table(bands, single), level_table=level_table(bands, mean),
         gaussian_all=mean["gaussian"]["frame_correlation"],
         gaussian_low=mean["gaussian"]["low_frame_correlation"], prompt=PROMPT, seed=SEED,
+        num_passes=PASSES, mix_seeds=len(MIX_SEEDS), mix_table=mixes,
         pass_table=pass_table(passes), score_table=score_table(scores))
     (HERE.parent / "analysis.md").write_text(page)
 

@@ -5,6 +5,8 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
 
+#include <ATen/ops/isfinite.h>
+
 #include <algorithm>
 
 namespace freeinit_cli {
@@ -41,6 +43,10 @@ std::vector<Clip> load_tensor_clips(const std::filesystem::path& path,
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "tensor of '" + name +
                         "': expected floating point latents [B,C,F,h,w] or frames [F,H,W,3]");
+  }
+  if (!at::isfinite(tensor).all().item<bool>()) {
+    freeinit::raise(freeinit::ErrorCode::invalid_file,
+                    "tensor of '" + name + "': holds NaN or infinite values");
   }
   const bool frames = tensor.size(4) == 3;
   std::vector<Clip> clips;

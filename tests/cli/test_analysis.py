@@ -125,6 +125,8 @@ class Score(AnalysisTest):
         self.fails(4, "score", "clip.y4m", "--features", "clip.y4m", says="TorchScript")
         self.fails(2, "score", "clip.y4m", "--save-features", "f.safetensors", says="--features")
         self.fails(2, "score", says="FILE")
+        write_tensor(self.folder / "nan.safetensors", [1, 4, 2, 2, 2], [float("nan")] * 32)
+        self.fails(4, "score", "nan.safetensors", says="holds NaN or infinite values")
 
 
 class Analyze(AnalysisTest):
