@@ -28,7 +28,8 @@ enum class UNetBackend {
 /// The name in manifests and on the command line.
 [[nodiscard]] FREEINIT_API std::string to_string(UNetBackend backend);
 
-/// "torchscript", "openvino", "aotinductor", "int8" or "float16-weights". Throws Error: invalid_argument.
+/// "torchscript", "openvino", "aotinductor", "int8" or "float16-weights". Throws Error:
+/// invalid_argument.
 [[nodiscard]] FREEINIT_API UNetBackend unet_backend_from_string(const std::string& name);
 
 /// The backends that this build can run.
