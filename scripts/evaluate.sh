@@ -48,7 +48,6 @@ make_videos() {
 }
 
 freeinit_setup --tests
-"$FREEINIT_PYTHON" -c 'import matplotlib' 2>/dev/null || "$FREEINIT_PYTHON" -m pip install --quiet matplotlib
 openvino=$(find_openvino) || openvino=""
 mkdir -p "$work"
 export OMP_NUM_THREADS=1

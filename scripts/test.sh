@@ -27,9 +27,9 @@ configure() {
 }
 
 # One thread a process: the numbers are the same everywhere. The suites run side by side, each into a
-# log of its own that is shown when both are done.
+# log of its own that is shown when all are done.
 python_tests() {
-  local suites=(models/export/tests tests/reference) pids=() result=0 i
+  local suites=(models/export/tests tests/reference benchmarks/evaluation) pids=() result=0 i
   export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
   export FREEINIT_COMMAND="$build/bin/freeinit"
   for i in "${!suites[@]}"; do

@@ -188,7 +188,9 @@ class JsonReader {
 
  private:
   [[nodiscard]] std::string name_or_whole() const {
-    return prefix_.empty() ? "the text" : "'" + prefix_.substr(0, prefix_.size() - 1) + "'";
+    if (prefix_.empty()) return "the text";
+    const std::string name = prefix_.substr(0, prefix_.size() - 1);  // without its dot
+    return "'" + name + "'";
   }
 
   const nlohmann::json& value_;  // outlives the reader: a local of the parse function

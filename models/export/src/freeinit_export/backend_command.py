@@ -19,7 +19,8 @@ def add_backend_command(sources) -> None:
         "add a faster or smaller form of the UNet to a bundle",
         "NAME: openvino (CPU, every shape), aotinductor (native code for this kind"
         " of CPU and one shape), int8 (CPU, every shape; smaller, not quite the same"
-        " video) or float16-weights (CPU, every shape; half the memory). BUNDLE: a bundle, to which it is added.",
+        " video) or float16-weights (CPU, every shape; weights of half the size). BUNDLE: a"
+        " bundle, to which it is added.",
     )
     command.add_argument("backend", metavar="NAME", choices=BACKENDS, help=", ".join(BACKENDS))
     command.add_argument("bundle", metavar="BUNDLE", type=Path)

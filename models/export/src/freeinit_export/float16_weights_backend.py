@@ -1,8 +1,9 @@
-"""A bundle's UNet with float16 weights: the same TorchScript file, which widens a weight when it uses it.
+"""A bundle's UNet with float16 weights: the same TorchScript file, which widens a weight when it uses
+it.
 
-Convolutions, matrix products and everything else compute in float32 as before. Half of the memory for
-the price of the widening at every call. Weights that float16 holds exactly, as most published
-checkpoints do, give the same prediction to the last bit; others are rounded.
+Convolutions, matrix products and everything else compute in float32 as before. The weights take half
+the memory, for the price of the widening at every call. Those that float16 holds exactly, as of a
+checkpoint published in float16, give the same prediction to the last bit; others are rounded.
 """
 
 from __future__ import annotations
