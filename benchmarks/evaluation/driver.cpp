@@ -64,7 +64,11 @@ json scores_of(const at::Tensor& frames, const at::Tensor& latents) {
           {"flicker", freeinit::temporal_flickering(change)},
           {"temporal_deviation", change.temporal_deviation},
           {"pixel_consistency", pixels.temporal_consistency},
-          {"latent_consistency", latent.temporal_consistency}};
+          {"pixel_subject", pixels.subject_consistency},
+          {"pixel_adjacent", pixels.adjacent_consistency},
+          {"latent_consistency", latent.temporal_consistency},
+          {"latent_subject", latent.subject_consistency},
+          {"latent_adjacent", latent.adjacent_consistency}};
 }
 
 struct Evaluation {

@@ -49,6 +49,10 @@ std::vector<Clip> load_tensor_clips(const std::filesystem::path& path,
                     "tensor of '" + name + "': holds NaN or infinite values");
   }
   const bool frames = tensor.size(4) == 3;
+  if (frames && (tensor.lt(0).any().item<bool>() || tensor.gt(1).any().item<bool>())) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "tensor of '" + name + "': frames outside of 0..1; expected pixels in 0..1");
+  }
   std::vector<Clip> clips;
   for (std::int64_t k = 0; k < tensor.size(0); ++k) {
     Clip clip;

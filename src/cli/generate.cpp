@@ -70,6 +70,15 @@ struct PreparedRun {
   at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
 };
 
+/// Not an error: who compares numbers of passes leaves the other options as they are.
+void warn_of_idle_options(const GenerateArguments& arguments,
+                          const freeinit::GenerationRequest& request, Console& console) {
+  const std::string idle = arguments.methods.of_later_passes();
+  // The low band of a video is mixed as that of a pass is.
+  if (request.free_init.num_iters != 1 || request.video_init.low_band || idle.empty()) return;
+  console.warning("--num-iters 1 is plain sampling: nothing comes of " + idle);
+}
+
 PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   if (arguments.prompt.empty()) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
@@ -84,6 +93,7 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   run.request = arguments.request(manifest);
   run.file_fps = arguments.file_fps(manifest, run.request);
   run.init_frames = arguments.video_init.read(run.request, console);
+  warn_of_idle_options(arguments, run.request, console);
   arguments.runtime.apply_to_process();
   return run;
 }

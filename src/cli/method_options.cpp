@@ -27,10 +27,17 @@ double number_of(const std::string& text, const std::string& entry) {
   return value;
 }
 
+/// CLI11's split drops an empty last part.
+std::vector<std::string> parts_of(const std::string& text, char separator) {
+  auto parts = CLI::detail::split(text, separator);
+  if (text.empty() || text.back() == separator) parts.emplace_back();
+  return parts;
+}
+
 /// NAME[:SPATIAL[:TEMPORAL[:ORDER]]] over the settings of `filter`.
 freeinit::FrequencyFilterOptions filter_of(const std::string& entry,
                                            freeinit::FrequencyFilterOptions filter) {
-  const std::vector<std::string> parts = CLI::detail::split(entry, ':');
+  const std::vector<std::string> parts = parts_of(entry, ':');
   if (parts.size() > 4) refuse_schedule(entry, "too many parts");
   filter.method = freeinit::filter_method_from_string(parts[0]);
   if (parts.size() > 1) filter.spatial_stop_frequency = number_of(parts[1], entry);
@@ -44,7 +51,7 @@ freeinit::FrequencyFilterOptions filter_of(const std::string& entry,
 freeinit::FreeInitOptions MethodArguments::over(freeinit::FreeInitOptions options) const {
   options.mix = mix.options();
   if (!filter_schedule.empty()) {
-    for (const std::string& entry : CLI::detail::split(filter_schedule, ',')) {
+    for (const std::string& entry : parts_of(filter_schedule, ',')) {
       options.filter_schedule.push_back(filter_of(entry, options.filter));
     }
   }
@@ -60,6 +67,19 @@ freeinit::FreeInitOptions MethodArguments::over(freeinit::FreeInitOptions option
   options.budget.seconds = budget_seconds;
   options.validate();
   return options;
+}
+
+std::string MethodArguments::of_later_passes() const {
+  std::string names;
+  const auto add = [&names](bool given, const char* name) {
+    if (given) names += (names.empty() ? "" : " ") + std::string(name);
+  };
+  add(mix.method.has_value(), "--mix");
+  add(!filter_schedule.empty(), "--filter-schedule");
+  add(intermediate.has_value(), "--intermediate");
+  add(intermediate_num_inference_steps.has_value(), "--intermediate-num-inference-steps");
+  add(tolerance.has_value(), "--tolerance");
+  return names;
 }
 
 void add_method_options(CLI::App& command, MethodArguments& a) {

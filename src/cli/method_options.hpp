@@ -29,6 +29,9 @@ struct MethodArguments {
   /// `options` with everything replaced that was given; its filter is the one whose settings the
   /// entries of the schedule leave out. Throws freeinit::Error: invalid_argument.
   [[nodiscard]] freeinit::FreeInitOptions over(freeinit::FreeInitOptions options) const;
+
+  /// The options that were given and say something of a second pass alone, by spaces.
+  [[nodiscard]] std::string of_later_passes() const;
 };
 
 void add_method_options(CLI::App& command, MethodArguments& arguments);

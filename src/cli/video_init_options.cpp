@@ -26,6 +26,9 @@ at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request, Consol
   if (!video.empty() && !latents.empty()) {
     refuse_init("--init-video and --init-latents: both given; expected one of them");
   }
+  if (video.empty() && (selection.first != 0 || selection.stride != 1)) {
+    refuse_init("--init-start and --init-stride: need --init-video");
+  }
   if (!given()) {
     if (source || band) {
       refuse_init("--init-source and --init-band: need --init-video or --init-latents");

@@ -6,7 +6,7 @@ import os
 import subprocess
 import unittest
 
-from support import COMMAND, CommandTest, read_tensor, write_tensor
+from support import BUNDLE, COMMAND, CommandTest, read_tensor, write_tensor
 
 SOUND = os.path.join(os.path.dirname(__file__), "../fuzz/corpus/video/sound.wav")
 
@@ -127,6 +127,22 @@ class Score(AnalysisTest):
         self.fails(2, "score", says="FILE")
         write_tensor(self.folder / "nan.safetensors", [1, 4, 2, 2, 2], [float("nan")] * 32)
         self.fails(4, "score", "nan.safetensors", says="holds NaN or infinite values")
+        write_tensor(self.folder / "bytes.safetensors", [2, 2, 2, 3], [255.0] * 24)
+        self.fails(2, "score", "bytes.safetensors", says="expected pixels in 0..1")
+
+    def test_features_of_an_encoder(self):
+        done = self.succeeds("score", "clip.y4m", "--features", BUNDLE / "image_encoder.pt", "--json",
+                             "--save-features", "features.safetensors")
+        pixels, features = json.loads(done.stdout)["scores"]
+        self.assertEqual((pixels["space"], features["space"]), ("pixels", "features"))
+        _, shape, values = read_tensor(self.folder / "features.safetensors")
+        self.assertEqual(shape, [8, 3])
+        vectors = [values[3 * i:3 * i + 3] for i in range(8)]
+        cosines = [sum(a * b for a, b in zip(vectors[0], each, strict=True))
+                   / math.hypot(*vectors[0]) / math.hypot(*each) for each in vectors[1:]]
+        self.assertLess(min(cosines), 0.99999, "the features change")
+        self.assertAlmostEqual(features["temporal_consistency"], sum(cosines) / 7, places=6)
+        self.assertNotIn("motion_energy", features)
 
 
 class Analyze(AnalysisTest):
@@ -249,6 +265,8 @@ class InitVideo(AnalysisTest):
         def fails(code, *args, says):
             self.fails(code, "generate", "x", *args, says=says)
         fails(2, "--init-source", "invert", says="--init-video")
+        fails(2, "--init-start", 2, says="--init-video")
+        fails(2, "--init-latents", "clip.y4m", "--init-stride", 2, says="--init-video")
         fails(2, "--init-video", "clip.y4m", "--init-latents", "z.safetensors", says="one of them")
         fails(2, "--init-video", "clip.y4m", "--init-source", "reverse", says="diffuse, invert")
         fails(2, "--init-video", "clip.y4m", "--init-band", "high", says="full or low")

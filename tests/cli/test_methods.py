@@ -63,6 +63,12 @@ class Methods(CommandTest):
         self.assertEqual(report["completed_passes"], 2)
         self.assertEqual(latents, self.run_of("--num-iters", 2)[1])
 
+    def test_what_one_pass_cannot_use_is_said(self):
+        args = ["generate", "x", "--num-inference-steps", 2, "--tolerance", 0.1, "--mix", "freqprior"]
+        said = self.succeeds(*args, "--num-iters", 1).stderr
+        self.assertIn("nothing comes of --mix --tolerance", said)
+        self.assertNotIn("nothing comes", self.succeeds(*args, "--num-iters", 2).stderr)
+
     def test_a_mask_from_a_file_is_the_filter_it_came_from(self):
         shape = self.manifest["recommended"]["num_frames"], *(
             self.manifest["recommended"][side] // self.manifest["vae"]["spatial_scale"]
@@ -95,6 +101,8 @@ class Methods(CommandTest):
                 (["--filter-schedule", "gaussian:wide"], "'wide'"),
                 (["--filter-schedule", "gaussian:.1:.1:4:5"], "too many"),
                 (["--filter-schedule", "sharp"], "sharp"),
+                (["--filter-schedule", "gaussian,"], "filter method ''"),
+                (["--filter-schedule", "gaussian:"], "'' is no number"),
                 (["--intermediate", "half"], "prediction"),
                 (["--intermediate", "prediction"], "nothing says where"),
                 (["--intermediate-steps", 2], "runs to its end"),

@@ -1,4 +1,5 @@
-// tiny_bundle FOLDER: writes the tiny bundle that the tests of the command run on.
+// tiny_bundle FOLDER: writes the tiny bundle that the tests of the command run on, and beside its
+// networks an image encoder, image_encoder.pt, for `score --features`.
 
 #include "support/tiny_bundle.hpp"
 
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   try {
     std::filesystem::remove_all(argv[1]);
     tiny_bundle::write(argv[1]);
+    tiny_bundle::write_image_encoder(std::filesystem::path(argv[1]) / "image_encoder.pt");
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "tiny_bundle: " << error.what() << '\n';

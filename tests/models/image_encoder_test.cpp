@@ -106,6 +106,9 @@ TEST_F(ImageEncoders, RefusesWhatIsNoImageEncoder) {
     return contract;
   };
   EXPECT_ERROR(invalid_file, "'kind'", load(kPool, changed("kind", "unet")));
+  const auto blind = load(
+      "def forward(self, images):\n    return images.mean(dim=[2, 3]) / 0.0 * 0.0\n", kContract);
+  EXPECT_ERROR(model, "NaN", freeinit::image_features(*blind, at::zeros({1, 8, 8, 3}, at::kByte)));
   EXPECT_ERROR(invalid_file, "'crop'", load(kPool, changed("crop", -1)));
   EXPECT_ERROR(invalid_file, "'std'", load(kPool, changed("std", {1, 0, 1})));
   EXPECT_ERROR(invalid_file, "'interpolation'", load(kPool, changed("interpolation", "nearest")));

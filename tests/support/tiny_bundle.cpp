@@ -182,6 +182,19 @@ void add_the_rest(json& manifest) {
 
 }  // namespace
 
+void write_image_encoder(const std::filesystem::path& file) {
+  save_network(file, "def forward(self, images):\n    return images.mean(dim=[2, 3])\n", {},
+               {{"kind", "image_encoder"},
+                {"name", "mean colour"},
+                {"dtype", "float32"},
+                {"resize", 16},
+                {"crop", 16},
+                {"interpolation", "bilinear"},
+                {"antialias", true},
+                {"mean", {0.2, 0.5, 0.8}},
+                {"std", {1.0, 1.0, 1.0}}});
+}
+
 void write(const std::filesystem::path& folder, const Options& options) {
   std::filesystem::create_directories(folder);
   json manifest = networks(options);

@@ -26,6 +26,10 @@ struct Options {
 /// Writes the bundle into `folder`, which is made if need be.
 void write(const std::filesystem::path& folder, const Options& options = {});
 
+/// Writes an image encoder (TorchScript with its contract) that gives the mean of each colour of a
+/// whole picture of 16x16 pixels, less .2, .5 and .8.
+void write_image_encoder(const std::filesystem::path& file);
+
 /// Changes manifest.json in place. Sizes and hashes of files stay as they are.
 void edit_manifest(const std::filesystem::path& folder,
                    const std::function<void(nlohmann::json&)>& edit);

@@ -5,6 +5,7 @@
 #include <freeinit/numerics/video_frames.hpp>
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
 #include <c10/util/StringUtil.h>
 #include <caffe2/serialize/inline_container.h>
@@ -32,6 +33,10 @@ class TorchScriptImageEncoder final : public ImageEncoder {
       raise(ErrorCode::model,
             c10::str(network_.name(), ": forward returned ", features.sizes(), " for ",
                      images.size(0), " images; expected [", images.size(0), ", features]"));
+    }
+    if (!at::isfinite(features).all().item<bool>()) {
+      raise(ErrorCode::model,
+            c10::str(network_.name(), ": forward returned NaN or infinite values"));
     }
     return features.reshape({count, -1}).to(at::kCPU, at::kFloat);
   }
