@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 namespace hash_stamps_test {
 namespace {
@@ -78,6 +80,19 @@ TEST_F(Stamps, AFileThatJustChangedIsNotRemembered) {
   const std::string found = stamps.sha256_of(fresh, "");
   EXPECT_EQ(found, freeinit::sha256_of_file(fresh));
   EXPECT_FALSE(stamps.knows(fresh, found));
+}
+
+TEST_F(Stamps, AChangeIsNoticedEvenWithTheSameSizeAndTime) {
+  const auto file = folder_.path() / "weights";
+  write_file(file, "before");
+  std::this_thread::sleep_for(std::chrono::seconds(4));  // until it is old enough to be remembered
+  HashStamps stamps(store_);
+  const std::string found = stamps.sha256_of(file, "");
+  ASSERT_TRUE(stamps.knows(file, found));
+  const auto time = std::filesystem::last_write_time(file);
+  write_file(file, "behind");
+  std::filesystem::last_write_time(file, time);
+  EXPECT_FALSE(stamps.knows(file, found));
 }
 
 TEST_F(Stamps, ADamagedStoreIsAnEmptyOne) {
