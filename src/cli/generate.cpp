@@ -91,6 +91,7 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   run.bundle = bundle_or_default(arguments.bundle);
   const auto manifest = freeinit::read_manifest(run.bundle);
   run.request = arguments.request(manifest);
+  freeinit::check_request(run.request, manifest);
   run.file_fps = arguments.file_fps(manifest, run.request);
   run.init_frames = arguments.video_init.read(run.request, console);
   warn_of_idle_options(arguments, run.request, console);
@@ -179,7 +180,8 @@ void run_generate(const GenerateArguments& arguments, Console& console) {
   auto run = prepare(arguments, console);
   std::stop_source stop;
   ProgressView view(console);
-  const auto trace = arguments.runtime.start_trace();
+  std::optional<freeinit::ProfileTrace> trace;
+  if (!run.plan.trace.empty()) trace.emplace();
   auto control = make_control(console, view, interrupt, stop);
   if (trace) control = trace->watch(std::move(control));
 
@@ -188,8 +190,17 @@ void run_generate(const GenerateArguments& arguments, Console& console) {
   PhaseSeconds seconds{{freeinit::Phase::load, loading.seconds()}};
   complete_request(run, pipeline);
   console.info("seed " + std::to_string(run.request.seed));
-  const auto result = generate_and_write(run, pipeline, control, console, seconds);
-  if (trace) trace->write(arguments.runtime.profile_trace);
+  const auto write_trace = [&] {
+    if (trace) trace->write(run.plan.trace);
+  };
+  freeinit::GenerationResult result;
+  try {
+    result = generate_and_write(run, pipeline, control, console, seconds);
+  } catch (const freeinit::Error&) {
+    write_trace();  // a run that was stopped has spent its time, too
+    throw;
+  }
+  write_trace();
   console.end_progress();
   console.result(arguments.json ? report_json(arguments, run.request, pipeline, result, seconds)
                                 : report_line(arguments, run.request, result, seconds));

@@ -100,6 +100,7 @@ freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest&
   request.free_init.filter = filter.over(request.free_init.filter);
   request.free_init.filter_mask = filter.mask();
   request.free_init = methods.over(request.free_init);
+  if (runtime.low_memory) request.decode_chunk_size = 1;
   if (!init_noise.empty()) request.initial_noise = freeinit::load_tensor(init_noise);
   return request;
 }
@@ -128,6 +129,7 @@ OutputPlan GenerateArguments::output_plan() const {
   return {.video = output,
           .latents = save_latents,
           .frames = save_frames,
+          .trace = runtime.profile_trace,
           .passes_folder = save_passes,
           .num_videos = static_cast<int>(num_videos)};
 }

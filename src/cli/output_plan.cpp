@@ -26,6 +26,18 @@ std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index,
   return plan.passes_folder / name;
 }
 
+/// One output would overwrite the other.
+void check_distinct(const OutputPlan& plan) {
+  std::vector<std::filesystem::path> named{plan.latents, plan.frames, plan.trace};
+  for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
+  std::set<std::filesystem::path> seen;
+  for (const auto& path : named) {
+    if (path.empty() || seen.insert(std::filesystem::weakly_canonical(std::filesystem::absolute(path))).second) continue;
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "'" + path.string() + "': named for two outputs");
+  }
+}
+
 }  // namespace
 
 void check_writable(const std::filesystem::path& path) {
@@ -43,16 +55,12 @@ void check_tensor_file(const std::filesystem::path& path) {
 
 void OutputPlan::check() const {
   static_cast<void>(freeinit::video_format_of(video));
-  std::set<std::filesystem::path> seen;
   for (const auto& path : {latents, frames}) {
-    if (path.empty()) continue;
-    if (!seen.insert(std::filesystem::absolute(path).lexically_normal()).second) {
-      freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                      "'" + path.string() + "': named for two outputs");
-    }
-    check_tensor_file(path);
+    if (!path.empty()) check_tensor_file(path);
   }
+  if (!trace.empty()) check_writable(trace);
   for (int index = 0; index < num_videos; ++index) check_writable(video_path(index));
+  check_distinct(*this);
   if (!passes_folder.empty()) {
     const bool exists = std::filesystem::exists(passes_folder);
     check_writable(exists ? pass_latents_path(0, 0) : passes_folder);

@@ -15,8 +15,9 @@ void check_tensor_file(const std::filesystem::path& path);
 /// Where the results of a run go. Everything is checked before the run starts.
 struct OutputPlan {
   std::filesystem::path video;    ///< as given: a file, or a folder for PNG frames
-  std::filesystem::path latents;  ///< may be empty, as the two below
+  std::filesystem::path latents;  ///< may be empty, as those below
   std::filesystem::path frames;
+  std::filesystem::path trace;
   std::filesystem::path passes_folder;
   int num_videos = 1;
 

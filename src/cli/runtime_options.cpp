@@ -1,7 +1,6 @@
 #include "runtime_options.hpp"
 
 #include "option_group.hpp"
-#include "output_plan.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>
@@ -46,12 +45,6 @@ void RuntimeArguments::apply_to_process() const {
   at::set_num_threads(*threads);
 }
 
-std::optional<freeinit::ProfileTrace> RuntimeArguments::start_trace() const {
-  if (profile_trace.empty()) return std::nullopt;
-  check_writable(profile_trace);
-  return freeinit::ProfileTrace();
-}
-
 void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   OptionGroup machine(command, "Machine");
   machine.add("--device", a.device, "cpu, cuda or cuda:N", "NAME")->capture_default_str();
@@ -63,8 +56,8 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
               "NAME");
   machine.add_flag(
       "--low-memory", a.low_memory,
-      "Read text encoder and autoencoder when they are needed, let them go after, and give freed "
-      "memory back");
+      "Read text encoder and autoencoder when they are needed, let them go after, decode frame by "
+      "frame, and give freed memory back");
   machine.add_flag("--rehash", a.rehash,
                    "Hash every file of the bundle, also those untouched since they were verified");
   machine.add("--profile-trace", a.profile_trace,

@@ -28,9 +28,6 @@ struct RuntimeArguments {
   /// What holds for the whole process: the number of CPU threads, if one was given; that freed
   /// memory is kept, unless memory is short. Throws freeinit::Error: invalid_argument.
   void apply_to_process() const;
-
-  /// A trace if one is wanted, after a check that it can be written. Throws freeinit::Error: io.
-  [[nodiscard]] std::optional<freeinit::ProfileTrace> start_trace() const;
 };
 
 void add_runtime_options(CLI::App& command, RuntimeArguments& arguments);

@@ -160,6 +160,25 @@ TEST_P(Backend, AnotherNetworkIsRefused) {
                freeinit::load_unet(folder.path(), changed, GetParam(), at::kCPU));
 }
 
+TEST_P(Backend, OtherFormsOfTheUNetNeedNotBeThere) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(bundle(), folder.path(), std::filesystem::copy_options::recursive);
+  const auto known = manifest();
+  for (const auto& [name, entry] : known.unet_backends) {
+    if (name == to_string(GetParam())) continue;
+    std::filesystem::remove(folder.path() / entry.file);
+    std::filesystem::remove((folder.path() / entry.file).replace_extension(".bin"));
+  }
+  std::filesystem::remove(folder.path() / known.unet.file);
+  EXPECT_NO_THROW((void)freeinit::ModelBundle::load(folder.path(), {.backend = GetParam()}));
+  EXPECT_ERROR(not_found, "unet.pt", freeinit::ModelBundle::load(
+                                         folder.path(), {.backend = UNetBackend::torchscript}));
+  std::ofstream(folder.path() / known.unet_backends.at(to_string(GetParam())).file, std::ios::app)
+      << "altered";
+  EXPECT_ERROR(invalid_file, "bytes; the manifest says",
+               freeinit::ModelBundle::load(folder.path(), {.backend = GetParam()}));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Backend,
                          testing::Values(UNetBackend::openvino, UNetBackend::aotinductor,
                                          UNetBackend::int8, UNetBackend::float16_weights),
@@ -184,6 +203,20 @@ TEST(OpenVino, ServesEveryShapeInAnyOrder) {
               kTolerance)
         << x.sizes();
   }
+}
+
+TEST(OpenVino, WritesToItsLastOutputOnceThatIsLetGo) {
+  if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
+  const auto unet = load(UNetBackend::openvino);
+  const at::Tensor x = latents({2, 4, 4, 8, 8});
+  at::Tensor kept = unet->predict(x, 500, text(2, 12), 8.0);
+  const at::Tensor copy = kept.clone();
+  const void* const second = unet->predict(x, 10, text(2, 12), 8.0).const_data_ptr();
+  EXPECT_NE(second, kept.const_data_ptr());
+  EXPECT_TRUE(kept.equal(copy)) << "a later call wrote to what the caller holds";
+  EXPECT_EQ(unet->predict(x, 10, text(2, 12), 8.0).const_data_ptr(), second);
+  const at::Tensor part = unet->predict(x, 10, text(2, 12), 8.0).narrow(0, 0, 1);
+  EXPECT_NE(unet->predict(x, 10, text(2, 12), 8.0).const_data_ptr(), part.const_data_ptr());
 }
 
 TEST(OpenVino, IsTheDefaultOnTheCpu) {
@@ -236,6 +269,27 @@ TEST(AotInductor, RefusesEveryOtherShape) {
                unet->predict(latents({2, 4, 4, 10, 8}), 5, text(2, 12), 8.0));
   EXPECT_ERROR(invalid_argument, "[2, 4, 8, 8, 11]",
                unet->predict(latents({2, 4, 4, 8, 8}), 5, text(2, 11), 8.0));
+}
+
+// The tiny bundle's request is the shape of the package: with guidance, of batch 2.
+TEST(AotInductor, ARunOfAnotherShapeIsRefusedBeforeItBegins) {
+  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
+  const freeinit::TextToVideoPipeline pipeline(
+      freeinit::ModelBundle::load(bundle(), {.backend = UNetBackend::aotinductor}));
+  const auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+  EXPECT_NO_THROW(pipeline.validate(request));
+  const auto validate = [&](const auto& change) {
+    auto other = request;
+    change(other);
+    pipeline.validate(other);
+  };
+  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]",
+               validate([](auto& r) { r.guidance_scale = 1.0; }));
+  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]",
+               validate([](auto& r) { r.guidance_interval = {0.5, 1.0}; }));
+  EXPECT_ERROR(invalid_argument, "[2, 3, 8, 8, 12]",
+               validate([](auto& r) { r.num_frames = 3; }));
+  EXPECT_ERROR(invalid_argument, "[2, 4, 8, 12, 12]", validate([](auto& r) { r.width = 24; }));
 }
 
 TEST(AotInductor, RefusesAnotherCpu) {

@@ -139,8 +139,22 @@ class BadOutput(CommandTest):
         self.fails(6, "generate", "x", "--save-passes", "file", says="file")
 
     def test_two_outputs_in_one_file(self):
-        self.fails(2, "generate", "x", "--save-latents", "a.safetensors", "--save-frames",
-                   "./a.safetensors", says="two outputs")
+        (self.folder / "here").symlink_to(".")
+        for outputs in (("--save-latents", "a.safetensors", "--save-frames", "./a.safetensors"),
+                        ("--save-latents", "a.safetensors", "--profile-trace", "here/a.safetensors"),
+                        ("-o", "a.gif", "--profile-trace", "a.gif"),
+                        ("-o", "a.gif", "--num-videos", "2", "--profile-trace", "a_1.gif")):
+            with self.subTest(outputs):
+                self.fails(2, "generate", "x", *outputs, says="two outputs")
+
+    def test_settings_are_refused_before_a_network_is_read(self):
+        bundle = self.copy_of_bundle()
+        (bundle / "unet.pt").unlink()
+        for settings, says in ((("--cache-interval", "0"), "cache interval 0"),
+                               (("--guidance-interval", "0.8", "0.2"), "guidance interval 0.8 to 0.2"),
+                               (("--num-inference-steps", "5000"), "5000"), (("--eta", "2"), "eta")):
+            with self.subTest(settings):
+                self.fails(2, "generate", "x", "--bundle", bundle, *settings, says=says)
 
     def test_a_failure_before_sampling_leaves_no_folder_for_passes(self):
         self.fails(2, "generate", "x", "--save-passes", "passes", "--num-iters", 0)

@@ -1,5 +1,6 @@
 """Ctrl-C: the last complete pass is written; before the first there is nothing to write."""
 
+import json
 import signal
 import subprocess
 import time
@@ -28,6 +29,15 @@ class Interrupt(CommandTest):
         self.assertEqual(stdout, "")
         self.assertTrue(stderr.startswith("error: "), stderr)
         self.assertEqual(self.files(), [])
+
+    def test_the_trace_of_what_was_done_is_written(self):
+        process = self.start("--num-iters", "1", "--profile-trace", "trace.json")
+        self.assertIn("seed", process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 130)
+        events = json.loads((self.folder / "trace.json").read_text())["traceEvents"]
+        self.assertIn("load", {event["cat"] for event in events})
 
     def test_after_a_pass(self):
         process = self.start("--num-iters", "500", "--fast-sampling", "--save-passes", "passes")

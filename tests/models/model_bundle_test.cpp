@@ -95,6 +95,18 @@ TEST_F(ModelBundle, AlteredFileFailsItsHash) {
   EXPECT_ERROR(invalid_file, "vae_decoder.pt", load());
 }
 
+// Few runs encode a video, and the encoder of a real model is a third of its autoencoder.
+TEST_F(ModelBundle, TheVaeEncoderIsReadWhenAVideoIsEncoded) {
+  const auto bundle = load();
+  std::filesystem::resize_file(folder() / "vae_encoder.pt", 100);
+  EXPECT_ERROR(invalid_file, "vae_encoder.pt",
+               bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})));
+  tiny_bundle::write(folder());
+  EXPECT_EQ(bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})).dim(), 4);
+  std::filesystem::remove(folder() / "vae_encoder.pt");
+  EXPECT_EQ(bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})).dim(), 4);
+}
+
 TEST_F(ModelBundle, HashesCanBeSkipped) {
   tiny_bundle::edit_manifest(folder(), [](nlohmann::json& manifest) {
     manifest["files"]["unet.pt"]["sha256"] = std::string(64, '0');

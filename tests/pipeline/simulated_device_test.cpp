@@ -7,7 +7,10 @@
 
 #include <ATen/Functions.h>
 
+#include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace simulated_device_test {
 
@@ -54,6 +57,54 @@ TEST_F(OnDevice, TheLoopCopiesNothingButTheFreshNoiseOfEachPass) {
       EXPECT_EQ(traffic_of_sampling(), (Traffic{.to_device = passes - 1}))
           << passes << " passes, guidance " << guidance_scale;
     }
+  }
+}
+
+/// Adds up the operators of the network, which are not the loop's.
+class MeteredUNet final : public freeinit::VideoUNet {
+ public:
+  explicit MeteredUNet(std::shared_ptr<const VideoUNet> inner) : inner_(std::move(inner)) {}
+  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
+                     double fps) const override {
+    const auto before = simulated_device::operators();
+    at::Tensor output = inner_->predict(latents, timestep, text, fps);
+    operators += simulated_device::operators() - before;
+    return output;
+  }
+  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
+
+  mutable std::int64_t operators = 0;
+
+ private:
+  std::shared_ptr<const VideoUNet> inner_;
+};
+
+/// Operators of each step of each pass, those of the network left out.
+std::vector<std::int64_t> operators_of_steps(const freeinit::GenerationRequest& request) {
+  freeinit::ModelBundle bundle = make_tiny_bundle(simulated_device::device());
+  const auto unet = std::make_shared<const MeteredUNet>(bundle.unet);
+  bundle.unet = unet;
+  std::vector<std::int64_t> found;
+  std::int64_t before = 0;
+  freeinit::RunControl control;
+  control.progress = [&](const Progress& progress) {
+    if (progress.phase != Phase::denoise) return;
+    const std::int64_t now = simulated_device::operators() - unet->operators;
+    if (progress.step > 0) found.push_back(now - before);
+    before = now;
+  };
+  (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, control);
+  return found;
+}
+
+// Six of the DDIM step; guidance adds the batch of two, a difference, a product and a sum.
+TEST_F(OnDevice, AStepIsSixOperatorsAndFourForGuidance) {
+  request.num_inference_steps = 3;
+  for (const auto& [guidance_scale, operators] : std::vector<std::pair<double, std::int64_t>>{
+           {1.0, 6}, {3.0, 6 + 4}}) {
+    request.guidance_scale = guidance_scale;
+    EXPECT_EQ(operators_of_steps(request), std::vector<std::int64_t>(2 * 3, operators))
+        << "guidance " << guidance_scale;
   }
 }
 

@@ -7,13 +7,19 @@
 
 #include <gtest/gtest.h>
 
+/// The folder of a tiny bundle, there until the process ends: networks may be read late.
+inline const std::filesystem::path& tiny_bundle_folder() {
+  static const TemporaryFolder folder;
+  static const bool written = (tiny_bundle::write(folder.path()), true);
+  (void)written;
+  return folder.path();
+}
+
 /// A tiny bundle on `device`, the same weights every time.
 inline freeinit::ModelBundle make_tiny_bundle(at::Device device = at::kCPU) {
-  const TemporaryFolder folder;
-  tiny_bundle::write(folder.path());
   freeinit::BundleOptions options;
   options.device = device;
-  return freeinit::ModelBundle::load(folder.path(), options);
+  return freeinit::ModelBundle::load(tiny_bundle_folder(), options);
 }
 
 inline freeinit::TextToVideoPipeline make_tiny_pipeline(at::Device device = at::kCPU) {

@@ -7,6 +7,7 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <optional>
@@ -170,10 +171,17 @@ class HostCall {
   bool asks_for_device_ = false;
 };
 
+/// Whether an operator only looks at memory that is there in another way.
+bool makes_view(const c10::FunctionSchema& schema) {
+  return std::ranges::any_of(schema.returns(), [](const c10::Argument& result) {
+    return result.alias_info() && !result.alias_info()->isWrite();
+  });
+}
+
 void run_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  ++operator_count;
   const at::AutoDispatchBelowADInplaceOrView below_autograd;
   const c10::FunctionSchema& schema = op.schema();
+  if (!makes_view(schema)) ++operator_count;
   HostCall call;
   const std::size_t first = stack->size() - schema.arguments().size();
   for (std::size_t i = first; i < stack->size(); ++i) call.replace((*stack)[i]);

@@ -48,6 +48,11 @@ class FREEINIT_API VideoUNet {
 
   /// Limits on shapes.
   [[nodiscard]] virtual const UNetSpec& spec() const noexcept = 0;
+
+  /// Refuses what `predict` would refuse for the sizes of `latents` and `text`, without computing
+  /// anything: `check_unet_input`, and what a backend cannot do beyond it. Throws Error:
+  /// invalid_argument.
+  virtual void check_input(at::IntArrayRef latents, at::IntArrayRef text) const;
 };
 
 /// Refuses latents or text that `spec` does not allow, saying which size is wrong and which are

@@ -73,6 +73,10 @@ struct GenerationResult {
   std::map<Phase, double> seconds;
 };
 
+/// Refuses what the model of this manifest cannot do, naming the nearest sizes it can: all that can
+/// be said before its networks are read. Throws Error: invalid_argument.
+FREEINIT_API void check_request(const GenerationRequest& request, const Manifest& manifest);
+
 /// Text to video with FreeInit on a loaded bundle. Immutable: one pipeline may serve many threads,
 /// each call of `generate` is its own run.
 ///
@@ -89,8 +93,9 @@ class FREEINIT_API TextToVideoPipeline {
   /// The scheduler of Profile::diffusers: what the manifest says.
   [[nodiscard]] const DdimScheduler& scheduler() const noexcept { return scheduler_; }
 
-  /// Refuses what the model cannot do, naming the nearest sizes it can, without running a network.
-  /// Throws Error: invalid_argument.
+  /// `check_request`, and what the loaded UNet cannot do: a shape that its backend does not serve,
+  /// features reused by a network that was not split for it. Runs no network. Throws Error:
+  /// invalid_argument, unsupported.
   void validate(const GenerationRequest& request) const;
 
   /// Validates, encodes the prompts (once per text), samples, decodes the last pass. A prompt that

@@ -88,6 +88,11 @@ class AotInductorUNet final : public VideoUNet {
 
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }
 
+  void check_input(at::IntArrayRef latents, at::IntArrayRef text) const override {
+    check_unet_input(spec_, latents, text);
+    check_shape(latents, text);
+  }
+
  private:
   using Loader = torch::inductor::AOTIModelPackageLoader;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/impl/models/late_network_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/autoencoder.hpp>
 
@@ -18,9 +19,10 @@ namespace detail {
 
 class TorchScriptAutoencoder final : public Autoencoder {
  public:
-  TorchScriptAutoencoder(TorchScriptModule decoder, std::optional<TorchScriptModule> encoder,
-                         AutoencoderSpec spec)
-      : decoder_(std::move(decoder)), encoder_(std::move(encoder)), spec_(std::move(spec)) {}
+  /// `load_encoder` is called when a video is first encoded, which few runs do.
+  TorchScriptAutoencoder(TorchScriptModule decoder,
+                         LateNetwork<TorchScriptModule>::Loader load_encoder, AutoencoderSpec spec)
+      : decoder_(std::move(decoder)), encoder_(std::move(load_encoder)), spec_(std::move(spec)) {}
 
   [[nodiscard]] at::Tensor decode(const at::Tensor& latents) const override {
     if (latents.dim() != 4 || latents.size(1) != spec_.latent_channels) {
@@ -38,7 +40,7 @@ class TorchScriptAutoencoder final : public Autoencoder {
   }
 
   [[nodiscard]] at::Tensor encode(const at::Tensor& images) const override {
-    if (!encoder_) {
+    if (spec_.encoder_file.empty()) {
       raise(ErrorCode::unsupported,
             "bundle: has no vae encoder, so videos cannot be read into it; "
             "export the model with its encoder");
@@ -50,8 +52,9 @@ class TorchScriptAutoencoder final : public Autoencoder {
             c10::str("images ", images.sizes(),
                      ": expected [N, 3, height, width] with sizes that are multiples of ", scale));
     }
-    const at::Tensor moments = (*encoder_)({images.to(encoder_->device(), encoder_->dtype())});
-    check_network_output(*encoder_, moments,
+    const auto encoder = encoder_.get();
+    const at::Tensor moments = (*encoder)({images.to(encoder->device(), encoder->dtype())});
+    check_network_output(*encoder, moments,
                          {images.size(0), 2 * spec_.latent_channels, images.size(2) / scale,
                           images.size(3) / scale});
     return moments.narrow(1, 0, spec_.latent_channels).mul(spec_.scaling_factor);
@@ -61,7 +64,7 @@ class TorchScriptAutoencoder final : public Autoencoder {
 
  private:
   TorchScriptModule decoder_;
-  std::optional<TorchScriptModule> encoder_;
+  LateNetwork<TorchScriptModule> encoder_;
   AutoencoderSpec spec_;
 };
 
@@ -97,7 +100,7 @@ FREEINIT_INLINE at::Tensor decode_chunk(const Autoencoder& autoencoder, const at
 FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
     const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
     at::Device device, std::optional<at::ScalarType> dtype) {
-  const auto load = [&](const std::string& file, std::string_view input) {
+  const auto load = [=](const std::string& file, std::string_view input) {
     return detail::TorchScriptModule({.file = bundle / file,
                                       .contract = contract,
                                       .inputs = {input},
@@ -105,11 +108,11 @@ FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
                                       .wanted = dtype,
                                       .device = device});
   };
-  auto decoder = load(spec.decoder_file, "latents");
-  std::optional<detail::TorchScriptModule> encoder;
-  if (!spec.encoder_file.empty()) encoder = load(spec.encoder_file, "images");
-  return std::make_unique<const detail::TorchScriptAutoencoder>(std::move(decoder),
-                                                                std::move(encoder), spec);
+  auto load_encoder = [load, file = spec.encoder_file] {
+    return std::make_unique<const detail::TorchScriptModule>(load(file, "images"));
+  };
+  return std::make_unique<const detail::TorchScriptAutoencoder>(
+      load(spec.decoder_file, "latents"), std::move(load_encoder), spec);
 }
 
 FREEINIT_INLINE void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,

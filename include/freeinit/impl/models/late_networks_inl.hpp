@@ -2,40 +2,14 @@
 
 // Networks that are read when they are first needed and can be let go: BundleOptions::low_memory.
 
+#include <freeinit/impl/models/late_network_inl.hpp>
 #include <freeinit/models/autoencoder.hpp>
 #include <freeinit/models/text_encoder.hpp>
 
-#include <functional>
-#include <memory>
-#include <mutex>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
-
-/// A network behind its loader. Calls that run keep the network they began with.
-template <class Network>
-class LateNetwork {
- public:
-  using Loader = std::function<std::unique_ptr<const Network>()>;
-
-  explicit LateNetwork(Loader load) : load_(std::move(load)) {}
-
-  [[nodiscard]] std::shared_ptr<const Network> get() const {
-    const std::lock_guard lock(mutex_);
-    if (!network_) network_ = load_();
-    return network_;
-  }
-  void release() const noexcept {
-    const std::lock_guard lock(mutex_);
-    network_.reset();
-  }
-
- private:
-  Loader load_;
-  mutable std::mutex mutex_;
-  mutable std::shared_ptr<const Network> network_;
-};
 
 class LateTextEncoder final : public TextEncoder {
  public:

@@ -26,6 +26,19 @@ FREEINIT_INLINE void verify_files(const std::filesystem::path& folder, const Man
   stamps.save();
 }
 
+/// The manifest without the forms of the UNet that a run with `backend` does not read: a large file
+/// is not hashed for nothing, and one that was deleted to save space is not missed.
+FREEINIT_INLINE Manifest without_other_unets(Manifest manifest, UNetBackend backend) {
+  const std::string used = to_string(backend);
+  if (backend != UNetBackend::torchscript) manifest.files.erase(manifest.unet.file);
+  for (const auto& [name, converted] : manifest.unet_backends) {
+    if (name == used) continue;
+    manifest.files.erase(converted.file);
+    manifest.files.erase(std::filesystem::path(converted.file).replace_extension(".bin").string());
+  }
+  return manifest;
+}
+
 FREEINIT_INLINE std::shared_ptr<const TextEncoder> load_text_encoder(
     const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options) {
   auto load = [file = folder / manifest.text_encoder.file, spec = manifest.text_encoder,
@@ -108,7 +121,9 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folde
   const at::ScalarType dtype = dtype_from_string(manifest.unet.dtype);
   detail::LoadProgress progress(control, 5);
 
-  detail::verify_files(folder, manifest, options);
+  const UNetBackend backend =
+      options.backend.value_or(default_unet_backend(manifest, options.device));
+  detail::verify_files(folder, detail::without_other_unets(manifest, backend), options);
   progress.stage_done();
   ClipTokenizer tokenizer = load_tokenizer(folder, manifest.tokenizer);
   progress.stage_done();
@@ -116,8 +131,6 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folde
   if (options.disable_jit_profiling) torch::jit::getProfilingMode() = false;
   auto text_encoder = detail::load_text_encoder(folder, manifest, options);
   progress.stage_done();
-  const UNetBackend backend =
-      options.backend.value_or(default_unet_backend(manifest, options.device));
   std::shared_ptr<const VideoUNet> unet =
       load_unet(folder, manifest, backend, options.device, options.dtype);
   progress.stage_done();

@@ -55,7 +55,13 @@ FREEINIT_INLINE ov::Tensor openvino_view(const at::Tensor& tensor) {
 struct OpenVinoRequest {
   std::vector<std::vector<std::int64_t>> shapes;  ///< of the four inputs
   ov::InferRequest request;                       ///< keeps the compiled network alive
+  at::Tensor output;                              ///< of the last call
 };
+
+/// Whether nobody but its owner knows `tensor` any more, so that it may be written again.
+FREEINIT_INLINE bool is_unshared(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.use_count() == 1 && tensor.storage().use_count() == 1;
+}
 
 /// Compiles for each shape it meets. OpenVINO could compile once for all of them, but that is
 /// wrong: 2026.4's CPU plugin, having served one shape, returns noise at some others.
@@ -72,9 +78,7 @@ class OpenVinoUNet final : public VideoUNet {
     auto inputs =
         unet_inputs(spec_, at::Device(at::kCPU), at::kFloat, latents, timestep, text, fps);
     for (at::Tensor& input : inputs) input = input.contiguous();
-    const at::Tensor output = at::empty(latents.sizes(), at::kFloat);
-    run(inputs, output);
-    return output.to(latents.scalar_type());
+    return run(inputs).to(latents.scalar_type());
   }
 
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }
@@ -98,12 +102,17 @@ class OpenVinoUNet final : public VideoUNet {
                    contract);
   }
 
-  /// No copies: OpenVINO reads and writes LibTorch's memory.
-  void run(const std::vector<at::Tensor>& inputs, const at::Tensor& output) const {
+  /// No copies: OpenVINO reads and writes LibTorch's memory, the last output's where the caller has
+  /// let it go.
+  at::Tensor run(const std::vector<at::Tensor>& inputs) const {
     const std::lock_guard lock(mutex_);
+    at::Tensor output;
     ov::Shape returned;
     try {
-      ov::InferRequest& request = request_for(inputs);
+      OpenVinoRequest& known = request_for(inputs);
+      if (!is_unshared(known.output)) known.output = at::empty(inputs[0].sizes(), at::kFloat);
+      output = known.output;
+      ov::InferRequest& request = known.request;
       for (std::size_t i = 0; i < kInputs.size(); ++i) {
         request.set_tensor(kInputs[i], openvino_view(inputs[i]));
       }
@@ -116,16 +125,17 @@ class OpenVinoUNet final : public VideoUNet {
     }
     check_unet_output(name_, std::vector<std::int64_t>(returned.begin(), returned.end()),
                       output.sizes());
+    return output;
   }
 
-  [[nodiscard]] ov::InferRequest& request_for(const std::vector<at::Tensor>& inputs) const {
+  [[nodiscard]] OpenVinoRequest& request_for(const std::vector<at::Tensor>& inputs) const {
     std::vector<std::vector<std::int64_t>> shapes;
     for (const at::Tensor& input : inputs) shapes.push_back(input.sizes().vec());
     const auto known = std::find_if(requests_.begin(), requests_.end(),
                                     [&](const auto& entry) { return entry.shapes == shapes; });
-    if (known != requests_.end()) return known->request;
+    if (known != requests_.end()) return *known;
     if (requests_.size() == kKeptShapes) requests_.pop_front();
-    return requests_.emplace_back(shapes, compile(shapes)).request;
+    return requests_.emplace_back(shapes, compile(shapes), at::Tensor());
   }
 
   /// float32 throughout, also on CPUs where OpenVINO would choose bfloat16, with LibTorch's

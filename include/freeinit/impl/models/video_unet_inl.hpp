@@ -126,6 +126,10 @@ class TorchScriptUNet final : public VideoUNet {
 
 }  // namespace detail
 
+FREEINIT_INLINE void VideoUNet::check_input(at::IntArrayRef latents, at::IntArrayRef text) const {
+  check_unet_input(spec(), latents, text);
+}
+
 FREEINIT_INLINE DeepPrediction VideoUNet::predict_deep(const at::Tensor& /*latents*/,
                                                        std::int64_t /*timestep*/,
                                                        const at::Tensor& /*text*/,

@@ -107,6 +107,9 @@ class WatchedUNet final : public VideoUNet {
     return output;
   }
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return unet_->spec(); }
+  void check_input(at::IntArrayRef latents, at::IntArrayRef text) const override {
+    unet_->check_input(latents, text);
+  }
 
  private:
   std::shared_ptr<const VideoUNet> unet_;

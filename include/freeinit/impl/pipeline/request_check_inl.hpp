@@ -1,6 +1,6 @@
 #pragma once
 
-// What TextToVideoPipeline::validate refuses, one function an idea.
+// What check_request and TextToVideoPipeline::validate refuse, one function an idea.
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/models/nearest_multiples_inl.hpp>
@@ -80,7 +80,6 @@ FREEINIT_INLINE void check_guidance(const GenerationRequest& request) {
 }
 
 FREEINIT_INLINE void check_feature_cache(const GenerationRequest& request, const VideoUNet& unet) {
-  require_at_least_one("cache interval", request.cache_interval);
   if (request.cache_interval == 1 || unet.can_reuse_features()) return;
   raise(ErrorCode::unsupported,
         c10::str("cache interval ", request.cache_interval,
@@ -103,7 +102,7 @@ FREEINIT_INLINE void check_budget(const GenerationRequest& request) {
 }
 
 /// Everything but the schedule itself, which needs the scheduler.
-FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manifest& manifest) {
+FREEINIT_INLINE void check_settings(const GenerationRequest& request, const Manifest& manifest) {
   check_video_size(request, manifest);
   check_guidance(request);
   if (!std::isfinite(request.fps) || request.fps <= 0) {
@@ -111,6 +110,7 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
           c10::str("fps ", request.fps, ": expected a number above 0"));
   }
   require_at_least_one("decode chunk size", request.decode_chunk_size);
+  require_at_least_one("cache interval", request.cache_interval);
   request.free_init.validate_for(latent_shape(request, manifest));
   check_start("initial noise", request.initial_noise, request, manifest);
   check_start("video latents", request.video_init.latents, request, manifest);

@@ -16,6 +16,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <set>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -69,6 +70,36 @@ FREEINIT_INLINE TimestepInterval timesteps_of(const GuidanceInterval& interval,
           .highest = static_cast<std::int64_t>(std::floor(interval.to * count))};
 }
 
+FREEINIT_INLINE bool inverts_video(const GenerationRequest& request) {
+  return request.video_init.latents.defined() &&
+         request.video_init.source == VideoNoiseSource::invert;
+}
+
+/// The batch sizes that the UNet will be called with: two where a step is guided, else one.
+FREEINIT_INLINE std::set<std::int64_t> batch_sizes(const GenerationRequest& request,
+                                                   const DdimScheduler& scheduler) {
+  std::set<std::int64_t> sizes;
+  if (inverts_video(request)) sizes.insert(1);
+  const auto interval = timesteps_of(request.guidance_interval, scheduler.num_train_timesteps());
+  const auto trajectory = scheduler.trajectory(request.num_inference_steps, request.eta);
+  for (const std::int64_t timestep : trajectory->timesteps()) {
+    sizes.insert(request.guidance_scale > 1.0 && interval.contains(timestep) ? 2 : 1);
+  }
+  return sizes;
+}
+
+/// A backend may serve one shape alone, which should not be found out in the middle of a run.
+FREEINIT_INLINE void check_unet_shapes(const GenerationRequest& request, const ModelBundle& bundle,
+                                       const DdimScheduler& scheduler) {
+  const Manifest& manifest = bundle.manifest;
+  LatentShape shape = latent_shape(request, manifest);
+  for (const std::int64_t batch : batch_sizes(request, scheduler)) {
+    shape.batch = batch;
+    bundle.unet->check_input(shape.sizes(),
+                             {batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
+  }
+}
+
 /// How the UNet is called. The cache, if there is one, is this run's own.
 FREEINIT_INLINE GuidanceOptions guidance_of(const GenerationRequest& request,
                                             const Scheduler& scheduler) {
@@ -97,11 +128,6 @@ FREEINIT_INLINE at::Tensor initial_noise_of(const GenerationRequest& request, st
   const at::Tensor& noise = request.initial_noise;
   if (!noise.defined()) return {};
   return noise.narrow(0, noise.size(0) == 1 ? 0 : index, 1);
-}
-
-FREEINIT_INLINE bool inverts_video(const GenerationRequest& request) {
-  return request.video_init.latents.defined() &&
-         request.video_init.source == VideoNoiseSource::invert;
 }
 
 FREEINIT_INLINE VideoNoiseOptions video_noise_options(const GenerationRequest& request,
@@ -320,16 +346,21 @@ FREEINIT_INLINE const DdimScheduler& TextToVideoPipeline::scheduler_for(
   return profile == Profile::official ? official_scheduler_ : scheduler_;
 }
 
-FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& request) const {
-  detail::check_request(request, bundle_.manifest);
-  detail::check_feature_cache(request, *bundle_.unet);
+FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manifest& manifest) {
+  detail::check_settings(request, manifest);
   // The schedule's own rules (range of steps and eta), for every pass.
-  const DdimScheduler& scheduler = scheduler_for(request.free_init.profile);
+  const DdimScheduler scheduler(ddim_config(manifest.scheduler, request.free_init.profile));
   (void)scheduler.trajectory(request.num_inference_steps, request.eta);
   if (detail::inverts_video(request)) {
     (void)inversion_trajectory(scheduler, request.num_inference_steps);
   }
   (void)max_calls_per_pass(request.free_init, scheduler, request.num_inference_steps);
+}
+
+FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& request) const {
+  check_request(request, bundle_.manifest);
+  detail::check_feature_cache(request, *bundle_.unet);
+  detail::check_unet_shapes(request, bundle_, scheduler_for(request.free_init.profile));
 }
 
 FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate(const GenerationRequest& request,
