@@ -8,7 +8,8 @@
 `run` makes the videos (benchmarks/evaluation/driver.cpp), measures them and appends one JSON line a
 video to WORK/<configuration>.jsonl; what is there already is not made again, so a run can be stopped
 at any time. Shards are for several processes side by side. `report` writes
-benchmarks/results/evaluation.json, the plots and docs/evaluation.md, from those lines alone.
+benchmarks/results/evaluation.json, the plots and docs/evaluation.md, from those lines; rows that they lack
+are kept from the JSON that is there, if its plain sampling is the same.
 
 FOLDER of --judge holds judge.pt (models/train/train.py --stage judge --out FOLDER). Needs torch,
 safetensors, and for the report matplotlib. scripts/evaluate.sh does all of it.
@@ -20,9 +21,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from lines import append_line, read_lines
+from lines import JUDGE, TIMES, append_line, read_lines
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -65,6 +67,11 @@ def keep(work, prompt, answer, measure):
     os.remove(answer["frames"])
 
 
+def note_time(work, job, answer, seconds):
+    append_line(work, TIMES, {"index": job["index"], "configurations": job["configurations"],
+                              "network_calls": answer["network_calls_made"], "seconds": round(seconds, 2)})
+
+
 def run(options):
     import torch
     from measure import Measure, prompts, real_clip
@@ -82,6 +89,7 @@ def run(options):
     jobs = open_work(plan, options, rows)
     print(f"{len(jobs)} prompts to do", file=sys.stderr)
     measure = Measure(options.judge)
+    (options.work / JUDGE).write_text(json.dumps(measure.accuracy()))
     with tempfile.TemporaryDirectory() as folder:
         for job in jobs:
             job["clip"] = f"{folder}/clip_{job['index']}.safetensors"
@@ -92,9 +100,12 @@ def run(options):
             "configurations": {name: common + list(extra) for name, extra in plan["options"].items()}}))
         driver = subprocess.Popen([options.driver, options.bundle, file, folder, str(options.threads)],
                                   stdout=subprocess.PIPE, text=True)
+        start = time.monotonic()
         for number, line in enumerate(driver.stdout):
             answer = json.loads(line)
             keep(options.work, rows[answer["index"]], answer, measure)
+            note_time(options.work, jobs[number], answer, time.monotonic() - start)
+            start = time.monotonic()
             print(f"{number + 1}/{len(jobs)}: {answer['network_calls_made']} network calls", file=sys.stderr)
         if driver.wait() != 0:
             sys.exit(driver.returncode)

@@ -1,4 +1,4 @@
-"""The results: one file of JSON lines a configuration, one line a prompt."""
+"""The results: one file of JSON lines a configuration, one line a prompt; one of what each prompt took."""
 
 import json
 
@@ -18,6 +18,10 @@ def read_lines(work, name):
             continue
         rows[row["index"]] = row
     return rows
+
+
+TIMES = "times"  # beside the configurations': what each prompt took
+JUDGE = "judge.json"  # how often the judge is right on rendered clips
 
 
 def append_line(work, name, line):

@@ -33,9 +33,25 @@ def real_clip(prompt):
     return (data.render_clips(clips)[0].permute(0, 2, 3, 1) * 255).round().to(torch.uint8).contiguous()
 
 
+ACCURACY_CLIPS, ACCURACY_SEED = 600, 41
+
+
 class Measure:
     def __init__(self, folder):
         self.judge = judge.load(Path(folder))
+
+    @torch.no_grad()
+    def accuracy(self):
+        """How often the judge is right on clips that it has not seen, rendered as those it was trained on."""
+        generator = torch.Generator().manual_seed(ACCURACY_SEED)
+        found = []
+        for _ in range(ACCURACY_CLIPS // 50):
+            clips = data.draw_clips(50, generator, "all", lanes=False)
+            verdict = self.judge.verdict(data.render_clips(clips))
+            found.append(torch.stack([verdict[name] == getattr(clips, name)
+                                      for name in ("colour", "shape", "motion", "background")], 1))
+        shares = torch.cat(found).float().mean(0).tolist()
+        return {"clips": ACCURACY_CLIPS, **dict(zip(("colour", "shape", "motion", "background"), shares))}
 
     @torch.no_grad()
     def __call__(self, clips, combo):

@@ -4,8 +4,6 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy
 
-from intervals import mean
-
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "freeinit"  # the same figures, the same file
 CHEAP = 1.8  # the cost at which the plot of gains breaks: half of the methods lie close together below
@@ -65,10 +63,9 @@ def plot_cost(results, path):
 
 def plot_passes(results, path):
     names = [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.summary]
-    shared = sorted(set.intersection(*(set(results.lines[name]) for name in names)))
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.4))
     for axis, (field, title) in zip(axes, SHOWN):
-        figures = [mean(results.column(name, field, shared), results.sentences(shared)) for name in names]
+        figures = [results.summary[name]["mean"][field] for name in names]
         means = numpy.array([value["mean"] for value in figures])
         bounds = numpy.array([value["interval"] for value in figures])
         passes = range(1, len(names) + 1)

@@ -5,13 +5,16 @@ import json
 import numpy
 
 from intervals import difference, mean, share, share_of_gain
-from lines import read_lines
+from lines import JUDGE, TIMES, read_lines
 from plots import plot_cost, plot_passes
 
 # name of a line's field, heading, digits; what a smaller value means stands in the text
 METRICS = [("latent_consistency", "consistency, latents", 4), ("pixel_consistency", "consistency, pixels", 4),
            ("background_deviation", "background deviation", 4), ("flicker", "flicker score", 4),
            ("motion_energy", "motion energy", 5)]
+FORMS = [("latent_subject", "subject, latents"), ("latent_adjacent", "adjacent, latents"),
+         ("pixel_subject", "subject, pixels"), ("pixel_adjacent", "adjacent, pixels"),
+         ("temporal_deviation", "deviation over time")]
 WORDS = [("all", "all words"), ("colour", "colour"), ("shape", "shape"), ("motion", "motion")]
 NAMED = ("background", "background")  # only of the prompts that name one
 GAIN, STEADINESS = "latent_consistency", "background_deviation"
@@ -24,7 +27,7 @@ PAGE = """# Evaluation
 What FreeInit and the methods beyond it do for the demo model ([models/shapes](../models/shapes)): {prompts} pairs of {sentences} sentences and
 {prompts} seeds. Training never saw these sentences; tuning used the same sentences with other seeds. {steps} steps a full pass,
 guidance and everything else as the model recommends. Each configuration is a list of options of `freeinit generate`
-([configurations.json](../benchmarks/evaluation/configurations.json)). Rows with a smaller `n` were run on `n` of them.
+([configurations.json](../benchmarks/evaluation/configurations.json)). Rows with a smaller `n` were run on `n` of them.{kept}
 
 * **Consistency**: mean cosine of the first frame with each later one, the paper's temporal consistency; of latents and of pixels,
   since no image encoder is trained on such a world. *Gain* means its rise in latents against plain sampling.
@@ -32,7 +35,7 @@ guidance and everything else as the model recommends. Each configuration is a li
   steadier. **Flicker score**: VBench's temporal flickering, 1 for a still picture. **Motion energy**: mean squared change from
   frame to frame. The cosine is blind to a video's scale and follows its mean colour, these three follow its contrast: read them together.
 * **Words**: share of videos in which a classifier that was trained on rendered clips alone sees the colour, the shape and the
-  motion that the prompt asks for; the background is asked for in half of the prompts, and counts there.
+  motion that the prompt asks for; the background is asked for in half of the prompts, and counts there.{accuracy}
   The judge cannot tell differences where all videos are right: +0.000 [+0.000, +0.000] means that its verdict changed for no video.
 * Differences are paired by prompt and seed against plain sampling. Brackets are 95 % intervals: bootstrap over sentences, each
   with all its seeds, 10,000 resamples. Where all or none of the videos are right, a share's interval is the exact one
@@ -60,8 +63,14 @@ The plot shows what ran on every prompt.
 
 {plain}
 
-{groups}
-## Passes
+{groups}## Other forms of consistency
+
+Change against plain. *Subject* is VBench's form, the mean of the cosines to the first frame and to the frame before; *adjacent* the
+cosine to the frame before alone; *deviation over time* is the standard deviation of each pixel of the whole picture, motion included.
+
+{forms}
+
+## More passes
 
 ![What more passes do](images/evaluation_passes.svg)
 
@@ -71,14 +80,12 @@ The plot shows what ran on every prompt.
 scripts/evaluate.sh
 ```
 
-It installs what is missing, builds the driver, trains the judge once (5 minutes of one core), makes the videos in two processes
+It installs what is missing, builds the driver, trains the judge once (4 minutes of one core), makes the videos in two processes
 of one thread each and writes this page; results are kept in out/evaluation, and a stopped run goes on where it was. So made, the
-core of configurations.json runs on 200 prompts and the rest on the first {wide}. Together they ask for {default_calls} network calls; those
-that configurations of one prompt share are made once. A seventh of that (25 prompts, 1 of them with every configuration) took
-8.8 minutes of one core with the OpenVINO form of the bundle, so all of it takes about 31 minutes on two cores; with TorchScript,
-which the script takes where its Python has no openvino, about a quarter more. Arguments are handed to `evaluate.py run`:
-`--core NAME ...` runs others on every prompt, as was done for the further rows above; all of them on all prompts ask for
-{all_calls} network calls, over six hours of one core.
+core of configurations.json, with something of every group, runs on 200 prompts and the rest on the first {wide}; rows of this page that
+it does not make are kept. Network calls that configurations of one prompt share are made once.{times} Every configuration on 200 prompts
+with all else as it is does not fit half an hour: they ask for {all_calls} network calls. Arguments are handed to
+`evaluate.py run`: `--core NAME ...` runs others on every prompt, as was done for the further rows above.
 """
 
 
@@ -102,11 +109,26 @@ def table(head, rows):
                      + ["| " + " | ".join(row) + " |" for row in rows])
 
 
+def former_rows(former, made, plan):
+    """Rows of a former run that this one lacks, or has on fewer prompts: none, where the same options and prompts gave
+    other figures for plain sampling."""
+    plain = former.get(plan["plain"])
+    own = made[plan["plain"]]
+    if plain is None or plain["count"] != own["count"]:
+        return {}
+    if any(abs(plain["mean"][field]["mean"] - own["mean"][field]["mean"]) > 1e-3 * abs(own["mean"][field]["mean"])
+           for field, *_ in METRICS + WORDS):
+        return {}
+    return {name: row for name, row in former.items()
+            if row["options"] == plan["options"].get(name) and row["count"] > made.get(name, {"count": 0})["count"]}
+
+
 class Results:
     """Every figure of every configuration, paired with plain sampling."""
 
-    def __init__(self, plan, folders):
+    def __init__(self, plan, folders, former=None):
         self.plan = plan
+        self.folders = folders
         self.lines = {}
         for name in plan["options"]:
             rows = {}
@@ -114,8 +136,12 @@ class Results:
                 rows.update(read_lines(folder, name))
             if rows:
                 self.lines[name] = rows
-        self.names = list(self.lines)
-        self.summary = {name: self.summarise(name) for name in self.names}
+        made = {name: self.summarise(name) for name in self.lines}
+        kept = former_rows(former or {}, made, plan)
+        self.kept = set(kept)
+        found = made | kept
+        self.names = [name for name in plan["options"] if name in found]
+        self.summary = {name: found[name] for name in self.names}
 
     def is_whole(self, name):
         """Whether a configuration ran on every prompt."""
@@ -144,6 +170,7 @@ class Results:
         named = [i for i in shared if self.names_background(i)]
         kinds = {field: (mean, shared) for field, *_ in METRICS} | {field: (share, shared) for field, _ in WORDS}
         kinds[NAMED[0]] = share, named
+        kinds |= {field: (mean, shared) for field, _ in FORMS if field in self.lines[name][shared[0]]}
         calls = numpy.mean(self.column(name, "unet_calls", shared))
         return {"options": self.plan["options"][name], "count": len(shared),
                 "sentences": len(set(self.sentences(shared))), "unet_calls": float(calls),
@@ -156,12 +183,16 @@ class Results:
                     self.sentences(shared))}
 
 
+def shown_name(results, name):
+    return name + " †" * (name in results.kept)
+
+
 def cost_table(results):
     rows = []
     for name, figures in sorted(results.summary.items(), key=lambda item: item[1]["cost"]):
         if name == results.plan["plain"]:
             continue
-        rows.append([name, number(figures["unet_calls"], 1), number(figures["cost"], 2),
+        rows.append([shown_name(results, name), number(figures["unet_calls"], 1), number(figures["cost"], 2),
                      with_interval(figures["difference"][GAIN], 4, sign=True),
                      percent(figures["share_of_gain"]),
                      with_interval(figures["difference"][STEADINESS], 4, sign=True), str(figures["count"])])
@@ -226,7 +257,7 @@ def split_by_background(results):
     """Changes of prompts that name a background, and of those that do not."""
     rows = []
     for name in dict.fromkeys([results.plan["reference"], best_cheap(results), *results.plan["split"]]):
-        if name not in results.summary:
+        if name not in results.lines:
             continue
         for named in (True, False):
             indices = [i for i in results.shared(name) if results.names_background(i) == named]
@@ -271,10 +302,11 @@ def group_section(results, group):
         if name not in results.summary or name == results.plan["plain"]:
             continue
         figures = results.summary[name]
-        rows.append([name] + [with_interval(figures["difference"][field], digits, sign=True)
-                              for field, _, digits in METRICS] + [str(figures["count"])])
-        words.append([name] + [with_interval(figures["difference"][field], 3, sign=True)
-                               for field, _ in WORDS + [NAMED]])
+        shown = shown_name(results, name)
+        rows.append([shown] + [with_interval(figures["difference"][field], digits, sign=True)
+                               for field, _, digits in METRICS] + [str(figures["count"])])
+        words.append([shown] + [with_interval(figures["difference"][field], 3, sign=True)
+                                for field, _ in WORDS + [NAMED]])
     if not rows:
         return ""
     change = table(["change against plain"] + [label for _, label, _ in METRICS] + ["n"], rows)
@@ -282,11 +314,52 @@ def group_section(results, group):
     return f"## {group['title']}\n\n{group['text']}\n\n{change}\n\n{right}\n\n"
 
 
+def forms_table(results):
+    """Every form of consistency, of the rows that have them all."""
+    rows = []
+    for name, figures in results.summary.items():
+        if name != results.plan["plain"] and all(field in figures["difference"] for field, _ in FORMS):
+            rows.append([name] + [with_interval(figures["difference"][field], 4, sign=True) for field, _ in FORMS]
+                        + [str(figures["count"])])
+    return table(["change against plain"] + [label for _, label in FORMS] + ["n"], rows)
+
+
+def kept_note(results):
+    return "" if not results.kept else (
+        "\nRows with a dagger (†) are of a former run of the same sentences and seeds, whose plain sampling gave the same figures.")
+
+
+def accuracy_note(results):
+    """How well the judge does where the answer is known."""
+    files = [folder / JUDGE for folder in results.folders if (folder / JUDGE).exists()]
+    if not files:
+        return ""
+    found = json.loads(files[-1].read_text())
+    words = ", ".join(f"{100 * found[name]:.1f} % {name}" for name in ("colour", "shape", "motion", "background"))
+    return f"\n  On {found['clips']} newly rendered clips it is right in {words}."
+
+
+def times_note(results):
+    """What the core took a prompt, where it was run so, and from that what the default run takes."""
+    core = set(results.plan["core"])
+    taken = [row for folder in results.folders for row in read_lines(folder, TIMES).values()
+             if set(row["configurations"]) == core]
+    if not taken:
+        return ""
+    calls, seconds = (numpy.mean([row[key] for row in taken]) for key in ("network_calls", "seconds"))
+    return (f" The core makes {calls:.0f} calls a prompt and took {seconds:.0f} s of one core each ({len(taken)} prompts"
+            f" timed, with the OpenVINO form of the bundle; TorchScript, which the script takes where its Python has no"
+            f" openvino, takes about a quarter more): {200 * seconds / 120:.0f} minutes for 200 prompts on two cores.")
+
+
 def report(plan, folders, steps, root):
-    results = Results(plan, folders)
+    recorded = root / "benchmarks" / "results" / "evaluation.json"
+    former = json.loads(recorded.read_text()) if recorded.exists() else {}
+    same_steps = former.get("steps") == steps
+    results = Results(plan, folders, former["configurations"] if same_steps else None)
     split = split_by_background(results)
     content = {"steps": steps, "configurations": results.summary, "by_background": split}
-    (root / "benchmarks" / "results" / "evaluation.json").write_text(json.dumps(content, indent=1) + "\n")
+    recorded.write_text(json.dumps(content, indent=1) + "\n")
     images = root / "docs" / "images"
     plot_cost(results, images / "evaluation_cost.svg")
     plot_passes(results, images / "evaluation_passes.svg")
@@ -296,8 +369,7 @@ def report(plan, folders, steps, root):
     (root / "docs" / "evaluation.md").write_text(PAGE.format(
         prompts=prompts, sentences=plain["sentences"], steps=steps, wide=plan["wide"], verdict=verdict(results),
         cost=cost_table(results), reading=reading(results), split_reading=split_reading(results, split),
-        split=split_table(split), plain=plain_table(results), groups=groups,
-        all_calls=calls_asked(results, {name: prompts for name in results.names}),
-        default_calls=calls_asked(results, {name: prompts if name in plan["core"] else plan["wide"]
-                                            for name in results.names})))
+        split=split_table(split), plain=plain_table(results), groups=groups, forms=forms_table(results),
+        kept=kept_note(results), accuracy=accuracy_note(results), times=times_note(results),
+        all_calls=calls_asked(results, {name: prompts for name in results.names})))
     print(f"{len(results.names)} configurations")

@@ -5,8 +5,8 @@ import pytest
 
 from evaluate import read_plan
 from intervals import difference, mean, share, share_of_gain
-from lines import append_line
-from report import METRICS, report
+from lines import JUDGE, TIMES, append_line
+from report import FORMS, METRICS, report
 
 QUANTILE = 1.959964  # of the normal distribution, 97.5 %
 
@@ -47,19 +47,47 @@ def test_shares_without_spread_get_the_exact_interval():
     assert share([0, 1], [0, 1])["interval"] == [0, 1]
 
 
-def test_report_of_a_few_lines(tmp_path):
-    plan = read_plan()
+def made_up_lines(plan, root, names, count=8):
     for place in ("lines", "docs/images", "benchmarks/results"):
-        (tmp_path / place).mkdir(parents=True)
-    for number, name in enumerate(plan["core"]):
-        for index, value in enumerate(normal(8)):
-            line = {field: 0.1 * value + number for field, *_ in METRICS}
+        (root / place).mkdir(parents=True, exist_ok=True)
+    for name in names:
+        for index, value in enumerate(normal(count)):
+            number = list(plan["options"]).index(name)
+            line = {field: 0.1 * value + number for field, *_ in METRICS + FORMS}
             words = ["all", "colour", "shape", "motion"] + ["background"] * (index % 2)
-            append_line(tmp_path / "lines", name, {
+            append_line(root / "lines", name, {
                 "index": index, "prompt": f"sentence {index % 4}", "unet_calls": 15 + number,
                 **line, **{word: True for word in words}})
-    report(plan, [tmp_path / "lines"], 15, tmp_path)
-    page = (tmp_path / "docs" / "evaluation.md").read_text()
+
+
+def page_of(plan, root):
+    report(plan, [root / "lines"], 15, root)
+    return (root / "docs" / "evaluation.md").read_text()
+
+
+def test_report_of_a_few_lines(tmp_path):
+    plan = read_plan()
+    made_up_lines(plan, tmp_path, plan["core"])
+    append_line(tmp_path / "lines", TIMES, {"index": 0, "configurations": plan["core"], "network_calls": 120,
+                                            "seconds": 21.0})
+    (tmp_path / "lines" / JUDGE).write_text('{"clips": 5, "colour": 1, "shape": 1, "motion": 0.8, "background": 1}')
+    page = page_of(plan, tmp_path)
     assert "8 pairs of 4 sentences" in page
     assert "| colour | 1.000 [0.398, 1.000] |" in page  # 0.025 ** (1 / 4)
     assert "| passes 3 | not named | +2.0000 [+2.0000, +2.0000] |" in page
+    assert "| passes 2 | +1.0000 [+1.0000, +1.0000] | +1.0000" in page.split("## Other forms of consistency")[1]
+    assert "120 calls a prompt and took 21 s" in page and "35 minutes for 200 prompts on two cores" in page
+    assert "On 5 newly rendered clips it is right in 100.0 % colour, 100.0 % shape, 80.0 % motion" in page
+    assert "†" not in page
+
+
+def test_rows_of_a_former_run_are_kept_while_plain_sampling_is_the_same(tmp_path):
+    plan = read_plan()
+    made_up_lines(plan, tmp_path, [*plan["core"], "passes 5"])
+    page_of(plan, tmp_path)
+    (tmp_path / "lines" / "passes_5.jsonl").unlink()
+    page = page_of(plan, tmp_path)
+    assert "| passes 5 † |" in page and "| passes 3 |" in page and "gave the same figures" in page
+    lines = tmp_path / "lines" / "plain.jsonl"
+    lines.write_text(lines.read_text().replace('"all": true', '"all": false'))
+    assert "passes 5" not in page_of(plan, tmp_path)
