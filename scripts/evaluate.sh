@@ -2,7 +2,7 @@
 # The whole evaluation of docs/evaluation.md: scripts/evaluate.sh [argument of `evaluate.py run` ...]
 # Installs what is missing, builds the driver, trains the judge (once), makes and measures the videos in
 # two processes of one thread each, writes the page. Keeps everything in out/evaluation; a stopped run
-# goes on where it was. With `.venv/bin/pip install openvino` beforehand it takes a fifth less time.
+# goes on where it was.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 build="$FREEINIT_ROOT/build/evaluation"
@@ -10,19 +10,9 @@ work="$FREEINIT_ROOT/out/evaluation"
 bundle="$FREEINIT_ROOT/models/shapes"
 evaluation="$FREEINIT_ROOT/benchmarks/evaluation/evaluate.py"
 
-# The folder of OpenVINO's CMake files, where Python has it.
-find_openvino() {
-  "$FREEINIT_PYTHON" - 2>/dev/null <<'PYTHON'
-import pathlib, openvino
-print((pathlib.Path(openvino.__file__).parent / "cmake" / "OpenVINOConfig.cmake").resolve(strict=True).parent)
-PYTHON
-}
-
 build_driver() {
-  local openvino_args=(-DFREEINIT_WITH_OPENVINO=OFF)
-  [[ -z $openvino ]] || openvino_args=(-DFREEINIT_WITH_OPENVINO=ON "-DOpenVINO_DIR=$openvino")
   cmake -S "$FREEINIT_ROOT" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DFREEINIT_BUILD_TESTS=OFF \
-    -DFREEINIT_BUILD_EXAMPLES=OFF -DFREEINIT_BUILD_BENCHMARKS=ON "${openvino_args[@]}" "${FREEINIT_CMAKE_ARGS[@]}"
+    -DFREEINIT_BUILD_EXAMPLES=OFF -DFREEINIT_BUILD_BENCHMARKS=ON "${FREEINIT_CMAKE_ARGS[@]}"
   cmake --build "$build" --target evaluation_driver
 }
 
@@ -48,11 +38,10 @@ make_videos() {
 }
 
 freeinit_setup --tests
-openvino=$(find_openvino) || openvino=""
 mkdir -p "$work"
 export OMP_NUM_THREADS=1
 build_driver
-[[ -z $openvino ]] || convert_bundle
+convert_bundle
 [[ -e "$work/judge/judge.pt" ]] ||
   "$FREEINIT_PYTHON" "$FREEINIT_ROOT/models/train/train.py" --stage judge --out "$work/judge"
 make_videos "$@"

@@ -6,7 +6,8 @@
 #   scripts/setup.sh --tests   and what the tests need: GoogleTest, the Python reference packages
 #
 # demo.sh and test.sh source this file and call freeinit_setup, which leaves
-#   FREEINIT_CMAKE_ARGS   arguments that let CMake find LibTorch
+#   FREEINIT_CMAKE_ARGS   arguments that let CMake find LibTorch; with --tests they also switch on every
+#                         backend that a CPU can run
 #   FREEINIT_PYTHON       with --tests: a Python that has the reference packages
 # and a PATH with cmake >= 3.24 and ninja.
 #
@@ -165,6 +166,18 @@ _freeinit_libtorch() {
   FREEINIT_CMAKE_ARGS=("-DTorch_DIR=$cmake_dir/Torch")
 }
 
+# --- Optional backends -----------------------------------------------------------------------------
+
+# AOTInductor is in LibTorch, OpenVINO in the Python package of that name.
+_freeinit_backends() {
+  local openvino
+  openvino=$("$FREEINIT_PYTHON" -c 'import openvino; print(openvino.__path__[0])') &&
+    [[ -e "$openvino/cmake/OpenVINOConfig.cmake" ]] ||
+    { _freeinit_die "the openvino package of $FREEINIT_PYTHON has no CMake files"; return 1; }
+  FREEINIT_CMAKE_ARGS+=(-DFREEINIT_WITH_AOTI=ON -DFREEINIT_WITH_OPENVINO=ON
+    "-DOpenVINO_DIR=$openvino/cmake")
+}
+
 # ---------------------------------------------------------------------------------------------------
 
 freeinit_setup() {
@@ -172,7 +185,8 @@ freeinit_setup() {
   [[ -z $mode || $mode == --tests ]] || { _freeinit_die "unknown option '$mode'"; return 2; }
   _freeinit_debian_packages "$mode" || return 1
   if [[ $mode == --tests ]]; then _freeinit_python_packages || return 1; fi
-  _freeinit_build_tools && _freeinit_libtorch
+  _freeinit_build_tools && _freeinit_libtorch || return 1
+  if [[ $mode == --tests ]]; then _freeinit_backends; fi
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then

@@ -348,8 +348,7 @@ def times_note(results):
         return ""
     calls, seconds = (numpy.mean([row[key] for row in taken]) for key in ("network_calls", "seconds"))
     return (f" The core makes {calls:.0f} calls a prompt and took {seconds:.0f} s of one core each ({len(taken)} prompts"
-            f" timed, with the OpenVINO form of the bundle; TorchScript, which the script takes where its Python has no"
-            f" openvino, takes about a quarter more): {200 * seconds / 120:.0f} minutes for 200 prompts on two cores.")
+            f" timed, with the OpenVINO form of the bundle): {200 * seconds / 120:.0f} minutes for 200 prompts on two cores.")
 
 
 def report(plan, folders, steps, root):

@@ -32,7 +32,9 @@ void check_distinct(const OutputPlan& plan) {
   for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
   std::set<std::filesystem::path> seen;
   for (const auto& path : named) {
-    if (path.empty() || seen.insert(std::filesystem::weakly_canonical(std::filesystem::absolute(path))).second) continue;
+    if (path.empty() ||
+        seen.insert(std::filesystem::weakly_canonical(std::filesystem::absolute(path))).second)
+      continue;
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "'" + path.string() + "': named for two outputs");
   }

@@ -171,8 +171,8 @@ TEST_P(Backend, OtherFormsOfTheUNetNeedNotBeThere) {
   }
   std::filesystem::remove(folder.path() / known.unet.file);
   EXPECT_NO_THROW((void)freeinit::ModelBundle::load(folder.path(), {.backend = GetParam()}));
-  EXPECT_ERROR(not_found, "unet.pt", freeinit::ModelBundle::load(
-                                         folder.path(), {.backend = UNetBackend::torchscript}));
+  EXPECT_ERROR(not_found, "unet.pt",
+               freeinit::ModelBundle::load(folder.path(), {.backend = UNetBackend::torchscript}));
   std::ofstream(folder.path() / known.unet_backends.at(to_string(GetParam())).file, std::ios::app)
       << "altered";
   EXPECT_ERROR(invalid_file, "bytes; the manifest says",
@@ -255,8 +255,7 @@ TEST(Float16Weights, KeepTheSplitNetwork) {
   const at::Tensor x = latents({2, 4, 4, 8, 8});
   const auto whole = unet->predict_deep(x, 37, text(2, 12), 8.0);
   EXPECT_TRUE(whole.output.equal(unet->predict(x, 37, text(2, 12), 8.0)));
-  EXPECT_TRUE(
-      whole.output.equal(unet->predict_shallow(x, 37, text(2, 12), 8.0, whole.deep)));
+  EXPECT_TRUE(whole.output.equal(unet->predict_shallow(x, 37, text(2, 12), 8.0, whole.deep)));
 }
 
 // The package would read out of bounds or return another shape without a word.
@@ -287,8 +286,7 @@ TEST(AotInductor, ARunOfAnotherShapeIsRefusedBeforeItBegins) {
                validate([](auto& r) { r.guidance_scale = 1.0; }));
   EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]",
                validate([](auto& r) { r.guidance_interval = {0.5, 1.0}; }));
-  EXPECT_ERROR(invalid_argument, "[2, 3, 8, 8, 12]",
-               validate([](auto& r) { r.num_frames = 3; }));
+  EXPECT_ERROR(invalid_argument, "[2, 3, 8, 8, 12]", validate([](auto& r) { r.num_frames = 3; }));
   EXPECT_ERROR(invalid_argument, "[2, 4, 8, 12, 12]", validate([](auto& r) { r.width = 24; }));
 }
 

@@ -99,8 +99,7 @@ TEST_F(ModelBundle, AlteredFileFailsItsHash) {
 TEST_F(ModelBundle, TheVaeEncoderIsReadWhenAVideoIsEncoded) {
   const auto bundle = load();
   std::filesystem::resize_file(folder() / "vae_encoder.pt", 100);
-  EXPECT_ERROR(invalid_file, "vae_encoder.pt",
-               bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})));
+  EXPECT_ERROR(invalid_file, "vae_encoder.pt", bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})));
   tiny_bundle::write(folder());
   EXPECT_EQ(bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})).dim(), 4);
   std::filesystem::remove(folder() / "vae_encoder.pt");

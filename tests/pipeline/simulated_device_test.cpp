@@ -100,8 +100,8 @@ std::vector<std::int64_t> operators_of_steps(const freeinit::GenerationRequest& 
 // Six of the DDIM step; guidance adds the batch of two, a difference, a product and a sum.
 TEST_F(OnDevice, AStepIsSixOperatorsAndFourForGuidance) {
   request.num_inference_steps = 3;
-  for (const auto& [guidance_scale, operators] : std::vector<std::pair<double, std::int64_t>>{
-           {1.0, 6}, {3.0, 6 + 4}}) {
+  for (const auto& [guidance_scale, operators] :
+       std::vector<std::pair<double, std::int64_t>>{{1.0, 6}, {3.0, 6 + 4}}) {
     request.guidance_scale = guidance_scale;
     EXPECT_EQ(operators_of_steps(request), std::vector<std::int64_t>(2 * 3, operators))
         << "guidance " << guidance_scale;

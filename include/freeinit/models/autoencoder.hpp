@@ -33,8 +33,9 @@ class FREEINIT_API Autoencoder {
   virtual void release() const noexcept {}
 };
 
-/// Loads the TorchScript decoder and, when the spec names one, the encoder of `bundle`; further
-/// arguments and errors as `load_torchscript_unet`.
+/// Loads the TorchScript decoder of `bundle`, and its encoder, if the spec names one, in the first
+/// call of `encode`, which then throws what is wrong with that file. Further arguments and errors
+/// as `load_torchscript_unet`.
 [[nodiscard]] FREEINIT_API std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
     const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
     at::Device device, std::optional<at::ScalarType> dtype = {});

@@ -22,7 +22,7 @@ struct BundleOptions {
   at::Device device = at::kCPU;
   std::optional<at::ScalarType> dtype{};  ///< unset: as stored; a traced graph runs in one dtype
   std::optional<UNetBackend> backend{};   ///< unset: `default_unet_backend`
-  bool verify_hashes = true;              ///< SHA-256 of every file against the manifest
+  bool verify_hashes = true;              ///< SHA-256 of each file that is used
   /// File of HashStamps, by which files verified earlier are known again; empty: every file is read
   /// and hashed. Only with `verify_hashes`.
   std::filesystem::path hash_stamps{};
@@ -45,8 +45,9 @@ struct BundleOptions {
                                                         const TokenizerSpec& spec);
 
 /// Everything a text-to-video pipeline is made of, loaded from one folder and checked before use:
-/// sizes and hashes of all files, sections of the manifest against each other, the contract inside
-/// each network against its section, and the signature of each network.
+/// sizes and hashes of all files but other forms of the UNet than the one that runs, sections of
+/// the manifest against each other, the contract inside each network against its section, and the
+/// signature of each network; of the VAE encoder when it first encodes.
 /// Members are immutable; the bundle can be shared between threads.
 struct FREEINIT_API ModelBundle {
   Manifest manifest;

@@ -111,8 +111,8 @@ FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
   auto load_encoder = [load, file = spec.encoder_file] {
     return std::make_unique<const detail::TorchScriptModule>(load(file, "images"));
   };
-  return std::make_unique<const detail::TorchScriptAutoencoder>(
-      load(spec.decoder_file, "latents"), std::move(load_encoder), spec);
+  return std::make_unique<const detail::TorchScriptAutoencoder>(load(spec.decoder_file, "latents"),
+                                                                std::move(load_encoder), spec);
 }
 
 FREEINIT_INLINE void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,

@@ -10,7 +10,8 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-/// A network behind its loader, read when it is first needed. Calls that run keep the network they began with.
+/// A network behind its loader, read when it is first needed. Calls that run keep the network they
+/// began with.
 template <class Network>
 class LateNetwork {
  public:
