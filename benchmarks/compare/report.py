@@ -40,13 +40,23 @@ def compared(result: dict) -> str:
     runs = {name: peer["generate"] for name, peer in peers.items() if "generate" in peer}
     if not runs:
         return text
-    head = [f"{where['passes']} passes of {where['steps']} steps", "time", "ratio"]
+    head = [_work(where), "time", "ratio"]
     head += ["outside networks", "peak memory", "ratio", "difference"]
     return text + "\n\n" + table(head, [_run(name, runs, clock) for name in runs])
 
 
+def _counted(number: int, noun: str) -> str:
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def _work(where: dict) -> str:
+    """What was measured of a run: "2 passes of 1 step"."""
+    return f"{_counted(where['passes'], 'pass')} of {_counted(where['steps'], 'step')}"
+
+
 def _machine(where: dict) -> str:
-    return f"{where['processor']}, {where['threads']} thread(s)"
+    return f"{where['processor']}, {_counted(where['threads'], 'thread')}"
 
 
 def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list[str]:
@@ -76,8 +86,7 @@ def fewer_operations(result: dict) -> str:
     """What each option saves and what it does to the video."""
     where = result["conditions"]
     text = (
-        f"{_machine(where)}, CPU time, {result['videos']} videos of"
-        f" {where['passes']} passes of {where['steps']} steps.\n\n"
+        f"{_machine(where)}, CPU time, {result['videos']} videos of {_work(where)}.\n\n"
     )
     head = ["", "CPU time, ratio", "latent difference", "consistency", *result["words"]]
     rows = []
@@ -110,8 +119,7 @@ def startup(result: dict) -> str:
     ]
     text = (
         f"{_machine(where)}: whole processes, import and load"
-        f" included, {where['passes']} passes of {where['steps']} steps of the demo model, medians of"
-        f" {result['repeats']}.\n\n"
+        f" included, {_work(where)} of the demo model, medians of {result['repeats']}.\n\n"
     )
     text += table(["", "wall", "ratio", "CPU time", "peak memory"], rows)
     found = dict(result["first_call"])
@@ -141,13 +149,28 @@ def freed_memory(result: dict) -> str:
     return text + table(["size", "freed memory is", "time", "ratio", "page faults", "peak memory"], rows)
 
 
+def memory(result: dict) -> str:
+    where, programs = result["conditions"], result["programs"]
+    base = programs[REFERENCE]
+    text = (
+        f"{_machine(where)}, {result['size']} size, whole processes that make a video of {_work(where)},"
+        f" medians of {result['repeats']}.\n\n"
+    )
+    rows = [
+        [f"`{name}`" if name.startswith("--") else name, f"{found['peak_mib']:.0f} MiB", _ratio(found, base, "peak_mib"),
+         _seconds(found, "cpu_seconds"), _ratio(found, base, "cpu_seconds")]
+        for name, found in programs.items()
+    ]  # fmt: skip
+    return text + table(["", "peak memory", "ratio", "CPU time", "ratio"], rows)
+
+
 def early_passes(result: dict) -> str:
     where, peers = result["conditions"], result["peers"]
     clock = clock_of(where)
     text = (
-        f"{_machine(where)}, {CLOCKS[clock]}, {result['size']} size, {where['passes']}"
-        f" passes of {where['steps']} steps, medians of {result['repeats']}. In freeinit every pass but"
-        f" the last ends after {result['intermediate_steps']} step(s) with the clean sample predicted"
+        f"{_machine(where)}, {CLOCKS[clock]}, {result['size']} size, {_work(where)},"
+        f" medians of {result['repeats']}. In freeinit every pass but the last ends after"
+        f" {_counted(result['intermediate_steps'], 'step')} with the clean sample predicted"
         f" there; the latents then differ by {result['difference']:g} of their root mean square.\n\n"
     )
     base = peers[REFERENCE][clock]
@@ -162,10 +185,10 @@ def savings(result: dict) -> str:
     where = result["conditions"]
     text = (
         f"{_machine(where)}, {result['size']} size, medians of"
-        f" {result['repeats']}. A run is {where['passes']} passes of {where['steps']} steps.\n\n"
+        f" {result['repeats']}. A run is {_work(where)}.\n\n"
     )
     rows = [
-        [found["saving"], _seconds(found), f"{100 * found['share']:.1f} %", found["of"]]
+        [found["saving"], _seconds(found), f"{100 * found['share']:.2g} %", found["of"]]
         for found in result["shares"]
     ]
     return text + table(["saving", "time", "share", "of"], rows)
@@ -217,6 +240,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "startup": startup,
     "early_passes": early_passes,
     "savings": savings,
+    "memory": memory,
     "freed_memory": freed_memory,
     "smaller_weights": smaller_weights,
     "operators": operators,

@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from first_call import first_call, medians
 from measuring import conditions, measuring_parser, write_result
-from models import PROMPT, ROOT, prepare
+from models import PROMPT, ROOT, SIZES, Model, prepare
 
 SCRIPT = """
 import sys
@@ -33,7 +33,7 @@ from diffusers.utils import export_to_gif
 pipeline = AnimateDiffPipeline.from_pretrained(sys.argv[1])
 pipeline.set_progress_bar_config(disable=True)
 pipeline.enable_free_init(num_iters=int(sys.argv[3]))
-video = pipeline(sys.argv[6], num_frames=16, height=64, width=64, guidance_scale=float(sys.argv[7]),
+video = pipeline(sys.argv[6], num_frames=int(sys.argv[8]), height=64, width=64, guidance_scale=float(sys.argv[7]),
                  num_inference_steps=int(sys.argv[4]), generator=torch.Generator().manual_seed(7))
 export_to_gif(video.frames[0], sys.argv[2])
 """
@@ -57,29 +57,45 @@ def timed(command: list, threads: int) -> dict:
     }
 
 
+def diffusers_process(model: Model, options) -> list:
+    """The command line of a process that makes the video of `freeinit_process` with diffusers."""
+    scale = json.loads((model.bundle / "manifest.json").read_text())["recommended"]["guidance_scale"]
+    return [sys.executable, "-c", SCRIPT, model.pipeline, options.work / "whole.gif", options.passes, options.steps,
+            options.threads, PROMPT, scale, SIZES[model.size].frames]  # fmt: skip
+
+
+def freeinit_process(bundle: Path, options, *more: str) -> list:
+    return [options.freeinit, "generate", PROMPT, "--bundle", bundle, "--seed", 7, "--num-iters", options.passes,
+            "--num-inference-steps", options.steps, "--threads", options.threads, "-o", options.work / "whole.gif",
+            *more]  # fmt: skip
+
+
+def medians_of_turns(programs: dict[str, list], options) -> dict[str, dict]:
+    """Runs the programs in turns; the first turn fills the caches of the disk and does not count."""
+    samples: dict[str, list[dict]] = {name: [] for name in programs}
+    for index in range(options.repeats + 1):
+        for name, command in programs.items():
+            found = timed(command, options.threads)
+            if index:
+                samples[name].append(found)
+            print(f"{name}: {found['seconds']:.2f} s, {found['peak_mib']:.0f} MiB", flush=True)
+    return {
+        name: {key: round(statistics.median(s[key] for s in found), 3) for key in found[0]}
+        for name, found in samples.items()
+    }
+
+
 def main() -> None:
     parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=25, passes=3)
     parser.add_argument("freeinit", help="the built command")
     options = parser.parse_args()
 
-    model = prepare("demo", options.work)
     bundle = ROOT / "models" / "shapes"  # as it ships, whatever was converted in the work folder
-    video = options.work / "startup.gif"
-    scale = json.loads((bundle / "manifest.json").read_text())["recommended"]["guidance_scale"]
     programs = {
-        "diffusers": [sys.executable, "-c", SCRIPT, model.pipeline, video, options.passes,
-                      options.steps, options.threads, PROMPT, scale],
-        "freeinit generate": [options.freeinit, "generate", PROMPT, "--bundle", bundle,
-                              "--seed", 7, "--num-iters", options.passes, "--num-inference-steps",
-                              options.steps, "--threads", options.threads, "-o", video],
-    }  # fmt: skip
-    samples: dict[str, list[dict]] = {name: [] for name in programs}
-    for index in range(options.repeats + 1):  # the first fills the caches of the disk
-        for name, command in programs.items():
-            found = timed(command, options.threads)
-            if index:
-                samples[name].append(found)
-            print(f"{name}: {found['seconds']:.2f} s", flush=True)
+        "diffusers": diffusers_process(prepare("demo", options.work), options),
+        "freeinit generate": freeinit_process(bundle, options),
+    }
+    found = medians_of_turns(programs, options)
     here = ["--bundle", str(bundle), "--threads", str(options.threads)]
     rounds = range(2 * options.repeats + 1)  # short runs; the first notes the hashes of the bundle
     calls = [first_call(options.freeinit, here) for _ in rounds][1:]
@@ -87,10 +103,7 @@ def main() -> None:
         "conditions": conditions(options),
         "first_call": medians(calls),
         "repeats": options.repeats,
-        "programs": {
-            name: {key: round(statistics.median(s[key] for s in found), 3) for key in found[0]}
-            for name, found in samples.items()
-        },
+        "programs": found,
     }
     write_result(options.results / "startup.json", result)
 

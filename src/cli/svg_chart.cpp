@@ -13,7 +13,8 @@ namespace freeinit_cli {
 namespace {
 
 constexpr double kWidth = 480, kHeight = 400;  // of one chart
-constexpr double kLeft = 62, kRight = 14, kTop = 34, kBottom = 52;
+constexpr double kLeft = 62, kRight = 20, kTop = 34, kBottom = 66;
+constexpr double kNameRow = 14;
 constexpr double kLegendRow = 15;
 // Okabe and Ito's colours, which most colour-blind people can tell apart.
 constexpr std::array<const char*, 8> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -151,7 +152,9 @@ class ChartDrawing {
       label(px(tick), bottom + 18, tick_label(tick), "text-anchor=\"middle\"");
     }
     for (std::size_t i = 0; i < chart_.x_names.size(); ++i) {
-      label(px(static_cast<double>(i)), bottom + 18, chart_.x_names[i], "text-anchor=\"middle\"");
+      const double row = i % 2 == 0 ? 0 : kNameRow;  // neighbours would overlap in one row
+      label(px(static_cast<double>(i)), bottom + 18 + row, chart_.x_names[i],
+            "text-anchor=\"middle\"");
     }
     line(left_ + kLeft, kTop, left_ + kLeft, bottom, "stroke=\"#444444\"");
     line(left_ + kLeft, bottom, right, bottom, "stroke=\"#444444\"");

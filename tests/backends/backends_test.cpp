@@ -1,3 +1,4 @@
+#include "support/allocation_counter.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -217,6 +218,21 @@ TEST(OpenVino, WritesToItsLastOutputOnceThatIsLetGo) {
   EXPECT_EQ(unet->predict(x, 10, text(2, 12), 8.0).const_data_ptr(), second);
   const at::Tensor part = unet->predict(x, 10, text(2, 12), 8.0).narrow(0, 0, 1);
   EXPECT_NE(unet->predict(x, 10, text(2, 12), 8.0).const_data_ptr(), part.const_data_ptr());
+}
+
+// What it needs for itself OpenVINO takes once; the rest of the call is ours.
+TEST(OpenVino, ACallAsksLibTorchForNoMemoryAfterTheFirst) {
+  if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
+  const auto unet = load(UNetBackend::openvino);
+  const at::Tensor x = latents({2, 4, 4, 8, 8});
+  const at::Tensor words = text(2, 12);
+  (void)unet->predict(x, 500, words, 8.0);
+  const AllocationCounter counter;
+  for (const std::int64_t timestep : {400, 300}) (void)unet->predict(x, timestep, words, 8.0);
+  EXPECT_EQ(counter.count(), 0);
+  const at::Tensor kept = unet->predict(x, 200, words, 8.0);
+  (void)unet->predict(x, 100, words, 8.0);
+  EXPECT_EQ(counter.count(), 1) << "a second output, as the first is in use";
 }
 
 TEST(OpenVino, IsTheDefaultOnTheCpu) {

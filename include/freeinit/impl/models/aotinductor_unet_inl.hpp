@@ -49,7 +49,7 @@ class AotInductorUNet final : public VideoUNet {
       : name_("network '" + file.string() + "'"),
         spec_(std::move(spec)),
         package_(std::move(package)),
-        dtype_(dtype_from_string(spec_.dtype)) {
+        inputs_(at::kCPU, dtype_from_string(spec_.dtype)) {
     check_cpu(name_, package_);
     check_network_file(name_, file);
     std::unordered_map<std::string, std::string> metadata;
@@ -69,7 +69,7 @@ class AotInductorUNet final : public VideoUNet {
   [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
                                    const at::Tensor& text, double fps) const override {
     const c10::InferenceMode guard;
-    auto inputs = unet_inputs(spec_, at::Device(at::kCPU), dtype_, latents, timestep, text, fps);
+    auto inputs = inputs_(spec_, latents, timestep, text, fps);
     check_shape(latents.sizes(), text.sizes());
     for (at::Tensor& input : inputs) input = input.contiguous();  // strides are baked in, too
     std::vector<at::Tensor> outputs;
@@ -109,7 +109,7 @@ class AotInductorUNet final : public VideoUNet {
   std::string name_;
   UNetSpec spec_;
   UNetBackendSpec package_;
-  at::ScalarType dtype_;
+  UNetInputs inputs_;
   std::unique_ptr<Loader> loader_;  ///< safe to call from several threads
 };
 

@@ -33,14 +33,15 @@ class CudaGraphUNet final : public VideoUNet {
  public:
   /// `plain`: the same network without graphs, for calls that reuse features.
   CudaGraphUNet(TorchScriptModule module, std::unique_ptr<const VideoUNet> plain)
-      : module_(std::move(module)), plain_(std::move(plain)) {}
+      : module_(std::move(module)),
+        inputs_(module_.device(), module_.dtype()),
+        plain_(std::move(plain)) {}
 
   [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
                                    const at::Tensor& text, double fps) const override {
     const c10::InferenceMode guard;
     const c10::cuda::CUDAGuard device(module_.device());
-    const auto inputs =
-        unet_inputs(spec(), module_.device(), module_.dtype(), latents, timestep, text, fps);
+    const auto inputs = inputs_(spec(), latents, timestep, text, fps);
     const std::lock_guard lock(mutex_);
     try {
       const Recording& recording = recording_for(inputs);
@@ -128,6 +129,7 @@ class CudaGraphUNet final : public VideoUNet {
   }
 
   TorchScriptModule module_;
+  UNetInputs inputs_;
   std::unique_ptr<const VideoUNet> plain_;
   mutable std::mutex mutex_;  ///< one memory for all calls of a shape
   mutable std::list<Recording> recordings_;

@@ -58,11 +58,6 @@ struct OpenVinoRequest {
   at::Tensor output;                              ///< of the last call
 };
 
-/// Whether nobody but its owner knows `tensor` any more, so that it may be written again.
-FREEINIT_INLINE bool is_unshared(const at::Tensor& tensor) {
-  return tensor.defined() && tensor.use_count() == 1 && tensor.storage().use_count() == 1;
-}
-
 /// Compiles for each shape it meets. OpenVINO could compile once for all of them, but that is
 /// wrong: 2026.4's CPU plugin, having served one shape, returns noise at some others.
 class OpenVinoUNet final : public VideoUNet {
@@ -75,8 +70,7 @@ class OpenVinoUNet final : public VideoUNet {
   [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
                                    const at::Tensor& text, double fps) const override {
     const c10::InferenceMode guard;
-    auto inputs =
-        unet_inputs(spec_, at::Device(at::kCPU), at::kFloat, latents, timestep, text, fps);
+    auto inputs = inputs_(spec_, latents, timestep, text, fps);
     for (at::Tensor& input : inputs) input = input.contiguous();
     return run(inputs).to(latents.scalar_type());
   }
@@ -110,7 +104,7 @@ class OpenVinoUNet final : public VideoUNet {
     ov::Shape returned;
     try {
       OpenVinoRequest& known = request_for(inputs);
-      if (!is_unshared(known.output)) known.output = at::empty(inputs[0].sizes(), at::kFloat);
+      if (!may_write_again(known.output)) known.output = at::empty(inputs[0].sizes(), at::kFloat);
       output = known.output;
       ov::InferRequest& request = known.request;
       for (std::size_t i = 0; i < kInputs.size(); ++i) {
@@ -157,6 +151,7 @@ class OpenVinoUNet final : public VideoUNet {
 
   std::string name_;
   UNetSpec spec_;
+  UNetInputs inputs_{at::kCPU, at::kFloat};
   mutable ov::Core core_;
   std::shared_ptr<ov::Model> model_;
   mutable std::mutex mutex_;  ///< a request serves one call at a time

@@ -71,12 +71,14 @@ inline constexpr const char* kShallowMethod = "forward_shallow";
 class TorchScriptUNet final : public VideoUNet {
  public:
   TorchScriptUNet(TorchScriptModule module, UNetSpec spec)
-      : module_(std::move(module)), spec_(std::move(spec)) {}
+      : module_(std::move(module)),
+        spec_(std::move(spec)),
+        inputs_(module_.device(), module_.dtype()) {}
 
   [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
                                    const at::Tensor& text, double fps) const override {
     const c10::InferenceMode guard;
-    return checked(module_(inputs(latents, timestep, text, fps)), latents);
+    return checked(module_(inputs_(spec_, latents, timestep, text, fps)), latents);
   }
 
   [[nodiscard]] bool can_reuse_features() const noexcept override { return spec_.feature_cache; }
@@ -84,7 +86,7 @@ class TorchScriptUNet final : public VideoUNet {
   [[nodiscard]] DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
                                             const at::Tensor& text, double fps) const override {
     const c10::InferenceMode guard;
-    auto outputs = call_split(kDeepMethod, 2, inputs(latents, timestep, text, fps));
+    auto outputs = call_split(kDeepMethod, 2, inputs_(spec_, latents, timestep, text, fps));
     return {.output = checked(outputs[0], latents), .deep = std::move(outputs[1])};
   }
 
@@ -92,7 +94,7 @@ class TorchScriptUNet final : public VideoUNet {
                                            const at::Tensor& text, double fps,
                                            const at::Tensor& deep) const override {
     const c10::InferenceMode guard;
-    auto arguments = inputs(latents, timestep, text, fps);
+    auto arguments = inputs_(spec_, latents, timestep, text, fps);
     arguments.push_back(deep);
     return checked(call_split(kShallowMethod, 1, std::move(arguments))[0], latents);
   }
@@ -100,12 +102,6 @@ class TorchScriptUNet final : public VideoUNet {
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }
 
  private:
-  /// The arguments of every method, after all checks.
-  [[nodiscard]] std::vector<at::Tensor> inputs(const at::Tensor& latents, std::int64_t timestep,
-                                               const at::Tensor& text, double fps) const {
-    return unet_inputs(spec_, module_.device(), module_.dtype(), latents, timestep, text, fps);
-  }
-
   [[nodiscard]] at::Tensor checked(const at::Tensor& output, const at::Tensor& latents) const {
     check_network_output(module_, output, latents.sizes());
     return output.to(latents.scalar_type());
@@ -122,6 +118,7 @@ class TorchScriptUNet final : public VideoUNet {
 
   TorchScriptModule module_;
   UNetSpec spec_;
+  UNetInputs inputs_;
 };
 
 }  // namespace detail

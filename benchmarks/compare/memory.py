@@ -1,0 +1,42 @@
+"""Peak memory of whole processes at mid size: `freeinit generate` in its forms, and diffusers.
+
+    python benchmarks/compare/memory.py build/bin/freeinit --threads 1
+
+Each makes the same video, from process start to file, in turns. Peak is the largest resident set, mapped
+files (weights, libraries) included. Writes results/memory.json.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from measuring import conditions, measuring_parser, write_result
+from models import ensure_backend, prepare
+from startup import diffusers_process, freeinit_process, medians_of_turns
+
+BACKENDS = ("openvino", "torchscript", "float16-weights")
+FORMS = ((), ("--low-memory",))
+
+
+def main() -> None:
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=3, steps=1, passes=2)
+    parser.add_argument("freeinit", help="the built command")
+    parser.add_argument("--size", default="mid")
+    options = parser.parse_args()
+    model = prepare(options.size, options.work)
+    programs = {"diffusers": diffusers_process(model, options)}
+    for backend in BACKENDS:
+        ensure_backend(model, backend)
+        for form in FORMS:
+            choice = ("--backend", backend, *form)
+            programs[" ".join(choice)] = freeinit_process(model.bundle, options, *choice)
+    result = {"size": options.size, "conditions": conditions(options), "repeats": options.repeats}
+    result["programs"] = medians_of_turns(programs, options)
+    write_result(options.results / "memory.json", result)
+
+
+if __name__ == "__main__":
+    main()
