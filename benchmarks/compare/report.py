@@ -149,6 +149,20 @@ def freed_memory(result: dict) -> str:
     return text + table(["size", "freed memory is", "time", "ratio", "page faults", "peak memory"], rows)
 
 
+def memory_format(result: dict) -> str:
+    where = result["conditions"]
+    clock = clock_of(where)
+    text = (
+        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call, TorchScript, medians of {result['repeats']}.\n\n"
+    )
+    rows = [
+        [size, f"`{name}`", _seconds(found, clock), _ratio(found, formats["contiguous"], clock), f"{found['difference']:.1e}"]
+        for size, formats in result["sizes"].items()
+        for name, found in formats.items()
+    ]  # fmt: skip
+    return text + table(["size", "kernels lie", "time", "ratio", "difference"], rows)
+
+
 def memory(result: dict) -> str:
     where, programs = result["conditions"], result["programs"]
     base = programs[REFERENCE]
@@ -241,6 +255,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "early_passes": early_passes,
     "savings": savings,
     "memory": memory,
+    "memory_format": memory_format,
     "freed_memory": freed_memory,
     "smaller_weights": smaller_weights,
     "operators": operators,
