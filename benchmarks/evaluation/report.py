@@ -315,10 +315,12 @@ def group_section(results, group):
 
 
 def forms_table(results):
-    """Every form of consistency, of the rows that have them all."""
+    """Every form of consistency, of the rows that have them all and more than a handful of videos."""
     rows = []
     for name, figures in results.summary.items():
-        if name != results.plan["plain"] and all(field in figures["difference"] for field, _ in FORMS):
+        if name == results.plan["plain"] or figures["count"] <= results.plan["wide"]:
+            continue
+        if all(field in figures["difference"] for field, _ in FORMS):
             rows.append([name] + [with_interval(figures["difference"][field], 4, sign=True) for field, _ in FORMS]
                         + [str(figures["count"])])
     return table(["change against plain"] + [label for _, label in FORMS] + ["n"], rows)
