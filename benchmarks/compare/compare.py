@@ -40,9 +40,11 @@ MATMUL = 3072  # rows and columns of the large product
 class Worker:
     """One peer; `ask` blocks until it answers."""
 
-    def __init__(self, name: str, command: list[str], threads: int):
+    def __init__(self, name: str, command: list[str], threads: int, more: dict[str, str] | None = None):
+        """`more`: variables of its environment."""
         self.name = name
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "0"}
+        environment |= more or {}
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE,

@@ -11,6 +11,8 @@ from pathlib import Path
 from models import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
+# What keep_freed_memory sets, for processes that cannot call it.
+KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
 
 def measuring_parser(description: str, *, threads: int | None = None, **counts: int) -> argparse.ArgumentParser:

@@ -135,18 +135,19 @@ def freed_memory(result: dict) -> str:
     where = result["conditions"]
     clock = clock_of(where)
     text = (
-        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call, TorchScript, medians of"
+        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call, medians of"
         f" {result['repeats']}.\n\n"
     )
     rows = []
-    for size, forms in result["sizes"].items():
-        base = forms["handed back"]
-        rows += [
-            [size, name, _seconds(found, clock), _ratio(found, base, clock), f"{found['page_faults']:.0f}",
-             f"{found['peak_mib']} MiB"]
-            for name, found in forms.items()
-        ]  # fmt: skip
-    return text + table(["size", "freed memory is", "time", "ratio", "page faults", "peak memory"], rows)
+    for size, programs in result["sizes"].items():
+        for program, forms in programs.items():
+            base = forms["handed back"]
+            rows += [
+                [size, program, name, _seconds(found, clock), _ratio(found, base, clock),
+                 f"{found['page_faults']:.0f}", f"{found['peak_mib']} MiB"]
+                for name, found in forms.items()
+            ]  # fmt: skip
+    return text + table(["size", "program", "freed memory is", "time", "ratio", "page faults", "peak memory"], rows)
 
 
 def memory_format(result: dict) -> str:
