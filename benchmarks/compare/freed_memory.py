@@ -33,7 +33,7 @@ def measure(size: str, options) -> dict:
     options.jobs, options.steps, options.passes = ["unet"], None, None
     job = jobs_of(model, folder, options)["unet"]
     outputs = {name: folder / f"freed-{index}.safetensors" for index, name in enumerate(FORMS)}
-    command = [options.program, model.bundle, options.threads, BACKEND]
+    command = [options.program, model.bundle, options.threads, BACKEND, options.device]
     workers: dict[str, Worker] = {}
     try:
         for name, argument in FORMS.items():
