@@ -10,16 +10,19 @@ medians of the rounds; memory is the largest resident set of the process, load i
 a large matrix product is measured in every round too. Writes results/NAME_SIZE.json, one run in one
 file, which report.py makes a table of docs/performance.md of. What is measured with `--only` or
 `--jobs` replaces the whole file too, as a ratio of figures of two runs says little: give `--name`
-for a run of its own.
+for a run of its own. `--device cuda` measures on that device: wall time, and as memory what the
+process has reserved there (../cuda/compare_cuda.py).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -32,9 +35,21 @@ from safetensors.torch import load_file, save_file
 HERE = Path(__file__).resolve().parent
 REFERENCE = "diffusers"
 # Largest difference relative to the largest value. One call: other kernels sum in another order. A
-# generation repeats that some dozen times, each step on the last one's result.
-TOLERANCE = {"unet": 1e-4, "generate": 1e-3}
+# generation repeats that some dozen times, each step on the last one's result. In float16 every
+# operator's result is rounded by up to 4.9e-4: with that done to a float32 network a call is off by
+# up to 7e-3 at these sizes and 2 passes of 2 steps by 1.2e-2, so two runtimes by twice that; a
+# generation may have more steps. A timestep of 480 for 500 moves a call by 0.1, swapped prompts by 0.09.
+TOLERANCE = {
+    "float32": {"unet": 1e-4, "generate": 1e-3},
+    "float16": {"unet": 2e-2, "generate": 5e-2},
+}
 MATMUL = 3072  # rows and columns of the large product
+DEVICE_MATMUL = 8192  # off the CPU, where the other takes little more than its launch
+PEERS = (
+    "diffusers", "diffusers-compile", "openvino", "onnxruntime", "freeinit-torchscript", "freeinit-openvino",
+)  # fmt: skip
+FLOAT32_ON_CPU = ("openvino", "onnxruntime", "freeinit-openvino")  # run nowhere else
+CUDA_GRAPHS = "freeinit-cuda-graphs"
 
 
 class Worker:
@@ -69,18 +84,24 @@ class Worker:
         self.process.wait()
 
 
-def start(name: str, model: Model, folder: Path, options) -> Worker:
+def command_of(name: str, model: Model, folder: Path, options) -> list:
+    """The command line of a peer's worker, after what it loads has been made."""
+    if name == CUDA_GRAPHS:  # a matter of the build, not of the backend
+        return [options.cuda_graphs, model.bundle, options.threads, "torchscript", options.device]
     if name.startswith("freeinit-"):
         backend = name.removeprefix("freeinit-")
         ensure_backend(model, backend)
-        command = [options.program, model.bundle, options.threads, backend]
-    else:
-        if name == "openvino":  # the same converted file
-            ensure_backend(model, "openvino")
-        if name == "onnxruntime" and not (folder / "onnx").exists():
-            subprocess.run([sys.executable, HERE / "convert_onnx.py", folder], check=True)
-        command = [sys.executable, HERE / "worker.py", name, folder, "--threads", options.threads]
-    return Worker(name, command, options.threads)
+        return [options.program, model.bundle, options.threads, backend, options.device]
+    if name == "openvino":  # the same converted file
+        ensure_backend(model, "openvino")
+    if name == "onnxruntime" and not (folder / "onnx").exists():
+        subprocess.run([sys.executable, HERE / "convert_onnx.py", folder], check=True)
+    command = [sys.executable, HERE / "worker.py", name, folder, "--threads", options.threads]
+    return [*command, "--device", options.device, "--dtype", options.dtype]
+
+
+def start(name: str, model: Model, folder: Path, options) -> Worker:
+    return Worker(name, command_of(name, model, folder, options), options.threads)
 
 
 def jobs_of(model: Model, folder: Path, options) -> dict[str, dict]:
@@ -107,13 +128,15 @@ def jobs_of(model: Model, folder: Path, options) -> dict[str, dict]:
 
 
 def difference(path: Path, reference: Path) -> float:
-    found, expected = load_file(path)["latents"], load_file(reference)["latents"]
+    found, expected = (load_file(file)["latents"].float() for file in (path, reference))
     if found.shape != expected.shape or not torch.isfinite(found).all():
         return float("inf")
     return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
-def check(workers: dict[str, Worker], job: str, settings: dict, folder: Path) -> dict[str, dict]:
+def check(
+    workers: dict[str, Worker], job: str, settings: dict, folder: Path, tolerance: float
+) -> dict[str, dict]:
     """One call of every peer, compared with diffusers; also the warm-up."""
     reference = folder / f"{job}-{REFERENCE}.safetensors"
     seen = {}
@@ -122,32 +145,29 @@ def check(workers: dict[str, Worker], job: str, settings: dict, folder: Path) ->
         first = workers[name].ask(job=job, **settings, output=str(output))
         found = difference(output, reference) if reference.exists() else float("nan")
         print(f"  {job} {name}: first {first['seconds']:.2f} s, difference {found:.2g}", flush=True)
-        if found > TOLERANCE[job]:
-            raise SystemExit(f"{name} computes something else: {found:.3g} > {TOLERANCE[job]:g}")
+        if found > tolerance:
+            raise SystemExit(f"{name} computes something else: {found:.3g} > {tolerance:g}")
         seen[name] = {"difference": found, "first_seconds": first["seconds"]}
     return seen
 
 
-def measure(workers: dict[str, Worker], jobs: dict, folder: Path, options) -> dict:
+def measure(workers: dict[str, Worker], product: Worker, jobs: dict, folder: Path, options) -> dict:
+    """`product` multiplies in a process of its own: its matrices are then in no peer's memory."""
     results: dict[str, dict] = {name: {} for name in workers}
     matmul: list[dict] = []
-    if REFERENCE in workers:
-        workers[REFERENCE].ask(job="matmul", size=MATMUL)  # warm-up
+    size = MATMUL if options.device == "cpu" else DEVICE_MATMUL
+    product.ask(job="matmul", size=size)  # warm-up
     for job, settings in jobs.items():
-        checked = check(workers, job, settings, folder)
+        checked = check(workers, job, settings, folder, TOLERANCE[options.dtype][job])
         rounds: dict[str, list[dict]] = {name: [] for name in workers}
         for index in range(options.repeats):
             for name, worker in workers.items():
                 rounds[name].append(worker.ask(job=job, **settings))
-            if REFERENCE in workers:
-                matmul.append(workers[REFERENCE].ask(job="matmul", size=MATMUL))
+            matmul.append(product.ask(job="matmul", size=size))
             print(f"  {job}: round {index + 1} of {options.repeats}", flush=True)
         for name, samples in rounds.items():
             results[name][job] = {**checked[name], **summary(samples)}
-    found: dict = {"peers": results}
-    if matmul:
-        found["matmul"] = {"gflop": 2e-9 * MATMUL**3, **summary(matmul)}
-    return found
+    return {"peers": results, "matmul": {"gflop": 2e-9 * size**3, **summary(matmul)}}
 
 
 def summary(samples: list[dict]) -> dict:
@@ -165,40 +185,67 @@ def summary(samples: list[dict]) -> dict:
     return found
 
 
-def run_size(size: str, options) -> None:
+def run_size(size: str, options) -> dict:
     print(size, flush=True)
-    model = prepare(size, options.work)
+    model = prepare(size, options.work, options.dtype)
     folder = options.work / size
-    workers = {}
+    workers: dict[str, Worker] = {}
     try:
-        for name in options.only:
+        for name in ("matmul", *options.only):
             workers[name] = start(name, model, folder, options)
-        found = measure(workers, jobs_of(model, folder, options), folder, options)
+        peers = {name: workers[name] for name in options.only}
+        found = measure(peers, workers["matmul"], jobs_of(model, folder, options), folder, options)
     finally:
         for worker in workers.values():
             worker.close()
-    head = {
+    result = {
         "size": size,
         "conditions": conditions(options),
         "repeats": options.repeats,
         "unet_gflop": round(model.unet_flops / 1e9, 1),
+        **found,
     }
-    write_result(options.results / f"{options.name}_{size}.json", {**head, **found})
+    write_result(options.results / f"{options.name}_{size}.json", result)
+    return result
+
+
+def chosen_peers(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[str]:
+    impossible = {}  # and why
+    if (options.device, options.dtype) != ("cpu", "float32"):
+        impossible = dict.fromkeys(FLOAT32_ON_CPU, "runs on a CPU in float32 alone")
+    if not options.cuda_graphs:
+        impossible[CUDA_GRAPHS] = "needs --cuda-graphs"
+    wanted = options.only or [name for name in (*PEERS, CUDA_GRAPHS) if name not in impossible]
+    for name in wanted:
+        if name in impossible:
+            parser.error(f"--only {name}: it {impossible[name]}")
+    return wanted
+
+
+def compare_sizes(description: str, **defaults) -> Iterator[dict]:
+    """The result of each size that the command line asks for; `defaults` are of its options."""
+    parser = measuring_parser(description, repeats=5, steps=4, passes=2)
+    parser.add_argument("program", help="the built compare_worker")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N")
+    parser.add_argument("--dtype", choices=list(TOLERANCE))
+    parser.add_argument("--cuda-graphs", help=f"compare_worker of a build with them: {CUDA_GRAPHS}")
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--only", nargs="+", help="default: all that run on that device in that dtype")
+    parser.add_argument("--jobs", nargs="+", default=["generate", "unet"])
+    parser.add_argument("--name", default="compare", help="of the results")
+    parser.set_defaults(**defaults)
+    options = parser.parse_args()
+    if options.device != "cpu" and not torch.cuda.is_available():
+        parser.error(f"--device {options.device}: torch finds no CUDA device here")
+    options.only = chosen_peers(parser, options)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(options.work / "inductor"))
+    for size in options.sizes:
+        yield run_size(size, options)
 
 
 def main() -> None:
-    peers = ["diffusers", "diffusers-compile", "openvino", "onnxruntime"]
-    peers += ["freeinit-torchscript", "freeinit-openvino"]
-    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=4, passes=2)
-    parser.add_argument("program", help="the built compare_worker")
-    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--only", nargs="+", default=peers, help=f"of {', '.join(peers)}")
-    parser.add_argument("--jobs", nargs="+", default=["generate", "unet"])
-    parser.add_argument("--name", default="compare", help="of the results")
-    options = parser.parse_args()
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(options.work / "inductor"))
-    for size in options.sizes:
-        run_size(size, options)
+    for _ in compare_sizes(__doc__.splitlines()[0]):
+        pass
 
 
 if __name__ == "__main__":

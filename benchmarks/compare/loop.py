@@ -1,13 +1,15 @@
 """FreeInit in a plain Python loop around any UNet: what a user of OpenVINO or ONNX Runtime writes.
 
 Scheduler, noise re-initialisation, tokenizer, text encoder and VAE are diffusers' and
-transformers'. The draws follow AnimateDiffPipeline, so the same seed gives the same latents.
+transformers'. The draws follow AnimateDiffPipeline in float32, so the same seed gives the same
+latents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
@@ -17,22 +19,37 @@ from transformers import CLIPTextModel, CLIPTokenizer
 Predict = Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]  # latents, timestep, text [B,L,D]
 
 
+def load_parts(folder: Path) -> SimpleNamespace:
+    """All of a pipeline but its UNet, for Loop."""
+    return SimpleNamespace(
+        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder"),
+        vae=AutoencoderKL.from_pretrained(folder / "vae"),
+        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
+    )
+
+
+def first_noise(vae, run: dict, generator: torch.Generator) -> torch.Tensor:
+    """Drawn on the CPU in float32, then put where and in what the VAE is. A pipeline that draws for
+    itself draws in the dtype of its networks: from the same seed other numbers, not rounded ones."""
+    scale = 2 ** (len(vae.config.block_out_channels) - 1)
+    size = (run["num_frames"], run["height"] // scale, run["width"] // scale)
+    noise = torch.randn((1, vae.config.latent_channels, *size), generator=generator)
+    return noise.to(vae.device, vae.dtype)
+
+
 class Loop(FreeInitMixin):
-    def __init__(self, folder: Path, predict: Predict):
-        self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-        self.text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
-        self.vae = AutoencoderKL.from_pretrained(folder / "vae")
-        self.scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
+    def __init__(self, parts, predict: Predict):
+        """`parts`: a pipeline of diffusers or `load_parts`."""
+        self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder
+        self.vae, self.scheduler = parts.vae, parts.scheduler
         self.predict = predict
 
     def generate(self, run: dict) -> torch.Tensor:
         """Latents [1,C,F,h,w] of the last pass, which is also decoded, as in `generate`."""
         text = torch.cat([self._encode(""), self._encode(run["prompt"])])
         generator = torch.Generator().manual_seed(run["seed"])
-        channels = self.vae.config.latent_channels
-        scale = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        shape = (1, channels, run["num_frames"], run["height"] // scale, run["width"] // scale)
-        latents = torch.randn(shape, generator=generator)
+        latents = first_noise(self.vae, run, generator)
         self.enable_free_init(num_iters=run["num_iters"])
         steps = run["num_inference_steps"]
         self.scheduler.set_timesteps(steps)
@@ -40,8 +57,8 @@ class Loop(FreeInitMixin):
             latents, timesteps = self._apply_free_init(
                 latents, index, steps, latents.device, latents.dtype, generator
             )
-            for timestep in timesteps:
-                both = self.predict(torch.cat([latents] * 2), int(timestep), text)
+            for timestep in timesteps.tolist():  # at once: reading one from a device waits for it
+                both = self.predict(torch.cat([latents] * 2), timestep, text)
                 negative, positive = both.chunk(2)
                 guided = negative + run["guidance_scale"] * (positive - negative)
                 latents = self.scheduler.step(guided, timestep, latents).prev_sample
@@ -54,4 +71,4 @@ class Loop(FreeInitMixin):
             text, padding="max_length", truncation=True, return_tensors="pt",
             max_length=min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings),
         ).input_ids
-        return self.text_encoder(ids)[0]
+        return self.text_encoder(ids.to(self.text_encoder.device))[0]

@@ -7,7 +7,8 @@
 
 `mid` and `modelscope` have random weights; text encoder and VAE are small there, since the UNet is
 what is measured. Velocity prediction keeps a random network's latents bounded, so that the results
-of two runtimes can be compared after many steps. `prepare(size, folder)` makes what is missing.
+of two runtimes can be compared after many steps. `prepare(size, folder)` makes what is missing; a
+bundle computes in the dtype it was exported in, so there is one for each.
 """
 
 from __future__ import annotations
@@ -53,19 +54,20 @@ class Model:
     unet_flops: float  # of one call with guidance (batch 2)
 
 
-def prepare(size: str, folder: Path) -> Model:
+def prepare(size: str, folder: Path, dtype: str = "float32") -> Model:
     """Makes pipeline and bundle below `folder`, where they are not there yet."""
     target = folder / size
-    model = Model(size, target / "pipeline", target / "bundle", 0.0)
     notes = target / "model.json"
     if not notes.exists():
         torch.manual_seed(0)
         pipeline = {"demo": _demo, "mid": _mid, "modelscope": _modelscope}[size]()
-        pipeline.save_pretrained(model.pipeline)
-        if not model.bundle.exists():
-            _export(size, model)
+        pipeline.save_pretrained(target / "pipeline")
         notes.write_text(json.dumps({"unet_flops": unet_flops(pipeline.unet, SIZES[size])}))
-    return Model(size, model.pipeline, model.bundle, json.loads(notes.read_text())["unet_flops"])
+    bundle = target / ("bundle" if dtype == "float32" else f"bundle-{dtype}")
+    model = Model(size, target / "pipeline", bundle, json.loads(notes.read_text())["unet_flops"])
+    if not bundle.exists():
+        _export(model, dtype)
+    return model
 
 
 def ensure_backend(model: Model, backend: str) -> None:
@@ -104,15 +106,15 @@ def unet_flops(unet, size: Size) -> float:
     return float(counter.get_total_flops())
 
 
-def _export(size: str, model: Model) -> None:
-    if size == "demo":
+def _export(model: Model, dtype: str) -> None:
+    if model.size == "demo" and dtype == "float32":
         shutil.copytree(ROOT / "models" / "shapes", model.bundle)
         return
-    scale = 4  # of the small VAE
-    height = SIZES[size].latent * scale
-    settings = {"num_frames": SIZES[size].frames, "height": height, "width": height}
+    scale = 4  # of the demo's VAE and the small one
+    height = SIZES[model.size].latent * scale
+    settings = {"num_frames": SIZES[model.size].frames, "height": height, "width": height}
     command = [sys.executable, "-m", "freeinit_export", "diffusers"]
-    command += [str(model.pipeline), str(model.bundle)]
+    command += [str(model.pipeline), str(model.bundle), "--dtype", dtype]
     for key, value in settings.items():
         command += ["--recommended", f"{key}={value}"]
     subprocess.run(command, check=True)

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from loop import Loop
+from loop import Loop, first_noise, load_parts
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a peer loads and where it computes; OpenVINO and ONNX Runtime on the CPU in float32 alone."""
+
+    model: Path
+    threads: int
+    device: str
+    dtype: torch.dtype
 
 
 class Diffusers:
     """diffusers as it comes, or with its UNet compiled."""
 
-    def __init__(self, model: Path, threads: int, compiled: bool = False):
-        index = json.loads((model / "pipeline" / "model_index.json").read_text())
+    def __init__(self, setting: Setting, compiled: bool = False):
+        folder = setting.model / "pipeline"
+        index = json.loads((folder / "model_index.json").read_text())
         self.animatediff = index["_class_name"] == "AnimateDiffPipeline"
         if self.animatediff:
             from diffusers import AnimateDiffPipeline as Pipeline
         else:
             from diffusers import TextToVideoSDPipeline as Pipeline
-        self.pipeline = Pipeline.from_pretrained(model / "pipeline")
-        self.pipeline.set_progress_bar_config(disable=True)
-        if compiled:
-            self.pipeline.unet.compile()
+        self.pipeline = Pipeline.from_pretrained(folder, torch_dtype=setting.dtype)
+        self.pipeline.to(setting.device).set_progress_bar_config(disable=True)
+        if compiled:  # off the CPU with CUDA graphs
+            self.pipeline.unet.compile(mode="default" if setting.device == "cpu" else "reduce-overhead")
         # diffusers has no FreeInit for ModelScope: there its parts run in the plain loop.
-        self.loop = None if self.animatediff else Loop(model / "pipeline", self.unet)
+        self.loop = None if self.animatediff else Loop(self.pipeline, self.unet)
 
     def unet(self, latents, timestep: int, text):
+        # As the pipeline calls it: a compiled network is compiled again for every other kind of call,
+        # even other keywords, and with a timestep on the CPU it does without CUDA graphs.
+        keywords = {}
         if self.animatediff:
             text = text.repeat_interleave(latents.shape[2], dim=0)
-        # As the pipeline calls it: a compiled network is compiled again for every other kind of call.
-        return self.pipeline.unet(latents, torch.tensor(timestep), encoder_hidden_states=text).sample
+            keywords = {"cross_attention_kwargs": None, "added_cond_kwargs": None}
+        timestep = torch.full((), timestep, device=latents.device)
+        return self.pipeline.unet(latents, timestep, encoder_hidden_states=text, **keywords).sample
 
     def generate(self, run: dict) -> torch.Tensor:
         if self.loop is not None:
@@ -43,11 +59,13 @@ class Diffusers:
             return {}
 
         self.pipeline.enable_free_init(num_iters=run["num_iters"])
+        generator = torch.Generator().manual_seed(run["seed"])
         keys = ("num_frames", "height", "width", "num_inference_steps", "guidance_scale")
         self.pipeline(
             run["prompt"],
             negative_prompt="",
-            generator=torch.Generator().manual_seed(run["seed"]),
+            generator=generator,
+            latents=first_noise(self.pipeline.vae, run, generator),
             callback_on_step_end=remember,
             output_type="np",
             **{key: run[key] for key in keys},
@@ -58,14 +76,14 @@ class Diffusers:
 class OpenVino:
     """The traced UNet of the bundle, converted by OpenVINO, in a plain loop."""
 
-    def __init__(self, model: Path, threads: int):
+    def __init__(self, setting: Setting):
         import openvino
 
         self.core = openvino.Core()
-        self.file = model / "bundle" / "openvino" / "unet.xml"
-        self.settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+        self.file = setting.model / "bundle" / "openvino" / "unet.xml"
+        self.settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": setting.threads}
         self.network = None
-        self.loop = Loop(model / "pipeline", self.unet)
+        self.loop = Loop(load_parts(setting.model / "pipeline"), self.unet)
 
     def unet(self, latents, timestep: int, text):
         batch = latents.shape[0]
@@ -84,14 +102,14 @@ class OpenVino:
 class OnnxRuntime:
     """The traced UNet of the bundle as ONNX, in a plain loop."""
 
-    def __init__(self, model: Path, threads: int):
+    def __init__(self, setting: Setting):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        file = str(model / "onnx" / "unet.onnx")
+        options.intra_op_num_threads = setting.threads
+        file = str(setting.model / "onnx" / "unet.onnx")
         self.session = onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"])
-        self.loop = Loop(model / "pipeline", self.unet)
+        self.loop = Loop(load_parts(setting.model / "pipeline"), self.unet)
 
     def unet(self, latents, timestep: int, text):
         values = {
@@ -107,7 +125,8 @@ class OnnxRuntime:
 
 PEERS = {
     "diffusers": Diffusers,
-    "diffusers-compile": lambda model, threads: Diffusers(model, threads, compiled=True),
+    "diffusers-compile": lambda setting: Diffusers(setting, compiled=True),
     "openvino": OpenVino,
     "onnxruntime": OnnxRuntime,
+    "matmul": lambda setting: None,  # a process for the job of that name, which needs no model
 }

@@ -30,7 +30,7 @@ def compared(result: dict) -> str:
     clock = clock_of(where)
     rate = result["matmul"]["gflop"] / result["matmul"][clock]
     text = (
-        f"{_machine(where)}, float32, {CLOCKS[clock]}, medians of"
+        f"{_machine(where)}, {where.get('dtype', 'float32')}, {CLOCKS[clock]}, medians of"
         f" {result['repeats']}. One UNet call of batch 2 is {result['unet_gflop']:g} GFLOP. A large"
         f" matrix product runs at {rate:.1f} GFLOP/s in the same run.\n\n"
     )
@@ -56,7 +56,8 @@ def _work(where: dict) -> str:
 
 
 def _machine(where: dict) -> str:
-    return f"{where['processor']}, {_counted(where['threads'], 'thread')}"
+    device = f"{where['accelerator']}, " if "accelerator" in where else ""
+    return f"{device}{where['processor']}, {_counted(where['threads'], 'thread')}"
 
 
 def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list[str]:
@@ -251,6 +252,9 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "compare_modelscope": compared,
     "backends_mid": compared,
     "two_threads_mid": compared,
+    "cuda_demo": compared,
+    "cuda_mid": compared,
+    "cuda_modelscope": compared,
     "fewer_operations": fewer_operations,
     "startup": startup,
     "early_passes": early_passes,

@@ -1,15 +1,19 @@
 // freeinit in one process: reads a job a line from stdin, answers with JSON a line; the protocol
 // is that of worker.py. `generate` also says how much of its time the networks took.
 //
-//     compare_worker BUNDLE THREADS torchscript|openvino|aotinductor|int8|float16-weights [hand-back]
+//     compare_worker BUNDLE THREADS BACKEND DEVICE [hand-back]
 //
-// hand-back: without keep_freed_memory(), which every other worker calls as the command does.
+// BACKEND: torchscript, openvino, aotinductor, int8 or float16-weights. DEVICE: cpu, cuda or
+// cuda:N. The dtype is the bundle's. hand-back: without keep_freed_memory(), which every other
+// worker calls as the command does.
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
+#include <c10/core/Event.h>
 #include <nlohmann/json.hpp>
 
 #include <chrono>
@@ -18,6 +22,8 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -33,17 +39,49 @@ double cpu_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
-/// Adds up the time inside the networks, whichever they are.
-struct NetworkTime {
-  double seconds = 0.0;
+/// Waits for what was queued on a device: calls there return before they are done.
+void synchronize(at::Device device) {
+  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+}
+
+/// Adds up the time inside the networks, whichever they are. On a device it queues an event before
+/// and after each call: to wait there for the clock would hold up the run that is measured.
+class NetworkTime {
+ public:
+  explicit NetworkTime(at::Device device) : device_(device) {}
 
   template <typename Call>
   auto operator()(const Call& call) {
+    if (!device_.is_cpu()) return between_events(call);
     const auto start = Clock::now();
     auto result = call();
-    seconds += seconds_since(start);
+    seconds_ += seconds_since(start);
     return result;
   }
+
+  /// Of the calls since it was last asked; on a device they must be done.
+  double take() {
+    for (const auto& [before, after] : events_) seconds_ += 1e-3 * before.elapsedTime(after);
+    events_.clear();
+    return std::exchange(seconds_, 0.0);
+  }
+
+ private:
+  template <typename Call>
+  auto between_events(const Call& call) {
+    const auto timing = c10::EventFlag::BACKEND_DEFAULT;
+    const auto stream = at::accelerator::getCurrentStream(device_.index());
+    auto& [before, after] = events_.emplace_back(c10::Event(device_.type(), timing),
+                                                 c10::Event(device_.type(), timing));
+    before.record(stream);
+    auto result = call();
+    after.record(stream);
+    return result;
+  }
+
+  at::Device device_;
+  double seconds_ = 0.0;
+  std::vector<std::pair<c10::Event, c10::Event>> events_;
 };
 
 using SharedTime = std::shared_ptr<NetworkTime>;
@@ -108,13 +146,33 @@ freeinit::ModelBundle timed(freeinit::ModelBundle bundle, const SharedTime& time
   return bundle;
 }
 
-double peak_mib() {
+double peak_resident_mib() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
     double kib = 0.0;
     if (word == "VmHWM:" && status >> kib) return kib / 1024.0;
   }
   return 0.0;
+}
+
+/// On a device what LibTorch's allocator has reserved, torch.cuda.max_memory_reserved in Python.
+double peak_device_mib(at::Device device) {
+  const auto stats = at::accelerator::getDeviceStats(device.index());
+  const auto all = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return static_cast<double>(stats.reserved_bytes[all].peak) / (1 << 20);
+}
+
+/// Runs `call` between two readings of the clocks.
+template <typename Call>
+json clocked(at::Device device, const Call& call) {
+  synchronize(device);
+  const auto start = Clock::now();
+  const double cpu_start = cpu_seconds();
+  call();
+  synchronize(device);
+  return {{"seconds", seconds_since(start)},
+          {"cpu_seconds", cpu_seconds() - cpu_start},
+          {"peak_mib", device.is_cpu() ? peak_resident_mib() : peak_device_mib(device)}};
 }
 
 void save_if_asked(const json& job, const at::Tensor& latents) {
@@ -147,54 +205,59 @@ freeinit::GenerationRequest request_of(const json& job, const freeinit::Manifest
   return request;
 }
 
-json answer(const json& job, const freeinit::TextToVideoPipeline& pipeline,
-            const SharedTime& networks) {
-  const auto& bundle = pipeline.bundle();
-  networks->seconds = 0.0;
-  const double cpu_start = cpu_seconds();
-  json result;
-  at::Tensor latents;
-  if (job.at("job") == "unet") {
-    const std::string file = job.at("input");
-    const at::Tensor input = freeinit::load_tensor(file, "latents");
-    const at::Tensor text = freeinit::load_tensor(file, "text");
-    latents = bundle.unet->predict(input, job.at("timestep"), text, 8.0);
-    result["seconds"] = networks->seconds;
-  } else {
-    const auto request = request_of(job, bundle.manifest);
-    const auto start = Clock::now();
-    const auto generated = pipeline.generate(request);
-    result["seconds"] = seconds_since(start);
-    result["network_seconds"] = networks->seconds;
-    result["unet_calls"] = generated.unet_calls;
-    latents = generated.latents;
-  }
-  result["cpu_seconds"] = cpu_seconds() - cpu_start;
-  result["peak_mib"] = peak_mib();
-  save_if_asked(job, latents);
+json unet_call(const json& job, const freeinit::ModelBundle& bundle) {
+  const std::string file = job.at("input");
+  const auto input = [&](const char* name) {
+    return freeinit::load_tensor(file, name).to(bundle.device, bundle.dtype);
+  };
+  const at::Tensor latents = input("latents");
+  const at::Tensor text = input("text");
+  const std::int64_t timestep = job.at("timestep");
+  at::Tensor output;
+  json result =
+      clocked(bundle.device, [&] { output = bundle.unet->predict(latents, timestep, text, 8.0); });
+  save_if_asked(job, output);
   return result;
+}
+
+json generation(const json& job, const freeinit::TextToVideoPipeline& pipeline,
+                NetworkTime& networks) {
+  const auto request = request_of(job, pipeline.bundle().manifest);
+  networks.take();  // calls of earlier jobs
+  freeinit::GenerationResult generated;
+  json result = clocked(pipeline.bundle().device, [&] { generated = pipeline.generate(request); });
+  result["network_seconds"] = networks.take();
+  result["unet_calls"] = generated.unet_calls;
+  save_if_asked(job, generated.latents);
+  return result;
+}
+
+json answer(const json& job, const freeinit::TextToVideoPipeline& pipeline, NetworkTime& networks) {
+  if (job.at("job") == "unet") return unet_call(job, pipeline.bundle());
+  return generation(job, pipeline, networks);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    const bool hand_back = argc == 5 && std::string(argv[4]) == "hand-back";
-    if (argc != 4 && !hand_back) {
-      std::cerr << "usage: compare_worker BUNDLE THREADS BACKEND [hand-back]\n";
+    const bool hand_back = argc == 6 && std::string(argv[5]) == "hand-back";
+    if (argc != 5 && !hand_back) {
+      std::cerr << "usage: compare_worker BUNDLE THREADS BACKEND DEVICE [hand-back]\n";
       return 2;
     }
     if (!hand_back) freeinit::keep_freed_memory();
     at::set_num_threads(std::stoi(argv[2]));
     const auto start = Clock::now();
-    const auto networks = std::make_shared<NetworkTime>();
     freeinit::BundleOptions options;
     options.backend = freeinit::unet_backend_from_string(argv[3]);
+    options.device = freeinit::device_from_string(argv[4]);
+    const auto networks = std::make_shared<NetworkTime>(options.device);
     const freeinit::TextToVideoPipeline pipeline(
         timed(freeinit::ModelBundle::load(argv[1], options), networks));
     std::cout << json{{"load_seconds", seconds_since(start)}} << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
-      std::cout << answer(json::parse(line), pipeline, networks) << std::endl;
+      std::cout << answer(json::parse(line), pipeline, *networks) << std::endl;
     }
   } catch (const std::exception& error) {
     std::cerr << "compare_worker: " << error.what() << "\n";
