@@ -41,7 +41,7 @@ def compared(result: dict) -> str:
     if not runs:
         return text
     head = [_work(where), "time", "ratio"]
-    head += ["outside networks", "peak memory", "ratio", "difference"]
+    head += ["first run", "outside networks", "peak memory", "ratio", "difference"]
     return text + "\n\n" + table(head, [_run(name, runs, clock) for name in runs])
 
 
@@ -69,6 +69,7 @@ def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list
 def _run(name: str, runs: dict, clock: str) -> list[str]:
     run, base = runs[name], runs.get(REFERENCE)
     row = [name, _seconds(run, clock), _ratio(run, base, clock)]
+    row += [f"{run['first_seconds']:.1f} s"]
     row += [f"{100 * run['outside_networks']:.2f} %" if "outside_networks" in run else ""]
     row += [f"{run['peak_mib']} MiB", _ratio(run, base, "peak_mib")]
     return [*row, f"{run['difference']:.1e}"]
