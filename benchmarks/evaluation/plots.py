@@ -4,9 +4,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy
 
+from intervals import mean
+
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "freeinit"  # the same figures, the same file
-CHEAP = 1.8  # the cost at which the plot of gains breaks: half of the methods lie close together below
+CHEAP = 1.97  # the cost at which the plot of gains breaks: half of the methods lie close together below
 SHOWN = [("latent_consistency", "consistency, latents"), ("background_deviation", "background deviation"),
          ("motion_energy", "motion energy"), ("all", "share with all words right")]
 
@@ -25,13 +27,13 @@ def label(axes, points):
 
 
 def plot_cost(results, path):
-    """Gain against cost of what ran on every prompt: a point a configuration, with its interval, and a
+    """Gain against cost of what ran on half of the prompts or more: a point a configuration, with its interval, and a
     line with a band through those that are steps of one method (`curves` of the plan)."""
     figure, panels = plt.subplots(1, 2, figsize=(10, 5.5), sharey=True, width_ratios=[3, 2])
     points = {}
     for index, group in enumerate(results.plan["groups"]):
         for name in group["configurations"]:
-            if name in results.summary and name != results.plan["plain"] and results.is_whole(name):
+            if name in results.summary and name != results.plan["plain"] and results.is_broad(name):
                 found = results.summary[name]
                 gain = found["share_of_gain"]
                 points[name] = (found["cost"], gain["mean"], *gain["interval"], f"C{index}")
@@ -49,7 +51,7 @@ def plot_cost(results, path):
         axes.margins(x=0.15)
         axes.axhline(0.95, color="gray", linewidth=0.7, linestyle=":")
     panels[0].axvline(1.15, color="gray", linewidth=0.7, linestyle=":")
-    panels[0].set_xlim(right=1.95)  # room for names
+    panels[0].set_xlim(right=2.35)  # room for names
     panels[1].set_xlim(right=6.8)
     for axes, inside in zip(panels, halves):  # once the limits are final
         label(axes, sorted((point[1], point[0], name) for name, point in inside.items()))
@@ -62,10 +64,12 @@ def plot_cost(results, path):
 
 
 def plot_passes(results, path):
-    names = [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.summary]
+    """What each number of passes gives, on the prompts that all have; returns how many these are."""
+    names = [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.lines]
+    shared = sorted(set.intersection(*(set(results.lines[name]) for name in names)))
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.4))
     for axis, (field, title) in zip(axes, SHOWN):
-        figures = [results.summary[name]["mean"][field] for name in names]
+        figures = [mean(results.column(name, field, shared), results.sentences(shared)) for name in names]
         means = numpy.array([value["mean"] for value in figures])
         bounds = numpy.array([value["interval"] for value in figures])
         passes = range(1, len(names) + 1)
@@ -75,6 +79,7 @@ def plot_passes(results, path):
         axis.set_xlabel("passes")
         axis.set_title(title, fontsize=9)
     save(figure, path)
+    return len(shared)
 
 
 def save(figure, path):
