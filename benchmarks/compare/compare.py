@@ -30,10 +30,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import torch
 from measuring import conditions, measuring_parser, write_result
 from models import PROMPT, SIZES, Model, ensure_backend, prepare, unet_inputs
+from reference import reference_of
 from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
-REFERENCE = "diffusers"
 # Largest difference relative to the largest value. One call: other kernels sum in another order. A
 # generation repeats that some dozen times, each step on the last one's result. In float16 every
 # operator's result is rounded by up to 4.9e-4: with that done to a float32 network a call is off by
@@ -137,13 +137,13 @@ def difference(path: Path, reference: Path) -> float:
 def check(
     workers: dict[str, Worker], job: str, settings: dict, folder: Path, tolerance: float
 ) -> dict[str, dict]:
-    """One call of every peer, compared with diffusers; also the warm-up."""
-    reference = folder / f"{job}-{REFERENCE}.safetensors"
+    """One call of every peer, compared with the reference; also the warm-up."""
+    base = reference_of(workers)
     seen = {}
-    for name in sorted(workers, key=lambda name: name != REFERENCE):
+    for name in sorted(workers, key=lambda name: name != base):
         output = folder / f"{job}-{name}.safetensors"
         first = workers[name].ask(job=job, **settings, output=str(output))
-        found = difference(output, reference) if reference.exists() else float("nan")
+        found = difference(output, folder / f"{job}-{base}.safetensors")
         print(f"  {job} {name}: first {first['seconds']:.2f} s, difference {found:.2g}", flush=True)
         if found > tolerance:
             raise SystemExit(f"{name} computes something else: {found:.3g} > {tolerance:g}")

@@ -15,9 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from compare import REFERENCE, jobs_of, start, summary
+from compare import jobs_of, start, summary
 from measuring import conditions, measuring_parser, write_result
 from models import prepare
+from reference import REFERENCE
 from safetensors.torch import load_file
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from compare import REFERENCE, Worker, command_of, difference, jobs_of, summary
+from compare import Worker, command_of, difference, jobs_of, summary
 from measuring import KEPT_MEMORY, conditions, measuring_parser, write_result
 from models import prepare
+from reference import REFERENCE
 
 FREEINIT = "freeinit-torchscript"  # OpenVINO has a memory pool of its own
 # program: what its freed memory is, its arguments and environment for that

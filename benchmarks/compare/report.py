@@ -18,10 +18,10 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from clocks import CLOCKS, clock_of
 from demands import Demand, demands
 from page_tables import replace_part, table
+from reference import REFERENCE, reference_of
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "performance.md"
-REFERENCE = "diffusers"
 
 
 def compared(result: dict) -> str:
@@ -62,12 +62,12 @@ def _machine(where: dict) -> str:
 
 def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list[str]:
     speed = gflop / calls[name][clock]
-    row = [name, _seconds(calls[name], clock), _ratio(calls[name], calls.get(REFERENCE), clock)]
+    row = [name, _seconds(calls[name], clock), _ratio(calls[name], calls[reference_of(calls)], clock)]
     return [*row, f"{speed:.1f}", f"{speed / rate:.2f}", f"{calls[name]['difference']:.1e}"]
 
 
 def _run(name: str, runs: dict, clock: str) -> list[str]:
-    run, base = runs[name], runs.get(REFERENCE)
+    run, base = runs[name], runs[reference_of(runs)]
     row = [name, _seconds(run, clock), _ratio(run, base, clock)]
     row += [f"{run['first_seconds']:.1f} s"]
     row += [f"{100 * run['outside_networks']:.2f} %" if "outside_networks" in run else ""]
@@ -80,8 +80,8 @@ def _seconds(sample: dict, clock: str = "seconds") -> str:
     return f"{value:.2f} s" if value >= 1 else f"{1e3 * value:.0f} ms"
 
 
-def _ratio(sample: dict, base: dict | None, key: str) -> str:
-    return f"{sample[key] / base[key]:.2f}" if base else ""
+def _ratio(sample: dict, base: dict, key: str) -> str:
+    return f"{sample[key] / base[key]:.2f}"
 
 
 def fewer_operations(result: dict) -> str:
@@ -253,6 +253,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "compare_modelscope": compared,
     "backends_mid": compared,
     "two_threads_mid": compared,
+    "openvino_mid": compared,
     "cuda_demo": compared,
     "cuda_mid": compared,
     "cuda_modelscope": compared,

@@ -19,9 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import REFERENCE, jobs_of, start, summary
+from compare import jobs_of, start, summary
 from measuring import conditions, measuring_parser, write_result
 from models import ensure_backend, prepare, unet_inputs
+from reference import REFERENCE
 from safetensors.torch import load_file, save_file
 
 PROGRAMS = (
