@@ -9,6 +9,7 @@
 #   FREEINIT_CMAKE_ARGS   arguments that let CMake find LibTorch; with --tests they also switch on every
 #                         backend that a CPU can run
 #   FREEINIT_PYTHON       with --tests: a Python that has the reference packages
+#   FREEINIT_IMAGE_ENCODERS   with --tests: a folder for PYTHONPATH that adds timm and torchvision
 # and a PATH with cmake >= 3.24 and ninja.
 #
 # LibTorch is looked for in this order: Torch_DIR or CMAKE_PREFIX_PATH of the environment, `torch` of
@@ -16,6 +17,7 @@
 
 FREEINIT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 FREEINIT_VENV="$FREEINIT_ROOT/.venv"
+FREEINIT_IMAGE_ENCODERS="$FREEINIT_VENV/image-encoders"
 FREEINIT_TORCH_VERSION=2.13.0
 
 _freeinit_say() { printf 'setup: %s\n' "$*" >&2; }
@@ -98,12 +100,13 @@ _freeinit_pip_install() {
     "$FREEINIT_VENV/bin/python" -m pip install --disable-pip-version-check "$@"
 }
 
-# Reference packages for the tests, as pinned in tests/reference/requirements.txt, and the exporter. A
+# Reference packages for the tests, as pinned in tests/reference, and the exporter. A
 # stamp with the hash of what was asked for makes the second call free.
 _freeinit_python_packages() {
   local requirements="$FREEINIT_ROOT/tests/reference/requirements.txt" stamp
-  stamp="$FREEINIT_VENV/freeinit-$(cat "$requirements" "$FREEINIT_ROOT/models/export/pyproject.toml" |
-    sha256sum | cut -c 1-16)"
+  local image_encoders="$FREEINIT_ROOT/tests/reference/image_encoders.txt"
+  stamp="$FREEINIT_VENV/freeinit-$(cat "$requirements" "$image_encoders" \
+    "$FREEINIT_ROOT/models/export/pyproject.toml" | sha256sum | cut -c 1-16)"
   FREEINIT_PYTHON="$FREEINIT_VENV/bin/python"
   [[ -e $stamp && -x $FREEINIT_PYTHON ]] && return 0
   _freeinit_say "installing the Python reference packages into .venv (some minutes)"
@@ -111,6 +114,7 @@ _freeinit_python_packages() {
     -e "$FREEINIT_ROOT/models/export" || return 1
   # Only its vocabulary file is used; its own requirements are large.
   _freeinit_pip_install --no-deps 'open_clip_torch==3.3.0' || return 1
+  _freeinit_pip_install --no-deps --upgrade --target "$FREEINIT_IMAGE_ENCODERS" -r "$image_encoders" || return 1
   touch "$stamp"
 }
 

@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # equal bits in every process
 
 import pytest
 import torch
-from tiny_pipeline import tiny_pipeline
+from freeinit_export.torchvision_import import import_torchvision
+
+if find_spec("torchvision") is not None:
+    import_torchvision()  # before diffusers, which imports it where there is one
+from tiny_pipeline import tiny_pipeline  # noqa: E402
 
 torch.set_num_threads(1)
 OPTIONS = ("--license", "CC0-1.0", "--recommended", "eta=0.5")

@@ -1,7 +1,7 @@
 """Makes tests/golden/analysis: python tests/reference/analysis/make_golden.py
 
-Needs torch, diffusers, safetensors, numpy, and for the preprocessing timm, torchvision and Pillow
-(0.42, 1.0.31, 0.28 and 13.0 made the files).
+Needs torch, diffusers, safetensors, numpy, freeinit_export, and for the preprocessing timm, torchvision
+and Pillow (0.42, 1.0.31, 0.28 and 13.0 made the files).
 """
 
 import json
@@ -9,13 +9,16 @@ import pathlib
 
 import numpy as np
 import spectrum
-import timm
 import torch
-import torchvision
 import vbench_formulas as vbench
-from diffusers import DDIMScheduler
+from freeinit_export.torchvision_import import import_torchvision
 from PIL import Image
 from safetensors.torch import save_file
+
+import_torchvision()
+import timm  # noqa: E402
+import torchvision  # noqa: E402
+from diffusers import DDIMScheduler  # noqa: E402
 
 OUT = pathlib.Path(__file__).parents[2] / "golden" / "analysis"
 

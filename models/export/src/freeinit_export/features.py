@@ -18,6 +18,7 @@ import torch
 
 from freeinit_export.errors import ExportError, Report, one_line
 from freeinit_export.torchscript_file import write_torchscript
+from freeinit_export.torchvision_import import import_torchvision
 
 _TORCHVISION = "torchvision:"
 _HEADS = ("fc", "classifier", "heads", "head")  # of torchvision's classifiers
@@ -55,6 +56,7 @@ def _load(name: str, pretrained: bool) -> tuple[torch.nn.Module, dict[str, Any]]
     if name.startswith(_TORCHVISION):
         return _load_torchvision(name.removeprefix(_TORCHVISION), pretrained)
     try:
+        import_torchvision()
         import timm
     except ImportError as error:
         raise ExportError(f"model '{name}': needs the Python package timm ({one_line(error)})")
@@ -90,6 +92,7 @@ def _interpolation(name: str, given: str) -> str:
 
 def _load_torchvision(name: str, pretrained: bool) -> tuple[torch.nn.Module, dict[str, Any]]:
     try:
+        import_torchvision()
         import torchvision
     except ImportError as error:
         raise ExportError(f"model '{name}': needs the Python package torchvision ({one_line(error)})")
