@@ -24,7 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lines import JUDGE, TIMES, append_line, read_lines
+from lines import JUDGE, TIMES, append_line, is_of, read_lines
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -40,11 +40,12 @@ def read_plan():
 def open_work(plan, options, prompts):
     """For each prompt of this shard the configurations that have no result yet."""
     shard, count = map(int, options.shard.split("/"))
-    done = {name: read_lines(options.work, name) for name in plan["options"]}
+    lines = {name: read_lines(options.work, name) for name in plan["options"]}
     jobs = []
     for prompt in prompts[shard::count]:
         wanted = plan["options"] if prompt["index"] < options.wide else options.core
-        missing = [name for name in wanted if prompt["index"] not in done[name]]
+        missing = [name for name in wanted
+                   if not is_of(lines[name].get(prompt["index"], {}), prompt)]
         if missing:
             jobs.append({**prompt, "configurations": missing})
     return jobs

@@ -20,6 +20,11 @@ def read_lines(work, name):
     return rows
 
 
+def is_of(row, prompt):
+    """Whether a line is of this prompt: which sentence has an index depends on how many are asked for."""
+    return all(row.get(key) == prompt[key] for key in ("index", "prompt", "seed"))
+
+
 TIMES = "times"  # beside the configurations': what each prompt took
 JUDGE = "judge.json"  # how often the judge is right on rendered clips
 

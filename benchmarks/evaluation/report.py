@@ -5,7 +5,7 @@ import json
 import numpy
 
 from intervals import difference, mean, share, share_of_gain
-from lines import JUDGE, TIMES, read_lines
+from lines import JUDGE, TIMES, is_of, read_lines
 from plots import plot_cost, plot_passes
 
 # name of a line's field, heading, digits; what a smaller value means stands in the text
@@ -112,9 +112,7 @@ def table(head, rows):
                      + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-# Plain sampling of two runs counts as the same within this. Runs on two machines were .5 % apart in one figure, why is not
-# known; each row is a difference to its own run's plain sampling, so that this does not enter it.
-SAME = 0.01
+SAME = 1e-4  # plain sampling of two runs differs by less: by how backends and machines round
 
 
 def former_rows(former, made, plan):
@@ -138,11 +136,11 @@ class Results:
     def __init__(self, plan, folders, former=None):
         self.plan = plan
         self.folders = folders
+        plain = self.read(plan["plain"])
         self.lines = {}
         for name in plan["options"]:
-            rows = {}
-            for folder in folders:
-                rows.update(read_lines(folder, name))
+            rows = {index: row for index, row in self.read(name).items()
+                    if index in plain and is_of(row, plain[index])}
             if rows:
                 self.lines[name] = rows
         made = {name: self.summarise(name) for name in self.lines}
@@ -151,6 +149,9 @@ class Results:
         found = made | kept
         self.names = [name for name in plan["options"] if name in found]
         self.summary = {name: found[name] for name in self.names}
+
+    def read(self, name):
+        return {index: row for folder in self.folders for index, row in read_lines(folder, name).items()}
 
     def is_broad(self, name):
         """Whether a configuration ran on half of the prompts or more."""
@@ -338,7 +339,7 @@ def forms_table(results):
 def kept_note(results):
     return "" if not results.kept else (
         f"\nRows with a dagger (†) are of a former run of the same sentences and seeds, against that run's own plain sampling,"
-        f" whose\nfigures are within {100 * SAME:.0f} % of this one's, and with that run's own judge.")
+        f" whose\nfigures are within {100 * SAME:g} % of this one's, and with that run's own judge.")
 
 
 def accuracy_note(results):

@@ -1,11 +1,12 @@
 """The cluster bootstrap against closed forms, and a report of made-up lines."""
 
 import json
+from argparse import Namespace
 
 import numpy
 import pytest
 
-from evaluate import read_plan
+from evaluate import open_work, read_plan
 from intervals import difference, mean, share, share_of_gain
 from lines import JUDGE, TIMES, append_line
 from report import FORMS, METRICS, report
@@ -58,7 +59,7 @@ def made_up_lines(plan, root, names, count=8):
             line = {field: 0.1 * value + number for field, *_ in METRICS + FORMS}
             words = ["all", "colour", "shape", "motion"] + ["background"] * (index % 2)
             append_line(root / "lines", name, {
-                "index": index, "prompt": f"sentence {index % 4}", "unet_calls": 15 + number,
+                "index": index, "prompt": f"sentence {index % 4}", "seed": index, "unet_calls": 15 + number,
                 **line, **{word: True for word in words}})
 
 
@@ -81,6 +82,22 @@ def test_report_of_a_few_lines(tmp_path):
     assert "120 calls a prompt and took 21 s" in page and "35 minutes for 200 prompts on two cores" in page
     assert "On 5 newly rendered clips it is right in 100.0 % colour, 100.0 % shape, 80.0 % motion" in page
     assert "†" not in page
+
+
+def test_a_line_of_another_sentence_is_not_taken_for_the_prompts(tmp_path):
+    plan = read_plan()
+    made_up_lines(plan, tmp_path, plan["core"])
+    prompts = [{"index": index, "prompt": f"sentence {index % 4}", "seed": index} for index in range(8)]
+    options = Namespace(shard="0/1", work=tmp_path / "lines", wide=0, core=plan["core"])
+    assert open_work(plan, options, prompts) == []
+    prompts[5]["prompt"] = "sentence 7"
+    (job,) = open_work(plan, options, prompts)
+    assert job["index"] == 5 and job["configurations"] == plan["core"]
+
+    append_line(tmp_path / "lines", "passes 3", {"index": 5, "prompt": "sentence 7", "seed": 5})
+    page_of(plan, tmp_path)
+    results = json.loads((tmp_path / "benchmarks/results/evaluation.json").read_text())["configurations"]
+    assert results["passes 2"]["count"] == results["passes 3"]["count"] == 7 and results["plain"]["count"] == 7
 
 
 def test_rows_of_a_former_run_are_kept_while_plain_sampling_is_the_same(tmp_path):
