@@ -13,7 +13,7 @@ function(freeinit_add_test layer)
                               freeinit_private_dependencies)
     target_include_directories(test_${layer}_sanitized PRIVATE "${PROJECT_SOURCE_DIR}/include")
     target_compile_options(test_${layer}_sanitized PRIVATE
-      -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
+      -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O0 -g1)
     target_link_options(test_${layer}_sanitized PRIVATE -fsanitize=address,undefined)
   endif()
 endfunction()
@@ -27,6 +27,8 @@ function(_freeinit_test_executable name sources library)
   target_compile_definitions(test_${name} PRIVATE FREEINIT_TEST_DATA="${FREEINIT_TEST_DATA}"
                              FREEINIT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_target_properties(test_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+  # Run once a build: what optimising a test takes is more than what it saves.
+  target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   add_test(NAME ${name} COMMAND test_${name})
   # One thread: the same bits everywhere, and no spinning OpenMP threads on a busy machine.
   set_tests_properties(${name} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1")

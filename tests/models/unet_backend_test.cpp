@@ -94,4 +94,17 @@ TEST_F(UNetBackends, LowMemoryReadsNothingBeforeItIsNeeded) {
                late.autoencoder->decode(at::zeros({1, 4, 2, 2})));
 }
 
+TEST_F(UNetBackends, WhatIsReadLaterIsFoundFromAnotherFolder) {
+  const std::filesystem::path start = std::filesystem::current_path();
+  const at::Tensor images = at::zeros({1, 3, 8, 8});
+  for (const bool low_memory : {false, true}) {
+    std::filesystem::current_path(folder().parent_path());
+    const auto bundle =
+        freeinit::ModelBundle::load(folder().filename(), {.low_memory = low_memory});
+    std::filesystem::current_path(start);
+    EXPECT_NO_THROW((void)bundle.text_encoder->encode(at::full({1, 12}, 7, at::kLong)));
+    EXPECT_NO_THROW((void)bundle.autoencoder->encode(images));
+  }
+}
+
 }  // namespace unet_backend_test

@@ -100,19 +100,20 @@ FREEINIT_INLINE at::Tensor decode_chunk(const Autoencoder& autoencoder, const at
 FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
     const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
     at::Device device, std::optional<at::ScalarType> dtype) {
-  const auto load = [=](const std::string& file, std::string_view input) {
-    return detail::TorchScriptModule({.file = bundle / file,
+  const auto load = [=](const std::filesystem::path& file, std::string_view input) {
+    return detail::TorchScriptModule({.file = file,
                                       .contract = contract,
                                       .inputs = {input},
                                       .dtype = spec.dtype,
                                       .wanted = dtype,
                                       .device = device});
   };
-  auto load_encoder = [load, file = spec.encoder_file] {
+  // Absolute: by the time it is read, the process may be in another folder.
+  auto load_encoder = [load, file = std::filesystem::absolute(bundle / spec.encoder_file)] {
     return std::make_unique<const detail::TorchScriptModule>(load(file, "images"));
   };
-  return std::make_unique<const detail::TorchScriptAutoencoder>(load(spec.decoder_file, "latents"),
-                                                                std::move(load_encoder), spec);
+  return std::make_unique<const detail::TorchScriptAutoencoder>(
+      load(bundle / spec.decoder_file, "latents"), std::move(load_encoder), spec);
 }
 
 FREEINIT_INLINE void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,

@@ -39,11 +39,17 @@ FREEINIT_INLINE Manifest without_other_unets(Manifest manifest, UNetBackend back
   return manifest;
 }
 
+/// Absolute where networks are read later: by then the process may be in another folder.
+FREEINIT_INLINE std::filesystem::path reading_folder(const std::filesystem::path& folder,
+                                                     const BundleOptions& options) {
+  return options.low_memory ? std::filesystem::absolute(folder) : folder;
+}
+
 FREEINIT_INLINE std::shared_ptr<const TextEncoder> load_text_encoder(
     const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options) {
-  auto load = [file = folder / manifest.text_encoder.file, spec = manifest.text_encoder,
-               contract = manifest.contracts.at("text_encoder"), device = options.device,
-               dtype = options.dtype] {
+  auto load = [file = reading_folder(folder, options) / manifest.text_encoder.file,
+               spec = manifest.text_encoder, contract = manifest.contracts.at("text_encoder"),
+               device = options.device, dtype = options.dtype] {
     return load_torchscript_text_encoder(file, spec, contract, device, dtype);
   };
   if (options.low_memory) return std::make_shared<const LateTextEncoder>(std::move(load));
@@ -52,8 +58,9 @@ FREEINIT_INLINE std::shared_ptr<const TextEncoder> load_text_encoder(
 
 FREEINIT_INLINE std::shared_ptr<const Autoencoder> load_autoencoder(
     const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options) {
-  auto load = [folder, spec = manifest.vae, contract = manifest.contracts.at("vae"),
-               device = options.device, dtype = options.dtype] {
+  auto load = [folder = reading_folder(folder, options), spec = manifest.vae,
+               contract = manifest.contracts.at("vae"), device = options.device,
+               dtype = options.dtype] {
     return load_torchscript_autoencoder(folder, spec, contract, device, dtype);
   };
   if (options.low_memory) {
