@@ -1,7 +1,7 @@
 """The evaluation: the demo model with every method, on sentences that training never saw and new seeds.
 
     python benchmarks/evaluation/evaluate.py run --driver build/dev/benchmarks/evaluation_driver \\
-        --judge FOLDER --work FOLDER [--prompts 200] [--wide 4] [--shard 0/2] \\
+        --judge FOLDER --work FOLDER [--prompts 200] [--wide 2] [--shard 0/2] \\
         [--core plain "passes 3" ...]
     python benchmarks/evaluation/evaluate.py report --work FOLDER [--work FOLDER ...]
 

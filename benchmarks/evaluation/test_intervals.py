@@ -73,13 +73,16 @@ def test_report_of_a_few_lines(tmp_path):
     made_up_lines(plan, tmp_path, plan["core"])
     append_line(tmp_path / "lines", TIMES, {"index": 0, "configurations": plan["core"], "network_calls": 120,
                                             "seconds": 21.0})
+    append_line(tmp_path / "lines", TIMES, {"index": 1, "configurations": list(plan["options"]), "network_calls": 700,
+                                            "seconds": 141.0})
     (tmp_path / "lines" / JUDGE).write_text('{"clips": 5, "colour": 1, "shape": 1, "motion": 0.8, "background": 1}')
     page = page_of(plan, tmp_path)
     assert "8 pairs of 4 sentences" in page
     assert "| colour | 1.000 [0.398, 1.000] |" in page  # 0.025 ** (1 / 4)
     assert "| passes 3 | not named | +2.0000 [+2.0000, +2.0000] |" in page
     assert "| passes 2 | +1.0000 [+1.0000, +1.0000] | +1.0000" in page.split("## Other forms of consistency")[1]
-    assert "120 calls a prompt and took 21 s" in page and "35 minutes for 200 prompts on two cores" in page
+    assert "120 calls a prompt and took 21 s" in page and "every configuration 141 s" in page
+    assert "37 minutes for 200 prompts on two cores" in page
     assert "On 5 newly rendered clips it is right in 100.0 % colour, 100.0 % shape, 80.0 % motion" in page
     assert "†" not in page
 

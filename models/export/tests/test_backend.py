@@ -6,7 +6,13 @@ import shutil
 import pytest
 import torch
 
-from freeinit_export import aotinductor_backend, backend, float16_weights_backend, int8_backend
+from freeinit_export import (
+    aotinductor_backend,
+    backend,
+    float16_weights_backend,
+    int8_backend,
+    openvino_backend,
+)
 from freeinit_export.cli import main
 from freeinit_export.errors import ExportError
 from freeinit_export.manifest import file_record
@@ -36,6 +42,28 @@ def test_openvino_joins_the_bundle(copied, capsys):
         assert after["files"].pop(name) == file_record(copied / name)
     assert after == before  # nothing else changed: contracts of the networks still hold
     assert not list(copied.glob(".*"))
+
+
+def test_openvino_stores_in_float16_what_that_holds_exactly(copied, tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    network = torch.jit.load(copied / "unet.pt")
+    unet = manifest_of(copied)["unet"]
+    example = random_inputs(unet["in_channels"], unet["context_dim"], torch.float32, unet["verified_shapes"][0])
+
+    def converted(name):
+        file = tmp_path / name / "unet.xml"
+        openvino_backend.convert(network, example, "{}", file)
+        return file.with_suffix(".bin").stat().st_size, openvino_backend.runner(file)(*example)
+
+    with torch.no_grad():
+        all_bits, _ = converted("all bits")
+        for parameter in network.parameters():
+            parameter.copy_(parameter.half())
+        narrow, found = converted("narrow")
+        monkeypatch.setattr(openvino_backend, "LARGE", float("inf"))
+        wide, expected = converted("wide")
+    assert narrow < 0.65 * wide and all_bits > 0.95 * wide
+    assert torch.equal(found, expected)
 
 
 def test_int8_joins_the_bundle(copied):
