@@ -5,13 +5,13 @@
     python benchmarks/compare/compare.py build/benchmarks/compare_worker --threads 2
 
 Every peer is a process of its own with its model loaded once. First all compute the same thing, and
-the run ends if one does not; then they take turns, round by round, one at a time. Figures are
-medians of the rounds; memory is the largest resident set of the process, load included. The rate of
-a large matrix product is measured in every round too. Writes results/NAME_SIZE.json, one run in one
-file, which report.py makes a table of docs/performance.md of. What is measured with `--only` or
-`--jobs` replaces the whole file too, as a ratio of figures of two runs says little: give `--name`
-for a run of its own. `--device cuda` measures on that device: wall time, and as memory what the
-process has reserved there (../cuda/compare_cuda.py).
+the run ends if one does not; then they take turns, round by round, one at a time, every other round
+backwards. Figures are medians of the rounds; memory is the largest resident set of the process, load
+included. The rate of a large matrix product is measured in every round too. Writes
+results/NAME_SIZE.json, one run in one file, which report.py makes a table of docs/performance.md of.
+What is measured with `--only` or `--jobs` replaces the whole file too, as a ratio of figures of two
+runs says little: give `--name` for a run of its own. `--device cuda` measures on that device: wall
+time, and as memory what the process has reserved there (../cuda/compare_cuda.py).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
+from clocks import CLOCKS
 from measuring import conditions, measuring_parser, write_result
 from models import PROMPT, SIZES, Model, ensure_backend, prepare, unet_inputs
 from reference import reference_of
@@ -161,8 +162,9 @@ def measure(workers: dict[str, Worker], product: Worker, jobs: dict, folder: Pat
         checked = check(workers, job, settings, folder, TOLERANCE[options.dtype][job])
         rounds: dict[str, list[dict]] = {name: [] for name in workers}
         for index in range(options.repeats):
-            for name, worker in workers.items():
-                rounds[name].append(worker.ask(job=job, **settings))
+            turns = list(workers) if index % 2 == 0 else reversed(workers)  # nobody always follows the same peer
+            for name in turns:
+                rounds[name].append(workers[name].ask(job=job, **settings))
             matmul.append(product.ask(job="matmul", size=size))
             print(f"  {job}: round {index + 1} of {options.repeats}", flush=True)
         for name, samples in rounds.items():
@@ -171,13 +173,12 @@ def measure(workers: dict[str, Worker], product: Worker, jobs: dict, folder: Pat
 
 
 def summary(samples: list[dict]) -> dict:
-    seconds = [sample["seconds"] for sample in samples]
-    found = {
-        "seconds": statistics.median(seconds),
-        "cpu_seconds": statistics.median(sample["cpu_seconds"] for sample in samples),
-        "all_seconds": [round(value, 4) for value in seconds],
-        "peak_mib": round(samples[-1]["peak_mib"]),
-    }
+    """Medians, and each round's own figures."""
+    found: dict = {}
+    for clock in CLOCKS:
+        values = [sample[clock] for sample in samples]
+        found |= {clock: statistics.median(values), f"all_{clock}": [round(value, 4) for value in values]}
+    found["peak_mib"] = round(samples[-1]["peak_mib"])
     if "network_seconds" in samples[0]:
         outside = [1 - sample["network_seconds"] / sample["seconds"] for sample in samples]
         found["outside_networks"] = statistics.median(outside)

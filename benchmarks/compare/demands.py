@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clocks import clock_of
+from rounds import ratio_interval
 
 OTHERS = ("diffusers", "diffusers-compile", "openvino")
 
@@ -17,44 +18,59 @@ class Demand:
     value: float
     reached: bool
     unit: str = ""
+    interval: tuple[float, float] | None = None  # of 95 %, of a ratio that may be at most 1
+
+    @property
+    def verdict(self) -> str:
+        if self.reached:
+            return "yes"
+        if self.interval is not None and self.interval[0] <= 1:
+            return "not told apart"
+        return "**no**"
 
 
-def _fastest(peers: dict, job: str, clock: str, names=None) -> tuple[str, float]:
+def _fastest(peers: dict, job: str, clock: str, names=None) -> str:
     """The peer with the shortest time, of `names` or of this project's own."""
     own = names is None
-    chosen = {
-        name: peer[job][clock]
+    chosen = [
+        name
         for name, peer in peers.items()
         if job in peer and (name.startswith("freeinit-") if own else name in names)
-    }
-    name = min(chosen, key=chosen.__getitem__)
-    return name, chosen[name]
+    ]
+    return min(chosen, key=lambda name: peers[name][job][clock])
+
+
+def _at_most_as_long(what: str, ours: dict, theirs: dict, clock: str) -> Demand:
+    ratio = ours[clock] / theirs[clock]
+    return Demand(what, "at most 1", ratio, ratio <= 1, interval=ratio_interval(ours, theirs, clock))
 
 
 def _compared(result: dict) -> Iterator[Demand]:
     peers, size, clock = result["peers"], result["size"], clock_of(result["conditions"])
     threads = result["conditions"]["threads"]
     where = size if threads == 1 else f"{size}, {threads} threads"
-    name, call = _fastest(peers, "unet", clock)
-    other, theirs = _fastest(peers, "unet", clock, OTHERS)
-    ratio = call / theirs
-    yield Demand(f"{where}: one UNet call, {name} over the fastest other ({other})", "at most 1", ratio, ratio <= 1)
+    name = _fastest(peers, "unet", clock)
+    other = _fastest(peers, "unet", clock, OTHERS)
+    call = peers[name]["unet"]
+    what = f"{where}: one UNet call, {name} over the fastest other ({other})"
+    yield _at_most_as_long(what, call, peers[other]["unet"], clock)
     if where == "mid":
         product = result["matmul"]["gflop"] / result["matmul"][clock]
-        rate = result["unet_gflop"] / call / product
+        rate = result["unet_gflop"] / call[clock] / product
         yield Demand("mid: GFLOP/s of that call over those of a large matrix product", "at least 0.85", rate, rate >= 0.85)
-    name, run = _fastest(peers, "generate", clock)
-    ratio = run / peers["diffusers"]["generate"][clock]
-    yield Demand(f"{where}: whole generation, {name} over diffusers", "at most 1", ratio, ratio <= 1)
-    other, theirs = _fastest(peers, "generate", clock, OTHERS)
+    name = _fastest(peers, "generate", clock)
+    run, base = peers[name]["generate"], peers["diffusers"]["generate"]
+    yield _at_most_as_long(f"{where}: whole generation, {name} over diffusers", run, base, clock)
+    other = _fastest(peers, "generate", clock, OTHERS)
     if other != "diffusers":
-        yield Demand(f"{where}: the same over the fastest other ({other})", "at most 1", run / theirs, run <= theirs)
+        what = f"{where}: the same over the fastest other ({other})"
+        yield _at_most_as_long(what, run, peers[other]["generate"], clock)
     if threads > 1:
         return  # memory and shares are those of one thread
-    ratio = peers[name]["generate"]["peak_mib"] / peers["diffusers"]["generate"]["peak_mib"]
+    ratio = run["peak_mib"] / base["peak_mib"]
     yield Demand(f"{size}: peak memory of that, over diffusers", "at most 0.6", ratio, ratio <= 0.6)
     if size == "mid":
-        share = 100 * peers[name]["generate"]["outside_networks"]
+        share = 100 * run["outside_networks"]
         yield Demand("mid: share of that outside the networks", "at most 1 %", share, share <= 1, " %")
 
 

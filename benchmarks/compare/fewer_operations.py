@@ -4,27 +4,31 @@
 
 For every option the same prompts and seeds: CPU time against the exact run, the relative difference
 of the latents (root mean square over that of the exact latents), the correlation of neighbouring
-frames, and, with --judge (the folder of judge.pt, see models/train), the shares of clips whose
-colour, shape, motion and background are right. The prompts name words together that training never
-saw together. Options take turns, prompt by prompt. Writes results/fewer_operations.json.
+frames, and by --judge (the folder of judge.pt, see models/train) the background deviation and the
+shares of clips whose words are right, as benchmarks/evaluation has them. Changes are paired, with
+bootstrap intervals over sentences. The prompts name words together that training never saw together.
+Options take turns, prompt by prompt; what a stopped run has made is kept in --work and not made again.
+Writes results/fewer_operations.json.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "evaluation"))
 
 import torch
 from compare import start
+from intervals import difference
+from measure import Measure, data  # models/train too
 from measuring import conditions, measuring_parser, write_result
-from models import ROOT, SIZES, prepare
+from models import SIZES, prepare
 from safetensors.torch import load_file
-
-sys.path.insert(0, str(ROOT / "models" / "train"))
 
 EXACT = "exact"
 BACKEND = "torchscript"  # of every option but those that name one
@@ -44,43 +48,55 @@ OPTIONS = {
     "--backend float16-weights": {"backend": "float16-weights"},
 }
 WORDS = ("colour", "shape", "motion", "background", "all")
+CHANGES = ("consistency", "background_deviation", "all")  # shown with an interval
 
 
 def relative(found: torch.Tensor, exact: torch.Tensor) -> float:
     return ((found - exact).norm() / exact.norm()).item()
 
 
-def correlation(clips: torch.Tensor) -> float:
-    """Mean over neighbouring frames of clips [n, F, 3, H, W]."""
+def correlation(clips: torch.Tensor) -> list[float]:
+    """Mean over neighbouring frames of each of clips [n, F, 3, H, W]."""
     flat = clips.flatten(2)
     flat = flat - flat.mean(2, keepdim=True)
-    return torch.nn.functional.cosine_similarity(flat[:, 1:], flat[:, :-1], dim=2).mean().item()
+    return torch.nn.functional.cosine_similarity(flat[:, 1:], flat[:, :-1], dim=2).mean(1).tolist()
 
 
 def run_all(workers: dict, prompts: list[dict], folder: Path, options) -> dict[str, dict]:
-    """Latents and CPU seconds of every option. What an earlier, stopped run has is kept."""
+    """Latents and CPU seconds of every option."""
     pixels = SIZES["demo"].latent * 4
-    common = {"num_frames": SIZES["demo"].frames, "height": pixels, "width": pixels}
+    common = {"num_frames": SIZES["demo"].frames, "height": pixels, "width": pixels, "guidance_scale": 4.0}
     common |= {"num_inference_steps": options.steps, "num_iters": options.passes}
-    folder = folder / f"fewer-{options.passes}x{options.steps}"
     folder.mkdir(exist_ok=True)
     found: dict[str, dict] = {name: {"latents": [], "seconds": []} for name in OPTIONS}
-    warm_up = {**common, "num_inference_steps": 2}
+    warm_up = {**common, "job": "generate", "prompt": "", "seed": 0, "num_inference_steps": 2}
     for worker in workers.values():
-        worker.ask(job="generate", prompt="", seed=0, guidance_scale=4.0, **warm_up)
-    workers[BACKEND].ask(job="generate", prompt="", seed=0, guidance_scale=4.0, **warm_up | {"cache_interval": 2})
+        worker.ask(**warm_up)
+    workers[BACKEND].ask(**warm_up, cache_interval=2)
     for index, prompt in enumerate(prompts):
-        job = {"prompt": prompt["prompt"], "seed": prompt["seed"], "guidance_scale": 4.0, **common}
-        for number, (name, settings) in enumerate(OPTIONS.items()):
-            output = folder / f"{index}-{number}.safetensors"
-            noted = output.with_suffix(".json")
+        for name, settings in OPTIONS.items():
+            job = {"job": "generate", "prompt": prompt["prompt"], "seed": prompt["seed"], **common, **settings}
+            key = hashlib.sha256(json.dumps(job).encode()).hexdigest()[:16]
+            output, noted = folder / f"{key}.safetensors", folder / f"{key}.json"
             if not noted.exists():
-                answer = workers[settings.get("backend", BACKEND)].ask(job="generate", **job, **settings, output=str(output))
+                answer = workers[settings.get("backend", BACKEND)].ask(**job, output=str(output))
                 noted.write_text(json.dumps(answer))
             found[name]["seconds"].append(json.loads(noted.read_text())["cpu_seconds"])
             found[name]["latents"].append(load_file(output)["latents"])
         print(f"  prompt {index + 1} of {len(prompts)}", flush=True)
     return {name: {**v, "latents": torch.cat(v["latents"])} for name, v in found.items()}
+
+
+def scores_of(clips: torch.Tensor, prompts: list[dict], measure: Measure) -> list[dict]:
+    """Of each clip its consistency and what the judge sees."""
+    frames = (clips * 255).round().to(torch.uint8).permute(0, 1, 3, 4, 2)
+    judged = [measure(frame[None], prompt["combo"])[0] for frame, prompt in zip(frames, prompts, strict=True)]
+    return [{"consistency": value, **row} for value, row in zip(correlation(clips), judged, strict=True)]
+
+
+def column(rows: list[dict], field: str) -> list[float]:
+    """Of the clips that have it: the background is named in some prompts alone."""
+    return [float(row[field]) for row in rows if field in row]
 
 
 @torch.no_grad()
@@ -96,39 +112,37 @@ def decoded(pipeline: Path, latents: torch.Tensor) -> torch.Tensor:
 def main() -> None:
     parser = measuring_parser(__doc__.splitlines()[0], steps=25, passes=1, threads=1)
     parser.add_argument("program", help="the built compare_worker")
-    parser.add_argument("--judge", type=Path, help="the folder that holds judge.pt")
+    parser.add_argument("--judge", type=Path, required=True, help="the folder that holds judge.pt")
     parser.add_argument("--videos", type=int, default=40)
     options = parser.parse_args()
 
-    import data
-
     prompts = data.held_out_prompts()[: options.videos]
+    measure = Measure(options.judge)
     model = prepare("demo", options.work)
     workers = {
         backend: start(f"freeinit-{backend}", model, options.work / "demo", options)
         for backend in (BACKEND, "int8", "float16-weights")
     }
     try:
-        found = run_all(workers, prompts, options.work / "demo", options)
+        found = run_all(workers, prompts, options.work / "demo" / "fewer", options)
     finally:
         for worker in workers.values():
             worker.close()
     exact = found[EXACT]
-    result: dict = {"conditions": conditions(options), "videos": len(prompts), "options": {}}
-    result["words"] = list(WORDS) if options.judge else []
+    sentences = [prompt["prompt"] for prompt in prompts]
+    result: dict = {"conditions": conditions(options), "videos": len(prompts), "sentences": len(set(sentences)),
+                    "words": list(WORDS), "options": {}}
+    rows = {}
     for name, run in found.items():
-        clips = decoded(model.pipeline, run["latents"])
+        rows[name] = scores_of(decoded(model.pipeline, run["latents"]), prompts, measure)
         pairs = zip(run["latents"], exact["latents"], strict=True)
         entry = {
             "ratio": statistics.median(run["seconds"]) / statistics.median(exact["seconds"]),
             "difference": statistics.mean(relative(a, b) for a, b in pairs),
-            "consistency": correlation(clips),
+            "mean": {field: statistics.mean(column(rows[name], field)) for field in (*CHANGES, *WORDS)},
+            "change": {field: difference(column(rows[name], field), column(rows[EXACT], field), sentences)
+                       for field in CHANGES},
         }
-        if options.judge:
-            import judge
-
-            combos = torch.tensor([prompt["combo"] for prompt in prompts])
-            entry["judge"] = judge.score(judge.load(options.judge), clips, combos)
         result["options"][name] = entry
         print(name, json.dumps(entry), flush=True)
     write_result(options.results / "fewer_operations.json", result)

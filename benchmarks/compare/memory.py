@@ -3,7 +3,8 @@
     python benchmarks/compare/memory.py build/bin/freeinit --threads 1
 
 Each makes the same video, from process start to file, in turns. Peak is the largest resident set, mapped
-files (weights, libraries) included. Writes results/memory.json.
+files (weights, libraries) included. The weights are such as float16 holds, as those of many checkpoints;
+all forms compute in float32. Writes results/memory.json.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("freeinit", help="the built command")
     parser.add_argument("--size", default="mid")
     options = parser.parse_args()
-    model = prepare(options.size, options.work)
+    model = prepare(options.size, options.work, rounded=True)
     programs = {"diffusers": diffusers_process(model, options)}
     for backend in BACKENDS:
         ensure_backend(model, backend)

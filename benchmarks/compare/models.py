@@ -8,7 +8,8 @@
 `mid` and `modelscope` have random weights; text encoder and VAE are small there, since the UNet is
 what is measured. Velocity prediction keeps a random network's latents bounded, so that the results
 of two runtimes can be compared after many steps. `prepare(size, folder)` makes what is missing; a
-bundle computes in the dtype it was exported in, so there is one for each.
+bundle computes in the dtype it was exported in, so there is one for each. Random weights have all bits
+of float32; many checkpoints were published in float16, which `rounded` weights are like.
 """
 
 from __future__ import annotations
@@ -54,13 +55,16 @@ class Model:
     unet_flops: float  # of one call with guidance (batch 2)
 
 
-def prepare(size: str, folder: Path, dtype: str = "float32") -> Model:
+def prepare(size: str, folder: Path, dtype: str = "float32", rounded: bool = False) -> Model:
     """Makes pipeline and bundle below `folder`, where they are not there yet."""
-    target = folder / size
+    target = folder / (f"{size}-rounded" if rounded else size)
     notes = target / "model.json"
     if not notes.exists():
         torch.manual_seed(0)
         pipeline = {"demo": _demo, "mid": _mid, "modelscope": _modelscope}[size]()
+        if rounded:
+            for parameter in pipeline.unet.parameters():
+                parameter.data = parameter.data.half().float()
         pipeline.save_pretrained(target / "pipeline")
         notes.write_text(json.dumps({"unet_flops": unet_flops(pipeline.unet, SIZES[size])}))
     bundle = target / ("bundle" if dtype == "float32" else f"bundle-{dtype}")

@@ -77,6 +77,8 @@ def _run(name: str, runs: dict, clock: str) -> list[str]:
 
 def _seconds(sample: dict, clock: str = "seconds") -> str:
     value = sample[clock]
+    if abs(value) < 1e-3:
+        return f"{1e6 * value:.0f} µs"
     return f"{value:.2f} s" if value >= 1 else f"{1e3 * value:.0f} ms"
 
 
@@ -86,18 +88,25 @@ def _ratio(sample: dict, base: dict, key: str) -> str:
 
 def fewer_operations(result: dict) -> str:
     """What each option saves and what it does to the video."""
-    where = result["conditions"]
     text = (
-        f"{_machine(where)}, CPU time, {result['videos']} videos of {_work(where)}.\n\n"
+        f"{_machine(result['conditions'])}, CPU time, {result['videos']} videos of {result['sentences']} sentences,"
+        f" {_work(result['conditions'])}.\n\n"
     )
-    head = ["", "CPU time, ratio", "latent difference", "consistency", *result["words"]]
-    rows = []
+    head = ["", "CPU time, ratio", "latent difference", "consistency", "background deviation", *result["words"]]
+    rows, changes = [], []
     for name, found in result["options"].items():
-        row = [f"`{name}`" if name.startswith("--") else name, f"{found['ratio']:.2f}"]
-        row += [f"{found['difference']:.3f}", f"{found['consistency']:.4f}"]
-        row += [f"{found['judge'][word]:.3f}" if "judge" in found else "" for word in result["words"]]
-        rows.append(row)
-    return text + table(head, rows)
+        shown, mean = f"`{name}`" if name.startswith("--") else name, found["mean"]
+        rows.append([shown, f"{found['ratio']:.2f}", f"{found['difference']:.3f}", f"{mean['consistency']:.4f}",
+                     f"{mean['background_deviation']:.4f}", *(f"{mean[word]:.3f}" for word in result["words"])])
+        if found["difference"] > 0:
+            changes.append([shown, *(_changed(found["change"][key]) for key in ("consistency", "background_deviation", "all"))])
+    change_head = ["change against exact", "consistency", "background deviation", "all"]
+    return text + table(head, rows) + "\n\n" + table(change_head, changes)
+
+
+def _changed(change: dict) -> str:
+    low, high = change["interval"]
+    return f"{change['mean']:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
 FIRST_CALL = {
@@ -170,8 +179,8 @@ def memory(result: dict) -> str:
     where, programs = result["conditions"], result["programs"]
     base = programs[REFERENCE]
     text = (
-        f"{_machine(where)}, {result['size']} size, whole processes that make a video of {_work(where)},"
-        f" medians of {result['repeats']}.\n\n"
+        f"{_machine(where)}, {result['size']} size with weights that float16 holds, whole processes that make a video of"
+        f" {_work(where)}, medians of {result['repeats']}.\n\n"
     )
     rows = [
         [f"`{name}`" if name.startswith("--") else name, f"{found['peak_mib']:.0f} MiB", _ratio(found, base, "peak_mib"),
@@ -212,8 +221,13 @@ def savings(result: dict) -> str:
 
 
 def reached(found: list[Demand]) -> str:
-    rows = [[d.what, d.limit, f"{d.value:.2f}{d.unit}", "yes" if d.reached else "**no**"] for d in found]
+    rows = [[d.what, d.limit, _measured(d), d.verdict] for d in found]
     return table(["figure", "demand", "measured", "reached"], rows)
+
+
+def _measured(demand: Demand) -> str:
+    interval = "" if demand.interval is None else " [{:.2f}, {:.2f}]".format(*demand.interval)
+    return f"{demand.value:.2f}{demand.unit}{interval}"
 
 
 def operators(result: dict) -> str:

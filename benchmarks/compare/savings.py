@@ -4,9 +4,10 @@
 
 Times diffusers' own parts at mid size in turns, as that is what the savings are against: the keys
 and values of the text, which diffusers computes for every frame and the exported network once a
-prompt; a call without the negative prompt; encoding the prompts; decoding a pass. The shares of a
-run are those of `--passes` passes of `--steps` steps, added up from the parts. Text encoder and VAE
-of that model are small. Writes results/savings.json.
+prompt; guidance and a step with a new tensor for each result, and with the same tensors again; a call
+without the negative prompt; encoding the prompts; decoding a pass. The shares of a run are those of
+`--passes` passes of `--steps` steps, added up from the parts. Text encoder and VAE of that model are
+small. Writes results/savings.json.
 """
 
 from __future__ import annotations
@@ -24,10 +25,30 @@ from measuring import conditions, measuring_parser, write_result
 from models import PROMPT, SIZES, prepare, unet_inputs
 
 
+STEPS = 1000  # timed at once: one takes as long as looking at the clock some hundred times
+
+
 def seconds(call: Callable) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def guided_steps(latents: torch.Tensor, again: bool) -> None:
+    """Classifier-free guidance and DDIM's step of a velocity, each STEPS times."""
+    sample, predictions = latents[:1].clone(), latents + 1
+    negative, positive = predictions.chunk(2)
+    signal, noise = 0.8, 0.6  # roots of the cumulative product of alphas and of what it lacks to 1
+    kept = [torch.empty_like(sample) for _ in range(5)] if again else [None] * 5
+    for _ in range(STEPS):
+        change = torch.sub(positive, negative, out=kept[0])
+        guided = torch.add(negative, change, alpha=7.5, out=kept[1])
+        scaled = torch.mul(sample, signal, out=kept[2])
+        clean = torch.sub(scaled, guided, alpha=noise, out=kept[3])
+        scaled = torch.mul(guided, signal, out=kept[2])
+        epsilon = torch.add(scaled, sample, alpha=noise, out=kept[4])
+        scaled = torch.mul(clean, 0.9, out=kept[2])
+        torch.add(scaled, epsilon, alpha=0.4, out=kept[1])
 
 
 def text_layers(unet) -> list[torch.nn.Module]:
@@ -56,6 +77,8 @@ def parts_of(pipeline, size: str) -> dict[str, Callable]:
         "text_once": lambda: [layer(text) for layer in layers],
         "encode": lambda: pipeline.text_encoder(ids),
         "decode": lambda: pipeline.vae.decode(latents[0].transpose(0, 1)),
+        "steps_new": lambda: guided_steps(latents, again=False),
+        "steps_again": lambda: guided_steps(latents, again=True),
     }
 
 
@@ -67,6 +90,7 @@ def shares(part: dict[str, float], steps: int, passes: int) -> list[dict]:
     }
     saved = [
         ("text projected once a prompt, not once a frame", part["text_per_frame"] - part["text_once"], "one UNet call"),
+        ("guidance and step write to the same tensors", (part["steps_new"] - part["steps_again"]) / STEPS, "one UNet call"),
         ("no negative prompt at guidance scale 1", part["unet"] - part["unet_unguided"], "one UNet call"),
         ("prompts encoded once a run, not once a pass", 2 * (passes - 1) * part["encode"], "a run"),
         ("only the last pass decoded", (passes - 1) * part["decode"], "a run"),
