@@ -99,8 +99,8 @@ def fewer_operations(result: dict) -> str:
         rows.append([shown, f"{found['ratio']:.2f}", f"{found['difference']:.3f}", f"{mean['consistency']:.4f}",
                      f"{mean['background_deviation']:.4f}", *(f"{mean[word]:.3f}" for word in result["words"])])
         if found["difference"] > 0:
-            changes.append([shown, *(_changed(found["change"][key]) for key in ("consistency", "background_deviation", "all"))])
-    change_head = ["change against exact", "consistency", "background deviation", "all"]
+            changes.append([shown, *map(_changed, found["change"].values())])
+    change_head = ["change against exact", *(field.replace("_", " ") for field in result["options"]["exact"]["change"])]
     return text + table(head, rows) + "\n\n" + table(change_head, changes)
 
 
