@@ -7,7 +7,7 @@ encoders and their transforms use neither, so that it is enough to declare them.
 
 from __future__ import annotations
 
-import torch
+from torch import library
 
 _DECLARED = ("nms", "qnms")  # non-maximum suppression, of detectors
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
@@ -21,5 +21,5 @@ def import_torchvision() -> None:
         if "operator torchvision::" not in str(error):
             raise ImportError(str(error)) from error
         for name in _DECLARED:
-            torch.library.define(f"torchvision::{name}", _SCHEMA)
+            library.define(f"torchvision::{name}", _SCHEMA)
         import torchvision  # noqa: F401
