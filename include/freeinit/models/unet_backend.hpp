@@ -15,9 +15,11 @@
 namespace freeinit::inline FREEINIT_ABI {
 
 /// What runs a UNet. All but the last two give the same prediction up to rounding (about 5e-6 of the
-/// largest value).
+/// largest value). On a CPU those that are TorchScript files, but for the reference, compute their
+/// convolutions by Winograd's algorithm.
 enum class UNetBackend {
   torchscript,  ///< the reference: every device, shape and option
+  winograd,     ///< the same file with ConvolutionAlgorithm::winograd; CPU, float32, every shape
   openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
   aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
   int8,         ///< CPU, every shape; linear layers in int8, which changes the video a little
@@ -28,7 +30,7 @@ enum class UNetBackend {
 /// The name in manifests and on the command line.
 [[nodiscard]] FREEINIT_API std::string to_string(UNetBackend backend);
 
-/// "torchscript", "openvino", "aotinductor", "int8" or "float16-weights". Throws Error:
+/// "torchscript", "winograd", "openvino", "aotinductor", "int8" or "float16-weights". Throws Error:
 /// invalid_argument.
 [[nodiscard]] FREEINIT_API UNetBackend unet_backend_from_string(const std::string& name);
 

@@ -60,6 +60,13 @@ class FREEINIT_API VideoUNet {
 FREEINIT_API void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents,
                                    at::IntArrayRef text);
 
+/// How a network computes its 3x3 convolutions of stride 1.
+enum class ConvolutionAlgorithm {
+  direct,    ///< as LibTorch does
+  winograd,  ///< with a quarter of the multiplications (Winograd's F(4x4, 3x3), arXiv 1509.09308);
+             ///< CPU and float32, LibTorch's elsewhere. Rounds a little differently.
+};
+
 /// Loads a TorchScript UNet. `contract`: the JSON object the file must repeat as its extra file
 /// `freeinit.json`; empty skips the comparison. `dtype`: what the caller wants; a traced graph runs
 /// in the dtype of its export alone, so anything but `spec.dtype` is refused. Weights may be stored
@@ -67,7 +74,8 @@ FREEINIT_API void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents
 /// contract or signature), unsupported (device, dtype, format), model (out of memory).
 [[nodiscard]] FREEINIT_API std::unique_ptr<const VideoUNet> load_torchscript_unet(
     const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype = {});
+    at::Device device, std::optional<at::ScalarType> dtype = {},
+    ConvolutionAlgorithm convolutions = ConvolutionAlgorithm::direct);
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

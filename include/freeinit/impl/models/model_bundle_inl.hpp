@@ -2,6 +2,7 @@
 
 #include <freeinit/impl/models/late_networks_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
+#include <freeinit/impl/models/unet_backend_inl.hpp>
 #include <freeinit/models/dtype.hpp>
 #include <freeinit/models/model_bundle.hpp>
 
@@ -30,7 +31,7 @@ FREEINIT_INLINE void verify_files(const std::filesystem::path& folder, const Man
 /// is not hashed for nothing, and one that was deleted to save space is not missed.
 FREEINIT_INLINE Manifest without_other_unets(Manifest manifest, UNetBackend backend) {
   const std::string used = to_string(backend);
-  if (backend != UNetBackend::torchscript) manifest.files.erase(manifest.unet.file);
+  if (!runs_unet_file(backend)) manifest.files.erase(manifest.unet.file);
   for (const auto& [name, converted] : manifest.unet_backends) {
     if (name == used) continue;
     manifest.files.erase(converted.file);

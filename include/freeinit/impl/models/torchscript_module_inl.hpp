@@ -4,6 +4,7 @@
 // leaves here as freeinit::Error with one line, the original nested inside.
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/models/winograd_graph_inl.hpp>
 #include <freeinit/models/dtype.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -118,6 +119,7 @@ struct TorchScriptRequest {
   std::string dtype;                     ///< in which the graph was traced
   std::optional<at::ScalarType> wanted;  ///< what the user asked for
   at::Device device = at::kCPU;
+  bool winograd = false;  ///< 3x3 convolutions by Winograd's algorithm
 };
 
 /// A loaded network: `forward`, tensors in and one tensor out, and what else the file defines.
@@ -184,6 +186,7 @@ FREEINIT_INLINE TorchScriptModule::TorchScriptModule(const TorchScriptRequest& r
   check_contract(name_, extra["freeinit.json"], request.contract);
   check_forward(request.inputs);
   widen_parameters();
+  if (request.winograd) static_cast<void>(use_winograd(module_));
 }
 
 FREEINIT_INLINE void TorchScriptModule::check_forward(

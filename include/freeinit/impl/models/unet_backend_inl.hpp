@@ -17,6 +17,7 @@ namespace detail {
 
 inline constexpr std::array kBuiltBackends{
     UNetBackend::torchscript,
+    UNetBackend::winograd,
 #ifdef FREEINIT_WITH_OPENVINO
     UNetBackend::openvino,
 #endif
@@ -31,16 +32,19 @@ FREEINIT_INLINE bool is_built(UNetBackend backend) {
   return std::ranges::find(kBuiltBackends, backend) != kBuiltBackends.end();
 }
 
-/// The entry of a converted network, after all that can be said without reading it.
-FREEINIT_INLINE const UNetBackendSpec& require_backend(const Manifest& manifest,
-                                                       UNetBackend backend, at::Device device,
-                                                       std::optional<at::ScalarType> dtype) {
+/// Whether a backend runs the bundle's own unet.pt, not a form that was converted from it.
+FREEINIT_INLINE bool runs_unet_file(UNetBackend backend) {
+  return backend == UNetBackend::torchscript || backend == UNetBackend::winograd;
+}
+
+/// All that can be said of a backend but the reference without reading its network.
+FREEINIT_INLINE void check_backend(const Manifest& manifest, UNetBackend backend,
+                                   at::Device device, std::optional<at::ScalarType> dtype) {
   const std::string name = to_string(backend);
   const auto refuse = [&](const std::string& reason) {
     raise(ErrorCode::unsupported, "backend '" + name + "': " + reason);
   };
-  const auto entry = manifest.unet_backends.find(name);
-  if (entry == manifest.unet_backends.end()) {
+  if (!runs_unet_file(backend) && !manifest.unet_backends.contains(name)) {
     refuse("the bundle has none; add it with 'freeinit-export backend " + name +
            " BUNDLE', or use torchscript");
   }
@@ -49,14 +53,14 @@ FREEINIT_INLINE const UNetBackendSpec& require_backend(const Manifest& manifest,
            (backend == UNetBackend::openvino ? "OPENVINO" : "AOTI") + "=ON, or use torchscript");
   }
   if (!device.is_cpu()) refuse("runs on the cpu alone, not on '" + device.str() + "'");
-  if (backend == UNetBackend::openvino && manifest.unet.dtype != "float32") {
+  if ((backend == UNetBackend::openvino || backend == UNetBackend::winograd) &&
+      manifest.unet.dtype != "float32") {
     refuse("computes in float32, and this network in " + manifest.unet.dtype);
   }
   if (dtype && *dtype != dtype_from_string(manifest.unet.dtype)) {
     refuse("was exported in " + manifest.unet.dtype + " and runs in it alone, not in " +
            dtype_to_string(*dtype));
   }
-  return entry->second;
 }
 
 /// LibTorch 2.13 announces the end of its quantised tensors whenever it reads one: news for who
@@ -71,7 +75,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_int8_unet(const std::files
   spec.feature_cache = false;  // only forward is quantised
   NoWarnings quiet;
   const c10::WarningUtils::WarningHandlerGuard guard(&quiet);
-  return load_torchscript_unet(file, spec, contract, at::kCPU);
+  return load_torchscript_unet(file, spec, contract, at::kCPU, {}, ConvolutionAlgorithm::winograd);
 }
 
 }  // namespace detail
@@ -80,6 +84,8 @@ FREEINIT_INLINE std::string to_string(UNetBackend backend) {
   switch (backend) {
     case UNetBackend::torchscript:
       return "torchscript";
+    case UNetBackend::winograd:
+      return "winograd";
     case UNetBackend::openvino:
       return "openvino";
     case UNetBackend::aotinductor:
@@ -94,13 +100,14 @@ FREEINIT_INLINE std::string to_string(UNetBackend backend) {
 
 FREEINIT_INLINE UNetBackend unet_backend_from_string(const std::string& name) {
   for (const auto backend :
-       {UNetBackend::torchscript, UNetBackend::openvino, UNetBackend::aotinductor,
-        UNetBackend::int8, UNetBackend::float16_weights}) {
+       {UNetBackend::torchscript, UNetBackend::winograd, UNetBackend::openvino,
+        UNetBackend::aotinductor, UNetBackend::int8, UNetBackend::float16_weights}) {
     if (name == to_string(backend)) return backend;
   }
   raise(ErrorCode::invalid_argument,
         "backend '" + name +
-            "': unknown; expected torchscript, openvino, aotinductor, int8 or float16-weights");
+            "': unknown; expected torchscript, winograd, openvino, aotinductor, int8 or "
+            "float16-weights");
 }
 
 FREEINIT_INLINE std::vector<UNetBackend> built_unet_backends() {
@@ -124,12 +131,18 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
     return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
                                  dtype);
   }
-  const UNetBackendSpec& entry = detail::require_backend(manifest, backend, device, dtype);
+  detail::check_backend(manifest, backend, device, dtype);
+  if (backend == UNetBackend::winograd) {
+    return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
+                                 dtype, ConvolutionAlgorithm::winograd);
+  }
+  const UNetBackendSpec& entry = manifest.unet_backends.at(to_string(backend));
   if (backend == UNetBackend::int8) {
     return detail::load_int8_unet(folder / entry.file, manifest.unet, contract);
   }
   if (backend == UNetBackend::float16_weights) {
-    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype);
+    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype,
+                                 ConvolutionAlgorithm::winograd);
   }
 #ifdef FREEINIT_WITH_OPENVINO
   if (backend == UNetBackend::openvino) {

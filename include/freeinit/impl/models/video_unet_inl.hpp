@@ -149,7 +149,7 @@ FREEINIT_INLINE void check_unet_input(const UNetSpec& spec, at::IntArrayRef late
 
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(
     const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype) {
+    at::Device device, std::optional<at::ScalarType> dtype, ConvolutionAlgorithm convolutions) {
   if (spec.format != "torchscript") {
     raise(ErrorCode::unsupported, "network '" + file.string() + "': format '" + spec.format +
                                       "' is not one this build runs; expected torchscript");
@@ -159,7 +159,8 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(
                                     .inputs = {"latents", "timestep", "text", "fps"},
                                     .dtype = spec.dtype,
                                     .wanted = dtype,
-                                    .device = device});
+                                    .device = device,
+                                    .winograd = convolutions == ConvolutionAlgorithm::winograd});
   for (const char* method : {detail::kDeepMethod, detail::kShallowMethod}) {
     if (!spec.feature_cache || module.has_method(method)) continue;
     raise(ErrorCode::invalid_file, module.name() + ": has no " + method +
