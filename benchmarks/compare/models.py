@@ -75,9 +75,9 @@ def prepare(size: str, folder: Path, dtype: str = "float32", rounded: bool = Fal
 
 
 def ensure_backend(model: Model, backend: str) -> None:
-    """Adds a converted UNet to the bundle, if it has none of that kind yet."""
+    """Adds a converted UNet to the bundle, if it needs one and has none of that kind yet."""
     manifest = json.loads((model.bundle / "manifest.json").read_text())
-    if backend == "torchscript" or backend in manifest.get("unet_backends", {}):
+    if backend in ("torchscript", "winograd") or backend in manifest.get("unet_backends", {}):
         return
     command = [sys.executable, "-m", "freeinit_export", "backend", backend, str(model.bundle)]
     if backend == "aotinductor":
