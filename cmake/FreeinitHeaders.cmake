@@ -8,7 +8,7 @@ set(FREEINIT_DECLARATIONS
   numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/text_encoder models/unet_backend models/video_unet
+  models/text_encoder models/unet_backend models/video_unet models/winograd
   pipeline/probe pipeline/profile_trace pipeline/text_to_video_pipeline pipeline/video_init)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.

@@ -47,9 +47,10 @@ TOLERANCE = {
 MATMUL = 3072  # rows and columns of the large product
 DEVICE_MATMUL = 8192  # off the CPU, where the other takes little more than its launch
 PEERS = (
-    "diffusers", "diffusers-compile", "openvino", "onnxruntime", "freeinit-torchscript", "freeinit-openvino",
+    "diffusers", "diffusers-compile", "openvino", "onnxruntime",
+    "freeinit-torchscript", "freeinit-openvino", "freeinit-winograd",
 )  # fmt: skip
-FLOAT32_ON_CPU = ("openvino", "onnxruntime", "freeinit-openvino")  # run nowhere else
+FLOAT32_ON_CPU = ("openvino", "onnxruntime", "freeinit-openvino", "freeinit-winograd")  # run nowhere else
 CUDA_GRAPHS = "freeinit-cuda-graphs"
 
 

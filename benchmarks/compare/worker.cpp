@@ -3,8 +3,8 @@
 //
 //     compare_worker BUNDLE THREADS BACKEND DEVICE [hand-back]
 //
-// BACKEND: torchscript, openvino, aotinductor, int8 or float16-weights. DEVICE: cpu, cuda or
-// cuda:N. The dtype is the bundle's. hand-back: without keep_freed_memory(), which every other
+// BACKEND: torchscript, winograd, openvino, aotinductor, int8 or float16-weights. DEVICE: cpu,
+// cuda or cuda:N. The dtype is the bundle's. hand-back: without keep_freed_memory(), which every other
 // worker calls as the command does.
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>

@@ -50,10 +50,11 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   machine.add("--device", a.device, "cpu, cuda or cuda:N", "NAME")->capture_default_str();
   machine.add("--dtype", a.dtype, "float32, float16 or bfloat16 [as stored in the bundle]", "NAME");
   machine.add("--threads", a.threads, "CPU threads [LibTorch's choice]");
-  machine.add("--backend", a.backend,
-              "What runs the UNet: torchscript, openvino, aotinductor, int8 or float16-weights "
-              "[openvino on a CPU if bundle and build have it, else torchscript]",
-              "NAME");
+  machine.add(
+      "--backend", a.backend,
+      "What runs the UNet: torchscript, winograd, openvino, aotinductor, int8 or float16-weights "
+      "[openvino on a CPU if bundle and build have it, else torchscript]",
+      "NAME");
   machine.add_flag(
       "--low-memory", a.low_memory,
       "Read text encoder and autoencoder when they are needed, let them go after, decode frame by "

@@ -23,13 +23,13 @@ freeinit::Manifest with_backend(freeinit::Manifest manifest, const std::string& 
 
 TEST(UNetBackend, NamesAreRead) {
   for (const auto backend :
-       {UNetBackend::torchscript, UNetBackend::openvino, UNetBackend::aotinductor,
-        UNetBackend::int8, UNetBackend::float16_weights}) {
+       {UNetBackend::torchscript, UNetBackend::winograd, UNetBackend::openvino,
+        UNetBackend::aotinductor, UNetBackend::int8, UNetBackend::float16_weights}) {
     EXPECT_EQ(freeinit::unet_backend_from_string(to_string(backend)), backend);
   }
   EXPECT_ERROR(invalid_argument,
-               "backend 'onnx': unknown; expected torchscript, openvino, aotinductor, int8 or "
-               "float16-weights",
+               "backend 'onnx': unknown; expected torchscript, winograd, openvino, aotinductor, "
+               "int8 or float16-weights",
                freeinit::unet_backend_from_string("onnx"));
 }
 
@@ -65,6 +65,27 @@ TEST_F(UNetBackends, WhatRoundsWeightsIsNeverTheDefault) {
     const auto known = with_backend(manifest(), name);
     EXPECT_EQ(freeinit::default_unet_backend(known, at::kCPU), UNetBackend::torchscript);
   }
+}
+
+TEST_F(UNetBackends, WinogradRunsTheFileOfTheReference) {
+  const auto bundle = freeinit::ModelBundle::load(folder(), {.backend = UNetBackend::winograd});
+  EXPECT_EQ(bundle.backend, UNetBackend::winograd);
+  const auto& spec = bundle.manifest.unet;
+  const at::Tensor latents = at::full({1, spec.in_channels, 2, 8, 8}, 0.3);
+  const at::Tensor text = at::full({1, 12, spec.context_dim}, 0.1);
+  const auto reference =
+      freeinit::load_unet(folder(), bundle.manifest, UNetBackend::torchscript, at::kCPU);
+  EXPECT_TRUE(bundle.unet->predict(latents, 500, text, 8.0)
+                  .allclose(reference->predict(latents, 500, text, 8.0), 1e-5, 1e-5));
+}
+
+TEST_F(UNetBackends, WinogradServesFloat32OnTheCpuAlone) {
+  auto known = manifest();
+  EXPECT_ERROR(unsupported, "backend 'winograd': runs on the cpu alone, not on 'cuda'",
+               freeinit::load_unet(folder(), known, UNetBackend::winograd, at::kCUDA));
+  known.unet.dtype = "float16";
+  EXPECT_ERROR(unsupported, "backend 'winograd': computes in float32, and this network in float16",
+               freeinit::load_unet(folder(), known, UNetBackend::winograd, at::kCPU));
 }
 
 TEST_F(UNetBackends, LowMemoryGivesTheSameNumbers) {

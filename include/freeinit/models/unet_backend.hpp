@@ -14,17 +14,16 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// What runs a UNet. All but the last two give the same prediction up to rounding (about 5e-6 of the
-/// largest value). On a CPU those that are TorchScript files, but for the reference, compute their
-/// convolutions by Winograd's algorithm.
+/// What runs a UNet. All but the last two give the same prediction up to rounding (about 5e-6 of
+/// the largest value).
 enum class UNetBackend {
   torchscript,  ///< the reference: every device, shape and option
   winograd,     ///< the same file with ConvolutionAlgorithm::winograd; CPU, float32, every shape
   openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
   aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
   int8,         ///< CPU, every shape; linear layers in int8, which changes the video a little
-  float16_weights,  ///< CPU, every shape; weights kept in float16, all computed in float32: the same
-                    ///< prediction where float16 holds the weights exactly
+  float16_weights,  ///< CPU, every shape; weights kept in float16, all computed in float32: the
+                    ///< same prediction where float16 holds the weights exactly
 };
 
 /// The name in manifests and on the command line.

@@ -16,16 +16,14 @@ namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
 inline constexpr std::array kBuiltBackends{
-    UNetBackend::torchscript,
-    UNetBackend::winograd,
+    UNetBackend::torchscript, UNetBackend::winograd,
+    UNetBackend::int8,        UNetBackend::float16_weights,
 #ifdef FREEINIT_WITH_OPENVINO
     UNetBackend::openvino,
 #endif
 #ifdef FREEINIT_WITH_AOTI
     UNetBackend::aotinductor,
 #endif
-    UNetBackend::int8,
-    UNetBackend::float16_weights,
 };
 
 FREEINIT_INLINE bool is_built(UNetBackend backend) {
@@ -38,8 +36,8 @@ FREEINIT_INLINE bool runs_unet_file(UNetBackend backend) {
 }
 
 /// All that can be said of a backend but the reference without reading its network.
-FREEINIT_INLINE void check_backend(const Manifest& manifest, UNetBackend backend,
-                                   at::Device device, std::optional<at::ScalarType> dtype) {
+FREEINIT_INLINE void check_backend(const Manifest& manifest, UNetBackend backend, at::Device device,
+                                   std::optional<at::ScalarType> dtype) {
   const std::string name = to_string(backend);
   const auto refuse = [&](const std::string& reason) {
     raise(ErrorCode::unsupported, "backend '" + name + "': " + reason);
@@ -75,7 +73,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_int8_unet(const std::files
   spec.feature_cache = false;  // only forward is quantised
   NoWarnings quiet;
   const c10::WarningUtils::WarningHandlerGuard guard(&quiet);
-  return load_torchscript_unet(file, spec, contract, at::kCPU, {}, ConvolutionAlgorithm::winograd);
+  return load_torchscript_unet(file, spec, contract, at::kCPU);
 }
 
 }  // namespace detail
@@ -141,8 +139,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
     return detail::load_int8_unet(folder / entry.file, manifest.unet, contract);
   }
   if (backend == UNetBackend::float16_weights) {
-    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype,
-                                 ConvolutionAlgorithm::winograd);
+    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype);
   }
 #ifdef FREEINIT_WITH_OPENVINO
   if (backend == UNetBackend::openvino) {

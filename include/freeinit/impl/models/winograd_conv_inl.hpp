@@ -8,7 +8,7 @@
 //
 // The sums are those of the definition in another order, so that results agree up to rounding.
 
-#include <freeinit/core/config.hpp>
+#include <freeinit/models/winograd.hpp>
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -25,9 +25,9 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail::winograd {
 
-inline constexpr std::int64_t kOut = 4;            ///< side of a tile of the result
-inline constexpr std::int64_t kIn = 6;             ///< side of the tile of the input behind it
-inline constexpr std::int64_t kKernel = 3;         ///< side of a kernel
+inline constexpr std::int64_t kOut = 4;             ///< side of a tile of the result
+inline constexpr std::int64_t kIn = 6;              ///< side of the tile of the input behind it
+inline constexpr std::int64_t kKernel = 3;          ///< side of a kernel
 inline constexpr std::int64_t kPlanes = kIn * kIn;  ///< products a tile
 /// Below, transforming takes more than it saves: the layers that read latents and write them.
 inline constexpr std::int64_t kFewestChannels = 32;
@@ -71,61 +71,58 @@ inline std::array<float, kOut> transform_output(float m0, float m1, float m2, fl
           difference + 8 * far_difference + m5};
 }
 
-/// How an image is cut: tiles overlap by two pixels, the last ones reach beyond the edge.
+/// How the images of a batch are cut into tiles, which overlap by two pixels; the last ones of a
+/// row and of a column reach beyond the edge. Tiles are counted image by image and row by row.
 struct Tiling {
   std::int64_t height;
   std::int64_t width;
-  std::int64_t rows = (height + kOut - 1) / kOut;
+  std::int64_t rows = (height + kOut - 1) / kOut;  ///< of an image, in tiles
   std::int64_t columns = (width + kOut - 1) / kOut;
 
-  [[nodiscard]] std::int64_t tiles() const noexcept { return rows * columns; }
+  [[nodiscard]] std::int64_t pixels() const noexcept { return height * width; }
 };
 
-/// One channel of one image, with the zeros around it that its tiles reach.
-class PaddedPlane {
+/// B^T d B of the tiles of a channel, a row of tiles at a time.
+class RowTransform {
  public:
-  explicit PaddedPlane(const Tiling& tiling)
+  explicit RowTransform(const Tiling& tiling)
       : tiling_(tiling),
-        stride_(tiling.columns * kOut + 2),
-        pixels_(static_cast<std::size_t>((tiling.rows * kOut + 2) * stride_), 0.0F) {}
+        padded_(tiling.columns * kOut + 2),
+        down_(static_cast<std::size_t>(kIn * padded_), 0.0F),
+        zeros_(static_cast<std::size_t>(tiling.width), 0.0F) {}
 
-  void fill(const float* image) {
-    for (std::int64_t y = 0; y < tiling_.height; ++y) {
-      std::copy_n(image + y * tiling_.width, tiling_.width, pixels_.data() + (y + 1) * stride_ + 1);
+  /// `to`: the first tile of the row in the first plane, planes `plane` elements apart.
+  void operator()(const float* image, std::int64_t row, float* __restrict to, std::int64_t plane) {
+    transform_down(image, row);
+    for (std::int64_t y = 0; y < kIn; ++y) {
+      const float* __restrict d = down_.data() + y * padded_;
+      for (std::int64_t tile = 0; tile < tiling_.columns; ++tile, d += kOut) {
+        const auto across = transform_input(d[0], d[1], d[2], d[3], d[4], d[5]);
+        for (std::int64_t x = 0; x < kIn; ++x) to[(y * kIn + x) * plane + tile] = across[x];
+      }
     }
   }
-  /// The first pixel of a tile.
-  [[nodiscard]] const float* tile(std::int64_t row, std::int64_t column) const {
-    return pixels_.data() + row * kOut * stride_ + column * kOut;
-  }
-  [[nodiscard]] std::int64_t stride() const noexcept { return stride_; }
 
  private:
-  Tiling tiling_;
-  std::int64_t stride_;
-  std::vector<float> pixels_;
-};
-
-/// B^T d B of up to kStrip / kOut tiles side by side. `to`: their first element of the first plane,
-/// planes `plane` elements apart.
-FREEINIT_INLINE void transform_tiles(const float* __restrict from, std::int64_t stride,
-                                     std::int64_t tiles, float* __restrict to,
-                                     std::int64_t plane) {
-  std::array<std::array<float, kStrip + 2>, kIn> down;
-  for (std::int64_t x = 0; x < tiles * kOut + 2; ++x) {
-    const auto column = transform_input(from[x], from[stride + x], from[2 * stride + x],
-                                        from[3 * stride + x], from[4 * stride + x],
-                                        from[5 * stride + x]);
-    for (std::int64_t k = 0; k < kIn; ++k) down[k][x] = column[k];
-  }
-  for (std::int64_t k = 0; k < kIn; ++k) {
-    for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      const float* const d = down[k].data() + tile * kOut;
-      const auto across = transform_input(d[0], d[1], d[2], d[3], d[4], d[5]);
-      for (std::int64_t j = 0; j < kIn; ++j) to[(k * kIn + j) * plane + tile] = across[j];
+  /// B^T d, with zeros around the image.
+  void transform_down(const float* image, std::int64_t row) {
+    std::array<const float*, kIn> d;
+    for (std::int64_t y = 0; y < kIn; ++y) {
+      const std::int64_t line = row * kOut - 1 + y;
+      d[y] = line >= 0 && line < tiling_.height ? image + line * tiling_.width : zeros_.data();
+    }
+    float* __restrict to = down_.data() + 1;
+    for (std::int64_t x = 0; x < tiling_.width; ++x) {
+      const auto column = transform_input(d[0][x], d[1][x], d[2][x], d[3][x], d[4][x], d[5][x]);
+      for (std::int64_t y = 0; y < kIn; ++y) to[y * padded_ + x] = column[y];
     }
   }
-}
+
+  Tiling tiling_;
+  std::int64_t padded_;       ///< width of a row with its zeros
+  std::vector<float> down_;   ///< B^T d of the row
+  std::vector<float> zeros_;  ///< a line above or below the image
+};
 
 /// G g G^T of the kernels [C,3,3] of one output channel; planes of `to` are `plane` elements apart.
 FREEINIT_INLINE void transform_kernels(const float* __restrict from, std::int64_t channels,
@@ -155,41 +152,46 @@ FREEINIT_INLINE void transform_kernels(const float* __restrict from, std::int64_
   }
 }
 
-/// A^T m A + bias of `tiles` tiles, as 16 rows of kStrip: pixel (y, x) of each tile in row 4 y + x.
-using TilePixels = std::array<std::array<float, kStrip>, kOut * kOut>;
+/// Values of up to kStrip tiles, so that these are transformed together.
+template <std::int64_t kValues>
+using Strip = std::array<std::array<float, kStrip>, kValues>;
+
+/// A^T m A + bias of up to kStrip tiles: pixel (y, x) of each in row 4 y + x.
 FREEINIT_INLINE void transform_products(const float* __restrict from, std::int64_t plane,
-                                        std::int64_t tiles, float bias, TilePixels& pixels) {
-  std::array<std::array<float, kStrip>, kOut * kIn> down;
+                                        std::int64_t tiles, float bias,
+                                        Strip<kOut * kOut>& pixels) {
+  Strip<kOut * kIn> down;
   for (std::int64_t x = 0; x < kIn; ++x) {
     const float* __restrict m = from + x * plane;
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      const auto column = transform_output(
-          m[tile], m[kIn * plane + tile], m[2 * kIn * plane + tile], m[3 * kIn * plane + tile],
-          m[4 * kIn * plane + tile], m[5 * kIn * plane + tile]);
+      const auto column = transform_output(m[tile], m[kIn * plane + tile],
+                                           m[2 * kIn * plane + tile], m[3 * kIn * plane + tile],
+                                           m[4 * kIn * plane + tile], m[5 * kIn * plane + tile]);
       for (std::int64_t k = 0; k < kOut; ++k) down[k * kIn + x][tile] = column[k];
     }
   }
   for (std::int64_t y = 0; y < kOut; ++y) {
     const auto* const m = down.data() + y * kIn;
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      const auto across = transform_output(m[0][tile], m[1][tile], m[2][tile], m[3][tile],
-                                           m[4][tile], m[5][tile]);
+      const auto across =
+          transform_output(m[0][tile], m[1][tile], m[2][tile], m[3][tile], m[4][tile], m[5][tile]);
       for (std::int64_t x = 0; x < kOut; ++x) pixels[y * kOut + x][tile] = across[x] + bias;
     }
   }
 }
 
-/// Writes the part of up to kStrip tiles, from `first` on, that lies inside the image.
-FREEINIT_INLINE void write_tiles(const TilePixels& pixels, const Tiling& tiling, std::int64_t first,
-                                 std::int64_t tiles, float* image) {
-  for (std::int64_t tile = 0; tile < tiles; ++tile) {
-    const std::int64_t top = (first + tile) / tiling.columns * kOut;
-    const std::int64_t left = (first + tile) % tiling.columns * kOut;
-    const std::int64_t rows = std::min(kOut, tiling.height - top);
-    const std::int64_t columns = std::min(kOut, tiling.width - left);
-    for (std::int64_t y = 0; y < rows; ++y) {
-      float* const row = image + (top + y) * tiling.width + left;
-      for (std::int64_t x = 0; x < columns; ++x) row[x] = pixels[y * kOut + x][tile];
+/// Writes what lies inside the image of one tile.
+inline void write_tile(const Strip<kOut * kOut>& pixels, std::int64_t tile, const Tiling& tiling,
+                       std::int64_t row, std::int64_t column, float* image) {
+  const std::int64_t rows = std::min(kOut, tiling.height - row * kOut);
+  const std::int64_t columns = std::min(kOut, tiling.width - column * kOut);
+  float* to = image + row * kOut * tiling.width + column * kOut;
+  for (std::int64_t y = 0; y < rows; ++y, to += tiling.width) {
+    const auto* const from = pixels.data() + y * kOut;
+    if (columns == kOut) {  // without a loop over an unknown count
+      for (std::int64_t x = 0; x < kOut; ++x) to[x] = from[x][tile];
+    } else {
+      for (std::int64_t x = 0; x < columns; ++x) to[x] = from[x][tile];
     }
   }
 }
@@ -213,8 +215,8 @@ class Planes {
   at::Tensor memory_;
 };
 
-/// One convolution: images in groups, output channels in blocks, so that what is transformed at a
-/// time stays small.
+/// One convolution: rows of tiles in groups and output channels in blocks, so that what is
+/// transformed at a time stays small.
 class Convolution {
  public:
   Convolution(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias)
@@ -222,20 +224,21 @@ class Convolution {
         weight_(weight.contiguous()),
         bias_(bias.defined() ? bias.contiguous() : bias),
         tiling_{.height = input.size(2), .width = input.size(3)},
-        images_(block_of(input.size(0), in_channels() * tiling_.tiles())),
+        group_(block_of(input.size(0) * tiling_.rows, in_channels() * tiling_.columns)),
         block_(block_of(weight.size(0), in_channels())),
-        tiles_(in_channels(), images_ * tiling_.tiles()),
+        tiles_(in_channels(), group_ * tiling_.columns),
         kernels_(block_, in_channels()),
-        products_(at::empty({kPlanes * block_ * images_ * tiling_.tiles()}, at::kFloat)),
+        products_(at::empty({kPlanes * block_ * group_ * tiling_.columns}, at::kFloat)),
         output_(at::empty({input.size(0), weight.size(0), input.size(2), input.size(3)},
                           input.options())) {}
 
   [[nodiscard]] at::Tensor run() {
-    for (std::int64_t image = 0; image < input_.size(0); image += images_) {
-      const std::int64_t images = std::min(images_, input_.size(0) - image);
-      read_images(image, images);
-      for (std::int64_t channel = 0; channel < weight_.size(0); channel += block_) {
-        convolve(image, images, channel, std::min(block_, weight_.size(0) - channel));
+    const std::int64_t all = input_.size(0) * tiling_.rows;
+    for (std::int64_t row = 0; row < all; row += group_) {
+      const std::int64_t rows = std::min(group_, all - row);
+      read_tiles(row, rows);
+      for (std::int64_t channel = 0; channel < out_channels(); channel += block_) {
+        convolve(row, rows, channel, std::min(block_, out_channels() - channel));
       }
     }
     return output_;
@@ -243,37 +246,32 @@ class Convolution {
 
  private:
   [[nodiscard]] std::int64_t in_channels() const { return input_.size(1); }
+  [[nodiscard]] std::int64_t out_channels() const { return weight_.size(0); }
 
   /// How many of `all` to take at a time, each of `elements` elements a plane.
   static std::int64_t block_of(std::int64_t all, std::int64_t elements) {
     return std::clamp<std::int64_t>(kBlockElements / (kPlanes * elements), 1, all);
   }
 
-  void read_images(std::int64_t first, std::int64_t images) {
-    const std::int64_t row = images * tiling_.tiles();
-    const std::int64_t plane = Planes::distance(in_channels(), row);
-    constexpr std::int64_t kTilesInStrip = kStrip / kOut;
+  void read_tiles(std::int64_t first, std::int64_t rows) {
+    const std::int64_t tiles = rows * tiling_.columns;
+    const std::int64_t plane = Planes::distance(in_channels(), tiles);
+    const float* const input = input_.const_data_ptr<float>();
+    float* const to = tiles_.data();
     at::parallel_for(0, in_channels(), 1, [&](std::int64_t begin, std::int64_t end) {
-      PaddedPlane padded(tiling_);
+      RowTransform transform(tiling_);
       for (std::int64_t channel = begin; channel < end; ++channel) {
-        float* to = tiles_.data() + channel * row;
-        for (std::int64_t image = first; image < first + images; ++image) {
-          padded.fill(input_.const_data_ptr<float>() +
-                      (image * in_channels() + channel) * tiling_.height * tiling_.width);
-          for (std::int64_t y = 0; y < tiling_.rows; ++y) {
-            for (std::int64_t x = 0; x < tiling_.columns; x += kTilesInStrip) {
-              const std::int64_t count = std::min(kTilesInStrip, tiling_.columns - x);
-              transform_tiles(padded.tile(y, x), padded.stride(), count, to, plane);
-              to += count;
-            }
-          }
+        for (std::int64_t row = 0; row < rows; ++row) {
+          const std::int64_t image = (first + row) / tiling_.rows;
+          transform(input + (image * in_channels() + channel) * tiling_.pixels(),
+                    (first + row) % tiling_.rows, to + channel * tiles + row * tiling_.columns,
+                    plane);
         }
       }
     });
   }
 
-  void convolve(std::int64_t image, std::int64_t images, std::int64_t channel,
-                std::int64_t channels) {
+  void convolve(std::int64_t row, std::int64_t rows, std::int64_t channel, std::int64_t channels) {
     at::parallel_for(0, channels, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t c = begin; c < end; ++c) {
         transform_kernels(
@@ -282,32 +280,37 @@ class Convolution {
             Planes::distance(channels, in_channels()));
       }
     });
-    const std::int64_t row = images * tiling_.tiles();
+    const std::int64_t tiles = rows * tiling_.columns;
     at::Tensor products =
-        products_.narrow(0, 0, kPlanes * channels * row).view({kPlanes, channels, row});
+        products_.narrow(0, 0, kPlanes * channels * tiles).view({kPlanes, channels, tiles});
     at::bmm_out(products, kernels_.matrices(channels, in_channels()),
-                tiles_.matrices(in_channels(), row));
+                tiles_.matrices(in_channels(), tiles));
     at::parallel_for(0, channels, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t c = begin; c < end; ++c) {
-        write_channel(image, images, channel + c, products.const_data_ptr<float>() + c * row,
-                      channels * row);
+        write_channel(row * tiling_.columns, tiles, channel + c,
+                      products.const_data_ptr<float>() + c * tiles, channels * tiles);
       }
     });
   }
 
-  void write_channel(std::int64_t first, std::int64_t images, std::int64_t channel,
+  void write_channel(std::int64_t first, std::int64_t tiles, std::int64_t channel,
                      const float* products, std::int64_t plane) {
     const float bias = bias_.defined() ? bias_.const_data_ptr<float>()[channel] : 0.0F;
-    TilePixels pixels;
-    for (std::int64_t image = first; image < first + images; ++image) {
-      float* const to = output_.mutable_data_ptr<float>() +
-                        (image * weight_.size(0) + channel) * tiling_.height * tiling_.width;
-      for (std::int64_t tile = 0; tile < tiling_.tiles(); tile += kStrip) {
-        const std::int64_t count = std::min(kStrip, tiling_.tiles() - tile);
-        transform_products(products + tile, plane, count, bias, pixels);
-        write_tiles(pixels, tiling_, tile, count, to);
+    float* const output = output_.mutable_data_ptr<float>();
+    Strip<kOut * kOut> pixels;
+    std::int64_t row = first / tiling_.columns;
+    std::int64_t column = 0;
+    for (std::int64_t start = 0; start < tiles; start += kStrip) {
+      const std::int64_t count = std::min(kStrip, tiles - start);
+      transform_products(products + start, plane, count, bias, pixels);
+      for (std::int64_t tile = 0; tile < count; ++tile) {
+        const std::int64_t image = row / tiling_.rows;
+        write_tile(pixels, tile, tiling_, row % tiling_.rows, column,
+                   output + (image * out_channels() + channel) * tiling_.pixels());
+        if (++column < tiling_.columns) continue;
+        column = 0;
+        ++row;
       }
-      products += tiling_.tiles();
     }
   }
 
@@ -315,8 +318,8 @@ class Convolution {
   at::Tensor weight_;
   at::Tensor bias_;
   Tiling tiling_;
-  std::int64_t images_;  ///< transformed at a time
-  std::int64_t block_;   ///< output channels whose kernels are transformed at a time
+  std::int64_t group_;  ///< rows of tiles that are transformed at a time
+  std::int64_t block_;  ///< output channels whose kernels are
   Planes tiles_;
   Planes kernels_;
   at::Tensor products_;
@@ -333,16 +336,10 @@ inline bool serves(const at::Tensor& input, const at::Tensor& weight) {
 
 }  // namespace detail::winograd
 
-namespace detail {
-
-/// conv2d with stride, padding, dilation and groups of 1: `input` [N,C,H,W], `weight` [K,C,h,w],
-/// `bias` [K] or undefined, in float32. By Winograd's algorithm where the kernel is 3x3 and there
-/// are channels enough for it to pay, else LibTorch's.
 FREEINIT_INLINE at::Tensor winograd_conv2d(const at::Tensor& input, const at::Tensor& weight,
                                            const at::Tensor& bias) {
-  if (!winograd::serves(input, weight)) return at::conv2d(input, weight, bias, 1, 1);
-  return winograd::Convolution(input, weight, bias).run();
+  if (!detail::winograd::serves(input, weight)) return at::conv2d(input, weight, bias, 1, 1);
+  return detail::winograd::Convolution(input, weight, bias).run();
 }
 
-}  // namespace detail
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -24,7 +24,8 @@ inline c10::Symbol winograd_symbol() {
   return c10::Symbol::fromQualString("freeinit::winograd_conv2d");
 }
 
-/// Makes the operator known to TorchScript, once in a process, however many libraries hold this code.
+/// Makes the operator known to TorchScript; once in a process, for more than one library may hold
+/// this code.
 FREEINIT_INLINE void register_winograd() {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
@@ -58,10 +59,11 @@ inline bool winograd_serves(const torch::jit::Node& node) {
          torch::jit::constant_as<std::int64_t>(node.input(8)) == 1;
 }
 
-FREEINIT_INLINE std::size_t use_winograd(torch::jit::Block& block) {
+FREEINIT_INLINE std::size_t exchange_convolutions(torch::jit::Block& block) {
   std::size_t exchanged = 0;
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
-    for (torch::jit::Block* const inner : node->blocks()) exchanged += use_winograd(*inner);
+    for (torch::jit::Block* const inner : node->blocks())
+      exchanged += exchange_convolutions(*inner);
     if (!winograd_serves(**node)) continue;
     torch::jit::Node* const other = block.owningGraph()->create(
         winograd_symbol(), {node->input(0), node->input(1), node->input(2)}, 1);
@@ -74,20 +76,19 @@ FREEINIT_INLINE std::size_t use_winograd(torch::jit::Block& block) {
   return exchanged;
 }
 
-/// Runs the 3x3 convolutions of all methods by winograd_conv2d from now on, and says how many those
-/// are. Call it before the network first runs: a method is compiled then.
+}  // namespace detail
+
 FREEINIT_INLINE std::size_t use_winograd(const torch::jit::Module& network) {
-  register_winograd();
+  detail::register_winograd();
   std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
   std::size_t exchanged = 0;
   for (const torch::jit::Module& layer : network.modules()) {
     for (const torch::jit::Method& method : layer.get_methods()) {
       if (!seen.insert(&method.function()).second) continue;
-      exchanged += use_winograd(*method.graph()->block());
+      exchanged += detail::exchange_convolutions(*method.graph()->block());
     }
   }
   return exchanged;
 }
 
-}  // namespace detail
 }  // namespace freeinit::inline FREEINIT_ABI

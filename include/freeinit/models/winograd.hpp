@@ -1,0 +1,32 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <cstddef>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// The 2-D convolution of `input` [N,C,H,W] with `weight` [K,C,h,w] and `bias` [K] or undefined, at
+/// stride, padding, dilation and groups of 1: [N,K,H,W] for 3x3 kernels. Those are computed on a
+/// CPU in float32 by Winograd's F(4x4, 3x3) with a quarter of the multiplications (Lavin and Gray,
+/// arXiv 1509.09308), where channels are enough for it to pay; results differ from LibTorch's by
+/// rounding, some 1e-6 of the largest value. All else is LibTorch's conv2d. Throws c10::Error as
+/// that does.
+[[nodiscard]] FREEINIT_API at::Tensor winograd_conv2d(const at::Tensor& input,
+                                                      const at::Tensor& weight,
+                                                      const at::Tensor& bias);
+
+/// Runs the convolutions of a TorchScript network by `winograd_conv2d` from now on, in all methods
+/// of all its layers, where stride, padding, dilation and groups are 1. Returns how many those are.
+/// Call it before the network first runs, since a method is compiled then.
+FREEINIT_API std::size_t use_winograd(const torch::jit::Module& network);
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/models/winograd_conv_inl.hpp>
+#include <freeinit/impl/models/winograd_graph_inl.hpp>
+#endif
