@@ -53,7 +53,7 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   machine.add(
       "--backend", a.backend,
       "What runs the UNet: torchscript, winograd, openvino, aotinductor, int8 or float16-weights "
-      "[openvino on a CPU if bundle and build have it, else torchscript]",
+      "[on a CPU winograd for a large network, else openvino if it is there; else torchscript]",
       "NAME");
   machine.add_flag(
       "--low-memory", a.low_memory,

@@ -42,6 +42,18 @@ TEST_F(UNetBackends, WithoutOthersTorchScriptIsTheDefault) {
   EXPECT_EQ(freeinit::ModelBundle::load(folder()).backend, UNetBackend::torchscript);
 }
 
+TEST_F(UNetBackends, WinogradIsTheDefaultOfWideNetworksOnTheCpuInFloat32) {
+  auto wide = with_backend(manifest(), "openvino");
+  wide.files.at(wide.unet.file).bytes = 128U << 20U;
+  EXPECT_EQ(freeinit::default_unet_backend(wide, at::kCPU), UNetBackend::winograd);
+  EXPECT_EQ(freeinit::default_unet_backend(wide, at::kCUDA), UNetBackend::torchscript);
+  wide.files.at(wide.unet.file).bytes -= 1;
+  EXPECT_NE(freeinit::default_unet_backend(wide, at::kCPU), UNetBackend::winograd);
+  wide.files.at(wide.unet.file).bytes += 1;
+  wide.unet.dtype = "float16";
+  EXPECT_EQ(freeinit::default_unet_backend(wide, at::kCPU), UNetBackend::torchscript);
+}
+
 TEST_F(UNetBackends, ABundleWithoutItIsNamed) {
   EXPECT_ERROR(unsupported,
                "backend 'openvino': the bundle has none; add it with 'freeinit-export backend "

@@ -36,9 +36,9 @@ enum class UNetBackend {
 /// The backends that this build can run.
 [[nodiscard]] FREEINIT_API std::vector<UNetBackend> built_unet_backends();
 
-/// What a user gets who names none: OpenVINO on a CPU where the bundle and the build have it, since
-/// it serves every shape and took .84 to .87 of the time of eager PyTorch in first trials at mid
-/// size; else TorchScript. docs/performance.md says what has been measured since.
+/// What a user gets who names none, by the measurements of docs/performance.md. On a CPU in
+/// float32: `winograd` where `unet.file` has 128 MiB or more, as every real model's has; `openvino`
+/// for a smaller network where the bundle and the build have it. Else `torchscript`.
 [[nodiscard]] FREEINIT_API UNetBackend default_unet_backend(const Manifest& manifest,
                                                             at::Device device);
 

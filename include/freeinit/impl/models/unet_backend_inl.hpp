@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -33,6 +34,14 @@ FREEINIT_INLINE bool is_built(UNetBackend backend) {
 /// Whether a backend runs the bundle's own unet.pt, not a form that was converted from it.
 FREEINIT_INLINE bool runs_unet_file(UNetBackend backend) {
   return backend == UNetBackend::torchscript || backend == UNetBackend::winograd;
+}
+
+/// Whether Winograd's transforms are little beside the products of the layers. The manifest does
+/// not tell widths, but weights grow with their square: 6 MB at 32 and 64, 857 MB at 320 and 640.
+FREEINIT_INLINE bool has_wide_unet(const Manifest& manifest) {
+  constexpr std::uint64_t kWide = std::uint64_t{128} << 20;
+  const auto file = manifest.files.find(manifest.unet.file);
+  return file != manifest.files.end() && file->second.bytes >= kWide;
 }
 
 /// All that can be said of a backend but the reference without reading its network.
@@ -113,9 +122,10 @@ FREEINIT_INLINE std::vector<UNetBackend> built_unet_backends() {
 }
 
 FREEINIT_INLINE UNetBackend default_unet_backend(const Manifest& manifest, at::Device device) {
+  if (!device.is_cpu() || manifest.unet.dtype != "float32") return UNetBackend::torchscript;
+  if (detail::has_wide_unet(manifest)) return UNetBackend::winograd;
   const auto preferred = UNetBackend::openvino;
-  return device.is_cpu() && detail::is_built(preferred) &&
-                 manifest.unet_backends.contains(to_string(preferred))
+  return detail::is_built(preferred) && manifest.unet_backends.contains(to_string(preferred))
              ? preferred
              : UNetBackend::torchscript;
 }
