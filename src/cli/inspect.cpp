@@ -169,14 +169,14 @@ void run_probe(const std::filesystem::path& folder, bool json, Console& console)
 }
 
 /// Makes every check; throws at the first failure. The UNet is loaded in its reference form, and in
-/// the one that generate would run.
+/// the one that generate would run where that is a file of its own.
 freeinit::Manifest checked_manifest(const std::filesystem::path& folder) {
   freeinit::BundleOptions options;
   options.backend = freeinit::UNetBackend::torchscript;
   auto manifest = freeinit::ModelBundle::load(folder, options).manifest;
   static_cast<void>(freeinit::DdimScheduler(freeinit::ddim_config(manifest.scheduler)));
   const auto used = freeinit::default_unet_backend(manifest, options.device);
-  if (used != *options.backend) {
+  if (manifest.unet_backends.contains(to_string(used))) {
     static_cast<void>(freeinit::load_unet(folder, manifest, used, options.device));
   }
   return manifest;
