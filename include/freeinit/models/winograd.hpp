@@ -15,9 +15,9 @@ namespace freeinit::inline FREEINIT_ABI {
 /// The 2-D convolution of `input` [N,C,H,W] with `weight` [K,C,h,w] and `bias` [K] or undefined, at
 /// stride, padding, dilation and groups of 1: [N,K,H,W] for 3x3 kernels. Those are computed on a
 /// CPU in float32 by Winograd's F(4x4, 3x3) with a quarter of the multiplications (Lavin and Gray,
-/// arXiv 1509.09308), where channels are enough for it to pay; results are within 1e-5 of the
-/// largest value of float64's, where LibTorch's are within 7e-6. All else is LibTorch's conv2d.
-/// Throws c10::Error as that does.
+/// arXiv 1509.09308), where channels are enough for it to pay, without autograd; results are within
+/// 2e-5 of the largest value of float64's. All else is LibTorch's conv2d. Throws c10::Error as that
+/// does.
 [[nodiscard]] FREEINIT_API at::Tensor winograd_conv2d(const at::Tensor& input,
                                                       const at::Tensor& weight,
                                                       const at::Tensor& bias);

@@ -326,19 +326,22 @@ class Convolution {
   at::Tensor output_;
 };
 
-inline bool serves(const at::Tensor& input, const at::Tensor& weight) {
-  return input.device().is_cpu() && input.scalar_type() == at::kFloat &&
-         weight.scalar_type() == at::kFloat && input.dim() == 4 && weight.dim() == 4 &&
-         input.size(1) == weight.size(1) && input.numel() > 0 && weight.size(2) == kKernel &&
-         weight.size(3) == kKernel && weight.size(0) >= kFewestChannels &&
-         weight.size(1) >= kFewestChannels;
+inline bool serves(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+  const bool has_usual_bias =
+      !bias.defined() || (bias.device().is_cpu() && bias.scalar_type() == at::kFloat &&
+                          bias.dim() == 1 && bias.size(0) == weight.size(0));
+  return has_usual_bias && weight.device().is_cpu() && input.device().is_cpu() &&
+         input.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
+         input.dim() == 4 && weight.dim() == 4 && input.size(1) == weight.size(1) &&
+         input.numel() > 0 && weight.size(2) == kKernel && weight.size(3) == kKernel &&
+         weight.size(0) >= kFewestChannels && weight.size(1) >= kFewestChannels;
 }
 
 }  // namespace detail::winograd
 
 FREEINIT_INLINE at::Tensor winograd_conv2d(const at::Tensor& input, const at::Tensor& weight,
                                            const at::Tensor& bias) {
-  if (!detail::winograd::serves(input, weight)) return at::conv2d(input, weight, bias, 1, 1);
+  if (!detail::winograd::serves(input, weight, bias)) return at::conv2d(input, weight, bias, 1, 1);
   return detail::winograd::Convolution(input, weight, bias).run();
 }
 
