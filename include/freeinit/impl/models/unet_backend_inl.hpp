@@ -149,7 +149,8 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
     return detail::load_int8_unet(folder / entry.file, manifest.unet, contract);
   }
   if (backend == UNetBackend::float16_weights) {
-    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype);
+    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype,
+                                 ConvolutionAlgorithm::winograd);
   }
 #ifdef FREEINIT_WITH_OPENVINO
   if (backend == UNetBackend::openvino) {

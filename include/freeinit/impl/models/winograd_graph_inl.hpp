@@ -1,76 +1,139 @@
 #pragma once
 
-// Exchanges the convolutions of a TorchScript network for winograd_conv2d: the file stays as it is,
-// so that every bundle can be run either way.
+// Exchanges operators of a TorchScript network for faster ones on a CPU: the file stays as it is, so
+// that every bundle can be run either way.
 
 #include <freeinit/impl/models/winograd_conv_inl.hpp>
 
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/linear.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
-#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <mutex>
 #include <optional>
 #include <set>
-#include <vector>
+#include <string>
+#include <string_view>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-inline c10::Symbol winograd_symbol() {
-  return c10::Symbol::fromQualString("freeinit::winograd_conv2d");
+/// LibTorch's linear layer by oneDNN's matrix product, where it has that; its own choice for float32 is
+/// MKL's, which is slower on the processors of docs/performance.md.
+FREEINIT_INLINE at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& weight,
+                                         const std::optional<at::Tensor>& bias) {
+  using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                            std::string_view, c10::List<std::optional<at::Scalar>>,
+                            std::optional<std::string_view>);
+  static const auto onednn =
+      c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  const bool serves = onednn && input.device().is_cpu() && input.scalar_type() == at::kFloat &&
+                      weight.scalar_type() == at::kFloat && input.numel() > 0;
+  if (!serves) return at::linear(input, weight, bias);
+  const c10::List<std::optional<at::Scalar>> nothing_after;
+  return onednn->typed<Linear>().call(input, weight, bias, "none", nothing_after, "");
 }
 
-/// Makes the operator known to TorchScript; once in a process, for more than one library may hold
+/// An operator of three tensors, the last optional, and one result.
+using LayerOperator = at::Tensor (*)(const at::Tensor& input, const at::Tensor& weight,
+                                     const std::optional<at::Tensor>& bias);
+
+struct FasterOperator {
+  const char* name;
+  LayerOperator call;
+};
+
+inline constexpr FasterOperator kFasterConvolution{
+    "freeinit::winograd_conv2d", [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
+      return winograd_conv2d(input, weight, bias.value_or(at::Tensor()));
+    }};
+inline constexpr FasterOperator kFasterTemporalConvolution{
+    "freeinit::winograd_temporal_conv",
+    [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
+      return winograd_temporal_conv(input, weight, bias.value_or(at::Tensor()));
+    }};
+inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear};
+
+/// Makes the operators known to TorchScript; once in a process, for more than one library may hold
 /// this code.
-FREEINIT_INLINE void register_winograd() {
+FREEINIT_INLINE void register_faster_operators() {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  if (!torch::jit::getAllOperatorsFor(winograd_symbol()).empty()) return;
-  torch::jit::registerOperator(torch::jit::Operator(
-      "freeinit::winograd_conv2d(Tensor input, Tensor weight, Tensor? bias) -> Tensor",
-      [](torch::jit::Stack& stack) {
-        const auto bias = torch::jit::pop(stack).toOptional<at::Tensor>();
-        const auto weight = torch::jit::pop(stack).toTensor();
-        const auto input = torch::jit::pop(stack).toTensor();
-        torch::jit::push(stack, winograd_conv2d(input, weight, bias.value_or(at::Tensor())));
-      },
-      c10::AliasAnalysisKind::FROM_SCHEMA));
+  for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear}) {
+    if (!torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(op.name)).empty()) continue;
+    torch::jit::registerOperator(torch::jit::Operator(
+        op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
+        [call = op.call](torch::jit::Stack& stack) {
+          const auto bias = torch::jit::pop(stack).toOptional<at::Tensor>();
+          const auto weight = torch::jit::pop(stack).toTensor();
+          const auto input = torch::jit::pop(stack).toTensor();
+          torch::jit::push(stack, call(input, weight, bias));
+        },
+        c10::AliasAnalysisKind::FROM_SCHEMA));
+  }
 }
 
-/// Whether a value is the list [1, 1] of the graph's constants.
-inline bool is_one_by_one(const torch::jit::Value* value) {
+/// Whether a value is that list of the graph's constants.
+inline bool is_list(const torch::jit::Value* value, std::initializer_list<std::int64_t> expected) {
   const torch::jit::Node* const list = value->node();
-  return list->kind() == c10::prim::ListConstruct && list->inputs().size() == 2 &&
-         std::ranges::all_of(list->inputs(), [](const torch::jit::Value* element) {
-           return torch::jit::constant_as<std::int64_t>(element) == 1;
-         });
+  if (list->kind() != c10::prim::ListConstruct || list->inputs().size() != expected.size())
+    return false;
+  return std::equal(expected.begin(), expected.end(), list->inputs().begin(),
+                    [](std::int64_t number, const torch::jit::Value* element) {
+                      return torch::jit::constant_as<std::int64_t>(element) == number;
+                    });
 }
 
-/// Of aten::_convolution(input, weight, bias, stride, padding, dilation, transposed,
-/// output_padding, groups, ...), which is what tracing writes for every convolution.
-inline bool winograd_serves(const torch::jit::Node& node) {
-  return node.kind() == c10::aten::_convolution && is_one_by_one(node.input(3)) &&
-         is_one_by_one(node.input(4)) && is_one_by_one(node.input(5)) &&
-         torch::jit::constant_as<bool>(node.input(6)) == false &&
-         torch::jit::constant_as<std::int64_t>(node.input(8)) == 1;
+/// What computes a node faster, or null. Tracing writes every convolution as
+/// aten::_convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding,
+/// groups, ...).
+inline const FasterOperator* faster_operator(const torch::jit::Node& node) {
+  if (node.kind() == c10::aten::linear) return &kFasterLinear;
+  if (node.kind() != c10::aten::_convolution ||
+      torch::jit::constant_as<bool>(node.input(6)) != false ||
+      torch::jit::constant_as<std::int64_t>(node.input(8)) != 1) {
+    return nullptr;
+  }
+  const auto has = [&](std::initializer_list<std::int64_t> ones,
+                       std::initializer_list<std::int64_t> padding) {
+    return is_list(node.input(3), ones) && is_list(node.input(4), padding) &&
+           is_list(node.input(5), ones);
+  };
+  if (has({1, 1}, {1, 1})) return &kFasterConvolution;
+  if (has({1, 1, 1}, {1, 0, 0})) return &kFasterTemporalConvolution;
+  return nullptr;
 }
 
-FREEINIT_INLINE std::size_t exchange_convolutions(torch::jit::Block& block) {
+/// The float16 weight behind one that a graph widens when it uses it (`freeinit-export backend
+/// float16-weights`): a convolution here widens a few kernels at a time instead.
+inline torch::jit::Value* stored_weight(torch::jit::Value* weight) {
+  torch::jit::Node* const node = weight->node();
+  const bool widens = node->kind() == c10::aten::to && node->inputs().size() == 5 &&
+                      torch::jit::constant_as<std::int64_t>(node->input(1)) ==
+                          static_cast<std::int64_t>(at::kFloat);
+  return widens && node->input(0)->node()->kind() == c10::prim::GetAttr ? node->input(0) : weight;
+}
+
+FREEINIT_INLINE std::size_t exchange_operators(torch::jit::Block& block) {
   std::size_t exchanged = 0;
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
-    for (torch::jit::Block* const inner : node->blocks())
-      exchanged += exchange_convolutions(*inner);
-    if (!winograd_serves(**node)) continue;
+    for (torch::jit::Block* const inner : node->blocks()) exchanged += exchange_operators(*inner);
+    const FasterOperator* const faster = faster_operator(**node);
+    if (faster == nullptr) continue;
+    torch::jit::Value* const given = node->input(1);
+    torch::jit::Value* const weight = faster == &kFasterLinear ? given : stored_weight(given);
     torch::jit::Node* const other = block.owningGraph()->create(
-        winograd_symbol(), {node->input(0), node->input(1), node->input(2)}, 1);
+        c10::Symbol::fromQualString(faster->name), {node->input(0), weight, node->input(2)}, 1);
     other->insertBefore(*node);
     other->output()->setType(node->output()->type());
     node->output()->replaceAllUsesWith(other->output());
     node.destroyCurrent();
+    if (!given->hasUses() && given != weight) given->node()->destroy();
     ++exchanged;
   }
   return exchanged;
@@ -79,13 +142,13 @@ FREEINIT_INLINE std::size_t exchange_convolutions(torch::jit::Block& block) {
 }  // namespace detail
 
 FREEINIT_INLINE std::size_t use_winograd(const torch::jit::Module& network) {
-  detail::register_winograd();
+  detail::register_faster_operators();
   std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
   std::size_t exchanged = 0;
   for (const torch::jit::Module& layer : network.modules()) {
     for (const torch::jit::Method& method : layer.get_methods()) {
       if (!seen.insert(&method.function()).second) continue;
-      exchanged += detail::exchange_convolutions(*method.graph()->block());
+      exchanged += detail::exchange_operators(*method.graph()->block());
     }
   }
   return exchanged;

@@ -1,0 +1,118 @@
+#pragma once
+
+// How a batch is cut for Winograd's algorithm: into tiles that give four values along each axis, and
+// those, batch wide, into strips of kStrip tiles that are transformed and multiplied together.
+
+#include <freeinit/core/config.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail::winograd {
+
+inline constexpr std::int64_t kOut = 4;     ///< values that a tile gives along an axis
+inline constexpr std::int64_t kIn = 6;      ///< values of the input behind them
+inline constexpr std::int64_t kKernel = 3;  ///< taps of a kernel along an axis
+inline constexpr std::int64_t kStrip = 32;  ///< tiles
+inline constexpr std::int64_t kLine = kStrip * kOut + 2;  ///< pixels behind a line of them
+
+/// A tile of an image, by row and column of tiles.
+struct TilePosition {
+  std::int64_t image;
+  std::int64_t row;
+  std::int64_t column;
+};
+
+/// Images [N,C,H,W]: tiles of 4x4 pixels, image by image and row by row; the last ones of a row and of
+/// a column reach beyond the edge.
+struct ImageTiling {
+  static constexpr std::int64_t kPlanes = kIn * kIn;       ///< products a tile
+  static constexpr std::int64_t kTaps = kKernel * kKernel;  ///< of a kernel
+
+  explicit ImageTiling(at::IntArrayRef input)
+      : images(input[0]),
+        height(input[2]),
+        width(input[3]),
+        rows((height + kOut - 1) / kOut),
+        columns((width + kOut - 1) / kOut) {}
+
+  [[nodiscard]] std::int64_t strips() const noexcept {
+    return (images * rows * columns + kStrip - 1) / kStrip;
+  }
+  [[nodiscard]] TilePosition position(std::int64_t tile) const noexcept {
+    const std::int64_t row = tile / columns;
+    return {row / rows, row % rows, tile % columns};
+  }
+  /// The position `count` tiles on, none of which lies behind the end of the row.
+  [[nodiscard]] TilePosition after(TilePosition at, std::int64_t count) const noexcept {
+    at.column += count;
+    if (at.column < columns) return at;
+    return at.row + 1 < rows ? TilePosition{at.image, at.row + 1, 0}
+                             : TilePosition{at.image + 1, 0, 0};
+  }
+
+  std::int64_t images;
+  std::int64_t height;
+  std::int64_t width;
+  std::int64_t rows;     ///< of an image, in tiles
+  std::int64_t columns;  ///< the same
+};
+
+/// A strip of the tiles of neighbouring pixels: `count` of them, over the four frames from `frame` on.
+struct PixelRun {
+  std::int64_t video;
+  std::int64_t frame;
+  std::int64_t pixel;
+  std::int64_t count;
+};
+
+/// Videos [N,C,F,H,W], convolved along the frames: tiles of 4 frames of a pixel. A strip does not reach
+/// into the next four frames, so that its last tiles may be empty.
+struct FrameTiling {
+  static constexpr std::int64_t kPlanes = kIn;
+  static constexpr std::int64_t kTaps = kKernel;
+
+  explicit FrameTiling(at::IntArrayRef input)
+      : videos(input[0]),
+        frames(input[2]),
+        pixels(input[3] * input[4]),
+        runs((pixels + kStrip - 1) / kStrip),
+        groups((frames + kOut - 1) / kOut) {}
+
+  [[nodiscard]] std::int64_t strips() const noexcept { return videos * groups * runs; }
+  [[nodiscard]] PixelRun position(std::int64_t strip) const noexcept {
+    const std::int64_t group = strip / runs;
+    const std::int64_t pixel = strip % runs * kStrip;
+    return {group / groups, group % groups * kOut, pixel, std::min(kStrip, pixels - pixel)};
+  }
+
+  std::int64_t videos;
+  std::int64_t frames;
+  std::int64_t pixels;  ///< of a frame
+  std::int64_t runs;    ///< strips of four frames
+  std::int64_t groups;  ///< of four frames, of a video
+};
+
+/// The work of one instruction set. Planes are `plane` elements apart; `input` and `output` begin at
+/// the channel in question of the first image or video, and the next one is `distance` elements on.
+template <class Tiling>
+struct Routines {
+  /// Kernels [channels,taps] of one output channel to a row of each plane, in whole strips.
+  void (*transform_kernels)(const float* from, std::int64_t channels, float* to,
+                            std::int64_t plane);
+  /// One strip of one channel.
+  void (*read)(const Tiling& tiling, const float* input, std::int64_t distance, std::int64_t strip,
+               float* to, std::int64_t plane);
+  /// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip].
+  void (*multiply)(const float* kernels, std::int64_t row, std::int64_t count, const float* tiles,
+                   std::int64_t channels, float* to, std::int64_t to_row);
+  /// One strip of one channel.
+  void (*write)(const Tiling& tiling, const float* products, std::int64_t plane, std::int64_t strip,
+                float bias, float* output, std::int64_t distance);
+};
+
+}  // namespace detail::winograd
+}  // namespace freeinit::inline FREEINIT_ABI
