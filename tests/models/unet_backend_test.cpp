@@ -54,6 +54,15 @@ TEST_F(UNetBackends, WinogradIsTheDefaultOfWideNetworksOnTheCpuInFloat32) {
   EXPECT_EQ(freeinit::default_unet_backend(wide, at::kCPU), UNetBackend::torchscript);
 }
 
+TEST_F(UNetBackends, ExactFloat16WeightsAreTheDefaultOfWideNetworks) {
+  auto wide = with_backend(manifest(), "float16-weights");
+  wide.files.at(wide.unet.file).bytes = 128U << 20U;
+  EXPECT_EQ(freeinit::default_unet_backend(wide, at::kCPU), UNetBackend::float16_weights);
+  EXPECT_EQ(freeinit::default_unet_backend(wide, at::kCUDA), UNetBackend::torchscript);
+  wide.unet_backends.at("float16-weights").verified_max_relative_error = 7e-4;
+  EXPECT_EQ(freeinit::default_unet_backend(wide, at::kCPU), UNetBackend::winograd);
+}
+
 TEST_F(UNetBackends, ABundleWithoutItIsNamed) {
   EXPECT_ERROR(unsupported,
                "backend 'openvino': the bundle has none; add it with 'freeinit-export backend "

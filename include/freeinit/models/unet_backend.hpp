@@ -15,15 +15,16 @@
 namespace freeinit::inline FREEINIT_ABI {
 
 /// What runs a UNet. All but the last two give the same prediction up to rounding (about 5e-6 of
-/// the largest value).
+/// the largest value), and so does the last one where float16 holds the weights.
 enum class UNetBackend {
   torchscript,  ///< the reference: every device, shape and option
-  winograd,     ///< the same file with ConvolutionAlgorithm::winograd; CPU, float32, every shape
+  winograd,     ///< the same file, and the autoencoder's, with ConvolutionAlgorithm::winograd; CPU,
+                ///< float32, every shape
   openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
   aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
   int8,         ///< CPU, every shape; linear layers in int8, which changes the video a little
-  float16_weights,  ///< CPU, every shape; weights kept in float16, all computed in float32: the
-                    ///< same prediction where float16 holds the weights exactly
+  float16_weights,  ///< as `winograd`, with weights that are kept in float16 and widened when they
+                    ///< are used; what float16 does not hold is rounded
 };
 
 /// The name in manifests and on the command line.
@@ -37,8 +38,9 @@ enum class UNetBackend {
 [[nodiscard]] FREEINIT_API std::vector<UNetBackend> built_unet_backends();
 
 /// What a user gets who names none, by the measurements of docs/performance.md. On a CPU in
-/// float32: `winograd` where `unet.file` has 128 MiB or more, as every real model's has; `openvino`
-/// for a smaller network where the bundle and the build have it. Else `torchscript`.
+/// float32: where `unet.file` has 128 MiB or more, as every real model's has, `float16_weights` if
+/// the bundle has it and its export rounded no weight, else `winograd`; for a smaller network
+/// `openvino` where the bundle and the build have it. Else `torchscript`.
 [[nodiscard]] FREEINIT_API UNetBackend default_unet_backend(const Manifest& manifest,
                                                             at::Device device);
 

@@ -2,6 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/io/manifest.hpp>
+#include <freeinit/models/winograd.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -59,13 +60,6 @@ class FREEINIT_API VideoUNet {
 /// right. Throws Error: invalid_argument.
 FREEINIT_API void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents,
                                    at::IntArrayRef text);
-
-/// How a network computes its 3x3 convolutions of stride 1.
-enum class ConvolutionAlgorithm {
-  direct,    ///< as LibTorch does
-  winograd,  ///< with a quarter of the multiplications (Winograd's F(4x4, 3x3), arXiv 1509.09308);
-             ///< CPU and float32, LibTorch's elsewhere. Rounds a little differently.
-};
 
 /// Loads a TorchScript UNet. `contract`: the JSON object the file must repeat as its extra file
 /// `freeinit.json`; empty skips the comparison. `dtype`: what the caller wants; a traced graph runs

@@ -12,6 +12,12 @@ struct Module;
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// How a network computes its convolutions, and on a CPU in float32 its linear layers with them.
+enum class ConvolutionAlgorithm {
+  direct,    ///< as LibTorch does
+  winograd,  ///< as `use_winograd` says. Rounds a little differently.
+};
+
 /// The 2-D convolution of `input` [N,C,H,W] with `weight` [K,C,3,3] and `bias` [K] or undefined, at
 /// stride, padding, dilation and groups of 1: [N,K,H,W], by Winograd's F(4x4, 3x3) with a quarter of the
 /// multiplications (Lavin and Gray, arXiv 1509.09308). For float32 on a CPU with AVX2 or AVX-512, with
@@ -28,9 +34,10 @@ namespace freeinit::inline FREEINIT_ABI {
                                                              const at::Tensor& weight,
                                                              const at::Tensor& bias);
 
-/// Runs the convolutions of a TorchScript network by `winograd_conv2d` from now on, in all methods
-/// of all its layers, where stride, padding, dilation and groups are 1. Returns how many those are.
-/// Call it before the network first runs, since a method is compiled then.
+/// Runs a TorchScript network for a CPU from now on, in all methods of all its layers: convolutions by
+/// `winograd_conv2d` and `winograd_temporal_conv` where stride, padding, dilation and groups are
+/// theirs, and linear layers by oneDNN's matrix product where this LibTorch has it. Returns how many
+/// layers those are. Call it before the network first runs, since a method is compiled then.
 FREEINIT_API std::size_t use_winograd(const torch::jit::Module& network);
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -99,14 +99,15 @@ FREEINIT_INLINE at::Tensor decode_chunk(const Autoencoder& autoencoder, const at
 
 FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
     const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype) {
+    at::Device device, std::optional<at::ScalarType> dtype, ConvolutionAlgorithm convolutions) {
   const auto load = [=](const std::filesystem::path& file, std::string_view input) {
     return detail::TorchScriptModule({.file = file,
                                       .contract = contract,
                                       .inputs = {input},
                                       .dtype = spec.dtype,
                                       .wanted = dtype,
-                                      .device = device});
+                                      .device = device,
+                                      .convolutions = convolutions});
   };
   // Absolute: by the time it is read, the process may be in another folder.
   auto load_encoder = [load, file = std::filesystem::absolute(bundle / spec.encoder_file)] {

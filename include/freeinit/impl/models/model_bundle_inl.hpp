@@ -58,11 +58,12 @@ FREEINIT_INLINE std::shared_ptr<const TextEncoder> load_text_encoder(
 }
 
 FREEINIT_INLINE std::shared_ptr<const Autoencoder> load_autoencoder(
-    const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options) {
+    const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options,
+    UNetBackend backend) {
   auto load = [folder = reading_folder(folder, options), spec = manifest.vae,
                contract = manifest.contracts.at("vae"), device = options.device,
-               dtype = options.dtype] {
-    return load_torchscript_autoencoder(folder, spec, contract, device, dtype);
+               dtype = options.dtype, convolutions = convolutions_of(backend)] {
+    return load_torchscript_autoencoder(folder, spec, contract, device, dtype, convolutions);
   };
   if (options.low_memory) {
     return std::make_shared<const LateAutoencoder>(std::move(load), manifest.vae);
@@ -142,7 +143,7 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folde
   std::shared_ptr<const VideoUNet> unet =
       load_unet(folder, manifest, backend, options.device, options.dtype);
   progress.stage_done();
-  auto autoencoder = detail::load_autoencoder(folder, manifest, options);
+  auto autoencoder = detail::load_autoencoder(folder, manifest, options, backend);
   progress.stage_done();
 
   return {.manifest = std::move(manifest),

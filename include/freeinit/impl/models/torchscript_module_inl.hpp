@@ -119,7 +119,7 @@ struct TorchScriptRequest {
   std::string dtype;                     ///< in which the graph was traced
   std::optional<at::ScalarType> wanted;  ///< what the user asked for
   at::Device device = at::kCPU;
-  bool winograd = false;  ///< 3x3 convolutions by Winograd's algorithm
+  ConvolutionAlgorithm convolutions = ConvolutionAlgorithm::direct;
 };
 
 /// A loaded network: `forward`, tensors in and one tensor out, and what else the file defines.
@@ -186,7 +186,9 @@ FREEINIT_INLINE TorchScriptModule::TorchScriptModule(const TorchScriptRequest& r
   check_contract(name_, extra["freeinit.json"], request.contract);
   check_forward(request.inputs);
   widen_parameters();
-  if (request.winograd) static_cast<void>(use_winograd(module_));
+  if (request.convolutions == ConvolutionAlgorithm::winograd && device_.is_cpu()) {
+    static_cast<void>(use_winograd(module_));
+  }
 }
 
 FREEINIT_INLINE void TorchScriptModule::check_forward(

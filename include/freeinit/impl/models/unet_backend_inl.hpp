@@ -36,6 +36,19 @@ FREEINIT_INLINE bool runs_unet_file(UNetBackend backend) {
   return backend == UNetBackend::torchscript || backend == UNetBackend::winograd;
 }
 
+/// How a TorchScript network beside or behind that backend computes.
+FREEINIT_INLINE ConvolutionAlgorithm convolutions_of(UNetBackend backend) {
+  const bool winograd =
+      backend == UNetBackend::winograd || backend == UNetBackend::float16_weights;
+  return winograd ? ConvolutionAlgorithm::winograd : ConvolutionAlgorithm::direct;
+}
+
+/// Whether the bundle has the UNet with weights in float16, and none of them was rounded.
+FREEINIT_INLINE bool has_exact_float16_weights(const Manifest& manifest) {
+  const auto entry = manifest.unet_backends.find("float16-weights");
+  return entry != manifest.unet_backends.end() && entry->second.verified_max_relative_error == 0.0;
+}
+
 /// Whether Winograd's transforms are little beside the products of the layers. The manifest does
 /// not tell widths, but weights grow with their square: 6 MB at 32 and 64, 857 MB at 320 and 640.
 FREEINIT_INLINE bool has_wide_unet(const Manifest& manifest) {
@@ -123,7 +136,10 @@ FREEINIT_INLINE std::vector<UNetBackend> built_unet_backends() {
 
 FREEINIT_INLINE UNetBackend default_unet_backend(const Manifest& manifest, at::Device device) {
   if (!device.is_cpu() || manifest.unet.dtype != "float32") return UNetBackend::torchscript;
-  if (detail::has_wide_unet(manifest)) return UNetBackend::winograd;
+  if (detail::has_wide_unet(manifest)) {
+    return detail::has_exact_float16_weights(manifest) ? UNetBackend::float16_weights
+                                                       : UNetBackend::winograd;
+  }
   const auto preferred = UNetBackend::openvino;
   return detail::is_built(preferred) && manifest.unet_backends.contains(to_string(preferred))
              ? preferred
@@ -135,14 +151,12 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
                                                            UNetBackend backend, at::Device device,
                                                            std::optional<at::ScalarType> dtype) {
   const std::string& contract = manifest.contracts.at("unet");
-  if (backend == UNetBackend::torchscript) {
+  const ConvolutionAlgorithm convolutions = detail::convolutions_of(backend);
+  if (backend != UNetBackend::torchscript)
+    detail::check_backend(manifest, backend, device, dtype);
+  if (detail::runs_unet_file(backend)) {
     return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
-                                 dtype);
-  }
-  detail::check_backend(manifest, backend, device, dtype);
-  if (backend == UNetBackend::winograd) {
-    return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
-                                 dtype, ConvolutionAlgorithm::winograd);
+                                 dtype, convolutions);
   }
   const UNetBackendSpec& entry = manifest.unet_backends.at(to_string(backend));
   if (backend == UNetBackend::int8) {
@@ -150,7 +164,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
   }
   if (backend == UNetBackend::float16_weights) {
     return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype,
-                                 ConvolutionAlgorithm::winograd);
+                                 convolutions);
   }
 #ifdef FREEINIT_WITH_OPENVINO
   if (backend == UNetBackend::openvino) {

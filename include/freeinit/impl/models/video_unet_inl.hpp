@@ -160,7 +160,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(
                                     .dtype = spec.dtype,
                                     .wanted = dtype,
                                     .device = device,
-                                    .winograd = convolutions == ConvolutionAlgorithm::winograd});
+                                    .convolutions = convolutions});
   for (const char* method : {detail::kDeepMethod, detail::kShallowMethod}) {
     if (!spec.feature_cache || module.has_method(method)) continue;
     raise(ErrorCode::invalid_file, module.name() + ": has no " + method +

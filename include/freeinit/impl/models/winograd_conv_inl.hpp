@@ -31,7 +31,7 @@ inline constexpr std::int64_t kFewestChannels = 32;
 inline constexpr std::int64_t kTileElements = 3 << 20;
 /// Output channels at a time: enough that tiles are fetched for many of them, and few enough that the
 /// products of a block are still in the cache when they are transformed back.
-inline constexpr std::int64_t kBlock = 96;
+inline constexpr std::int64_t kBlock = 48;
 /// Between the planes and between the rows of kernels. Without it they are often a power of two
 /// apart, and share the few places of a cache that such addresses have.
 inline constexpr std::int64_t kSkew = 16;
