@@ -26,7 +26,7 @@ def main() -> None:
     parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=4, passes=3)
     parser.add_argument("program", help="the built compare_worker")
     parser.add_argument("--size", default="mid")
-    parser.add_argument("--backend", default="openvino")
+    parser.add_argument("--backend", default="float16-weights")
     parser.add_argument("--intermediate-steps", type=int, default=1)
     options = parser.parse_args()
     options.jobs = ["generate"]

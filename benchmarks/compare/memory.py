@@ -3,8 +3,8 @@
     python benchmarks/compare/memory.py build/bin/freeinit --threads 1
 
 Each makes the same video, from process start to file, in turns. Peak is the largest resident set, mapped
-files (weights, libraries) included. The weights are such as float16 holds, as those of many checkpoints;
-all forms compute in float32. Writes results/memory.json.
+files (weights, libraries) included. The weights are such as float16 holds, as those of many checkpoints,
+but for the row that says otherwise; all forms compute in float32. Writes results/memory.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from measuring import conditions, measuring_parser, write_result
 from models import ensure_backend, prepare
 from startup import diffusers_process, freeinit_process, medians_of_turns
 
-BACKENDS = ("openvino", "torchscript", "float16-weights")
+BACKENDS = ("float16-weights", "winograd", "torchscript", "openvino")
 FORMS = ((), ("--low-memory",))
 
 
@@ -27,13 +27,16 @@ def main() -> None:
     parser.add_argument("freeinit", help="the built command")
     parser.add_argument("--size", default="mid")
     options = parser.parse_args()
-    model = prepare(options.size, options.work, rounded=True)
+    model = prepare(options.size, options.work)
+    all_bits = prepare(options.size, options.work, all_bits=True)
     programs = {"diffusers": diffusers_process(model, options)}
     for backend in BACKENDS:
         ensure_backend(model, backend)
         for form in FORMS:
             choice = ("--backend", backend, *form)
             programs[" ".join(choice)] = freeinit_process(model.bundle, options, *choice)
+    programs["--backend winograd, all bits of float32"] = freeinit_process(
+        all_bits.bundle, options, "--backend", "winograd")
     result = {"size": options.size, "conditions": conditions(options), "repeats": options.repeats}
     result["programs"] = medians_of_turns(programs, options)
     write_result(options.results / "memory.json", result)

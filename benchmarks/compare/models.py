@@ -8,8 +8,9 @@
 `mid` and `modelscope` have random weights; text encoder and VAE are small there, since the UNet is
 what is measured. Velocity prediction keeps a random network's latents bounded, so that the results
 of two runtimes can be compared after many steps. `prepare(size, folder)` makes what is missing; a
-bundle computes in the dtype it was exported in, so there is one for each. Random weights have all bits
-of float32; many checkpoints were published in float16, which `rounded` weights are like.
+bundle computes in the dtype it was exported in, so there is one for each. The random weights are such
+as float16 holds, as those of checkpoints that were published in it, unless `all_bits` of float32 are
+asked for.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "models" / "export" / "tests"))  # tiny_pipeline.py
 
 PROMPT = "a red circle moving right"
+OF_UNET_FILE = ("torchscript", "winograd")  # backends that need no converted file
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,14 @@ class Model:
     unet_flops: float  # of one call with guidance (batch 2)
 
 
-def prepare(size: str, folder: Path, dtype: str = "float32", rounded: bool = False) -> Model:
+def prepare(size: str, folder: Path, dtype: str = "float32", all_bits: bool = False) -> Model:
     """Makes pipeline and bundle below `folder`, where they are not there yet."""
-    target = folder / (f"{size}-rounded" if rounded else size)
+    target = folder / (f"{size}-all-bits" if all_bits else size)
     notes = target / "model.json"
     if not notes.exists():
         torch.manual_seed(0)
         pipeline = {"demo": _demo, "mid": _mid, "modelscope": _modelscope}[size]()
-        if rounded:
+        if size != "demo" and not all_bits:
             for parameter in pipeline.unet.parameters():
                 parameter.data = parameter.data.half().float()
         pipeline.save_pretrained(target / "pipeline")
@@ -77,7 +79,7 @@ def prepare(size: str, folder: Path, dtype: str = "float32", rounded: bool = Fal
 def ensure_backend(model: Model, backend: str) -> None:
     """Adds a converted UNet to the bundle, if it needs one and has none of that kind yet."""
     manifest = json.loads((model.bundle / "manifest.json").read_text())
-    if backend in ("torchscript", "winograd") or backend in manifest.get("unet_backends", {}):
+    if backend in OF_UNET_FILE or backend in manifest.get("unet_backends", {}):
         return
     command = [sys.executable, "-m", "freeinit_export", "backend", backend, str(model.bundle)]
     if backend == "aotinductor":

@@ -26,7 +26,7 @@ from reference import REFERENCE
 from safetensors.torch import load_file, save_file
 
 PROGRAMS = (
-    REFERENCE, "freeinit-torchscript", "freeinit-float16-weights", "freeinit-int8", "freeinit-openvino",
+    REFERENCE, "freeinit-torchscript", "freeinit-winograd", "freeinit-float16-weights", "freeinit-int8", "freeinit-openvino",
 )  # fmt: skip
 TIMESTEPS = (999, 500, 100)  # of the calibration
 
@@ -87,8 +87,8 @@ def main() -> None:
     options = parser.parse_args()
     options.jobs = ["generate", "unet"]
     torch.set_num_threads(options.threads)
-    model = prepare(options.size, options.work)
-    folder = options.work / options.size
+    model = prepare(options.size, options.work, all_bits=True)  # that float16 has to round
+    folder = model.pipeline.parent
     ensure_backend(model, "openvino")
     jobs = jobs_of(model, folder, options)
     workers: dict = {}
