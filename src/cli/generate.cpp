@@ -87,9 +87,9 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   PreparedRun run;
   run.plan = arguments.output_plan();
   run.plan.check();
-  run.bundle_options = arguments.bundle_options();
   run.bundle = bundle_or_default(arguments.bundle);
   const auto manifest = freeinit::read_manifest(run.bundle);
+  run.bundle_options = arguments.bundle_options(manifest);
   run.request = arguments.request(manifest);
   freeinit::check_request(run.request, manifest);
   run.file_fps = arguments.file_fps(manifest, run.request);

@@ -113,10 +113,15 @@ double GenerateArguments::file_fps(const freeinit::Manifest& manifest,
                   "output-fps '" + std::to_string(rate) + "': expected a number above 0");
 }
 
-freeinit::BundleOptions GenerateArguments::bundle_options() const {
+freeinit::BundleOptions GenerateArguments::bundle_options(
+    const freeinit::Manifest& manifest) const {
+  using freeinit::UNetBackend;
   auto options = runtime.bundle_options();
-  // Only TorchScript can reuse features: who asks for that and names no backend gets it.
-  if (cache_interval > 1 && !options.backend) options.backend = freeinit::UNetBackend::torchscript;
+  const auto backend =
+      options.backend.value_or(freeinit::default_unet_backend(manifest, options.device));
+  // OpenVINO cannot reuse features: who asks for that and names no backend does not get it.
+  if (cache_interval > 1 && !options.backend && backend == UNetBackend::openvino)
+    options.backend = UNetBackend::torchscript;
   return options;
 }
 

@@ -48,7 +48,7 @@ struct GenerateArguments {
                                 const freeinit::GenerationRequest& request) const;
 
   /// Throws freeinit::Error: invalid_argument, unsupported.
-  [[nodiscard]] freeinit::BundleOptions bundle_options() const;
+  [[nodiscard]] freeinit::BundleOptions bundle_options(const freeinit::Manifest& manifest) const;
 
   [[nodiscard]] OutputPlan output_plan() const;
 };

@@ -53,7 +53,8 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   machine.add(
       "--backend", a.backend,
       "What runs the UNet: torchscript, winograd, openvino, aotinductor, int8 or float16-weights "
-      "[on a CPU winograd for a large network, else openvino if it is there; else torchscript]",
+      "[on a CPU float16-weights or winograd for a large network, openvino if it is there for a "
+      "small one; else torchscript]",
       "NAME");
   machine.add_flag(
       "--low-memory", a.low_memory,

@@ -105,8 +105,9 @@ TEST(Winograd, KernelsInFloat16AreThoseThatTheyWidenTo) {
                   .equal(winograd_conv2d(image.input, narrow.to(at::kFloat), image.bias)));
   const Layer video = temporal_layer({2, 40, 5, 3, 3}, 50);
   const at::Tensor narrow_taps = video.weight.to(at::kHalf);
-  EXPECT_TRUE(winograd_temporal_conv(video.input, narrow_taps, video.bias)
-                  .equal(winograd_temporal_conv(video.input, narrow_taps.to(at::kFloat), video.bias)));
+  EXPECT_TRUE(
+      winograd_temporal_conv(video.input, narrow_taps, video.bias)
+          .equal(winograd_temporal_conv(video.input, narrow_taps.to(at::kFloat), video.bias)));
 }
 
 TEST(Winograd, ThreadsChangeNoBit) {
@@ -176,9 +177,8 @@ TEST(Winograd, IsExchangedForThoseAlongFrames) {
   const Layer l = temporal_layer({2, 32, 5, 4, 4}, 32);
   torch::jit::Module module = network(l, convolution("[1, 1, 1]", "[1, 0, 0]", "1"));
   EXPECT_EQ(use_winograd(module), 1U);
-  EXPECT_TRUE(module.forward({l.input})
-                  .toTensor()
-                  .equal(winograd_temporal_conv(l.input, l.weight, l.bias)));
+  EXPECT_TRUE(module.forward({l.input}).toTensor().equal(
+      winograd_temporal_conv(l.input, l.weight, l.bias)));
 }
 
 TEST(Winograd, OtherConvolutionsOfANetworkStay) {
@@ -193,8 +193,7 @@ TEST(Winograd, AWeightThatIsWidenedStaysNarrow) {
   const c10::InferenceMode guard;
   Layer l = layer({2, 32, 8, 8}, 32);
   l.weight = l.weight.to(at::kHalf);
-  torch::jit::Module module =
-      network(l, convolution("[1, 1]", "[1, 1]", "1", "self.weight.to(6)"));
+  torch::jit::Module module = network(l, convolution("[1, 1]", "[1, 1]", "1", "self.weight.to(6)"));
   EXPECT_EQ(use_winograd(module), 1U);
   EXPECT_EQ(module.get_method("forward").graph()->toString().find("aten::to("), std::string::npos);
   EXPECT_TRUE(

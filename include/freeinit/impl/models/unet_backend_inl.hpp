@@ -38,8 +38,7 @@ FREEINIT_INLINE bool runs_unet_file(UNetBackend backend) {
 
 /// How a TorchScript network beside or behind that backend computes.
 FREEINIT_INLINE ConvolutionAlgorithm convolutions_of(UNetBackend backend) {
-  const bool winograd =
-      backend == UNetBackend::winograd || backend == UNetBackend::float16_weights;
+  const bool winograd = backend == UNetBackend::winograd || backend == UNetBackend::float16_weights;
   return winograd ? ConvolutionAlgorithm::winograd : ConvolutionAlgorithm::direct;
 }
 
@@ -152,8 +151,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
                                                            std::optional<at::ScalarType> dtype) {
   const std::string& contract = manifest.contracts.at("unet");
   const ConvolutionAlgorithm convolutions = detail::convolutions_of(backend);
-  if (backend != UNetBackend::torchscript)
-    detail::check_backend(manifest, backend, device, dtype);
+  if (backend != UNetBackend::torchscript) detail::check_backend(manifest, backend, device, dtype);
   if (detail::runs_unet_file(backend)) {
     return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
                                  dtype, convolutions);

@@ -1,9 +1,9 @@
 #pragma once
 
-// Convolutions with fewer multiplications: Winograd's F(4, 3) along one axis or two (Lavin and Gray,
-// "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308). Tiles of six values along
-// each axis and kernels of three are transformed, multiplied as one matrix a place of the tile, and
-// transformed back to four values:
+// Convolutions with fewer multiplications: Winograd's F(4, 3) along one axis or two (Lavin and
+// Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308). Tiles of six values
+// along each axis and kernels of three are transformed, multiplied as one matrix a place of the
+// tile, and transformed back to four values:
 //
 //     y = A^T [ (G g) * (B^T d) ]            Y = A^T [ (G g G^T) * (B^T d B) ] A
 //
@@ -27,10 +27,11 @@ namespace detail::winograd {
 
 /// Below, transforming takes more than it saves: the layers that read latents and write them.
 inline constexpr std::int64_t kFewestChannels = 32;
-/// Transformed tiles that are in memory at a time: enough that a block of kernels serves many of them.
+/// Transformed tiles that are in memory at a time: enough that a block of kernels serves many of
+/// them.
 inline constexpr std::int64_t kTileElements = 3 << 20;
-/// Output channels at a time: enough that tiles are fetched for many of them, and few enough that the
-/// products of a block are still in the cache when they are transformed back.
+/// Output channels at a time: enough that tiles are fetched for many of them, and few enough that
+/// the products of a block are still in the cache when they are transformed back.
 inline constexpr std::int64_t kBlock = 48;
 /// Between the planes and between the rows of kernels. Without it they are often a power of two
 /// apart, and share the few places of a cache that such addresses have.
@@ -49,8 +50,8 @@ class Convolution {
         weight_(weight.contiguous()),
         bias_(bias.defined() ? bias.contiguous() : bias),
         output_(at::empty(output_sizes(input, weight), input.options())),
-        group_(std::clamp<std::int64_t>(
-            kTileElements / (Tiling::kPlanes * in_channels() * kStrip), 1, tiling_.strips())),
+        group_(std::clamp<std::int64_t>(kTileElements / (Tiling::kPlanes * in_channels() * kStrip),
+                                        1, tiling_.strips())),
         block_(std::min(kBlock, out_channels())),
         kernel_row_((in_channels() + kStrip - 1) / kStrip * kStrip + kSkew),
         tile_plane_(group_ * in_channels() * kStrip + kSkew),
@@ -131,8 +132,7 @@ class Convolution {
         for (std::int64_t strip = 0; strip < strips; ++strip) {
           routines_.write(tiling_, products_ + (k * group_ + strip) * kStrip, product_plane_,
                           first + strip, bias == nullptr ? 0.0F : bias[channel + k],
-                          output + (channel + k) * channel_size(),
-                          out_channels() * channel_size());
+                          output + (channel + k) * channel_size(), out_channels() * channel_size());
         }
       }
     });

@@ -1,7 +1,7 @@
 #pragma once
 
-// The kernels for AVX2 and for AVX-512, compiled whatever the program is compiled for, and the choice
-// between them when it runs.
+// The kernels for AVX2 and for AVX-512, compiled whatever the program is compiled for, and the
+// choice between them when it runs.
 
 #include <freeinit/impl/models/winograd_tiling_inl.hpp>
 
@@ -59,8 +59,8 @@ namespace avx2 {
 
 #endif
 
-/// Those of the instruction set that LibTorch uses on this machine (ATEN_CPU_CAPABILITY chooses a lower
-/// one for both), or null where there are none.
+/// Those of the instruction set that LibTorch uses on this machine (ATEN_CPU_CAPABILITY chooses a
+/// lower one for both), or null where there are none.
 template <class Tiling>
 const Routines<Tiling>* routines() {
 #ifdef FREEINIT_WINOGRAD

@@ -1,7 +1,7 @@
 #pragma once
 
-// Exchanges operators of a TorchScript network for faster ones on a CPU: the file stays as it is, so
-// that every bundle can be run either way.
+// Exchanges operators of a TorchScript network for faster ones on a CPU: the file stays as it is,
+// so that every bundle can be run either way.
 
 #include <freeinit/impl/models/winograd_conv_inl.hpp>
 
@@ -23,8 +23,8 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-/// LibTorch's linear layer by oneDNN's matrix product, where it has that; its own choice for float32 is
-/// MKL's, which is slower on the processors of docs/performance.md.
+/// LibTorch's linear layer by oneDNN's matrix product, where it has that; its own choice for
+/// float32 is MKL's, which is slower on the processors of docs/performance.md.
 FREEINIT_INLINE at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& weight,
                                          const std::optional<at::Tensor>& bias) {
   using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
@@ -49,7 +49,8 @@ struct FasterOperator {
 };
 
 inline constexpr FasterOperator kFasterConvolution{
-    "freeinit::winograd_conv2d", [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
+    "freeinit::winograd_conv2d",
+    [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
       return winograd_conv2d(input, weight, bias.value_or(at::Tensor()));
     }};
 inline constexpr FasterOperator kFasterTemporalConvolution{

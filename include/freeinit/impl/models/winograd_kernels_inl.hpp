@@ -1,12 +1,14 @@
 // What Winograd's algorithm computes in vectors, for one instruction set. No `#pragma once`:
-// winograd_dispatch_inl.hpp includes it once for each, inside a namespace and with the compiler told
-// to use those instructions. FREEINIT_VECTOR_WIDTH is the number of floats in a vector.
+// winograd_dispatch_inl.hpp includes it once for each, inside a namespace and with the compiler
+// told to use those instructions. FREEINIT_VECTOR_WIDTH is the number of floats in a vector.
 
 inline constexpr std::int64_t kWidth = FREEINIT_VECTOR_WIDTH;
 inline constexpr std::int64_t kVectors = 2;  ///< of columns that are multiplied together
 /// Rows that are: with the sums of each in registers, of which AVX2 has 16 and AVX-512 32.
 inline constexpr std::int64_t kRows = kWidth == 16 ? 12 : 6;
 inline constexpr std::int64_t kPartialSum = 256;  ///< channels
+inline constexpr std::int64_t kAhead = 16;        ///< channels that a product asks for in advance
+inline constexpr std::int64_t kCacheLine = 16;    ///< floats
 
 using Vector = float __attribute__((vector_size(kWidth * sizeof(float))));
 
@@ -26,7 +28,9 @@ inline void store(float* to, Vector vector) {
   std::memcpy(to, &vector, sizeof(vector));
 }
 
-inline void store_on(float* to, Vector vector) {
+/// For one of many planes that are written in turns, each strip by strip: more places than a
+/// processor foresees. So the one where this plane goes on in a while is asked for now.
+inline void store_plane(float* to, Vector vector) {
   __builtin_prefetch(to + 4 * kStrip, 1);
   store(to, vector);
 }
@@ -46,8 +50,12 @@ inline Six transform_input(const Six& d) {
   const Vector odd = d.at[3] - 4 * d.at[1];
   const Vector far_even = d.at[4] - d.at[2];
   const Vector far_odd = 2 * (d.at[3] - d.at[1]);
-  return {4 * d.at[0] - 5 * d.at[2] + d.at[4], even + odd,         even - odd,
-          far_even + far_odd,                  far_even - far_odd, 4 * d.at[1] - 5 * d.at[3] + d.at[5]};
+  return {4 * d.at[0] - 5 * d.at[2] + d.at[4],
+          even + odd,
+          even - odd,
+          far_even + far_odd,
+          far_even - far_odd,
+          4 * d.at[1] - 5 * d.at[3] + d.at[5]};
 }
 
 /// G g.
@@ -87,8 +95,8 @@ inline void gather_taps(const float* from, std::int64_t count, float (*taps)[kSt
   }
 }
 
-/// G g G^T of kernels [channels,3,3] of one output channel. Planes of `to` are `plane` elements apart,
-/// and each has room for whole strips.
+/// G g G^T of kernels [channels,3,3] of one output channel. Planes of `to` are `plane` elements
+/// apart, and each has room for whole strips.
 inline void transform_image_kernels(const float* from, std::int64_t channels, float* to,
                                     std::int64_t plane) {
   float taps[kKernel * kKernel][kStrip] = {};
@@ -104,7 +112,7 @@ inline void transform_image_kernels(const float* from, std::int64_t channels, fl
       for (std::int64_t y = 0; y < kIn; ++y) {
         const Six across = transform_kernel(down[0].at[y], down[1].at[y], down[2].at[y]);
         for (std::int64_t x = 0; x < kIn; ++x)
-          store_on(to + (y * kIn + x) * plane + start + lane, across.at[x]);
+          store_plane(to + (y * kIn + x) * plane + start + lane, across.at[x]);
       }
     }
   }
@@ -177,7 +185,7 @@ inline void read_images(const ImageTiling& tiling, const float* input, std::int6
       const Six across = transform_input({down[0].at[y], down[1].at[y], down[2].at[y],
                                           down[3].at[y], down[4].at[y], down[5].at[y]});
       for (std::int64_t x = 0; x < kIn; ++x)
-        store_on(to + (y * kIn + x) * plane + lane, across.at[x]);
+        store_plane(to + (y * kIn + x) * plane + lane, across.at[x]);
     }
   }
 }
@@ -213,7 +221,8 @@ inline void write_images(const ImageTiling& tiling, const float* products, std::
   }
 }
 
-// --- Frames: tiles of six values of one pixel ------------------------------------------------------
+// --- Frames: tiles of six values of one pixel
+// ------------------------------------------------------
 
 /// B^T d of the tiles of strip `strip` in one channel; `input`: that channel of the first video,
 /// videos `distance` elements apart.
@@ -248,10 +257,11 @@ inline void write_frames(const FrameTiling& tiling, const float* products, std::
   }
 }
 
-// --- Products --------------------------------------------------------------------------------------
+// --- Products
+// --------------------------------------------------------------------------------------
 
-/// A matrix product: kernels [count,channels], rows `row` elements apart, times some columns of a strip
-/// [channels,kStrip], to rows `to_row` elements apart.
+/// A matrix product: kernels [count,channels], rows `row` elements apart, times some columns of a
+/// strip [channels,kStrip], to rows `to_row` elements apart.
 struct Product {
   const float* kernels;
   std::int64_t row;
@@ -266,9 +276,11 @@ template <std::int64_t kCount>
 inline void multiply_rows(const Product& p, bool add) {
   Vector sums[kCount][kVectors] = {};
   for (std::int64_t c = 0; c < p.channels; ++c) {
-    for (std::int64_t v = 0; v < kVectors; ++v) __builtin_prefetch(p.tiles + (c + 16) * kStrip + v * 16);
+    for (std::int64_t v = 0; v < kVectors; ++v)
+      __builtin_prefetch(p.tiles + (c + kAhead) * kStrip + v * kCacheLine);
     Vector columns[kVectors];
-    for (std::int64_t v = 0; v < kVectors; ++v) columns[v] = load(p.tiles + c * kStrip + v * kWidth);
+    for (std::int64_t v = 0; v < kVectors; ++v)
+      columns[v] = load(p.tiles + c * kStrip + v * kWidth);
     for (std::int64_t k = 0; k < kCount; ++k) {
       for (std::int64_t v = 0; v < kVectors; ++v)
         sums[k][v] = multiply_add(p.kernels[k * p.row + c], columns[v], sums[k][v]);
@@ -293,8 +305,8 @@ inline void multiply_columns(Product p, std::int64_t count, bool add) {
   if constexpr (kCount > 1) multiply_columns<kCount - 1>(p, count, add);
 }
 
-/// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip]. The sum over the
-/// channels is one of partial sums, which stay in the first cache and round less.
+/// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip]. The sum
+/// over the channels is one of partial sums, which stay in the first cache and round less.
 inline void multiply_strip(const float* kernels, std::int64_t row, std::int64_t count,
                            const float* tiles, std::int64_t channels, float* to,
                            std::int64_t to_row) {

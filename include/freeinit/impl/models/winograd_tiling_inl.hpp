@@ -1,7 +1,7 @@
 #pragma once
 
-// How a batch is cut for Winograd's algorithm: into tiles that give four values along each axis, and
-// those, batch wide, into strips of kStrip tiles that are transformed and multiplied together.
+// How a batch is cut for Winograd's algorithm: into tiles that give four values along each axis,
+// and those, batch wide, into strips of kStrip tiles that are transformed and multiplied together.
 
 #include <freeinit/core/config.hpp>
 
@@ -26,10 +26,10 @@ struct TilePosition {
   std::int64_t column;
 };
 
-/// Images [N,C,H,W]: tiles of 4x4 pixels, image by image and row by row; the last ones of a row and of
-/// a column reach beyond the edge.
+/// Images [N,C,H,W]: tiles of 4x4 pixels, image by image and row by row; the last ones of a row and
+/// of a column reach beyond the edge.
 struct ImageTiling {
-  static constexpr std::int64_t kPlanes = kIn * kIn;       ///< products a tile
+  static constexpr std::int64_t kPlanes = kIn * kIn;        ///< products a tile
   static constexpr std::int64_t kTaps = kKernel * kKernel;  ///< of a kernel
 
   explicit ImageTiling(at::IntArrayRef input)
@@ -61,7 +61,8 @@ struct ImageTiling {
   std::int64_t columns;  ///< the same
 };
 
-/// A strip of the tiles of neighbouring pixels: `count` of them, over the four frames from `frame` on.
+/// A strip of the tiles of neighbouring pixels: `count` of them, over the four frames from `frame`
+/// on.
 struct PixelRun {
   std::int64_t video;
   std::int64_t frame;
@@ -69,8 +70,8 @@ struct PixelRun {
   std::int64_t count;
 };
 
-/// Videos [N,C,F,H,W], convolved along the frames: tiles of 4 frames of a pixel. A strip does not reach
-/// into the next four frames, so that its last tiles may be empty.
+/// Videos [N,C,F,H,W], convolved along the frames: tiles of 4 frames of a pixel. A strip does not
+/// reach into the next four frames, so that its last tiles may be empty.
 struct FrameTiling {
   static constexpr std::int64_t kPlanes = kIn;
   static constexpr std::int64_t kTaps = kKernel;
@@ -96,8 +97,9 @@ struct FrameTiling {
   std::int64_t groups;  ///< of four frames, of a video
 };
 
-/// The work of one instruction set. Planes are `plane` elements apart; `input` and `output` begin at
-/// the channel in question of the first image or video, and the next one is `distance` elements on.
+/// The work of one instruction set. Planes are `plane` elements apart; `input` and `output` begin
+/// at the channel in question of the first image or video, and the next one is `distance` elements
+/// on.
 template <class Tiling>
 struct Routines {
   /// Kernels [channels,taps] of one output channel to a row of each plane, in whole strips.
