@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(std::make_tuple(std::vector<std::int64_t>{2, 32, 8, 8, 8}, 32),
                     std::make_tuple(std::vector<std::int64_t>{3, 50, 5, 3, 13}, 70),  // cut tiles
                     std::make_tuple(std::vector<std::int64_t>{1, 33, 1, 1, 1}, 32),   // one value
-                    std::make_tuple(std::vector<std::int64_t>{1, 320, 13, 33, 32},
+                    std::make_tuple(std::vector<std::int64_t>{1, 320, 29, 33, 32},
                                     32),  // groups of strips
                     std::make_tuple(std::vector<std::int64_t>{2, 640, 8, 4, 8},
                                     100)));  // partial sums, blocks, some rows left

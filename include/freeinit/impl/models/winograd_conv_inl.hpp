@@ -27,11 +27,13 @@ namespace detail::winograd {
 
 /// Below, transforming takes more than it saves: the layers that read latents and write them.
 inline constexpr std::int64_t kFewestChannels = 32;
-/// Transformed tiles that are in memory at a time: enough that a block of kernels serves many of
-/// them.
-inline constexpr std::int64_t kTileElements = 3 << 20;
-/// Output channels at a time: enough that tiles are fetched for many of them, and few enough that
-/// the products of a block are still in the cache when they are transformed back.
+/// Most elements of transformed tiles that are in memory at a time, 48 MiB: so many that
+/// transforming the kernels, which is done again for the next ones, takes little.
+inline constexpr std::int64_t kTileElements = 12 << 20;
+/// Most elements of products, that most of them are still in the cache when they are transformed
+/// back.
+inline constexpr std::int64_t kProductElements = 1 << 20;
+/// Output channels at a time: enough that tiles are fetched for many of them.
 inline constexpr std::int64_t kBlock = 48;
 /// Between the planes and between the rows of kernels. Without it they are often a power of two
 /// apart, and share the few places of a cache that such addresses have.
@@ -50,9 +52,11 @@ class Convolution {
         weight_(weight.contiguous()),
         bias_(bias.defined() ? bias.contiguous() : bias),
         output_(at::empty(output_sizes(input, weight), input.options())),
-        group_(std::clamp<std::int64_t>(kTileElements / (Tiling::kPlanes * in_channels() * kStrip),
-                                        1, tiling_.strips())),
         block_(std::min(kBlock, out_channels())),
+        group_(std::clamp<std::int64_t>(
+            std::min(kTileElements / in_channels(), kProductElements / block_) /
+                (Tiling::kPlanes * kStrip),
+            1, tiling_.strips())),
         kernel_row_((in_channels() + kStrip - 1) / kStrip * kStrip + kSkew),
         tile_plane_(group_ * in_channels() * kStrip + kSkew),
         kernel_plane_(block_ * kernel_row_ + kSkew),
@@ -144,8 +148,8 @@ class Convolution {
   at::Tensor weight_;
   at::Tensor bias_;
   at::Tensor output_;
-  std::int64_t group_;          ///< strips that are transformed at a time
-  std::int64_t block_;          ///< output channels whose kernels are
+  std::int64_t block_;          ///< output channels whose kernels are transformed at a time
+  std::int64_t group_;          ///< strips whose tiles are
   std::int64_t kernel_row_;     ///< elements from one output channel's kernels to the next
   std::int64_t tile_plane_;     ///< elements from plane to plane: [strip][channel][kStrip]
   std::int64_t kernel_plane_;   ///< [channel][kernel_row_]
