@@ -41,6 +41,7 @@ def conditions(options: argparse.Namespace) -> dict:
     return {
         **({"accelerator": torch.cuda.get_device_name(options.device)} if other_device else {}),
         "processor": names[0] if names else platform.processor(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),  # the instruction set LibTorch uses
         "cores": os.cpu_count(),
         "threads": options.threads,
         "device": options.device,

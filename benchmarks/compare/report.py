@@ -57,7 +57,8 @@ def _work(where: dict) -> str:
 
 def _machine(where: dict) -> str:
     device = f"{where['accelerator']}, " if "accelerator" in where else ""
-    return f"{device}{where['processor']}, {_counted(where['threads'], 'thread')}"
+    kind = f" with {where['cpu_capability']}" if "cpu_capability" in where else ""
+    return f"{device}{where['processor']}{kind}, {_counted(where['threads'], 'thread')}"
 
 
 def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list[str]:

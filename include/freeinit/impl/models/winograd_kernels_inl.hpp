@@ -221,8 +221,7 @@ inline void write_images(const ImageTiling& tiling, const float* products, std::
   }
 }
 
-// --- Frames: tiles of six values of one pixel
-// ------------------------------------------------------
+// --- Frames: tiles of six values of one pixel ----------------------------------------------------
 
 /// B^T d of the tiles of strip `strip` in one channel; `input`: that channel of the first video,
 /// videos `distance` elements apart.
@@ -257,8 +256,7 @@ inline void write_frames(const FrameTiling& tiling, const float* products, std::
   }
 }
 
-// --- Products
-// --------------------------------------------------------------------------------------
+// --- Products ------------------------------------------------------------------------------------
 
 /// A matrix product: kernels [count,channels], rows `row` elements apart, times some columns of a
 /// strip [channels,kStrip], to rows `to_row` elements apart.
