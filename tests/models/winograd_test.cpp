@@ -1,5 +1,7 @@
 // Against LibTorch's convolution in float64, and in a TorchScript network. Run a second time with
 // ATEN_CPU_CAPABILITY=avx2, for the kernels of that instruction set.
+#include "support/allocation_counter.hpp"
+
 #include <freeinit/models/winograd.hpp>
 
 #include <ATen/Functions.h>
@@ -108,6 +110,21 @@ TEST(Winograd, KernelsInFloat16AreThoseThatTheyWidenTo) {
   EXPECT_TRUE(
       winograd_temporal_conv(video.input, narrow_taps, video.bias)
           .equal(winograd_temporal_conv(video.input, narrow_taps.to(at::kFloat), video.bias)));
+}
+
+TEST(Winograd, AsksForNothingButTheResultAfterTheFirstCall) {
+  const Layer image = layer({2, 40, 9, 9}, 50);
+  const Layer video = temporal_layer({2, 40, 5, 3, 3}, 50);
+  const at::Tensor narrow = image.weight.to(at::kHalf);
+  const auto call = [&] {
+    (void)winograd_conv2d(image.input, image.weight, image.bias);
+    (void)winograd_conv2d(image.input, narrow, image.bias);
+    (void)winograd_temporal_conv(video.input, video.weight, video.bias);
+  };
+  call();
+  const AllocationCounter counter;
+  call();
+  EXPECT_EQ(counter.count(), 3);
 }
 
 TEST(Winograd, ThreadsChangeNoBit) {

@@ -17,6 +17,7 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -38,6 +39,17 @@ inline constexpr std::int64_t kBlock = 48;
 /// Between the planes and between the rows of kernels. Without it they are often a power of two
 /// apart, and share the few places of a cache that such addresses have.
 inline constexpr std::int64_t kSkew = 16;
+
+/// `elements` floats that the convolutions of this thread share: a network asks for them in its
+/// first call, and they stay until the thread ends.
+FREEINIT_INLINE float* shared_memory(std::int64_t elements) {
+  thread_local at::Tensor memory;
+  if (!memory.defined() || memory.numel() < elements) {
+    memory.reset();  // before there are two
+    memory = at::empty({elements}, at::kFloat);
+  }
+  return memory.mutable_data_ptr<float>();
+}
 
 /// One convolution: strips of tiles in groups and output channels in blocks, so that what is
 /// transformed at a time stays small.
@@ -61,11 +73,11 @@ class Convolution {
         tile_plane_(group_ * in_channels() * kStrip + kSkew),
         kernel_plane_(block_ * kernel_row_ + kSkew),
         product_plane_(block_ * group_ * kStrip + kSkew),
-        memory_(at::empty({Tiling::kPlanes * (tile_plane_ + kernel_plane_ + product_plane_)},
-                          input.options())),
-        tiles_(memory_.template mutable_data_ptr<float>()),
+        tiles_(shared_memory(Tiling::kPlanes * (tile_plane_ + kernel_plane_ + product_plane_) +
+                             block_ * in_channels() * Tiling::kTaps)),
         kernels_(tiles_ + Tiling::kPlanes * tile_plane_),
-        products_(kernels_ + Tiling::kPlanes * kernel_plane_) {}
+        products_(kernels_ + Tiling::kPlanes * kernel_plane_),
+        widened_(products_ + Tiling::kPlanes * product_plane_) {}
 
   [[nodiscard]] at::Tensor run() {
     for (std::int64_t strip = 0; strip < tiling_.strips(); strip += group_) {
@@ -103,10 +115,16 @@ class Convolution {
     });
   }
 
-  /// Kernels in a narrower dtype are widened a block at a time.
+  /// The kernels of a block in float32.
+  [[nodiscard]] const float* kernels_of(std::int64_t first, std::int64_t channels) {
+    const at::Tensor block = weight_.narrow(0, first, channels);
+    if (block.scalar_type() == at::kFloat) return block.const_data_ptr<float>();
+    at::from_blob(widened_, block.sizes(), at::kFloat).copy_(block);
+    return widened_;
+  }
+
   void transform_kernels(std::int64_t first, std::int64_t channels) {
-    const at::Tensor block = weight_.narrow(0, first, channels).to(at::kFloat);
-    const float* const kernels = block.const_data_ptr<float>();
+    const float* const kernels = kernels_of(first, channels);
     at::parallel_for(0, channels, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) {
         routines_.transform_kernels(kernels + k * in_channels() * Tiling::kTaps, in_channels(),
@@ -154,10 +172,10 @@ class Convolution {
   std::int64_t tile_plane_;     ///< elements from plane to plane: [strip][channel][kStrip]
   std::int64_t kernel_plane_;   ///< [channel][kernel_row_]
   std::int64_t product_plane_;  ///< [channel][strip][kStrip]
-  at::Tensor memory_;           ///< of the three
-  float* tiles_;
+  float* tiles_;                ///< the three in shared memory
   float* kernels_;
   float* products_;
+  float* widened_;  ///< kernels of a block
 };
 
 /// Whether tensors are such as Convolution reads: `dims` of them, on a CPU, in float32 but for the
