@@ -48,7 +48,9 @@ def _compared(result: dict) -> Iterator[Demand]:
     peers, size, clock = result["peers"], result["size"], clock_of(result["conditions"])
     threads = result["conditions"]["threads"]
     where = size if threads == 1 else f"{size}, {threads} threads"
-    name = next(name for name in DEFAULTS[size] if name in peers)
+    name = next((name for name in DEFAULTS[size] if name in peers), None)
+    if name is None:
+        raise SystemExit(f"{where}: expected {' or '.join(DEFAULTS[size])} among what was measured")
     other = _fastest_other(peers, "unet", clock)
     call = peers[name]["unet"]
     what = f"{where}: one UNet call, {name} over the fastest other ({other})"

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from measuring import conditions, measuring_parser, write_result
-from models import ensure_backend, prepare
+from models import ensure_backend, prepare_apart
 from startup import diffusers_process, freeinit_process, medians_of_turns
 
 BACKENDS = ("float16-weights", "winograd", "torchscript", "openvino")
@@ -27,8 +27,8 @@ def main() -> None:
     parser.add_argument("freeinit", help="the built command")
     parser.add_argument("--size", default="mid")
     options = parser.parse_args()
-    model = prepare(options.size, options.work)
-    all_bits = prepare(options.size, options.work, all_bits=True)
+    model = prepare_apart(options.size, options.work)
+    all_bits = prepare_apart(options.size, options.work, all_bits=True)
     programs = {"diffusers": diffusers_process(model, options)}
     for backend in BACKENDS:
         ensure_backend(model, backend)

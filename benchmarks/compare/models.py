@@ -16,6 +16,7 @@ asked for.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,13 @@ def prepare(size: str, folder: Path, dtype: str = "float32", all_bits: bool = Fa
     if not bundle.exists():
         _export(model, dtype)
     return model
+
+
+def prepare_apart(*arguments, **keywords) -> Model:
+    """`prepare` in a process of its own: the system counts the memory of a process as that of each one
+    it starts, too."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(prepare, arguments, keywords)
 
 
 def ensure_backend(model: Model, backend: str) -> None:

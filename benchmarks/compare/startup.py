@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from first_call import first_call, medians
 from measuring import conditions, measuring_parser, write_result
-from models import PROMPT, ROOT, SIZES, Model, prepare
+from models import PROMPT, ROOT, SIZES, Model, prepare_apart
 
 SCRIPT = """
 import sys
@@ -92,7 +92,7 @@ def main() -> None:
 
     bundle = ROOT / "models" / "shapes"  # as it ships, whatever was converted in the work folder
     programs = {
-        "diffusers": diffusers_process(prepare("demo", options.work), options),
+        "diffusers": diffusers_process(prepare_apart("demo", options.work), options),
         "freeinit generate": freeinit_process(bundle, options),
     }
     found = medians_of_turns(programs, options)
