@@ -1,5 +1,6 @@
 // Against LibTorch's convolution in float64, and in a TorchScript network. Run again with
-// ATEN_CPU_CAPABILITY=avx2, for the kernels of that instruction set, and =default, where there are none.
+// ATEN_CPU_CAPABILITY=avx2, for the kernels of that instruction set, and =default, where there are
+// none.
 #include "support/allocation_counter.hpp"
 
 #include <freeinit/models/winograd.hpp>
@@ -27,7 +28,9 @@ using freeinit::winograd_temporal_conv;
 constexpr double kTolerance = 2e-5;
 
 /// Whether there are kernels for what LibTorch takes the processor for.
-bool has_kernels() { return at::get_cpu_capability() != "DEFAULT"; }
+bool has_kernels() {
+  return at::get_cpu_capability() != "DEFAULT";
+}
 
 struct Layer {
   at::Tensor input;
@@ -201,6 +204,18 @@ TEST(Winograd, IsExchangedForThoseAlongFrames) {
   EXPECT_EQ(use_winograd(module), 1U);
   EXPECT_TRUE(module.forward({l.input}).toTensor().equal(
       winograd_temporal_conv(l.input, l.weight, l.bias)));
+}
+
+TEST(Winograd, IsExchangedForThoseThatWereScripted) {
+  const Layer image = layer({2, 32, 8, 8}, 32);
+  const std::string plain = "torch.conv2d(x, self.weight, self.bias, [1, 1], [1, 1], [1, 1], ";
+  EXPECT_EQ(use_winograd(network(image, plain + "1)")), 1U);
+  EXPECT_EQ(use_winograd(network(image, plain + "2)")), 0U);
+  const Layer video = temporal_layer({2, 32, 5, 4, 4}, 32);
+  EXPECT_EQ(use_winograd(network(video,
+                                 "torch.conv3d(x, self.weight, self.bias, [1, 1, 1], [1, 0, 0], "
+                                 "[1, 1, 1], 1)")),
+            1U);
 }
 
 TEST(Winograd, OtherConvolutionsOfANetworkStay) {

@@ -22,7 +22,7 @@ enum class UNetBackend {
                 ///< float32, every shape
   openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
   aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
-  int8,         ///< CPU, every shape; linear layers in int8, which changes the video a little
+  int8,         ///< as `winograd`, with linear layers in int8, which changes the video a little
   float16_weights,  ///< as `winograd`, with weights that are kept in float16 and widened when they
                     ///< are used; what float16 does not hold is rounded
 };

@@ -38,8 +38,14 @@ FREEINIT_INLINE bool runs_unet_file(UNetBackend backend) {
 
 /// How a TorchScript network beside or behind that backend computes.
 FREEINIT_INLINE ConvolutionAlgorithm convolutions_of(UNetBackend backend) {
-  const bool winograd = backend == UNetBackend::winograd || backend == UNetBackend::float16_weights;
-  return winograd ? ConvolutionAlgorithm::winograd : ConvolutionAlgorithm::direct;
+  switch (backend) {
+    case UNetBackend::winograd:
+    case UNetBackend::float16_weights:
+    case UNetBackend::int8:
+      return ConvolutionAlgorithm::winograd;
+    default:
+      return ConvolutionAlgorithm::direct;
+  }
 }
 
 /// Whether the bundle has the UNet with weights in float16, and none of them was rounded.
@@ -94,7 +100,8 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_int8_unet(const std::files
   spec.feature_cache = false;  // only forward is quantised
   NoWarnings quiet;
   const c10::WarningUtils::WarningHandlerGuard guard(&quiet);
-  return load_torchscript_unet(file, spec, contract, at::kCPU);
+  return load_torchscript_unet(file, spec, contract, at::kCPU, {},
+                               convolutions_of(UNetBackend::int8));
 }
 
 }  // namespace detail

@@ -12,6 +12,7 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <mutex>
@@ -79,27 +80,34 @@ FREEINIT_INLINE void register_faster_operators() {
   }
 }
 
-/// Whether a value is that list of the graph's constants.
+/// Whether a value is that list: a constant, as optimising leaves it, or made of constants, as
+/// tracing writes it.
 inline bool is_list(const torch::jit::Value* value, std::initializer_list<std::int64_t> expected) {
+  if (const auto constant = torch::jit::constant_as<c10::List<std::int64_t>>(value))
+    return std::ranges::equal(constant->vec(), expected);
   const torch::jit::Node* const list = value->node();
-  if (list->kind() != c10::prim::ListConstruct || list->inputs().size() != expected.size())
-    return false;
-  return std::equal(expected.begin(), expected.end(), list->inputs().begin(),
-                    [](std::int64_t number, const torch::jit::Value* element) {
-                      return torch::jit::constant_as<std::int64_t>(element) == number;
-                    });
+  return list->kind() == c10::prim::ListConstruct &&
+         std::ranges::equal(list->inputs(), expected,
+                            [](const torch::jit::Value* element, std::int64_t number) {
+                              return torch::jit::constant_as<std::int64_t>(element) == number;
+                            });
 }
 
-/// What computes a node faster, or null. Tracing writes every convolution as
+/// Whether a node is a convolution with one group that is not a transposed one. Tracing writes
 /// aten::_convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding,
-/// groups, ...).
+/// groups, ...); what is optimised, or scripted, has aten::conv2d(..., dilation, groups).
+inline bool is_plain_convolution(const torch::jit::Node& node) {
+  if (node.kind() == c10::aten::conv2d || node.kind() == c10::aten::conv3d)
+    return torch::jit::constant_as<std::int64_t>(node.input(6)) == 1;
+  return node.kind() == c10::aten::_convolution &&
+         torch::jit::constant_as<bool>(node.input(6)) == false &&
+         torch::jit::constant_as<std::int64_t>(node.input(8)) == 1;
+}
+
+/// What computes a node faster, or null.
 inline const FasterOperator* faster_operator(const torch::jit::Node& node) {
   if (node.kind() == c10::aten::linear) return &kFasterLinear;
-  if (node.kind() != c10::aten::_convolution ||
-      torch::jit::constant_as<bool>(node.input(6)) != false ||
-      torch::jit::constant_as<std::int64_t>(node.input(8)) != 1) {
-    return nullptr;
-  }
+  if (!is_plain_convolution(node)) return nullptr;
   const auto has = [&](std::initializer_list<std::int64_t> ones,
                        std::initializer_list<std::int64_t> padding) {
     return is_list(node.input(3), ones) && is_list(node.input(4), padding) &&
