@@ -12,7 +12,7 @@
 #include <freeinit/impl/models/winograd_dispatch_inl.hpp>
 #include <freeinit/models/winograd.hpp>
 
-#include <ATen/Parallel.h>
+#include <ATen/TensorIterator.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
@@ -49,6 +49,26 @@ FREEINIT_INLINE float* shared_memory(std::int64_t elements) {
     memory = at::empty({elements}, at::kFloat);
   }
   return memory.mutable_data_ptr<float>();
+}
+
+/// body(begin, end) for parts of 0..count on LibTorch's threads. LibTorch's at::parallel_for would
+/// run on one thread here, as it is a header that wants to be compiled for OpenMP; its iterator is
+/// not. What that goes through are `count` bytes of `memory`, which nobody reads.
+template <class Body>
+void in_parallel(std::int64_t count, float* memory, const Body& body) {
+  const at::Tensor places = at::from_blob(memory, {count}, at::kByte);
+  const char* const first = reinterpret_cast<const char*>(memory);
+  auto iterator = at::TensorIteratorConfig()
+                      .add_output(places)
+                      .resize_outputs(false)
+                      .check_all_same_dtype(false)
+                      .build();
+  iterator.for_each(
+      [&](char** data, const std::int64_t* /*strides*/, std::int64_t size, std::int64_t /*one*/) {
+        const std::int64_t begin = data[0] - first;
+        body(begin, begin + size);
+      },
+      1);
 }
 
 /// One convolution: strips of tiles in groups and output channels in blocks, so that what is
@@ -106,7 +126,7 @@ class Convolution {
 
   void read_tiles(std::int64_t first, std::int64_t strips) {
     const float* const input = input_.template const_data_ptr<float>();
-    at::parallel_for(0, strips * in_channels(), 1, [&](std::int64_t begin, std::int64_t end) {
+    in_parallel(strips * in_channels(), tiles_, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         routines_.read(tiling_, input + i % in_channels() * channel_size(),
                        in_channels() * channel_size(), first + i / in_channels(),
@@ -125,7 +145,7 @@ class Convolution {
 
   void transform_kernels(std::int64_t first, std::int64_t channels) {
     const float* const kernels = kernels_of(first, channels);
-    at::parallel_for(0, channels, 1, [&](std::int64_t begin, std::int64_t end) {
+    in_parallel(channels, tiles_, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) {
         routines_.transform_kernels(kernels + k * in_channels() * Tiling::kTaps, in_channels(),
                                     kernels_ + k * kernel_row_, kernel_plane_);
@@ -134,7 +154,7 @@ class Convolution {
   }
 
   void multiply(std::int64_t strips, std::int64_t channels) {
-    at::parallel_for(0, Tiling::kPlanes * strips, 1, [&](std::int64_t begin, std::int64_t end) {
+    in_parallel(Tiling::kPlanes * strips, tiles_, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t plane = i / strips;
         const std::int64_t strip = i % strips;
@@ -149,7 +169,7 @@ class Convolution {
   void write(std::int64_t first, std::int64_t strips, std::int64_t channel, std::int64_t channels) {
     const float* const bias = bias_.defined() ? bias_.template const_data_ptr<float>() : nullptr;
     float* const output = output_.template mutable_data_ptr<float>();
-    at::parallel_for(0, channels, 1, [&](std::int64_t begin, std::int64_t end) {
+    in_parallel(channels, tiles_, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) {
         for (std::int64_t strip = 0; strip < strips; ++strip) {
           routines_.write(tiling_, products_ + (k * group_ + strip) * kStrip, product_plane_,
