@@ -14,6 +14,9 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
 #include <tuple>
 #include <vector>
 
@@ -135,12 +138,18 @@ TEST(Winograd, AsksForNothingButTheResultAfterTheFirstCall) {
   EXPECT_EQ(counter.count(), 3);
 }
 
-TEST(Winograd, ThreadsChangeNoBit) {
+std::ptrdiff_t num_threads_of_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+TEST(Winograd, ThreadsAreUsedAndChangeNoBit) {
   const Layer l = layer({2, 64, 20, 20}, 60);
   const at::Tensor alone = winograd_conv2d(l.input, l.weight, l.bias);
   const int threads = at::get_num_threads();
   at::set_num_threads(4);
+  const auto before = num_threads_of_process();  // no other test starts any
   const at::Tensor together = winograd_conv2d(l.input, l.weight, l.bias);
+  EXPECT_GT(num_threads_of_process(), before);
   at::set_num_threads(threads);
   EXPECT_TRUE(together.equal(alone));
 }
