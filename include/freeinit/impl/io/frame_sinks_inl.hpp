@@ -5,6 +5,10 @@
 #include <freeinit/impl/io/png_encoder_inl.hpp>
 #include <freeinit/impl/io/stream_encoder_inl.hpp>
 
+extern "C" {
+#include <libavutil/cpu.h>
+}
+
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -98,11 +102,17 @@ class PngSink final : public FrameSink {
 
 FREEINIT_INLINE EncoderSettings mp4_settings() {
   // CRF 16: no visible loss. 4:2:0 because players refuse the rest.
-  return {"mp4",
-          "libx264",
-          AV_PIX_FMT_YUV420P,
-          {{"crf", "16"}, {"preset", "medium"}},
-          {{"movflags", "+faststart"}}};
+  EncoderSettings settings{"mp4",
+                           "libx264",
+                           AV_PIX_FMT_YUV420P,
+                           {{"crf", "16"}, {"preset", "medium"}},
+                           {{"movflags", "+faststart"}}};
+  // The AVX-512 routines of x264 164 read memory that was never written when they weigh frames
+  // with B-frames between them: the file would differ from run to run.
+  if ((av_get_cpu_flags() & AV_CPU_FLAG_AVX512) != 0) {
+    settings.encoder_options.emplace_back("x264-params", "asm=AVX2");
+  }
+  return settings;
 }
 
 FREEINIT_INLINE EncoderSettings webm_settings() {
