@@ -232,17 +232,29 @@ def _measured(demand: Demand) -> str:
 
 
 def operators(result: dict) -> str:
-    where, total = result["conditions"], sum(result["seconds"].values())
-    products = sum(result["seconds"].get(k, 0) for k in ("convolutions", "matrix products", "attention"))
+    where, backends, gflop = result["conditions"], result["seconds"], result["unet_gflop"]
     text = (
-        f"One UNet call at {result['size']} size, {_machine(where)}, TorchScript:"
-        f" {total:.2f} s for {result['unet_gflop']:g} GFLOP, {result['unet_gflop'] / total:.1f} GFLOP/s."
-        f" The operators that multiply take {products:.2f} s of it, {result['unet_gflop'] / products:.1f}"
-        f" GFLOP/s; a large matrix product {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
+        f"One UNet call at {result['size']} size, {gflop:g} GFLOP, {_machine(where)}, medians of"
+        f" {result['repeats']}. A large matrix product runs at {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
     )
-    ranked = sorted(result["seconds"].items(), key=lambda item: -item[1])
-    rows = [[kind, f"{value:.2f} s", f"{100 * value / total:.1f} %"] for kind, value in ranked]
-    return text + table(["operators", "time", "share"], rows)
+    totals = {name: sum(seconds.values()) for name, seconds in backends.items()}
+    multiply = ("convolutions", "matrix products", "attention")
+    rates = {
+        "all: GFLOP/s": {name: gflop / total for name, total in totals.items()},
+        "operators that multiply: GFLOP/s": {
+            name: gflop / sum(seconds[kind] for kind in multiply) for name, seconds in backends.items()
+        },
+    }
+    first = next(iter(backends.values()))
+    rows = []
+    for kind in sorted(first, key=lambda kind: -first[kind]):
+        row = [kind]
+        for name, seconds in backends.items():
+            row += [f"{seconds[kind]:.2f} s", f"{100 * seconds[kind] / totals[name]:.1f} %"]
+        rows.append(row)
+    rows.append(["all"] + [cell for total in totals.values() for cell in (f"{total:.2f} s", "")])
+    rows += [[what] + [cell for rate in by_name.values() for cell in (f"{rate:.1f}", "")] for what, by_name in rates.items()]
+    return text + table(["operators"] + [cell for name in backends for cell in (name, "share")], rows)
 
 
 def smaller_weights(result: dict) -> str:

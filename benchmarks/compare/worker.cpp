@@ -1,11 +1,15 @@
 // freeinit in one process: reads a job a line from stdin, answers with JSON a line; the protocol
-// is that of worker.py. `generate` also says how much of its time the networks took.
+// is that of worker.py. `generate` also says how much of its time the networks took. One job more:
+//
+//     {"job": "operators", ...}    as "unet"; `operators`: the self time of each, in seconds
 //
 //     compare_worker BUNDLE THREADS BACKEND DEVICE [hand-back]
 //
 // BACKEND: torchscript, winograd, openvino, aotinductor, int8 or float16-weights. DEVICE: cpu,
-// cuda or cuda:N. The dtype is the bundle's. hand-back: without keep_freed_memory(), which every other
-// worker calls as the command does.
+// cuda or cuda:N. The dtype is the bundle's. hand-back: without keep_freed_memory(), which every
+// other worker calls as the command does.
+#include "operator_times.hpp"
+
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>
 #include <freeinit/numerics/tensor_file.hpp>
@@ -220,6 +224,13 @@ json unet_call(const json& job, const freeinit::ModelBundle& bundle) {
   return result;
 }
 
+json profiled_unet_call(const json& job, const freeinit::ModelBundle& bundle) {
+  const OperatorTimes times;
+  json result = unet_call(job, bundle);
+  result["operators"] = times.seconds();
+  return result;
+}
+
 json generation(const json& job, const freeinit::TextToVideoPipeline& pipeline,
                 NetworkTime& networks) {
   const auto request = request_of(job, pipeline.bundle().manifest);
@@ -234,6 +245,7 @@ json generation(const json& job, const freeinit::TextToVideoPipeline& pipeline,
 
 json answer(const json& job, const freeinit::TextToVideoPipeline& pipeline, NetworkTime& networks) {
   if (job.at("job") == "unet") return unet_call(job, pipeline.bundle());
+  if (job.at("job") == "operators") return profiled_unet_call(job, pipeline.bundle());
   return generation(job, pipeline, networks);
 }
 

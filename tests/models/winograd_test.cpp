@@ -8,6 +8,7 @@
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/api/module.h>
@@ -17,6 +18,9 @@
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
+#include <memory>
+#include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -144,12 +148,17 @@ std::ptrdiff_t num_threads_of_process() {
 
 TEST(Winograd, ThreadsAreUsedAndChangeNoBit) {
   const Layer l = layer({2, 64, 20, 20}, 60);
-  const at::Tensor alone = winograd_conv2d(l.input, l.weight, l.bias);
   const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const at::Tensor alone = winograd_conv2d(l.input, l.weight, l.bias);
   at::set_num_threads(4);
-  const auto before = num_threads_of_process();  // no other test starts any
-  const at::Tensor together = winograd_conv2d(l.input, l.weight, l.bias);
-  EXPECT_GT(num_threads_of_process(), before);
+  at::Tensor together;
+  std::thread([&] {  // one that has no team of OpenMP's threads yet, whatever ran before
+    const auto before = num_threads_of_process();
+    together = winograd_conv2d(l.input, l.weight, l.bias);
+    EXPECT_GT(num_threads_of_process(), before);
+  })
+      .join();
   at::set_num_threads(threads);
   EXPECT_TRUE(together.equal(alone));
 }
@@ -225,6 +234,21 @@ TEST(Winograd, IsExchangedForThoseThatWereScripted) {
                                  "torch.conv3d(x, self.weight, self.bias, [1, 1, 1], [1, 0, 0], "
                                  "[1, 1, 1], 1)")),
             1U);
+}
+
+TEST(Winograd, ProfilersSeeItByName) {
+  static int calls = 0;  // a callback carries no state
+  const auto count = [](const at::RecordFunction& function) {
+    if (function.name() == std::string("freeinit::winograd_conv2d")) ++calls;
+    return std::unique_ptr<at::ObserverContext>();
+  };
+  const Layer l = layer({2, 32, 8, 8}, 32);
+  torch::jit::Module module = network(l, convolution("[1, 1]", "[1, 1]", "1"));
+  use_winograd(module);
+  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(count));
+  module.forward({l.input});
+  at::removeCallback(handle);
+  EXPECT_EQ(calls, 1);
 }
 
 TEST(Winograd, OtherConvolutionsOfANetworkStay) {

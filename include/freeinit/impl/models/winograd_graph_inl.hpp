@@ -7,6 +7,7 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
@@ -70,11 +71,12 @@ FREEINIT_INLINE void register_faster_operators() {
     if (!torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(op.name)).empty()) continue;
     torch::jit::registerOperator(torch::jit::Operator(
         op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
-        [call = op.call](torch::jit::Stack& stack) {
+        [op](torch::jit::Stack& stack) {
+          RECORD_FUNCTION(op.name, {});  // for profilers, as LibTorch's own operators do
           const auto bias = torch::jit::pop(stack).toOptional<at::Tensor>();
           const auto weight = torch::jit::pop(stack).toTensor();
           const auto input = torch::jit::pop(stack).toTensor();
-          torch::jit::push(stack, call(input, weight, bias));
+          torch::jit::push(stack, op.call(input, weight, bias));
         },
         c10::AliasAnalysisKind::FROM_SCHEMA));
   }
