@@ -74,7 +74,8 @@ def time_reference(jobs, samples):
 
 
 def time_ours(program, samples):
-    command = [program, "--benchmark_format=json", "--benchmark_repetitions=3", "--benchmark_min_time=0.2"]
+    command = [program, "--benchmark_format=json", "--benchmark_repetitions=5", "--benchmark_min_time=0.1"]
+    command.append("--benchmark_enable_random_interleaving=true")  # a slow moment then meets every benchmark
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for row in json.loads(output)["benchmarks"]:
         if row["run_type"] == "iteration":
@@ -91,7 +92,7 @@ def processor():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="the built benchmark_reinit")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)

@@ -208,7 +208,7 @@ def run_size(size: str, options) -> dict:
         "size": size,
         "conditions": conditions(options),
         "repeats": options.repeats,
-        "unet_gflop": round(model.unet_flops / 1e9, 1),
+        "unet_gflop": round(sum(model.unet_flops.values()) / 1e9, 1),
         **found,
     }
     write_result(options.results / f"{options.name}_{size}.json", result)

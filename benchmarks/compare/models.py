@@ -55,7 +55,7 @@ class Model:
     size: str
     pipeline: Path  # what diffusers loads
     bundle: Path  # what freeinit loads
-    unet_flops: float  # of one call with guidance (batch 2)
+    unet_flops: dict[str, float]  # of one call with guidance (batch 2), by aten operator
 
 
 def prepare(size: str, folder: Path, dtype: str = "float32", all_bits: bool = False) -> Model:
@@ -106,8 +106,8 @@ def unet_inputs(size: str) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def unet_flops(unet, size: Size) -> float:
-    """Multiplications and additions of one call, counted by torch without computing."""
+def unet_flops(unet, size: Size) -> dict[str, float]:
+    """Multiplications and additions of one call by aten operator, counted by torch without computing."""
     from torch.utils.flop_counter import FlopCounterMode
 
     unet = unet.to("meta")
@@ -117,7 +117,8 @@ def unet_flops(unet, size: Size) -> float:
         text = text.repeat_interleave(size.frames, dim=0)
     with FlopCounterMode(display=False) as counter:
         unet(latents, torch.zeros((), device="meta"), encoder_hidden_states=text)
-    return float(counter.get_total_flops())
+    counts = counter.get_flop_counts()["Global"]
+    return {str(operator).removeprefix("aten."): float(count) for operator, count in counts.items()}
 
 
 def _export(model: Model, dtype: str) -> None:

@@ -3,8 +3,8 @@
     python benchmarks/compare/operators.py build/benchmarks/compare_worker --threads 1
 
 For TorchScript, which runs the operators of the traced network, and for the backend that is the
-default at that size. The rate of convolutions and matrix products, with the operations that their
-definition counts, is set against a large matrix product in the same run. Calls take turns. Writes
+default at that size, with the operations that their definition counts, and a large matrix product
+in the same run to set their rates against. Calls take turns. Writes
 results/operators.json.
 """
 
@@ -30,6 +30,12 @@ KINDS = {
     "activations and sums": ("gelu", "silu", "mul", "add", "add_", "div", "sin", "cos"),
 }
 ELSE = "everything else"
+# Of the operators that torch counts; it counts attention as the batched products that it is.
+COUNTED = {
+    "convolutions": ("convolution",),
+    "matrix products": ("addmm", "mm"),
+    "attention": ("bmm",),
+}
 
 
 def kind_of(operator: str) -> str:
@@ -81,7 +87,10 @@ def main() -> None:
             name: {kind: round(statistics.median(sample[kind] for sample in samples[1:]), 4) for kind in samples[0]}
             for name, samples in rounds.items()
         },
-        "unet_gflop": round(model.unet_flops / 1e9, 1),
+        "gflop": {
+            kind: round(sum(model.unet_flops[name] for name in counted) / 1e9, 1)
+            for kind, counted in COUNTED.items()
+        },
         "matmul_gflops": round(statistics.median(rates[1:]), 1),
     }
     write_result(options.results / "operators.json", result)

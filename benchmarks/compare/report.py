@@ -232,29 +232,26 @@ def _measured(demand: Demand) -> str:
 
 
 def operators(result: dict) -> str:
-    where, backends, gflop = result["conditions"], result["seconds"], result["unet_gflop"]
+    where, backends, gflop = result["conditions"], result["seconds"], result["gflop"]
     text = (
-        f"One UNet call at {result['size']} size, {gflop:g} GFLOP, {_machine(where)}, medians of"
-        f" {result['repeats']}. A large matrix product runs at {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
+        f"One UNet call at {result['size']} size, {_machine(where)}, medians of {result['repeats']}."
+        f" A large matrix product runs at {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
     )
-    totals = {name: sum(seconds.values()) for name, seconds in backends.items()}
-    multiply = ("convolutions", "matrix products", "attention")
-    rates = {
-        "all: GFLOP/s": {name: gflop / total for name, total in totals.items()},
-        "operators that multiply: GFLOP/s": {
-            name: gflop / sum(seconds[kind] for kind in multiply) for name, seconds in backends.items()
-        },
-    }
     first = next(iter(backends.values()))
     rows = []
     for kind in sorted(first, key=lambda kind: -first[kind]):
-        row = [kind]
-        for name, seconds in backends.items():
-            row += [f"{seconds[kind]:.2f} s", f"{100 * seconds[kind] / totals[name]:.1f} %"]
+        row = [kind, f"{gflop[kind]:g}" if kind in gflop else ""]
+        for seconds in backends.values():
+            share = seconds[kind] / sum(seconds.values())
+            rate = f"{gflop[kind] / seconds[kind]:.0f}" if kind in gflop else ""
+            row += [f"{seconds[kind]:.2f} s", f"{100 * share:.1f} %", rate]
         rows.append(row)
-    rows.append(["all"] + [cell for total in totals.values() for cell in (f"{total:.2f} s", "")])
-    rows += [[what] + [cell for rate in by_name.values() for cell in (f"{rate:.1f}", "")] for what, by_name in rates.items()]
-    return text + table(["operators"] + [cell for name in backends for cell in (name, "share")], rows)
+    totals = ["all", f"{sum(gflop.values()):g}"]
+    for seconds in backends.values():
+        total = sum(seconds.values())
+        totals += [f"{total:.2f} s", "", f"{sum(gflop.values()) / total:.0f}"]
+    head = ["operators", "GFLOP"] + [cell for name in backends for cell in (name, "share", "GFLOP/s")]
+    return text + table(head, [*rows, totals])
 
 
 def smaller_weights(result: dict) -> str:
@@ -279,6 +276,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "compare_mid": compared,
     "compare_modelscope": compared,
     "backends_mid": compared,
+    "avx2_mid": compared,
     "two_threads_mid": compared,
     "openvino_mid": compared,
     "cuda_demo": compared,
