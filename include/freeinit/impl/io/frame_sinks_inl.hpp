@@ -107,8 +107,8 @@ FREEINIT_INLINE EncoderSettings mp4_settings() {
                            AV_PIX_FMT_YUV420P,
                            {{"crf", "16"}, {"preset", "medium"}},
                            {{"movflags", "+faststart"}}};
-  // The AVX-512 routines of x264 164 read memory that was never written when they weigh frames
-  // with B-frames between them: the file would differ from run to run.
+  // With AVX-512 the macroblock tree of x264 164 reads memory that nothing wrote where there are
+  // B-frames: the file would differ from run to run.
   if ((av_get_cpu_flags() & AV_CPU_FLAG_AVX512) != 0) {
     settings.encoder_options.emplace_back("x264-params", "asm=AVX2");
   }
