@@ -23,7 +23,7 @@ FORMS = ((), ("--low-memory",))
 
 
 def main() -> None:
-    parser = measuring_parser(__doc__.splitlines()[0], repeats=3, steps=1, passes=2)
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=1, passes=2)
     parser.add_argument("freeinit", help="the built command")
     parser.add_argument("--size", default="mid")
     options = parser.parse_args()

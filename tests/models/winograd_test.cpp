@@ -154,12 +154,12 @@ TEST(Winograd, ThreadsAreUsedAndChangeNoBit) {
   const at::Tensor alone = winograd_conv2d(l.input, l.weight, l.bias);
   at::set_num_threads(4);
   at::Tensor together;
-  std::thread([&] {  // one that has no team of OpenMP's threads yet, whatever ran before
+  std::thread fresh([&] {  // has no team of OpenMP's threads yet, whatever ran before
     const auto before = num_threads_of_process();
     together = winograd_conv2d(l.input, l.weight, l.bias);
     EXPECT_GT(num_threads_of_process(), before);
-  })
-      .join();
+  });
+  fresh.join();
   at::set_num_threads(threads);
   EXPECT_TRUE(together.equal(alone));
 }
