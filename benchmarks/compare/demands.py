@@ -44,13 +44,19 @@ def _at_most_as_long(what: str, ours: dict, theirs: dict, clock: str) -> Demand:
     return Demand(what, "at most 1", ratio, ratio <= 1, interval=ratio_interval(ours, theirs, clock))
 
 
-def _compared(result: dict) -> Iterator[Demand]:
-    peers, size, clock = result["peers"], result["size"], clock_of(result["conditions"])
-    threads = result["conditions"]["threads"]
+def _judged(result: dict) -> tuple[str, str]:
+    """How a run is called, and the peer in it that is what a user gets who names no backend."""
+    threads, size = result["conditions"]["threads"], result["size"]
     where = size if threads == 1 else f"{size}, {threads} threads"
-    name = next((name for name in DEFAULTS[size] if name in peers), None)
+    name = next((name for name in DEFAULTS[size] if name in result["peers"]), None)
     if name is None:
         raise SystemExit(f"{where}: expected {' or '.join(DEFAULTS[size])} among what was measured")
+    return where, name
+
+
+def _calls(result: dict) -> Iterator[Demand]:
+    peers, clock = result["peers"], clock_of(result["conditions"])
+    where, name = _judged(result)
     other = _fastest_other(peers, "unet", clock)
     call = peers[name]["unet"]
     what = f"{where}: one UNet call, {name} over the fastest other ({other})"
@@ -59,17 +65,22 @@ def _compared(result: dict) -> Iterator[Demand]:
         product = result["matmul"]["gflop"] / result["matmul"][clock]
         rate = result["unet_gflop"] / call[clock] / product
         yield Demand("mid: GFLOP/s of that call over those of a large matrix product", "at least 0.85", rate, rate >= 0.85)
+
+
+def _generations(result: dict) -> Iterator[Demand]:
+    peers, clock = result["peers"], clock_of(result["conditions"])
+    where, name = _judged(result)
     run, base = peers[name]["generate"], peers["diffusers"]["generate"]
     yield _at_most_as_long(f"{where}: whole generation, {name} over diffusers", run, base, clock)
     other = _fastest_other(peers, "generate", clock)
     if other != "diffusers":
         what = f"{where}: the same over the fastest other ({other})"
         yield _at_most_as_long(what, run, peers[other]["generate"], clock)
-    if threads > 1:
+    if result["conditions"]["threads"] > 1:
         return  # memory and shares are those of one thread
     ratio = run["peak_mib"] / base["peak_mib"]
-    yield Demand(f"{size}: peak memory of that, over diffusers", "at most 0.6", ratio, ratio <= 0.6)
-    if size == "mid":
+    yield Demand(f"{where}: peak memory of that, over diffusers", "at most 0.6", ratio, ratio <= 0.6)
+    if where == "mid":
         share = 100 * run["outside_networks"]
         yield Demand("mid: share of that outside the networks", "at most 1 %", share, share <= 1, " %")
 
@@ -106,17 +117,20 @@ def _reinit(result: dict) -> Iterator[Demand]:
 
 
 MADE_FROM = {
-    "compare_mid": _compared,
-    "two_threads_mid": _compared,
-    "compare_modelscope": _compared,
-    "compare_demo": _compared,
-    "memory": _memory,
-    "early_passes": _early_passes,
-    "startup": _startup,
-    "reinit": _reinit,
+    "compare_mid": (_calls,),
+    "default_mid": (_generations,),
+    "two_threads_mid": (_calls, _generations),
+    "compare_modelscope": (_calls,),
+    "default_modelscope": (_generations,),
+    "compare_demo": (_calls, _generations),
+    "memory_default": (_memory,),
+    "early_passes": (_early_passes,),
+    "startup": (_startup,),
+    "reinit": (_reinit,),
 }
 
 
 def demands(results: dict[str, dict]) -> list[Demand]:
     """Of all results there are, in the order of the table above."""
-    return [d for name, make in MADE_FROM.items() if name in results for d in make(results[name])]
+    made = ((make, results[name]) for name, makes in MADE_FROM.items() if name in results for make in makes)
+    return [demand for make, result in made for demand in make(result)]

@@ -22,7 +22,7 @@ enum class ConvolutionAlgorithm {
 /// stride, padding, dilation and groups of 1: [N,K,H,W], by Winograd's F(4x4, 3x3) with a quarter
 /// of the multiplications (Lavin and Gray, arXiv 1509.09308). For float32 on a CPU with AVX2 or
 /// AVX-512, with channels enough for it to pay, without autograd; `weight` may be float16 and is
-/// then widened. Results are within 2e-5 of the largest value of float64's. Up to about 100 MiB for
+/// then widened. Results are within 2e-5 of the largest value of float64's. Some tens of MiB for
 /// the transforms are kept for the next call until the thread ends. All else, other kernels too, is
 /// LibTorch's conv2d with padding 1. Throws c10::Error as that does.
 [[nodiscard]] FREEINIT_API at::Tensor winograd_conv2d(const at::Tensor& input,

@@ -28,9 +28,9 @@ namespace detail::winograd {
 
 /// Below, transforming takes more than it saves: the layers that read latents and write them.
 inline constexpr std::int64_t kFewestChannels = 32;
-/// Most elements of transformed tiles that are in memory at a time, 48 MiB: so many that
-/// transforming the kernels, which is done again for the next ones, takes little.
-inline constexpr std::int64_t kTileElements = 12 << 20;
+/// Most elements of transformed tiles that are in memory at a time, 12 MiB: they stay there between
+/// calls, and with four times as many, transforming the kernels less often gained no time to see.
+inline constexpr std::int64_t kTileElements = 3 << 20;
 /// Most elements of products, that most of them are still in the cache when they are transformed
 /// back.
 inline constexpr std::int64_t kProductElements = 1 << 20;
