@@ -35,14 +35,16 @@ def compared(result: dict) -> str:
         f" matrix product runs at {rate:.1f} GFLOP/s in the same run.\n\n"
     )
     calls = {name: peer["unet"] for name, peer in peers.items() if "unet" in peer}
-    head = ["one UNet call", "time", "ratio", "GFLOP/s", "of the product", "difference"]
-    text += table(head, [_call(name, calls, clock, result["unet_gflop"], rate) for name in calls])
     runs = {name: peer["generate"] for name, peer in peers.items() if "generate" in peer}
-    if not runs:
-        return text
-    head = [_work(where), "time", "ratio"]
-    head += ["first run", "outside networks", "peak memory", "ratio", "difference"]
-    return text + "\n\n" + table(head, [_run(name, runs, clock) for name in runs])
+    tables = []
+    if calls:
+        head = ["one UNet call", "time", "ratio", "GFLOP/s", "of the product", "difference"]
+        tables.append(table(head, [_call(name, calls, clock, result["unet_gflop"], rate) for name in calls]))
+    if runs:
+        head = [_work(where), "time", "ratio"]
+        head += ["first run", "outside networks", "peak memory", "ratio", "difference"]
+        tables.append(table(head, [_run(name, runs, clock) for name in runs]))
+    return text + "\n\n".join(tables)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -29,7 +29,7 @@ namespace detail::winograd {
 /// Below, transforming takes more than it saves: the layers that read latents and write them.
 inline constexpr std::int64_t kFewestChannels = 32;
 /// Most elements of transformed tiles that are in memory at a time, 12 MiB: they stay there between
-/// calls, and with four times as many, transforming the kernels less often gained no time to see.
+/// calls. With four times as many, kernels are transformed less often, a few hundredths of a call.
 inline constexpr std::int64_t kTileElements = 3 << 20;
 /// Most elements of products, that most of them are still in the cache when they are transformed
 /// back.
