@@ -7,14 +7,16 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// The phases of a run, in the order in which they happen (`reinit` and `denoise` alternate).
-enum class Phase { load, encode, denoise, reinit, decode, write };
+/// The phases of a run, in the order in which they happen (`reinit` and `denoise` alternate;
+/// `invert` is the way from a real video to its noise).
+enum class Phase { load, encode, invert, denoise, reinit, decode, write };
 
 /// The phase's name as `generate --json` prints it, for example "denoise".
 [[nodiscard]] constexpr std::string_view to_string(Phase phase) noexcept {
   switch (phase) {
     case Phase::load: return "load";
     case Phase::encode: return "encode";
+    case Phase::invert: return "invert";
     case Phase::denoise: return "denoise";
     case Phase::reinit: return "reinit";
     case Phase::decode: return "decode";

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/impl/core/text_inl.hpp>
+#include <freeinit/options/generation_request.hpp>
+
+#include <cmath>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+FREEINIT_INLINE void require_at_least_one(const char* name, std::int64_t value) {
+  if (value >= 1) return;
+  raise(ErrorCode::invalid_argument, concat(name, " '", value, "': expected 1 or more"));
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE void GenerationRequest::validate() const {
+  using detail::concat;
+  using detail::require_at_least_one;
+  require_at_least_one("number of videos", num_videos);
+  require_at_least_one("number of frames", num_frames);
+  require_at_least_one("height", height);
+  require_at_least_one("width", width);
+  require_at_least_one("decode chunk size", decode_chunk_size);
+  require_at_least_one("cache interval", cache_interval);
+  if (!std::isfinite(guidance_scale)) {
+    raise(ErrorCode::invalid_argument,
+          concat("guidance scale '", guidance_scale, "': expected a finite number"));
+  }
+  const auto [from, to] = guidance_interval;
+  if (!(from >= 0.0 && from <= to && to <= 1.0)) {  // also NaN
+    raise(ErrorCode::invalid_argument, concat("guidance interval '", from, " to ", to,
+                                              "': expected 0 <= A <= B <= 1, where 1 is noise"));
+  }
+  if (!std::isfinite(fps) || fps <= 0) {
+    raise(ErrorCode::invalid_argument, concat("fps '", fps, "': expected a number above 0"));
+  }
+  free_init.validate();
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI
