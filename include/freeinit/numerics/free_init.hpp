@@ -23,7 +23,7 @@ namespace freeinit::inline FREEINIT_ABI {
 /// [B,C,F,H,W] at `timestep` in, prediction of the same shape, dtype and device out. Guidance is
 /// the denoiser's own business. Between calls the loop writes the next latents to the memory of the
 /// last ones, and a denoiser may do so with its prediction: what has to last is cloned.
-using Denoiser = std::function<at::Tensor(const at::Tensor& latents, std::int64_t timestep)>;
+using Denoiser = std::function<at::Tensor(const at::Tensor& latents, double timestep)>;
 
 /// Whose rules a run follows where implementations differ.
 /// `diffusers`: coarse-to-fine steps are at least 1.

@@ -217,7 +217,7 @@ class FreeInitRun {
     return last_calls;
   }
 
-  [[nodiscard]] at::Tensor call(const at::Tensor& latents, std::int64_t timestep) {
+  [[nodiscard]] at::Tensor call(const at::Tensor& latents, double timestep) {
     ++result_.denoiser_calls;
     return denoiser_(latents, timestep);
   }
