@@ -187,8 +187,10 @@ class BundleProbe {
     latents_ = noise_.draw({1, spec.in_channels, 1, size, size}, dtype, options_.device);
     if (!text_.defined()) text_ = noise_.draw({1, 1, spec.context_dim}, dtype, options_.device);
     const at::Tensor prediction =
-        unet->predict(latents_, manifest_.scheduler.num_train_timesteps - 1, text_.to(dtype),
-                      manifest_.recommended.fps);
+        unet->predict({.latents = latents_,
+                       .timestep = static_cast<double>(manifest_.scheduler.num_train_timesteps - 1),
+                       .text = text_.to(dtype),
+                       .fps = manifest_.recommended.fps});
     const std::string seen = checked_result("the prediction", prediction, dtype);
     prediction_ = prediction;
     return seen;

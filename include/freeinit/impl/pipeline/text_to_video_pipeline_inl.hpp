@@ -13,7 +13,6 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <memory>
 #include <set>
@@ -66,8 +65,7 @@ FREEINIT_INLINE PromptEmbeddings encode_prompts(const ModelBundle& bundle,
 FREEINIT_INLINE TimestepInterval timesteps_of(const GuidanceInterval& interval,
                                               std::int64_t num_train_timesteps) {
   const auto count = static_cast<double>(num_train_timesteps);
-  return {.lowest = static_cast<std::int64_t>(std::ceil(interval.from * count)),
-          .highest = static_cast<std::int64_t>(std::floor(interval.to * count))};
+  return {.lowest = interval.from * count, .highest = interval.to * count};
 }
 
 FREEINIT_INLINE bool inverts_video(const GenerationRequest& request) {
@@ -82,7 +80,7 @@ FREEINIT_INLINE std::set<std::int64_t> batch_sizes(const GenerationRequest& requ
   if (inverts_video(request)) sizes.insert(1);
   const auto interval = timesteps_of(request.guidance_interval, scheduler.num_train_timesteps());
   const auto trajectory = scheduler.trajectory(request.num_inference_steps, request.eta);
-  for (const std::int64_t timestep : trajectory->timesteps()) {
+  for (const double timestep : trajectory->timesteps()) {
     sizes.insert(request.guidance_scale > 1.0 && interval.contains(timestep) ? 2 : 1);
   }
   return sizes;
@@ -181,7 +179,7 @@ FREEINIT_INLINE at::Tensor noise_of_real_video(const RunParts& parts,
                                                const RunControl& control) {
   const at::Tensor& latents = request.video_init.latents;
   if (!latents.defined()) return {};
-  const Denoiser counted = [&](const at::Tensor& sample, std::int64_t timestep) {
+  const Denoiser counted = [&](const at::Tensor& sample, double timestep) {
     ++calls;
     return parts.inversion(sample, timestep);
   };
