@@ -10,6 +10,4 @@
 #include <freeinit/impl/numerics/noise_mix_inl.hpp>
 #include <freeinit/impl/numerics/noise_reinitializer_inl.hpp>
 #include <freeinit/impl/numerics/noise_source_inl.hpp>
-#include <freeinit/impl/numerics/tensor_file_inl.hpp>
-#include <freeinit/impl/numerics/video_frames_inl.hpp>
 #include <freeinit/impl/numerics/video_noise_inl.hpp>

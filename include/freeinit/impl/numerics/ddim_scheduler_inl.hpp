@@ -3,7 +3,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/numerics/ddim_tables_inl.hpp>
 #include <freeinit/impl/numerics/ddim_trajectory_inl.hpp>
-#include <freeinit/impl/numerics/named_value_inl.hpp>
+#include <freeinit/core/names.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 
 #include <ATen/ops/scalar_tensor.h>

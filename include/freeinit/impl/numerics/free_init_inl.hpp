@@ -2,7 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/numerics/intermediate_passes_inl.hpp>
-#include <freeinit/impl/numerics/named_value_inl.hpp>
+#include <freeinit/core/names.hpp>
 #include <freeinit/impl/numerics/noise_mix_inl.hpp>
 #include <freeinit/impl/numerics/pass_plan_inl.hpp>
 #include <freeinit/impl/numerics/time_budget_inl.hpp>

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/numerics/frequency_response_inl.hpp>
-#include <freeinit/impl/numerics/named_value_inl.hpp>
+#include <freeinit/core/names.hpp>
 #include <freeinit/numerics/frequency_filter.hpp>
 
 #include <ATen/ops/empty.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/numerics/named_value_inl.hpp>
+#include <freeinit/core/names.hpp>
 #include <freeinit/impl/numerics/spectral_factor_inl.hpp>
 #include <freeinit/numerics/noise_mix.hpp>
 

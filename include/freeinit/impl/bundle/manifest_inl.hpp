@@ -1,8 +1,8 @@
 #pragma once
 
 #include <freeinit/impl/core/read_file_inl.hpp>
-#include <freeinit/impl/io/json_reader_inl.hpp>
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/impl/io/json_inl.hpp>
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/io/sha256.hpp>
 
 #include <algorithm>

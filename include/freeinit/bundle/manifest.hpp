@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
-#include <freeinit/io/hash_stamps.hpp>
+#include <freeinit/bundle/hash_stamps.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -160,5 +160,5 @@ FREEINIT_API void verify_bundle_files(const std::filesystem::path& bundle, const
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY
-#include <freeinit/impl/io/manifest_inl.hpp>
+#include <freeinit/impl/bundle/manifest_inl.hpp>
 #endif
