@@ -3,9 +3,6 @@
 #error "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
 #endif
 
-#include <freeinit/impl/io/hash_stamps_inl.hpp>
-#include <freeinit/impl/io/image_encoder_spec_inl.hpp>
-#include <freeinit/impl/io/manifest_inl.hpp>
 #include <freeinit/impl/io/output_file_inl.hpp>
 #include <freeinit/impl/io/safetensors_inl.hpp>
 #include <freeinit/impl/io/sha256_inl.hpp>

@@ -12,7 +12,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <ATen/DeviceAccelerator.h>

@@ -18,7 +18,7 @@
 
 #include <freeinit/analysis/consistency.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 #include <freeinit/pipeline/video_init.hpp>
 

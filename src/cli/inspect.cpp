@@ -3,7 +3,7 @@
 #include "json_text.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/models/model_bundle.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/pipeline/probe.hpp>

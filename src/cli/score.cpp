@@ -8,7 +8,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/models/image_encoder.hpp>
 #include <freeinit/models/model_bundle.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

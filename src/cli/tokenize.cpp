@@ -2,7 +2,7 @@
 #include "default_bundle.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/models/model_bundle.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 

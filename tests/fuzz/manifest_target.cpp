@@ -2,7 +2,7 @@
 #include "fuzz/targets.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/manifest.hpp>
 
 void fuzz::manifest(const std::uint8_t* data, std::size_t size) {
   try {

@@ -3,7 +3,7 @@
 #include "support/temporary_folder.hpp"
 #include "support/tiny_bundle.hpp"
 
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/manifest.hpp>
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/models/winograd.hpp>
 
 #include <ATen/core/Tensor.h>

@@ -3,7 +3,7 @@
 #include <freeinit/core/config.hpp>
 #include <freeinit/models/feature_cache.hpp>
 #include <freeinit/models/video_unet.hpp>
-#include <freeinit/numerics/free_init.hpp>
+#include <freeinit/passes/denoiser.hpp>
 
 #include <ATen/core/Tensor.h>
 

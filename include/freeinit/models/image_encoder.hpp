@@ -2,7 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/io/image_encoder_spec.hpp>
+#include <freeinit/bundle/image_encoder_spec.hpp>
 
 #include <ATen/core/Tensor.h>
 

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/models/autoencoder.hpp>
 #include <freeinit/models/text_encoder.hpp>
 #include <freeinit/models/unet_backend.hpp>

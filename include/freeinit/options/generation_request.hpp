@@ -5,6 +5,7 @@
 #include <freeinit/options/real_video_options.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -26,7 +27,10 @@ struct GenerationRequest {
   std::int64_t num_frames = 16;
   std::int64_t height = 512;  ///< pixels
   std::int64_t width = 512;   ///< pixels
-  double fps = 8.0;           ///< what models that ask for it are told
+  double fps = 8.0;           ///< frames per second that models which ask for it are told
+  /// Frames per second of the file, where it is not `fps`: VideoCrafter2 is told 28 and its files
+  /// have 10.
+  std::optional<double> output_fps{};
   std::int64_t num_inference_steps = 25;
   double guidance_scale = 7.5;  ///< <= 1 switches guidance off
   GuidanceInterval guidance_interval{};

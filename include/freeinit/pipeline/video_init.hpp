@@ -2,7 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/models/autoencoder.hpp>
-#include <freeinit/numerics/video_frames.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 #include <freeinit/numerics/video_noise.hpp>
 
 #include <ATen/core/Tensor.h>

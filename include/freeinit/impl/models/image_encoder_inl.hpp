@@ -2,7 +2,7 @@
 
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/image_encoder.hpp>
-#include <freeinit/numerics/video_frames.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/isfinite.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/core/names_inl.hpp>
+#include <freeinit/core/names.hpp>
 #include <freeinit/impl/core/text_inl.hpp>
 #include <freeinit/options/frequency_filter_options.hpp>
 

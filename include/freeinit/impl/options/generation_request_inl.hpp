@@ -14,6 +14,11 @@ FREEINIT_INLINE void require_at_least_one(const char* name, std::int64_t value) 
   raise(ErrorCode::invalid_argument, concat(name, " '", value, "': expected 1 or more"));
 }
 
+FREEINIT_INLINE void check_rate(const char* name, double rate) {
+  if (std::isfinite(rate) && rate > 0.0) return;
+  raise(ErrorCode::invalid_argument, concat(name, " '", rate, "': expected a number above 0"));
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE void GenerationRequest::validate() const {
@@ -34,9 +39,8 @@ FREEINIT_INLINE void GenerationRequest::validate() const {
     raise(ErrorCode::invalid_argument, concat("guidance interval '", from, " to ", to,
                                               "': expected 0 <= A <= B <= 1, where 1 is noise"));
   }
-  if (!std::isfinite(fps) || fps <= 0) {
-    raise(ErrorCode::invalid_argument, concat("fps '", fps, "': expected a number above 0"));
-  }
+  detail::check_rate("fps", fps);
+  detail::check_rate("output fps", output_fps.value_or(fps));
   free_init.validate();
 }
 

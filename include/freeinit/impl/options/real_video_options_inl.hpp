@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/impl/core/names_inl.hpp>
+#include <freeinit/core/names.hpp>
 #include <freeinit/options/real_video_options.hpp>
 
 namespace freeinit::inline FREEINIT_ABI {

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/core/read_file_inl.hpp>
-#include <freeinit/impl/text/utf8_inl.hpp>
+#include <freeinit/impl/core/utf8_inl.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -45,5 +45,5 @@ class FREEINIT_API HashStamps {
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY
-#include <freeinit/impl/io/hash_stamps_inl.hpp>
+#include <freeinit/impl/bundle/hash_stamps_inl.hpp>
 #endif

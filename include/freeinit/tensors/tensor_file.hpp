@@ -25,5 +25,5 @@ FREEINIT_API void save_tensors(const std::filesystem::path& path,
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY
-#include <freeinit/impl/numerics/tensor_file_inl.hpp>
+#include <freeinit/impl/tensors/tensor_file_inl.hpp>
 #endif

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/numerics/video_frames.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 
 #include <algorithm>
 #include <cmath>

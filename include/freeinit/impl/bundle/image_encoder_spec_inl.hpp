@@ -1,7 +1,7 @@
 #pragma once
 
-#include <freeinit/impl/io/json_reader_inl.hpp>
-#include <freeinit/io/image_encoder_spec.hpp>
+#include <freeinit/impl/io/json_inl.hpp>
+#include <freeinit/bundle/image_encoder_spec.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -29,5 +29,5 @@ struct ImageEncoderSpec {
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY
-#include <freeinit/impl/io/image_encoder_spec_inl.hpp>
+#include <freeinit/impl/bundle/image_encoder_spec_inl.hpp>
 #endif

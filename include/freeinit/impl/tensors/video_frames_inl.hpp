@@ -1,8 +1,8 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/numerics/byte_resize_inl.hpp>
-#include <freeinit/numerics/video_frames.hpp>
+#include <freeinit/impl/tensors/byte_resize_inl.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/_upsample_bilinear2d_aa.h>

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/safetensors.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <ATen/ops/empty.h>
 #include <c10/util/StringUtil.h>

@@ -1,6 +1,6 @@
 #include <freeinit/io/safetensors.hpp>
 #include <freeinit/numerics/noise_source.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scalar_tensor.h>

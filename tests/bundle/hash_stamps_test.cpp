@@ -2,8 +2,8 @@
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
-#include <freeinit/io/hash_stamps.hpp>
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/hash_stamps.hpp>
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/io/sha256.hpp>
 
 #include <gtest/gtest.h>

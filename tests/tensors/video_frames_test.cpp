@@ -1,7 +1,7 @@
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
-#include <freeinit/numerics/video_frames.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/Functions.h>
 

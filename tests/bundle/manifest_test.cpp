@@ -1,9 +1,9 @@
-#include "io/manifest_example.hpp"
+#include "bundle/manifest_example.hpp"
 #include "io/raw_file.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/manifest.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
-#include <freeinit/io/hash_stamps.hpp>
+#include <freeinit/bundle/hash_stamps.hpp>
+#include <freeinit/options/generation_request.hpp>
+#include <freeinit/options/sampler_config.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -79,46 +81,6 @@ struct TokenizerSpec {
   bool match_pad_token = true;  ///< see ClipTokenizerOptions
 };
 
-/// DDIM settings under diffusers' key names, with diffusers' defaults for absent keys. The last two
-/// are VideoCrafter's; `DdimConfig` says what they do.
-struct SchedulerSpec {
-  std::int64_t num_train_timesteps = 1000;
-  double beta_start = 0.0001;
-  double beta_end = 0.02;
-  std::string beta_schedule = "linear";
-  std::vector<double> trained_betas;  ///< empty: made from beta_schedule
-  bool clip_sample = true;
-  double clip_sample_range = 1.0;
-  bool set_alpha_to_one = true;
-  std::int64_t steps_offset = 0;
-  std::string prediction_type = "epsilon";
-  bool thresholding = false;
-  double dynamic_thresholding_ratio = 0.995;
-  double sample_max_value = 1.0;
-  std::string timestep_spacing = "leading";
-  bool rescale_betas_zero_snr = false;
-  std::vector<double> dynamic_rescale;  ///< one factor for each training timestep; empty: none
-  bool always_draw_noise = false;
-};
-
-/// The settings a user gets who names none.
-struct RecommendedSettings {
-  std::int64_t num_frames = 16;
-  std::int64_t height = 512;  ///< pixels
-  std::int64_t width = 512;   ///< pixels
-  double fps = 8.0;
-  std::optional<double> output_fps;  ///< of the file, where it is not the `fps` the model is told
-  std::int64_t num_inference_steps = 25;
-  double guidance_scale = 7.5;
-  double eta = 0.0;
-  std::int64_t num_iters = 3;
-  std::string negative_prompt;
-  std::string filter_method = "butterworth";
-  double filter_order = 4.0;
-  double spatial_stop_frequency = 0.25;
-  double temporal_stop_frequency = 0.25;
-};
-
 /// `manifest.json` of a bundle: what the networks are, what they can do, how they are sampled.
 /// `docs/bundle.md` shows the file key by key.
 struct Manifest {
@@ -135,8 +97,8 @@ struct Manifest {
   TextEncoderSpec text_encoder;
   AutoencoderSpec vae;
   TokenizerSpec tokenizer;
-  SchedulerSpec scheduler;
-  RecommendedSettings recommended;
+  SamplerConfig scheduler;  ///< under diffusers' key names, with its defaults for absent keys
+  GenerationRequest recommended;  ///< the settings a user gets who names none
   /// The JSON text of the sections "unet", "text_encoder" and "vae", in canonical form (sorted
   /// keys, no white space): each `.pt` repeats its section as an extra file and must agree.
   std::map<std::string, std::string> contracts;
@@ -160,5 +122,5 @@ FREEINIT_API void verify_bundle_files(const std::filesystem::path& bundle, const
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY
-#include <freeinit/impl/io/manifest_inl.hpp>
+#include <freeinit/impl/bundle/manifest_inl.hpp>
 #endif

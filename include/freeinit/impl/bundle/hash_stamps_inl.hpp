@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/io/hash_stamps.hpp>
+#include <freeinit/bundle/hash_stamps.hpp>
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/io/sha256.hpp>
 

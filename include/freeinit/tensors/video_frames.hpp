@@ -48,5 +48,5 @@ enum class Interpolation { bilinear, bicubic };
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY
-#include <freeinit/impl/numerics/video_frames_inl.hpp>
+#include <freeinit/impl/tensors/video_frames_inl.hpp>
 #endif

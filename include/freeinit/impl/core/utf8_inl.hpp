@@ -10,7 +10,7 @@ namespace freeinit::inline FREEINIT_ABI::detail {
 
 inline constexpr char32_t kReplacementCharacter = 0xFFFD;
 
-FREEINIT_INLINE void append_utf8(std::string& out, char32_t c) {
+inline void append_utf8(std::string& out, char32_t c) {
   const auto put = [&](char32_t value) { out += static_cast<char>(value); };
   if (c < 0x80) {
     put(c);
@@ -38,7 +38,7 @@ struct Utf8Lead {
   unsigned char last = 0xBF;
 };
 
-FREEINIT_INLINE Utf8Lead utf8_lead(unsigned char byte) {
+inline Utf8Lead utf8_lead(unsigned char byte) {
   if (byte < 0x80) return {0, byte};
   if (byte < 0xC2 || byte > 0xF4) return {};
   if (byte < 0xE0) return {1, char32_t(byte & 0x1F)};
@@ -52,7 +52,7 @@ FREEINIT_INLINE Utf8Lead utf8_lead(unsigned char byte) {
 
 /// The code point at `place`, which moves behind it. A broken part becomes one U+FFFD: the longest
 /// prefix of a well-formed sequence, as Unicode recommends and Python's errors="replace" does.
-FREEINIT_INLINE char32_t next_code_point(std::string_view text, std::size_t& place) {
+inline char32_t next_code_point(std::string_view text, std::size_t& place) {
   const Utf8Lead lead = utf8_lead(static_cast<unsigned char>(text[place++]));
   if (lead.following < 0) return kReplacementCharacter;
   char32_t value = lead.bits;
@@ -69,7 +69,7 @@ FREEINIT_INLINE char32_t next_code_point(std::string_view text, std::size_t& pla
 }
 
 /// `text` with U+FFFD in place of each broken part.
-FREEINIT_INLINE std::string valid_utf8(std::string_view text) {
+inline std::string valid_utf8(std::string_view text) {
   std::string valid;
   valid.reserve(text.size());
   for (std::size_t place = 0; place < text.size();) {

@@ -17,7 +17,7 @@ namespace freeinit::inline FREEINIT_ABI::detail {
 
 /// JSON text to a value. Unlike plain `json::parse` it refuses a key that occurs twice in one
 /// object: the second would silently win. Throws Error: invalid_file.
-FREEINIT_INLINE nlohmann::json parse_strict_json(const std::string& text,
+inline nlohmann::json parse_strict_json(const std::string& text,
                                                  const std::string& origin) {
   std::vector<std::set<std::string>> open_objects;
   std::string duplicate;
@@ -43,7 +43,7 @@ FREEINIT_INLINE nlohmann::json parse_strict_json(const std::string& text,
 }
 
 /// Number of single-character edits between two names (Levenshtein).
-FREEINIT_INLINE std::size_t edit_distance(const std::string& a, const std::string& b) {
+inline std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -58,7 +58,7 @@ FREEINIT_INLINE std::size_t edit_distance(const std::string& a, const std::strin
 }
 
 /// The known name nearest to `name`.
-FREEINIT_INLINE std::string nearest_name(const std::string& name,
+inline std::string nearest_name(const std::string& name,
                                          const std::set<std::string>& known) {
   std::string best;
   std::size_t best_distance = static_cast<std::size_t>(-1);
@@ -200,7 +200,7 @@ class JsonReader {
 };
 
 /// The key "dtype": what networks compute in.
-FREEINIT_INLINE std::string known_dtype(JsonReader& section) {
+inline std::string known_dtype(JsonReader& section) {
   const std::string dtype = section.text("dtype");
   if (dtype != "float32" && dtype != "float16" && dtype != "bfloat16") {
     section.refuse("dtype", "float32, float16 or bfloat16");
