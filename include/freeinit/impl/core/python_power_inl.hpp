@@ -10,7 +10,7 @@ namespace detail {
 /// Python's `base ** exponent`: the C library's pow, whatever the exponent. base * base differs
 /// from it in the last bit for about one value in a thousand, and compilers turn pow(base, 2.0)
 /// into that product unless the exponent is hidden from them.
-FREEINIT_INLINE double python_power(double base, double exponent) {
+inline double python_power(double base, double exponent) {
   const volatile double hidden = exponent;
   return std::pow(base, hidden);
 }

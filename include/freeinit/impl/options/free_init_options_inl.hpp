@@ -2,6 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/names.hpp>
+#include <freeinit/impl/core/checks_inl.hpp>
 #include <freeinit/impl/core/text_inl.hpp>
 #include <freeinit/options/free_init_options.hpp>
 
@@ -20,12 +21,6 @@ inline constexpr NameTable<IntermediateResult, 3> kIntermediateResultNames{{
     {"partial", IntermediateResult::partial},
     {"prediction", IntermediateResult::prediction},
 }};
-
-FREEINIT_INLINE void check_count(const char* name, const std::optional<std::int64_t>& value) {
-  if (!value || *value >= 1) return;
-  raise(ErrorCode::invalid_argument,
-        concat(name, " '", *value, "': outside its range; expected at least 1"));
-}
 
 }  // namespace detail
 
@@ -46,7 +41,7 @@ FREEINIT_INLINE std::string_view to_string(IntermediateResult result) noexcept {
 }
 
 FREEINIT_INLINE void IntermediatePassOptions::validate() const {
-  detail::check_count("intermediate steps", steps);
+  detail::check_at_least_one("intermediate steps", steps.value_or(1));
   if (steps.has_value() != (result == IntermediateResult::full)) return;
   raise(ErrorCode::invalid_argument,
         detail::concat("intermediate result '", to_string(result), "': ",
@@ -68,17 +63,13 @@ FREEINIT_INLINE void FreeInitOptions::validate() const {
   for (const FrequencyFilterOptions& filter : filters) filter.validate();
   mix.validate();
   intermediate.validate();
-  detail::check_count("budget of calls", budget_calls);
+  detail::check_at_least_one("budget of calls", budget_calls.value_or(1));
 }
 
 FREEINIT_INLINE std::vector<std::int64_t> steps_per_pass(const FreeInitOptions& options,
                                                          std::int64_t num_inference_steps) {
   options.validate();
-  if (num_inference_steps < 1) {
-    raise(ErrorCode::invalid_argument,
-          detail::concat("num_inference_steps '", num_inference_steps,
-                         "': outside its range; expected at least 1"));
-  }
+  detail::check_at_least_one("num_inference_steps", num_inference_steps);
   std::vector<std::int64_t> steps(static_cast<std::size_t>(options.num_iters),
                                   num_inference_steps);
   if (!options.fast_sampling) return steps;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/core/checks_inl.hpp>
 #include <freeinit/impl/core/text_inl.hpp>
 #include <freeinit/options/generation_request.hpp>
 
@@ -8,11 +9,6 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
-
-FREEINIT_INLINE void require_at_least_one(const char* name, std::int64_t value) {
-  if (value >= 1) return;
-  raise(ErrorCode::invalid_argument, concat(name, " '", value, "': expected 1 or more"));
-}
 
 FREEINIT_INLINE void check_rate(const char* name, double rate) {
   if (std::isfinite(rate) && rate > 0.0) return;
@@ -22,14 +18,14 @@ FREEINIT_INLINE void check_rate(const char* name, double rate) {
 }  // namespace detail
 
 FREEINIT_INLINE void GenerationRequest::validate() const {
+  using detail::check_at_least_one;
   using detail::concat;
-  using detail::require_at_least_one;
-  require_at_least_one("number of videos", num_videos);
-  require_at_least_one("number of frames", num_frames);
-  require_at_least_one("height", height);
-  require_at_least_one("width", width);
-  require_at_least_one("decode chunk size", decode_chunk_size);
-  require_at_least_one("cache interval", cache_interval);
+  check_at_least_one("number of videos", num_videos);
+  check_at_least_one("number of frames", num_frames);
+  check_at_least_one("height", height);
+  check_at_least_one("width", width);
+  check_at_least_one("decode chunk size", decode_chunk_size);
+  check_at_least_one("cache interval", cache_interval);
   if (!std::isfinite(guidance_scale)) {
     raise(ErrorCode::invalid_argument,
           concat("guidance scale '", guidance_scale, "': expected a finite number"));

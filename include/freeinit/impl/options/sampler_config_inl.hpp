@@ -2,6 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/names.hpp>
+#include <freeinit/impl/core/checks_inl.hpp>
 #include <freeinit/impl/core/text_inl.hpp>
 #include <freeinit/options/sampler_config.hpp>
 
@@ -26,13 +27,6 @@ inline constexpr NameTable<TimestepSpacing, 4> kTimestepSpacingNames{{
     {"trailing", TimestepSpacing::trailing},
     {"uniform", TimestepSpacing::uniform},
 }};
-
-FREEINIT_INLINE void check_setting(bool good, const char* name, double value,
-                                   const char* expected) {
-  if (good) return;
-  raise(ErrorCode::invalid_argument,
-        concat(name, " '", value, "': outside its range; expected ", expected));
-}
 
 FREEINIT_INLINE bool is_beta(double value) {
   return value > 0.0 && value <= 1.0;

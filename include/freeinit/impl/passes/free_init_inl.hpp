@@ -146,7 +146,7 @@ FREEINIT_INLINE void FreeInit::end_pass(FreeInitState& state, const at::Tensor& 
   const PassPlan& pass = passes_[static_cast<std::size_t>(state.pass)];
   const auto timesteps = pass.sampler->timesteps();
   const auto index = static_cast<std::size_t>(state.sample.index);
-  state.partial = {};
+  state.partial.reset();
   if (!prediction.defined() || index == timesteps.size()) {
     state.latents = state.sample.latents;
   } else {
@@ -156,7 +156,7 @@ FREEINIT_INLINE void FreeInit::end_pass(FreeInitState& state, const at::Tensor& 
       state.partial_timestep = detail::training_timestep(timesteps[index]);
     }
   }
-  state.sample = {};
+  state.sample = SamplerState();
   state.calls_per_pass.push_back(pass.calls);
   const RunPoint end{.pass = state.pass++, .step = pass.calls};
   if (hooks.on_pass) hooks.on_pass(end, state.latents);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/core/checks_inl.hpp>
 #include <freeinit/impl/sampling/latents_check_inl.hpp>
 #include <freeinit/impl/sampling/step_math_inl.hpp>
 #include <freeinit/sampling/samplers/ddim.hpp>
