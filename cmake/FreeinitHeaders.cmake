@@ -14,11 +14,12 @@ set(FREEINIT_DECLARATIONS
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
   models/text_encoder models/unet_backend models/video_unet models/winograd
-  pipeline/probe pipeline/profile_trace pipeline/text_to_video_pipeline)
+  pipeline/clip_latents pipeline/generation pipeline/probe pipeline/profile_trace
+  pipeline/text_to_video_pipeline)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
-  core/error core/freed_memory core/python_power core/read_file core/text core/utf8
+  core/error core/freed_memory core/checks core/python_power core/read_file core/text core/utf8
   options/free_init_options options/frequency_filter_options options/generation_request
   options/noise_mix_options options/real_video_options options/sampler_config
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
@@ -38,8 +39,9 @@ set(FREEINIT_BODIES
   models/aotinductor_unet models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
   models/torchscript_module models/unet_backend models/unet_call models/video_unet
   models/winograd_conv models/winograd_dispatch models/winograd_graph models/winograd_kernels models/winograd_tiling
-  pipeline/phase_clock pipeline/probe pipeline/profile_trace pipeline/request_check pipeline/text_to_video_pipeline
-  pipeline/video_init)
+  pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace
+  pipeline/prompt_embeddings pipeline/request_check pipeline/text_to_video_pipeline
+  pipeline/video_run)
 
 list(TRANSFORM FREEINIT_DECLARATIONS PREPEND include/freeinit/ OUTPUT_VARIABLE FREEINIT_HEADERS)
 list(TRANSFORM FREEINIT_HEADERS APPEND .hpp)

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/pipeline/video_init.hpp>
+#include <freeinit/pipeline/clip_latents.hpp>
 
 namespace freeinit::inline FREEINIT_ABI {
 
