@@ -1,4 +1,5 @@
-#include <freeinit/numerics/ddim_scheduler.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
+#include <freeinit/sampling/samplers/ddim.hpp>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
@@ -7,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "numerics/ddim_cases.hpp"
+#include "sampling/ddim_cases.hpp"
 #include "support/golden.hpp"
 
 namespace ddim_golden_test {
@@ -16,8 +17,8 @@ namespace {
 using ddim_cases::config_from;
 using ddim_cases::randn;
 using ddim_cases::timesteps_of;
-using freeinit::DdimScheduler;
-using freeinit::Trajectory;
+using freeinit::NoiseSchedule;
+using freeinit::Sampler;
 
 constexpr std::int64_t kShape[] = {2, 2, 3, 2, 2};
 const char* const kFile = "numerics/ddim.safetensors";
@@ -36,7 +37,7 @@ TEST(DdimGolden, AlphasCumprod) {
   int number = 0;
   for (const auto& row : cases()["tables"]) {
     const at::Tensor ours =
-        at::tensor(DdimScheduler(config_from(row)).alphas_cumprod(), at::kDouble);
+        at::tensor(freeinit::NoiseSchedule(config_from(row)).alphas_cumprod(), at::kDouble);
     const std::string key = "alphas_cumprod_" + std::to_string(number++);
     const at::Tensor theirs = golden::tensor(kFile, key);
     EXPECT_TRUE(ours.equal(ours.to(at::kFloat).to(at::kDouble))) << "not float32 values";
@@ -45,7 +46,7 @@ TEST(DdimGolden, AlphasCumprod) {
   EXPECT_EQ(number, 10);
 }
 
-at::Tensor run(const Trajectory& trajectory, const at::Tensor& sample) {
+at::Tensor run(const Sampler& trajectory, const at::Tensor& sample) {
   freeinit::NoiseSource noise(std::uint64_t{13});
   return ddim_cases::states_of(trajectory, sample, noise);
 }
@@ -54,9 +55,10 @@ TEST(DdimGolden, TrajectoriesOverEveryOption) {
   golden::Largest largest("largest_difference");
   int number = 0;
   for (const auto& row : cases()["forward"]) {
-    freeinit::DdimConfig config = config_from(row["config"]);
+    freeinit::SamplerConfig config = config_from(row["config"]);
     config.use_clipped_model_output = row["use_clipped_model_output"];
-    const auto trajectory = DdimScheduler(config).trajectory(row["steps"], row["eta"]);
+    const auto trajectory =
+        freeinit::make_sampler(freeinit::NoiseSchedule(config), row["steps"], row["eta"]);
     EXPECT_EQ(timesteps_of(*trajectory), row["timesteps"].get<std::vector<std::int64_t>>()) << row;
     EXPECT_EQ(trajectory->init_noise_sigma(), 1.0);
     const at::Tensor theirs = golden::tensor(kFile, "forward_" + std::to_string(number++));
@@ -71,8 +73,8 @@ TEST(DdimGolden, InverseTrajectories) {
   golden::Largest largest("largest_difference");
   int number = 0;
   for (const auto& row : cases()["inverse"]) {
-    const auto trajectory =
-        DdimScheduler(config_from(row["config"])).inverse_trajectory(row["steps"]);
+    const auto trajectory = freeinit::make_ddim_inverse(
+        freeinit::NoiseSchedule(config_from(row["config"])), row["steps"]);
     EXPECT_EQ(timesteps_of(*trajectory), row["timesteps"].get<std::vector<std::int64_t>>()) << row;
     const at::Tensor theirs = golden::tensor(kFile, "inverse_" + std::to_string(number++));
     EXPECT_LE(largest(golden::relative_difference(run(*trajectory, randn(11, kShape)), theirs)),
@@ -85,14 +87,14 @@ TEST(DdimGolden, InverseTrajectories) {
 // Every number of steps: one hash over all timesteps of a spacing.
 TEST(DdimGolden, TimestepsOfEveryNumberOfSteps) {
   for (const auto& row : cases()["grids"]) {
-    freeinit::DdimConfig config;
+    freeinit::SamplerConfig config;
     config.num_train_timesteps = row["train"];
     config.timestep_spacing =
         freeinit::timestep_spacing_from_string(row["spacing"].get<std::string>());
-    const DdimScheduler scheduler(config);
+    const NoiseSchedule scheduler(config);
     std::vector<std::int64_t> all;
     for (std::int64_t steps = 1; steps <= config.num_train_timesteps; ++steps) {
-      const auto timesteps = timesteps_of(*scheduler.trajectory(steps));
+      const auto timesteps = timesteps_of(*freeinit::make_sampler(scheduler, steps));
       all.insert(all.end(), timesteps.begin(), timesteps.end());
     }
     EXPECT_EQ(golden::fnv1a(at::tensor(all, at::kLong).to(at::kInt)), row["fnv1a"]) << row;
@@ -106,7 +108,7 @@ TEST(DdimGolden, AddNoiseInEveryDtype) {
   for (const auto& row : cases()["noised"]) {
     const at::ScalarType dtype = golden::scalar_type(row["dtype"]);
     const at::Tensor ours =
-        DdimScheduler(config_from(row["config"]))
+        freeinit::NoiseSchedule(config_from(row["config"]))
             .add_noise(randn(14, kShape, dtype), randn(15, kShape, dtype), row["timestep"]);
     EXPECT_EQ(ours.scalar_type(), dtype);
     const at::Tensor theirs = golden::tensor(kFile, "noised_" + std::to_string(number++));
@@ -120,8 +122,8 @@ TEST(DdimGolden, StepsInHalfPrecisionRoundAsTheReference) {
   int number = 0;
   for (const auto& row : cases()["low_precision"]) {
     const at::ScalarType dtype = golden::scalar_type(row["dtype"]);
-    const auto trajectory =
-        DdimScheduler(config_from(row["config"])).trajectory(row["steps"], row["eta"]);
+    const auto trajectory = freeinit::make_sampler(
+        freeinit::NoiseSchedule(config_from(row["config"])), row["steps"], row["eta"]);
     const at::Tensor ours = run(*trajectory, randn(11, kShape, dtype))[-1];
     EXPECT_EQ(ours.scalar_type(), dtype);
     const at::Tensor theirs = golden::tensor(kFile, "low_precision_" + std::to_string(number++));

@@ -1,7 +1,9 @@
 #include "support/error_of.hpp"
 #include "support/golden.hpp"
+#include "support/sampler_steps.hpp"
 
-#include <freeinit/numerics/video_noise.hpp>
+#include <freeinit/passes/real_video_noise.hpp>
+#include <freeinit/sampling/inversion.hpp>
 
 #include <ATen/Functions.h>
 
@@ -12,8 +14,8 @@ using freeinit::VideoNoiseSource;
 
 const std::vector<std::int64_t> kShape{1, 4, 4, 8, 8};
 
-freeinit::DdimScheduler video_scheduler() {
-  return freeinit::DdimScheduler({.beta_start = 0.00085,
+freeinit::NoiseSchedule video_schedule() {
+  return freeinit::NoiseSchedule({.beta_start = 0.00085,
                                   .beta_end = 0.012,
                                   .clip_sample = false,
                                   .set_alpha_to_one = false,
@@ -26,9 +28,9 @@ at::Tensor clip() {
 
 TEST(VideoNoise, DiffusesWithTheFirstDraw) {
   NoiseSource noise(7), expected(7);
-  const at::Tensor made = freeinit::initial_noise_from_video(clip(), video_scheduler(), {}, noise);
+  const at::Tensor made = freeinit::initial_noise_from_video(clip(), video_schedule(), {}, noise);
   const at::Tensor drawn = expected.draw(kShape);
-  EXPECT_TRUE(made.equal(video_scheduler().add_noise(clip(), drawn, 999)));
+  EXPECT_TRUE(made.equal(video_schedule().add_noise(clip(), drawn, 999)));
   EXPECT_TRUE(noise.draw(kShape).equal(expected.draw(kShape))) << "draws more than one tensor";
 }
 
@@ -36,8 +38,8 @@ TEST(VideoNoise, LowBandTakesItsHighBandFromTheSecondDraw) {
   const freeinit::NoiseReinitializer filter(freeinit::FrequencyFilterOptions{}, 4, 8, 8);
   NoiseSource noise(7), expected(7);
   const at::Tensor made =
-      freeinit::initial_noise_from_video(clip(), video_scheduler(), {.low_band = filter}, noise);
-  const at::Tensor diffused = video_scheduler().add_noise(clip(), expected.draw(kShape), 999);
+      freeinit::initial_noise_from_video(clip(), video_schedule(), {.low_band = filter}, noise);
+  const at::Tensor diffused = video_schedule().add_noise(clip(), expected.draw(kShape), 999);
   EXPECT_TRUE(made.equal(filter(diffused, expected.draw(kShape))));
   EXPECT_TRUE(noise.draw(kShape).equal(expected.draw(kShape)));
 }
@@ -45,7 +47,7 @@ TEST(VideoNoise, LowBandTakesItsHighBandFromTheSecondDraw) {
 TEST(VideoNoise, InversionComesBack) {
   // A denoiser that does not look at its input is inverted exactly, but for the level at which the
   // first step of either way begins.
-  const auto scheduler = video_scheduler();
+  const auto schedule = video_schedule();
   const at::Tensor direction = NoiseSource(3).draw(kShape);
   std::vector<double> asked;
   const freeinit::Denoiser denoiser = [&](const at::Tensor&, double timestep) {
@@ -53,23 +55,22 @@ TEST(VideoNoise, InversionComesBack) {
     return direction;
   };
   NoiseSource noise(7), untouched(7);
-  const freeinit::VideoNoiseOptions options{.source = VideoNoiseSource::invert,
-                                            .num_inference_steps = 20};
-  at::Tensor sample =
-      freeinit::initial_noise_from_video(clip(), scheduler, options, noise, denoiser);
+  at::Tensor sample = freeinit::initial_noise_from_video(
+      clip(), schedule,
+      {.source = VideoNoiseSource::invert, .num_inference_steps = 20, .denoiser = denoiser}, noise);
   EXPECT_EQ(asked.size(), 20u);
   EXPECT_LT(asked.front(), asked.back());
   EXPECT_TRUE(noise.draw(kShape).equal(untouched.draw(kShape))) << "the inversion draws";
 
-  const auto forward = scheduler.trajectory(20);
-  for (std::size_t i = 0; i < 20; ++i) sample = forward->step(i, direction, sample, noise);
+  const auto forward = freeinit::make_sampler(schedule, 20);
+  for (std::size_t i = 0; i < 20; ++i) sample = stepped(*forward, i, direction, sample, noise);
   EXPECT_LT(golden::difference(sample, clip()), 0.05);
 }
 
 TEST(VideoNoise, LinspaceIsInvertedOnTheTrailingGrid) {
-  auto config = video_scheduler().config();
+  auto config = video_schedule().config();
   config.timestep_spacing = freeinit::TimestepSpacing::linspace;
-  const auto way = freeinit::inversion_trajectory(freeinit::DdimScheduler(config), 10);
+  const auto way = freeinit::make_inversion(freeinit::NoiseSchedule(config), 10);
   EXPECT_EQ(way->timesteps().size(), 10u);
   EXPECT_EQ(way->timesteps().back(), 999);
 }
@@ -79,7 +80,7 @@ TEST(VideoNoise, ReportsAndStops) {
   freeinit::RunControl control;
   control.stop = stop.get_token();
   control.progress = [&](const freeinit::Progress& progress) {
-    EXPECT_EQ(progress.phase, freeinit::Phase::encode);
+    EXPECT_EQ(progress.phase, freeinit::Phase::invert);
     EXPECT_EQ(progress.num_steps, 5);
     if (progress.step == 2) stop.request_stop();
   };
@@ -88,15 +89,15 @@ TEST(VideoNoise, ReportsAndStops) {
   EXPECT_ERROR(
       cancelled, "inversion",
       freeinit::initial_noise_from_video(
-          clip(), video_scheduler(), {.source = VideoNoiseSource::invert, .num_inference_steps = 5},
-          noise, denoiser, control));
+          clip(), video_schedule(),
+          {.source = VideoNoiseSource::invert, .num_inference_steps = 5, .denoiser = denoiser},
+          noise, control));
 }
 
 TEST(VideoNoise, RefusesWhatItCannotUse) {
   NoiseSource noise(1);
   const auto make = [&](const at::Tensor& latents, VideoNoiseSource source) {
-    return freeinit::initial_noise_from_video(latents, video_scheduler(), {.source = source},
-                                              noise);
+    return freeinit::initial_noise_from_video(latents, video_schedule(), {.source = source}, noise);
   };
   EXPECT_ERROR(invalid_argument, "[4, 4]", make(at::zeros({4, 4}), VideoNoiseSource::diffuse));
   EXPECT_ERROR(invalid_argument, "denoiser", make(clip(), VideoNoiseSource::invert));

@@ -1,5 +1,5 @@
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/free_init.hpp>
+#include <freeinit/passes/free_init.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
 
 #include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "numerics/ddim_cases.hpp"
+#include "sampling/ddim_cases.hpp"
 #include "support/golden.hpp"
 
 namespace free_init_golden_test {
@@ -25,8 +25,8 @@ freeinit::FreeInitOptions options_of(const nlohmann::json& row) {
   freeinit::FreeInitOptions options;
   options.num_iters = row["num_iters"];
   options.fast_sampling = row["fast"];
-  options.filter = {freeinit::filter_method_from_string(row["method"].get<std::string>()),
-                    row["order"], row["d_s"], row["d_t"], freeinit::FilterVariant::official};
+  options.filters = {{freeinit::filter_method_from_string(row["method"].get<std::string>()),
+                      row["order"], row["d_s"], row["d_t"], freeinit::FilterVariant::official}};
   return options;
 }
 
@@ -40,21 +40,23 @@ TEST(FreeInitGolden, RunsEqualDiffusersPassByPass) {
     const at::ScalarType dtype = golden::scalar_type(row["dtype"]);
     const at::Tensor pattern = ddim_cases::randn(12, at::IntArrayRef(sizes).slice(1)).to(dtype);
     std::vector<at::Tensor> passes;
-    freeinit::SamplingOptions sampling{.num_inference_steps = row["steps"],
-                                       .eta = row["eta"],
-
-                                       .on_pass = [&](int pass, const at::Tensor& latents) {
-                                         EXPECT_EQ(static_cast<std::size_t>(pass), passes.size());
-                                         passes.push_back(latents);
-                                       }};
+    freeinit::FreeInitSettings settings{.shape = shape,
+                                        .options = options_of(row),
+                                        .num_inference_steps = row["steps"],
+                                        .eta = row["eta"],
+                                        .dtype = dtype};
     if (row.contains("initial_noise_seed")) {
-      sampling.initial_noise = ddim_cases::randn(row["initial_noise_seed"], sizes);
+      settings.initial_noise = ddim_cases::randn(row["initial_noise_seed"], sizes);
     }
-    freeinit::NoiseSource noise(row["seeds"].get<std::vector<std::uint64_t>>());
+    freeinit::RunHooks hooks;
+    hooks.on_pass = [&](const freeinit::RunPoint& at, const at::Tensor& latents) {
+      EXPECT_EQ(static_cast<std::size_t>(at.pass), passes.size());
+      passes.push_back(latents);
+    };
     const freeinit::FreeInitResult result = freeinit::free_init(
         [&](const at::Tensor& latents, double t) { return ddim_cases::model(latents, t, pattern); },
-        freeinit::DdimScheduler(ddim_cases::config_from(row["config"])), shape, options_of(row),
-        sampling, noise, dtype);
+        freeinit::NoiseSchedule(ddim_cases::config_from(row["config"])), settings,
+        freeinit::NoiseSource(row["seeds"].get<std::vector<std::uint64_t>>()), {}, hooks);
 
     const at::Tensor theirs =
         golden::tensor("numerics/free_init.safetensors", "passes_" + std::to_string(number++));

@@ -1,4 +1,4 @@
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/noise/noise_source.hpp>
 
 #include <gtest/gtest.h>
 

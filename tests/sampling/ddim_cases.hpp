@@ -1,7 +1,7 @@
 #pragma once
 
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/noise/noise_source.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
 
 #include <ATen/ops/stack.h>
 #include <nlohmann/json.hpp>
@@ -11,13 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "support/sampler_steps.hpp"
+
 /// What the golden tests of DDIM and of FreeInit share: diffusers' settings, and the closed-form
 /// stand-in for a network that tests/reference/numerics uses too.
 namespace ddim_cases {
 
 /// A configuration under diffusers' key names; missing keys keep their defaults.
-[[nodiscard]] inline freeinit::DdimConfig config_from(const nlohmann::json& json) {
-  freeinit::DdimConfig config;
+[[nodiscard]] inline freeinit::SamplerConfig config_from(const nlohmann::json& json) {
+  freeinit::SamplerConfig config;
   const auto read = [&json](const char* key, auto& field) {
     if (json.contains(key)) json[key].get_to(field);
   };
@@ -56,19 +58,19 @@ namespace ddim_cases {
 }
 
 /// The samples after every step of a trajectory over `model`, [steps, ...]; `noise` is drawn from.
-[[nodiscard]] inline at::Tensor states_of(const freeinit::Trajectory& trajectory, at::Tensor sample,
+[[nodiscard]] inline at::Tensor states_of(const freeinit::Sampler& trajectory, at::Tensor sample,
                                           freeinit::NoiseSource& noise) {
   const at::Tensor pattern = randn(12, sample.sizes(), sample.scalar_type());
   std::vector<at::Tensor> states;
   for (std::size_t i = 0; i < trajectory.timesteps().size(); ++i) {
-    sample = trajectory.step(i, model(sample, trajectory.timesteps()[i], pattern), sample, noise);
+    sample = stepped(trajectory, static_cast<std::int64_t>(i),
+                     model(sample, trajectory.timesteps()[i], pattern), sample, noise);
     states.push_back(sample);
   }
   return at::stack(states);
 }
 
-[[nodiscard]] inline std::vector<std::int64_t> timesteps_of(
-    const freeinit::Trajectory& trajectory) {
+[[nodiscard]] inline std::vector<std::int64_t> timesteps_of(const freeinit::Sampler& trajectory) {
   return {trajectory.timesteps().begin(), trajectory.timesteps().end()};
 }
 

@@ -1,5 +1,5 @@
-#include <freeinit/numerics/noise_reinitializer.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/noise/noise_reinitializer.hpp>
+#include <freeinit/noise/noise_source.hpp>
 
 #include <ATen/ops/fft_fftn.h>
 #include <ATen/ops/fft_fftshift.h>

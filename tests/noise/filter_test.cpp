@@ -1,4 +1,4 @@
-#include <freeinit/numerics/frequency_filter.hpp>
+#include <freeinit/noise/frequency_filter.hpp>
 
 #include <gtest/gtest.h>
 

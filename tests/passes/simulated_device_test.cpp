@@ -1,8 +1,8 @@
 #include "support/simulated_device.hpp"
 
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/free_init.hpp>
-#include <freeinit/numerics/noise_reinitializer.hpp>
+#include <freeinit/noise/noise_reinitializer.hpp>
+#include <freeinit/passes/free_init.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
@@ -13,6 +13,7 @@
 
 #include "support/error_of.hpp"
 #include "support/golden.hpp"
+#include "support/sampler_steps.hpp"
 
 namespace simulated_device_test {
 namespace {
@@ -77,14 +78,14 @@ struct DeviceRun {
   Traffic traffic;
 };
 
-DeviceRun run_on(at::Device where, double eta, freeinit::DdimConfig config = {}) {
+DeviceRun run_on(at::Device where, double eta, freeinit::SamplerConfig config = {}) {
   const at::Tensor pattern = randn(3, kShape.sizes()).to(where);
-  freeinit::NoiseSource noise(std::uint64_t{1});
-  const freeinit::DdimScheduler scheduler(config);
+  const freeinit::NoiseSchedule schedule(config);
   const TrafficMeter meter;
   const freeinit::FreeInitResult result = freeinit::free_init(
-      [&](const at::Tensor& latents, double) { return latents.mul(0.5).add(pattern); }, scheduler,
-      kShape, {.num_iters = 3}, {.num_inference_steps = 4, .eta = eta}, noise, at::kFloat, where);
+      [&](const at::Tensor& latents, double) { return latents.mul(0.5).add(pattern); }, schedule,
+      {.shape = kShape, .num_inference_steps = 4, .eta = eta, .device = where},
+      freeinit::NoiseSource(1));
   return {result.latents, meter.read()};
 }
 
@@ -103,7 +104,7 @@ TEST(SimulatedDevice, WithEtaEachStepAddsOneDraw) {
 }
 
 TEST(SimulatedDevice, ThresholdingStaysOnTheDeviceToo) {
-  freeinit::DdimConfig config;
+  freeinit::SamplerConfig config;
   config.thresholding = true;
   config.sample_max_value = 2.0;
   EXPECT_EQ(run_on(device(), 0.0, config).traffic, (Traffic{4, 0, 0}));
@@ -112,12 +113,15 @@ TEST(SimulatedDevice, ThresholdingStaysOnTheDeviceToo) {
 /// Operators of one more step of a run without guidance.
 std::int64_t operators_of_a_step(double eta) {
   const auto run = [&](int steps) {
-    freeinit::NoiseSource noise(std::uint64_t{1});
+    const freeinit::NoiseSchedule schedule({.clip_sample = false});
     const auto before = simulated_device::operators();
-    (void)freeinit::free_init([](const at::Tensor& x, double) { return x; },
-                              freeinit::DdimScheduler(freeinit::DdimConfig{.clip_sample = false}),
-                              kShape, {.num_iters = 1}, {.num_inference_steps = steps, .eta = eta},
-                              noise, at::kFloat, device());
+    (void)freeinit::free_init([](const at::Tensor& x, double) { return x; }, schedule,
+                              {.shape = kShape,
+                               .options = {.num_iters = 1},
+                               .num_inference_steps = steps,
+                               .eta = eta,
+                               .device = device()},
+                              freeinit::NoiseSource(1));
     return simulated_device::operators() - before;
   };
   const std::int64_t one_more = run(5) - run(4);
@@ -133,12 +137,12 @@ TEST(SimulatedDevice, AStepOfTheLoopIsSixOperators) {
 }
 
 TEST(SimulatedDevice, AHostCopyHiddenInADenoiserIsSeen) {
-  freeinit::NoiseSource noise(std::uint64_t{1});
+  const freeinit::NoiseSchedule schedule({});
   const TrafficMeter meter;
   (void)freeinit::free_init(
-      [](const at::Tensor& x, double) { return x.div(x.abs().max().item<double>()); },
-      freeinit::DdimScheduler(freeinit::DdimConfig{}), kShape, {.num_iters = 2},
-      {.num_inference_steps = 3}, noise, at::kFloat, device());
+      [](const at::Tensor& x, double) { return x.div(x.abs().max().item<double>()); }, schedule,
+      {.shape = kShape, .options = {.num_iters = 2}, .num_inference_steps = 3, .device = device()},
+      freeinit::NoiseSource(1));
   EXPECT_EQ(meter.read().scalar_reads, 6);
 }
 
@@ -149,11 +153,11 @@ TEST(SimulatedDevice, TheLibraryRefusesMixedDevices) {
   EXPECT_EQ(reinitialise(there, there).device(), device());
   EXPECT_ERROR(invalid_argument, "wrong device", reinitialise(there, host));
   EXPECT_ERROR(invalid_argument, "wrong device", reinitialise(host, there));
-  const freeinit::DdimScheduler scheduler{freeinit::DdimConfig{}};
+  const freeinit::NoiseSchedule scheduler({});
   EXPECT_ERROR(invalid_argument, "privateuseone", scheduler.add_noise(there, host, 1));
   freeinit::NoiseSource noise(std::uint64_t{1});
   EXPECT_ERROR(invalid_argument, "privateuseone",
-               scheduler.trajectory(3)->step(0, host, there, noise));
+               stepped(*freeinit::make_sampler(scheduler, 3), 0, host, there, noise));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-#include <freeinit/numerics/ddim_scheduler.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
+#include <freeinit/sampling/samplers/ddim.hpp>
 
 #include <gtest/gtest.h>
 
@@ -7,24 +8,25 @@
 #include <string>
 #include <vector>
 
-#include "numerics/ddim_cases.hpp"
+#include "sampling/ddim_cases.hpp"
 #include "support/error_of.hpp"
 #include "support/golden.hpp"
+#include "support/sampler_steps.hpp"
 
 namespace ddim_settings_test {
 namespace {
 
 using ddim_cases::randn;
-using freeinit::DdimConfig;
-using freeinit::DdimScheduler;
 using freeinit::ErrorCode;
+using freeinit::NoiseSchedule;
 using freeinit::PredictionType;
+using freeinit::SamplerConfig;
 using freeinit::TimestepSpacing;
 
-void expect_refused(const std::string& word, const std::function<void(DdimConfig&)>& change) {
-  DdimConfig config;
+void expect_refused(const std::string& word, const std::function<void(SamplerConfig&)>& change) {
+  SamplerConfig config;
   change(config);
-  const freeinit::Error error = error_of([&] { DdimScheduler{config}; });
+  const freeinit::Error error = error_of([&] { freeinit::NoiseSchedule{config}; });
   EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
   EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
 }
@@ -50,77 +52,83 @@ TEST(DdimSettings, RefusesImpossibleOnesAtConstruction) {
 }
 
 TEST(DdimSettings, RefusesStepsAndEtaOutsideTheirRange) {
-  const DdimScheduler scheduler{DdimConfig{}};
+  const NoiseSchedule scheduler{SamplerConfig{}};
   for (const std::int64_t steps : {0, -1, 1001}) {
-    EXPECT_ERROR(invalid_argument, "expected 1 to 1000", scheduler.trajectory(steps));
+    EXPECT_ERROR(invalid_argument, "expected 1 to 1000", freeinit::make_sampler(scheduler, steps));
   }
   for (const double eta : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
-    EXPECT_ERROR(invalid_argument, "eta", scheduler.trajectory(10, eta));
+    EXPECT_ERROR(invalid_argument, "eta", freeinit::make_sampler(scheduler, 10, eta));
   }
 }
 
 // diffusers ends in an IndexError inside the first step.
 TEST(DdimSettings, RefusesAGridThatRunsPastTheTrainingTimesteps) {
-  DdimConfig config;
+  SamplerConfig config;
   config.steps_offset = 1;
-  const DdimScheduler scheduler(config);
-  EXPECT_ERROR(invalid_argument, "the first timestep would be 1000", scheduler.trajectory(1000));
-  EXPECT_ERROR(invalid_argument, "would be 1000", scheduler.inverse_trajectory(1000));
-  EXPECT_EQ(scheduler.trajectory(999)->timesteps().front(), 999);
+  const NoiseSchedule scheduler(config);
+  EXPECT_ERROR(invalid_argument, "the first timestep would be 1000",
+               freeinit::make_sampler(scheduler, 1000));
+  EXPECT_ERROR(invalid_argument, "would be 1000", freeinit::make_ddim_inverse(scheduler, 1000));
+  EXPECT_EQ(freeinit::make_sampler(scheduler, 999)->timesteps().front(), 999);
 }
 
 // With trailing spacing diffusers runs a 62nd step at t = -1 (rounding in NumPy's arange).
 TEST(DdimSettings, TrailingSpacingHasExactlyTheStepsAskedFor) {
-  DdimConfig config;
+  SamplerConfig config;
   config.timestep_spacing = TimestepSpacing::trailing;
-  const auto trajectory = DdimScheduler(config).trajectory(61);
+  const auto trajectory = freeinit::make_sampler(freeinit::NoiseSchedule(config), 61);
   EXPECT_EQ(trajectory->timesteps().size(), 61U);
   EXPECT_GE(trajectory->timesteps().back(), 0);
 }
 
 TEST(DdimSettings, RefusesDivisionsByZero) {
-  DdimConfig config;
+  SamplerConfig config;
   config.clip_sample = false;
   config.rescale_betas_zero_snr = true;
   config.timestep_spacing = TimestepSpacing::trailing;
-  EXPECT_ERROR(invalid_argument, "holds no signal", DdimScheduler(config).trajectory(5));
+  EXPECT_ERROR(invalid_argument, "holds no signal",
+               freeinit::make_sampler(freeinit::NoiseSchedule(config), 5));
   config.timestep_spacing = TimestepSpacing::leading;  // never reaches the last timestep
-  EXPECT_EQ(DdimScheduler(config).trajectory(5)->timesteps().front(), 800);
+  EXPECT_EQ(freeinit::make_sampler(freeinit::NoiseSchedule(config), 5)->timesteps().front(), 800);
 
   config = {};
   config.prediction_type = PredictionType::sample;
-  EXPECT_ERROR(invalid_argument, "set_alpha_to_one", DdimScheduler(config).inverse_trajectory(5));
+  EXPECT_ERROR(invalid_argument, "set_alpha_to_one",
+               freeinit::make_ddim_inverse(freeinit::NoiseSchedule(config), 5));
   config.timestep_spacing = TimestepSpacing::linspace;
-  EXPECT_ERROR(invalid_argument, "linspace", DdimScheduler(config).inverse_trajectory(5));
+  EXPECT_ERROR(invalid_argument, "linspace",
+               freeinit::make_ddim_inverse(freeinit::NoiseSchedule(config), 5));
 }
 
 // With eta 1 and no signal left, 1 - abar - sigma^2 is 0; rounding must not turn its root into NaN.
 TEST(DdimSettings, FullNoiseAtZeroSignalStaysFinite) {
-  DdimConfig config;
+  SamplerConfig config;
   config.prediction_type = PredictionType::v_prediction;
   config.rescale_betas_zero_snr = true;
   config.timestep_spacing = TimestepSpacing::trailing;
-  const DdimScheduler scheduler(config);
+  const NoiseSchedule scheduler(config);
   for (const std::int64_t steps : {1, 2, 3, 7, 20, 50}) {
     freeinit::NoiseSource noise(std::uint64_t{1});
     const at::Tensor sample = randn(2, {1, 1, 2, 2, 2});
-    const at::Tensor next = scheduler.trajectory(steps, 1.0)->step(0, sample, sample, noise);
+    const at::Tensor next =
+        stepped(*freeinit::make_sampler(scheduler, steps, 1.0), 0, sample, sample, noise);
     EXPECT_TRUE(next.isfinite().all().item<bool>()) << steps;
   }
 }
 
 TEST(DdimSettings, AStepRefusesTensorsThatDoNotFit) {
-  const auto trajectory = DdimScheduler(DdimConfig{}).trajectory(5);
+  const auto trajectory = freeinit::make_sampler(freeinit::NoiseSchedule(SamplerConfig{}), 5);
   freeinit::NoiseSource noise(std::uint64_t{1});
   const at::Tensor sample = randn(2, {1, 1, 2, 2, 2});
-  EXPECT_ERROR(invalid_argument, "model output", trajectory->step(0, sample[0], sample, noise));
-  EXPECT_ERROR(invalid_argument, "Half", trajectory->step(0, sample.to(at::kHalf), sample, noise));
-  EXPECT_ERROR(invalid_argument, "undefined", trajectory->step(0, {}, sample, noise));
-  EXPECT_ERROR(invalid_argument, "step index '5'", trajectory->step(5, sample, sample, noise));
+  EXPECT_ERROR(invalid_argument, "model output", stepped(*trajectory, 0, sample[0], sample, noise));
+  EXPECT_ERROR(invalid_argument, "Half",
+               stepped(*trajectory, 0, sample.to(at::kHalf), sample, noise));
+  EXPECT_ERROR(invalid_argument, "undefined", stepped(*trajectory, 0, {}, sample, noise));
+  EXPECT_ERROR(invalid_argument, "step index '5'", stepped(*trajectory, 5, sample, sample, noise));
 }
 
 TEST(DdimSettings, AddNoiseRefusesWhatDoesNotFit) {
-  const DdimScheduler scheduler{DdimConfig{}};
+  const NoiseSchedule scheduler{SamplerConfig{}};
   const at::Tensor sample = randn(2, {1, 1, 2, 2, 2});
   EXPECT_ERROR(invalid_argument, "timestep '1000'", scheduler.add_noise(sample, sample, 1000));
   EXPECT_ERROR(invalid_argument, "timestep '-1'", scheduler.add_noise(sample, sample, -1));
@@ -130,25 +138,16 @@ TEST(DdimSettings, AddNoiseRefusesWhatDoesNotFit) {
 }
 
 TEST(DdimSettings, NoiseIsDrawnWithEtaAlone) {
-  const DdimScheduler scheduler{DdimConfig{}};
+  const NoiseSchedule scheduler{SamplerConfig{}};
   const at::Tensor sample = randn(2, {1, 1, 2, 2, 2});
   freeinit::NoiseSource untouched(std::uint64_t{1});
   const at::Tensor first = untouched.draw({4});
   freeinit::NoiseSource quiet(std::uint64_t{1});
-  (void)scheduler.trajectory(5, 0.0)->step(0, sample, sample, quiet);
+  (void)stepped(*freeinit::make_sampler(scheduler, 5, 0.0), 0, sample, sample, quiet);
   EXPECT_TRUE(quiet.draw({4}).equal(first));
   freeinit::NoiseSource busy(std::uint64_t{1});
-  (void)scheduler.trajectory(5, 0.5)->step(0, sample, sample, busy);
+  (void)stepped(*freeinit::make_sampler(scheduler, 5, 0.5), 0, sample, sample, busy);
   EXPECT_FALSE(busy.draw({4}).equal(first));
-}
-
-TEST(DdimSettings, UnknownNamesListTheKnownOnes) {
-  EXPECT_ERROR(invalid_argument, "linear, scaled_linear, squaredcos_cap_v2",
-               freeinit::beta_schedule_from_string("cosine"));
-  EXPECT_ERROR(invalid_argument, "epsilon, sample, v_prediction",
-               freeinit::prediction_type_from_string("v"));
-  EXPECT_ERROR(invalid_argument, "leading, linspace, trailing",
-               freeinit::timestep_spacing_from_string(""));
 }
 
 }  // namespace

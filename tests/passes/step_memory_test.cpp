@@ -1,9 +1,10 @@
 // The sampling loop asks for no memory after the first step of a pass.
 
 #include "support/allocation_counter.hpp"
+#include "support/sampler_steps.hpp"
 
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/free_init.hpp>
+#include <freeinit/passes/free_init.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
 
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ const freeinit::LatentShape kShape{.batch = 2, .channels = 4, .frames = 3, .heig
 
 /// Tensors made in each step of a pass after its first one, the denoiser's own included.
 std::vector<std::int64_t> allocations_of_steps(const freeinit::Denoiser& denoiser,
-                                               const freeinit::DdimConfig& config) {
+                                               const freeinit::SamplerConfig& config) {
   const AllocationCounter counter;
   std::vector<std::int64_t> counts;
   std::int64_t before = 0;
@@ -29,14 +30,15 @@ std::vector<std::int64_t> allocations_of_steps(const freeinit::Denoiser& denoise
     if (progress.step > 1) counts.push_back(counter.count() - before);
     before = counter.count();
   };
-  freeinit::NoiseSource noise(std::uint64_t{1});
-  (void)freeinit::free_init(denoiser, freeinit::DdimScheduler(config), kShape, {.num_iters = 2},
-                            {.num_inference_steps = 5}, noise, at::kFloat, at::kCPU, control);
+  const freeinit::NoiseSchedule schedule(config);
+  (void)freeinit::free_init(
+      denoiser, schedule, {.shape = kShape, .options = {.num_iters = 2}, .num_inference_steps = 5},
+      freeinit::NoiseSource(1), control);
   return counts;
 }
 
-std::vector<freeinit::DdimConfig> all_kinds_of_steps() {
-  std::vector<freeinit::DdimConfig> configs;
+std::vector<freeinit::SamplerConfig> all_kinds_of_steps() {
+  std::vector<freeinit::SamplerConfig> configs;
   for (const auto type :
        {PredictionType::epsilon, PredictionType::sample, PredictionType::v_prediction}) {
     for (const bool clip : {false, true}) {
@@ -63,43 +65,44 @@ TEST(StepMemory, WhatADenoiserMakesIsCounted) {
   EXPECT_EQ(allocations_of_steps(twice, {}), std::vector<std::int64_t>(2 * 4, 1));
 }
 
-TEST(StepMemory, TheSameNumbersInPlace) {
-  const at::Tensor sample = at::randn(kShape.sizes());
-  const at::Tensor output = at::randn(kShape.sizes());
-  for (const auto dtype : {at::kFloat, at::kHalf, at::kDouble}) {
-    freeinit::StepBuffers buffers;
-    for (const auto& config : all_kinds_of_steps()) {
-      const auto trajectory = freeinit::DdimScheduler(config).trajectory(5, 0.5);
-      freeinit::NoiseSource one(std::uint64_t{1});
-      freeinit::NoiseSource other(std::uint64_t{1});
-      at::Tensor latents = sample.to(dtype).clone();
-      const at::Tensor next = trajectory->step(2, output.to(dtype), latents, one);
-      EXPECT_FALSE(next.equal(latents));
-      trajectory->step_to(latents, 2, output.to(dtype), latents, other, buffers);
-      EXPECT_TRUE(next.equal(latents));
-    }
-  }
-}
-
 // A denoiser may hand back its input, so the prediction may lie in the memory that is written.
 TEST(StepMemory, ThePredictionMayBeTheSample) {
   for (const auto& config : all_kinds_of_steps()) {
-    const auto trajectory = freeinit::DdimScheduler(config).trajectory(5);
+    const auto sampler = freeinit::make_sampler(freeinit::NoiseSchedule(config), 5);
     freeinit::NoiseSource noise(std::uint64_t{1});
-    freeinit::StepBuffers buffers;
-    at::Tensor latents = at::randn(kShape.sizes());
-    const at::Tensor next = trajectory->step(2, latents.clone(), latents, noise);
-    trajectory->step_to(latents, 2, latents, latents, noise, buffers);
-    EXPECT_TRUE(next.equal(latents));
+    freeinit::SamplerState state = sampler->start(at::randn(kShape.sizes()));
+    sampler->step(state, state.latents, noise);
+    const at::Tensor latents = state.latents.clone();
+    sampler->step(state, state.latents, noise);  // written in place from here on
+    EXPECT_TRUE(stepped(*sampler, 1, latents.clone(), latents, noise).equal(state.latents));
+  }
+}
+
+TEST(StepMemory, NeitherTheNoiseNorACloneIsWrittenTo) {
+  for (const auto& config : all_kinds_of_steps()) {
+    const auto sampler = freeinit::make_sampler(freeinit::NoiseSchedule(config), 5, 0.5);
+    freeinit::NoiseSource noise(std::uint64_t{1});
+    const at::Tensor unit = at::randn(kShape.sizes());
+    const at::Tensor kept = unit.clone();
+    const at::Tensor output = at::randn(kShape.sizes());
+    freeinit::SamplerState state = sampler->start(unit);
+    sampler->step(state, output, noise);
+    sampler->step(state, output, noise);
+    EXPECT_TRUE(unit.equal(kept));
+    const freeinit::SamplerState clone = state.clone();
+    const at::Tensor before = clone.latents.clone();
+    sampler->step(state, output, noise);
+    EXPECT_TRUE(clone.latents.equal(before));
+    EXPECT_EQ(clone.index, 2);
   }
 }
 
 TEST(StepMemory, TheCleanPredictionLasts) {
-  const auto trajectory =
-      freeinit::DdimScheduler({.clip_sample = false, .prediction_type = PredictionType::sample})
-          .trajectory(5);
+  const auto trajectory = freeinit::make_sampler(
+      freeinit::NoiseSchedule({.clip_sample = false, .prediction_type = PredictionType::sample}),
+      5);
   const at::Tensor output = at::randn(kShape.sizes());
-  const at::Tensor clean = trajectory->pred_original_sample(1, output, output);
+  const at::Tensor clean = predicted(*trajectory, 1, output, output);
   EXPECT_TRUE(clean.equal(output));
   EXPECT_FALSE(clean.is_alias_of(output));
 }

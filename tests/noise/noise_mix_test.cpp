@@ -1,6 +1,6 @@
-#include <freeinit/numerics/noise_mix.hpp>
-#include <freeinit/numerics/noise_reinitializer.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/noise/noise_mix.hpp>
+#include <freeinit/noise/noise_reinitializer.hpp>
+#include <freeinit/noise/noise_source.hpp>
 
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros_like.h>
