@@ -65,6 +65,28 @@ TEST(NoiseSource, SourcesAreIndependentOfEachOtherAndOfMoves) {
             freeinit::ErrorCode::invalid_argument);
 }
 
+TEST(NoiseSource, GoesOnFromItsState) {
+  for (const std::vector<std::uint64_t>& seeds : {std::vector<std::uint64_t>{7}, {1, 2, 3}}) {
+    const auto batch = static_cast<std::int64_t>(seeds.size());
+    freeinit::NoiseSource source(seeds);
+    // Odd sizes below 16: LibTorch keeps the second value of a pair for the next draw.
+    (void)source.draw({batch, 3});
+    auto copy = freeinit::NoiseSource::from_state(source.state());
+    EXPECT_EQ(copy.num_seeds(), seeds.size());
+    for (const std::int64_t size : {1, 5, 100}) {
+      EXPECT_TRUE(copy.draw({batch, size}).equal(source.draw({batch, size}))) << size;
+    }
+    EXPECT_TRUE(copy.state().equal(source.state()));
+  }
+  freeinit::NoiseSource source(std::uint64_t{1});
+  const at::Tensor state = source.state();
+  EXPECT_ERROR(invalid_argument, "state", freeinit::NoiseSource::from_state({}));
+  EXPECT_ERROR(invalid_argument, "state", freeinit::NoiseSource::from_state(state.slice(1, 1)));
+  EXPECT_ERROR(invalid_argument, "state", freeinit::NoiseSource::from_state(state.to(at::kInt)));
+  const freeinit::NoiseSource taken = std::move(source);
+  EXPECT_ERROR(invalid_argument, "moved from", source.state());
+}
+
 TEST(NoiseSource, RefusesWhatItCannotDraw) {
   const auto refused = freeinit::ErrorCode::invalid_argument;
   EXPECT_EQ(error_of([] { NoiseSource(std::vector<std::uint64_t>{}); }).code(), refused);

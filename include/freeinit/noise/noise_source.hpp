@@ -36,8 +36,8 @@ class FREEINIT_API NoiseSource {
   [[nodiscard]] at::Tensor draw(at::IntArrayRef shape, at::ScalarType dtype = at::kFloat,
                                 at::Device device = at::kCPU);
 
-  /// Where the generators stand, uint8 [num_seeds, n]: plain data that can be kept in a file. Throws
-  /// Error: invalid_argument for a source that was moved from.
+  /// Where the generators stand, uint8 [num_seeds, n]: plain data that can be kept in a file.
+  /// Throws Error: invalid_argument for a source that was moved from.
   [[nodiscard]] at::Tensor state() const;
 
   /// A source that draws what the one whose `state` this is would have drawn next. Throws Error:

@@ -111,12 +111,9 @@ class FREEINIT_API FreeInit {
 /// Runs FreeInit to its end, or until the stop token fires. With `num_iters == 1` this is plain
 /// sampling. Throws Error: invalid_argument before the first call for unusable settings; cancelled
 /// when the stop token fires before any pass is complete; whatever the denoiser throws.
-[[nodiscard]] FREEINIT_API FreeInitResult free_init(const Denoiser& denoiser,
-                                                    const NoiseSchedule& schedule,
-                                                    const FreeInitSettings& settings,
-                                                    NoiseSource noise,
-                                                    const RunControl& control = {},
-                                                    const RunHooks& hooks = {});
+[[nodiscard]] FREEINIT_API FreeInitResult
+free_init(const Denoiser& denoiser, const NoiseSchedule& schedule, const FreeInitSettings& settings,
+          NoiseSource noise, const RunControl& control = {}, const RunHooks& hooks = {});
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

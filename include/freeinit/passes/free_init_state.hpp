@@ -14,11 +14,11 @@ namespace freeinit::inline FREEINIT_ABI {
 /// All that a FreeInit run knows between two denoiser calls: made by `FreeInit::begin`, changed by
 /// `FreeInit::advance`. A run that goes on from a `clone` makes the same bits.
 struct FREEINIT_API FreeInitState {
-  NoiseSource noise;            ///< the run's generators, at the place of the next draw
-  at::Tensor first_noise{};     ///< [B,C,F,H,W] unit variance: results are diffused with it again
-  int pass = 0;                 ///< the running pass, from 0; the number of passes once all are done
-  SamplerState sample{};        ///< of the running pass; its latents are undefined between passes
-  at::Tensor latents{};         ///< the clean result of the last complete pass; undefined before
+  NoiseSource noise;         ///< the run's generators, at the place of the next draw
+  at::Tensor first_noise{};  ///< [B,C,F,H,W] unit variance: results are diffused with it again
+  int pass = 0;              ///< the running pass, from 0; the number of passes once all are done
+  SamplerState sample{};     ///< of the running pass; its latents are undefined between passes
+  at::Tensor latents{};      ///< the clean result of the last complete pass; undefined before
   /// With IntermediateResult::partial what that pass stopped at, in variance-preserving scale, and
   /// its timestep; else undefined.
   at::Tensor partial{};

@@ -29,12 +29,12 @@ struct GenerationInputs {
 
 /// One finished video.
 struct GeneratedVideo {
-  std::int64_t index = 0;    ///< k of `seed + k`
-  at::Tensor latents{};      ///< [1,C,F,h,w] float32, CPU
-  at::Tensor frames{};       ///< [F,H,W,3] float32 in 0..1, CPU; undefined when not decoded
+  std::int64_t index = 0;  ///< k of `seed + k`
+  at::Tensor latents{};    ///< [1,C,F,h,w] float32, CPU
+  at::Tensor frames{};     ///< [F,H,W,3] float32 in 0..1, CPU; undefined when not decoded
   int completed_passes = 0;
-  bool cancelled = false;    ///< stopped early: `latents` are those of the last complete pass
-  std::int64_t unet_calls = 0;                 ///< the inversion of a real video included
+  bool cancelled = false;       ///< stopped early: `latents` are those of the last complete pass
+  std::int64_t unet_calls = 0;  ///< the inversion of a real video included
   std::int64_t unet_calls_saved = 0;           ///< FreeInitResult::calls_saved
   std::vector<std::int64_t> calls_per_pass{};  ///< FreeInitResult::calls_per_pass
 };

@@ -18,10 +18,10 @@ namespace freeinit::inline FREEINIT_ABI {
 ///
 /// Move-only, since `step` writes to the memory of `latents`; `clone` copies that too.
 struct FREEINIT_API SamplerState {
-  at::Tensor latents;                  ///< [B,C,F,H,W] in the sampler's own scale
-  std::vector<at::Tensor> history{};   ///< earlier outputs, for methods that look back; else empty
-  std::int64_t index = 0;              ///< steps done; the next one is `timesteps()[index]`
-  std::vector<at::Tensor> scratch{};   ///< memory that steps write again; no part of the value
+  at::Tensor latents;                 ///< [B,C,F,H,W] in the sampler's own scale
+  std::vector<at::Tensor> history{};  ///< earlier outputs, for methods that look back; else empty
+  std::int64_t index = 0;             ///< steps done; the next one is `timesteps()[index]`
+  std::vector<at::Tensor> scratch{};  ///< memory that steps write again; no part of the value
 
   SamplerState() = default;
   explicit SamplerState(at::Tensor first_latents, std::int64_t first_index = 0);

@@ -10,6 +10,7 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -23,8 +24,7 @@ FREEINIT_INLINE at::Tensor send_noise(const at::Tensor& noise, at::Device device
 
 FREEINIT_INLINE void check_has_seeds(std::size_t num_seeds) {
   if (num_seeds > 0) return;
-  raise(ErrorCode::invalid_argument,
-        "noise source: moved from; expected one that holds its seeds");
+  raise(ErrorCode::invalid_argument, "noise source: moved from; expected one that holds its seeds");
 }
 
 }  // namespace detail
@@ -89,8 +89,9 @@ FREEINIT_INLINE NoiseSource NoiseSource::from_state(const at::Tensor& state) {
   }
   NoiseSource source;
   for (std::int64_t i = 0; i < state.size(0); ++i) {
-    source.generators_.push_back(at::detail::createCPUGenerator());
-    source.generators_.back().set_state(state[i].to(at::kCPU).contiguous());
+    at::Generator generator = at::detail::createCPUGenerator();
+    generator.set_state(state[i].to(at::kCPU).clone());  // LibTorch reads memory of its own alone
+    source.generators_.push_back(std::move(generator));
   }
   return source;
 }

@@ -57,8 +57,9 @@ FREEINIT_INLINE void FreeInitOptions::validate() const {
                          "': not a number of passes; expected 1 (plain sampling) to 1000"));
   }
   if (filters.empty()) {
-    raise(ErrorCode::invalid_argument, "filters '[]': empty; expected one for each "
-                                       "re-initialisation, or one for all");
+    raise(ErrorCode::invalid_argument,
+          "filters '[]': empty; expected one for each "
+          "re-initialisation, or one for all");
   }
   for (const FrequencyFilterOptions& filter : filters) filter.validate();
   mix.validate();
@@ -70,8 +71,7 @@ FREEINIT_INLINE std::vector<std::int64_t> steps_per_pass(const FreeInitOptions& 
                                                          std::int64_t num_inference_steps) {
   options.validate();
   detail::check_at_least_one("num_inference_steps", num_inference_steps);
-  std::vector<std::int64_t> steps(static_cast<std::size_t>(options.num_iters),
-                                  num_inference_steps);
+  std::vector<std::int64_t> steps(static_cast<std::size_t>(options.num_iters), num_inference_steps);
   if (!options.fast_sampling) return steps;
   if (options.profile == Profile::official && num_inference_steps < options.num_iters) {
     raise(ErrorCode::invalid_argument,

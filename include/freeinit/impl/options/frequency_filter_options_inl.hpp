@@ -31,9 +31,8 @@ inline constexpr NameTable<FilterAxes, 3> kFilterAxesNames{{
 FREEINIT_INLINE void check_stop_frequency(const char* name, double value) {
   // Below 1e-100 (and not 0) the squares of the formulas leave the range of a double.
   if (value == 0.0 || (value >= 1e-100 && value <= 1.0)) return;
-  raise(
-      ErrorCode::invalid_argument,
-      concat(name, " '", value, "': outside its range; expected 0 to 1 (1 = Nyquist frequency)"));
+  raise(ErrorCode::invalid_argument,
+        concat(name, " '", value, "': outside its range; expected 0 to 1 (1 = Nyquist frequency)"));
 }
 
 }  // namespace detail
@@ -66,9 +65,9 @@ FREEINIT_INLINE void FrequencyFilterOptions::validate() const {
   detail::check_stop_frequency("spatial_stop_frequency", spatial_stop_frequency);
   detail::check_stop_frequency("temporal_stop_frequency", temporal_stop_frequency);
   if (!(order > 0.0) || !std::isfinite(order)) {
-    raise(
-        ErrorCode::invalid_argument,
-        detail::concat("order '", order, "': not a filter order; expected a finite number above 0"));
+    raise(ErrorCode::invalid_argument,
+          detail::concat("order '", order,
+                         "': not a filter order; expected a finite number above 0"));
   }
 }
 

@@ -38,7 +38,7 @@ FREEINIT_INLINE void check_table_size(const char* name, const std::vector<double
   if (table.empty() || static_cast<std::int64_t>(table.size()) == count) return;
   raise(ErrorCode::invalid_argument,
         concat(name, " of '", table.size(),
-                 "' values: wrong number; expected num_train_timesteps, ", count));
+               "' values: wrong number; expected num_train_timesteps, ", count));
 }
 
 }  // namespace detail

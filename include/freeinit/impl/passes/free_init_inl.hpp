@@ -30,9 +30,9 @@ FREEINIT_INLINE std::vector<NoiseReinitializer> make_reinitializers(
 FREEINIT_INLINE std::int64_t training_timestep(double timestep) {
   const auto whole = static_cast<std::int64_t>(timestep);
   if (static_cast<double>(whole) == timestep) return whole;
-  raise(ErrorCode::unsupported,
-        c10::str("timestep '", timestep, "': lies between two training timesteps; a partial pass "
-                 "must end at one of them"));
+  raise(ErrorCode::unsupported, c10::str("timestep '", timestep,
+                                         "': lies between two training timesteps; a partial pass "
+                                         "must end at one of them"));
 }
 
 }  // namespace detail
@@ -74,9 +74,9 @@ FREEINIT_INLINE FreeInitState FreeInit::begin(NoiseSource noise) const {
   }
   FreeInitState state{.noise = std::move(noise)};
   const at::Tensor& given = settings_.initial_noise;
-  state.first_noise =
-      given.defined() ? given.to(settings_.device, settings_.dtype)
-                      : state.noise.draw(settings_.shape.sizes(), settings_.dtype, settings_.device);
+  state.first_noise = given.defined() ? given.to(settings_.device, settings_.dtype)
+                                      : state.noise.draw(settings_.shape.sizes(), settings_.dtype,
+                                                         settings_.device);
   return state;
 }
 
@@ -130,10 +130,10 @@ FREEINIT_INLINE at::Tensor FreeInit::reinitialise(FreeInitState& state,
   const NoiseReinitializer& reinitialise =
       reinitializers[std::min(index, reinitializers.size() - 1)];
   const std::int64_t last = schedule_.last_timestep();
-  const at::Tensor diffused =
-      state.partial.defined() ? schedule_.add_noise_between(state.partial, state.first_noise,
-                                                            state.partial_timestep, last)
-                              : schedule_.add_noise(state.latents, state.first_noise, last);
+  const at::Tensor diffused = state.partial.defined()
+                                  ? schedule_.add_noise_between(state.partial, state.first_noise,
+                                                                state.partial_timestep, last)
+                                  : schedule_.add_noise(state.latents, state.first_noise, last);
   const auto fresh = reinitialise.draw_fresh(state.noise, settings_.shape.sizes());
   at::Tensor mixed = reinitialise(diffused, fresh).to(settings_.dtype);
   report(Phase::reinit, state, 1, 1, control);

@@ -40,9 +40,10 @@ FREEINIT_INLINE std::vector<PassPlan> within_budget(std::vector<PassPlan> plan, 
                                                     std::int64_t budget) {
   const PassPlan last = plan.back();
   if (budget < last.calls) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("budget of calls '", budget, "': less than the last pass takes; expected at "
-                   "least ", last.calls));
+    raise(ErrorCode::invalid_argument, c10::str("budget of calls '", budget,
+                                                "': less than the last pass takes; expected at "
+                                                "least ",
+                                                last.calls));
   }
   std::int64_t available = budget - last.calls;
   for (std::size_t pass = 0; pass + 1 < plan.size(); ++pass) {

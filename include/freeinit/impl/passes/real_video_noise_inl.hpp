@@ -7,7 +7,6 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/StringUtil.h>
 
-
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
@@ -24,12 +23,10 @@ FREEINIT_INLINE at::Tensor invert_video(const at::Tensor& latents, const NoiseSc
   SamplerState state = inversion->start(latents);
   for (const double timestep : inversion->timesteps()) {
     if (control.stop.stop_requested()) raise(ErrorCode::cancelled, "inversion: stopped");
-    const at::Tensor output =
-        settings.denoiser(inversion->scale_model_input(state), timestep);
+    const at::Tensor output = settings.denoiser(inversion->scale_model_input(state), timestep);
     inversion->step(state, output, noise);
-    control.report({.phase = Phase::invert,
-                    .step = static_cast<int>(state.index),
-                    .num_steps = num_steps});
+    control.report(
+        {.phase = Phase::invert, .step = static_cast<int>(state.index), .num_steps = num_steps});
   }
   return state.latents;
 }
@@ -39,8 +36,7 @@ FREEINIT_INLINE at::Tensor invert_video(const at::Tensor& latents, const NoiseSc
 FREEINIT_INLINE at::Tensor initial_noise_from_video(const at::Tensor& latents,
                                                     const NoiseSchedule& schedule,
                                                     const RealVideoSettings& settings,
-                                                    NoiseSource& noise,
-                                                    const RunControl& control) {
+                                                    NoiseSource& noise, const RunControl& control) {
   const at::NoGradGuard no_grad;
   if (!latents.defined() || latents.dim() != 5 || latents.numel() == 0 ||
       !latents.is_floating_point()) {

@@ -73,8 +73,7 @@ FREEINIT_INLINE void check_feature_cache(const GenerationRequest& request, const
 
 FREEINIT_INLINE bool inverts_video(const GenerationRequest& request,
                                    const GenerationInputs& inputs) {
-  return inputs.video_latents.defined() &&
-         request.real_video.source == VideoNoiseSource::invert;
+  return inputs.video_latents.defined() && request.real_video.source == VideoNoiseSource::invert;
 }
 
 /// The budget of calls pays for the inversion of a real video too: what is left for the passes.

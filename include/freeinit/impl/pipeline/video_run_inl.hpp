@@ -109,9 +109,8 @@ FREEINIT_INLINE RunHooks::Hook hook_of_video(const RunHooks::Hook& hook, std::in
 
 /// The caller's hooks; after each pass the deep features are forgotten too.
 FREEINIT_INLINE RunHooks hooks_of_video(const RunParts& parts, std::int64_t video) {
-  RunHooks hooks{
-      .on_noise = hook_of_video(parts.hooks.on_noise, video, parts.clock, Phase::reinit),
-      .on_pass = hook_of_video(parts.hooks.on_pass, video, parts.clock, Phase::denoise)};
+  RunHooks hooks{.on_noise = hook_of_video(parts.hooks.on_noise, video, parts.clock, Phase::reinit),
+                 .on_pass = hook_of_video(parts.hooks.on_pass, video, parts.clock, Phase::denoise)};
   if (!parts.feature_cache) return hooks;
   hooks.on_pass = [on_pass = hooks.on_pass, cache = parts.feature_cache](
                       const RunPoint& point, const at::Tensor& latents) {
@@ -141,10 +140,9 @@ FREEINIT_INLINE GeneratedVideo sample_video(const RunParts& parts, std::int64_t 
                             .dtype = kLatentDtype,
                             .device = parts.bundle.device,
                             .reinitializers = parts.reinitializers};
-  settings.initial_noise =
-      parts.inputs.video_latents.defined()
-          ? noise_of_real_video(parts, index, noise, inversion_calls, control)
-          : of_video(parts.inputs.initial_noise, index);
+  settings.initial_noise = parts.inputs.video_latents.defined()
+                               ? noise_of_real_video(parts, index, noise, inversion_calls, control)
+                               : of_video(parts.inputs.initial_noise, index);
   const FreeInitResult run = free_init(parts.denoiser, parts.schedule, settings, std::move(noise),
                                        control, hooks_of_video(parts, index));
   GeneratedVideo video{.index = index,

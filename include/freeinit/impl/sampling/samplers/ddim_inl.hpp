@@ -66,7 +66,8 @@ FREEINIT_INLINE std::vector<DdimCoefficients> ddim_coefficients(const std::vecto
 
 /// A level without any signal has no x_0 to divide out of a noise prediction; clipping makes the
 /// infinite result usable, as in the reference.
-FREEINIT_INLINE void check_signal(const SamplerConfig& config, double alpha, std::int64_t timestep) {
+FREEINIT_INLINE void check_signal(const SamplerConfig& config, double alpha,
+                                  std::int64_t timestep) {
   if (alpha > 0.0 || config.prediction_type != PredictionType::epsilon) return;
   if (config.thresholding || config.clip_sample) return;
   raise(ErrorCode::invalid_argument,
