@@ -7,6 +7,7 @@
 #include "pass_report.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/models/autoencoder.hpp>

@@ -4,6 +4,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/bundle/verify.hpp>
 
 #include <gtest/gtest.h>
 
@@ -167,7 +168,8 @@ TEST(Manifest, RefusesByName) {
       {"/unet/in_channels", std::uint64_t{1} << 63, "expected an integer of at least 1"},
       {"/vae/spatial_scale", std::uint64_t{1} << 31, "expected an integer of at most 2147483647"},
       {"/unet/uses_fps", 1, "expected true or false"},
-      {"/unet/dtype", "int8", "'unet.dtype' is \"int8\"; expected float32, float16 or bfloat16"},
+      {"/unet/dtype", "int8",
+       "'unet.dtype' is \"int8\"; expected one of float32, float16, bfloat16"},
       {"/unet/format", "onnx", "expected torchscript"},
       {"/unet/verified_shapes", json::array({1}), "expected a list of shapes"},
       {"/unet/verified_shapes/0/0", 0, "expected a list of shapes"},
@@ -213,6 +215,49 @@ TEST(Manifest, MessagesAreOneLine) {
   text = example_manifest();
   text["na\nme"] = 1;
   EXPECT_ERROR(invalid_file, "unknown key", parse_manifest(text.dump(), "m"));
+}
+
+// What a file says may be as long and as deep as its writer likes; messages stay short.
+TEST(Manifest, HostileTexts) {
+  const auto refused = [](const std::string& text) {
+    const freeinit::Error error = error_of([&] { (void)parse_manifest(text, "m"); });
+    EXPECT_EQ(error.code(), freeinit::ErrorCode::invalid_file);
+    EXPECT_LT(std::string(error.what()).size(), 600U);
+    return std::string(error.what());
+  };
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  std::string deep_objects;
+  for (int i = 0; i < 100'000; ++i) deep_objects += "{\"a\":";
+  EXPECT_NE(
+      refused(R"({"schema":)" + deep + "}").find("nested too deep; expected at most 64 levels"),
+      std::string::npos);
+  EXPECT_NE(refused(deep_objects).find("nested too deep"), std::string::npos);
+  const std::string levels = std::string(63, '[') + std::string(63, ']');
+  EXPECT_NE(refused(R"({"schema":)" + levels + "}").find("'schema' is [[["), std::string::npos);
+  const std::string longest(1'000'000, 'x');
+  refused("{\"" + longest + "\":1,\"" + longest + "\":2}");
+  refused(R"({"schema":)" + std::string(5000, '9') + "}");
+  refused(R"({"schema":1)" + std::string(5000, 'e') + "}");
+  for (const char* place : {"/unet/dtype", "/unet/file", "/files/unet.pt/sha256"}) {
+    json text = example_manifest();
+    text[json::json_pointer(place)] = longest;
+    refused(text.dump());
+  }
+  for (const char* place :
+       {"/", "/unet/", "/files/", "/files/../", "/scheduler/", "/created_by/"}) {
+    json text = example_manifest();
+    text[json::json_pointer(place + longest)] = 1;
+    refused(text.dump());
+  }
+}
+
+TEST(Manifest, IsLimitedBeforeItIsParsed) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "manifest.json", std::string((16U << 20U) + 1, ' '));
+  EXPECT_ERROR(invalid_file, "is longer than 16 MiB", freeinit::read_manifest(folder.path()));
+  std::filesystem::remove(folder.path() / "manifest.json");
+  std::filesystem::create_symlink("/dev/zero", folder.path() / "manifest.json");
+  EXPECT_ERROR(invalid_file, "is longer than 16 MiB", freeinit::read_manifest(folder.path()));
 }
 
 class BundleFiles : public ::testing::Test {

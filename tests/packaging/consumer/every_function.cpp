@@ -32,7 +32,7 @@ void functions_of_core_text_and_io() {
   use(&ClipTokenizer::tokenize, &ClipTokenizer::encode, &ClipTokenizer::options);
   use(&parse_manifest, &read_manifest, &verify_bundle_files, &sha256_of_file);
   use(&HashStamps::knows, &HashStamps::sha256_of, &HashStamps::save);
-  use(&safetensors_element_size, &read_safetensors, &write_safetensors);
+  use(&safetensors_element_size, &SafetensorsReader::read, &write_safetensors);
   use(static_cast<DecodedVideo (*)(const std::filesystem::path&, const FrameSelection&)>(
           &read_video),
       static_cast<DecodedVideo (*)(const std::filesystem::path&, std::int64_t)>(&read_video));

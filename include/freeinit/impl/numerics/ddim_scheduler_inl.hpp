@@ -1,9 +1,9 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/names.hpp>
 #include <freeinit/impl/numerics/ddim_tables_inl.hpp>
 #include <freeinit/impl/numerics/ddim_trajectory_inl.hpp>
-#include <freeinit/core/names.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 
 #include <ATen/ops/scalar_tensor.h>
@@ -98,15 +98,15 @@ FREEINIT_INLINE void check_signal(const DdimConfig& config, double alpha, std::i
 }  // namespace detail
 
 FREEINIT_INLINE BetaSchedule beta_schedule_from_string(std::string_view name) {
-  return detail::value_from_name("beta schedule", name, detail::kBetaScheduleNames);
+  return value_from_name("beta schedule", name, detail::kBetaScheduleNames);
 }
 
 FREEINIT_INLINE PredictionType prediction_type_from_string(std::string_view name) {
-  return detail::value_from_name("prediction type", name, detail::kPredictionTypeNames);
+  return value_from_name("prediction type", name, detail::kPredictionTypeNames);
 }
 
 FREEINIT_INLINE TimestepSpacing timestep_spacing_from_string(std::string_view name) {
-  return detail::value_from_name("timestep spacing", name, detail::kTimestepSpacingNames);
+  return value_from_name("timestep spacing", name, detail::kTimestepSpacingNames);
 }
 
 FREEINIT_INLINE void DdimConfig::validate() const {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/numerics/intermediate_passes_inl.hpp>
 #include <freeinit/core/names.hpp>
+#include <freeinit/impl/numerics/intermediate_passes_inl.hpp>
 #include <freeinit/impl/numerics/noise_mix_inl.hpp>
 #include <freeinit/impl/numerics/pass_plan_inl.hpp>
 #include <freeinit/impl/numerics/time_budget_inl.hpp>
@@ -314,11 +314,11 @@ class FreeInitRun {
 }  // namespace detail
 
 FREEINIT_INLINE Profile profile_from_string(std::string_view name) {
-  return detail::value_from_name("profile", name, detail::kProfileNames);
+  return value_from_name("profile", name, detail::kProfileNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(Profile profile) noexcept {
-  return detail::name_of_value(profile, detail::kProfileNames);
+  return name_of_value(profile, detail::kProfileNames);
 }
 
 FREEINIT_INLINE void FreeInitOptions::validate() const {

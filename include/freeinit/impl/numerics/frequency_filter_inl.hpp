@@ -1,8 +1,8 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/numerics/frequency_response_inl.hpp>
 #include <freeinit/core/names.hpp>
+#include <freeinit/impl/numerics/frequency_response_inl.hpp>
 #include <freeinit/numerics/frequency_filter.hpp>
 
 #include <ATen/ops/empty.h>
@@ -48,19 +48,19 @@ FREEINIT_INLINE void check_stop_frequency(const char* name, double value) {
 }  // namespace detail
 
 FREEINIT_INLINE FilterMethod filter_method_from_string(std::string_view name) {
-  return detail::value_from_name("filter method", name, detail::kFilterMethodNames);
+  return value_from_name("filter method", name, detail::kFilterMethodNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(FilterMethod method) noexcept {
-  return detail::name_of_value(method, detail::kFilterMethodNames);
+  return name_of_value(method, detail::kFilterMethodNames);
 }
 
 FREEINIT_INLINE FilterAxes filter_axes_from_string(std::string_view name) {
-  return detail::value_from_name("filter axes", name, detail::kFilterAxesNames);
+  return value_from_name("filter axes", name, detail::kFilterAxesNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(FilterAxes axes) noexcept {
-  return detail::name_of_value(axes, detail::kFilterAxesNames);
+  return name_of_value(axes, detail::kFilterAxesNames);
 }
 
 FREEINIT_INLINE void FrequencyFilterOptions::validate() const {

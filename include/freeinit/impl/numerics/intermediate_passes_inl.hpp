@@ -33,11 +33,11 @@ FREEINIT_INLINE void check_count(const char* name, const std::optional<std::int6
 }  // namespace detail
 
 FREEINIT_INLINE IntermediateResult intermediate_result_from_string(std::string_view name) {
-  return detail::value_from_name("intermediate result", name, detail::kIntermediateResultNames);
+  return value_from_name("intermediate result", name, detail::kIntermediateResultNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(IntermediateResult result) noexcept {
-  return detail::name_of_value(result, detail::kIntermediateResultNames);
+  return name_of_value(result, detail::kIntermediateResultNames);
 }
 
 FREEINIT_INLINE void IntermediatePassOptions::validate() const {

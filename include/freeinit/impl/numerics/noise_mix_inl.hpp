@@ -47,11 +47,11 @@ FREEINIT_INLINE void check_mask_for_mix(const at::Tensor& mask, MixMethod method
 }  // namespace detail
 
 FREEINIT_INLINE MixMethod mix_method_from_string(std::string_view name) {
-  return detail::value_from_name("mix", name, detail::kMixMethodNames);
+  return value_from_name("mix", name, detail::kMixMethodNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(MixMethod method) noexcept {
-  return detail::name_of_value(method, detail::kMixMethodNames);
+  return name_of_value(method, detail::kMixMethodNames);
 }
 
 FREEINIT_INLINE void NoiseMixOptions::validate() const {

@@ -42,11 +42,11 @@ FREEINIT_INLINE at::Tensor invert_video(const at::Tensor& latents, const DdimSch
 }  // namespace detail
 
 FREEINIT_INLINE VideoNoiseSource video_noise_source_from_string(std::string_view name) {
-  return detail::value_from_name("video noise source", name, detail::kVideoNoiseSourceNames);
+  return value_from_name("video noise source", name, detail::kVideoNoiseSourceNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(VideoNoiseSource source) noexcept {
-  return detail::name_of_value(source, detail::kVideoNoiseSourceNames);
+  return name_of_value(source, detail::kVideoNoiseSourceNames);
 }
 
 FREEINIT_INLINE std::unique_ptr<const Trajectory> inversion_trajectory(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/impl/core/read_file_inl.hpp>
 #include <freeinit/impl/core/utf8_inl.hpp>
 
@@ -181,7 +182,7 @@ class BytePairEncoder {
       ids[i] = id_or(vocabulary, tokens[i], -1);
       if (ids[i] < 0) {
         raise(ErrorCode::invalid_file,
-              origin + "the vocabulary has no token '" + valid_utf8(tokens[i]) + "'");
+              concat(origin, "the vocabulary has no token ", quote(tokens[i])));
       }
     }
     // A pair that occurs twice keeps its last rank, as in Hugging Face.
