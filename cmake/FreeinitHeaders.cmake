@@ -3,9 +3,9 @@ set(FREEINIT_DECLARATIONS
   core/checks core/config core/error core/freed_memory core/log core/names core/progress core/run_control
   core/shapes core/text
   text/clip_tokenizer
-  io/output_file io/safetensors io/sha256 io/video_file
+  io/output_file io/safetensors io/sha256 io/text_file io/video_file
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
-  tensors/tensor_file tensors/video_frames
+  tensors/resize tensors/tensor_file tensors/video_frames
   numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/intermediate_passes
   numerics/noise_mix numerics/noise_reinitializer numerics/noise_source numerics/scheduler
   numerics/video_noise
@@ -20,9 +20,9 @@ set(FREEINIT_BODIES
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
   text/special_tokens text/token_decoder text/unicode_corrections
   io/ffmpeg_handles io/frame_sinks io/gif_palette io/json io/output_file io/pixel_converter
-  io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file io/video_reader
+  io/png_encoder io/safetensors io/sha256 io/stream_encoder io/text_file io/video_file io/video_reader
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
-  tensors/byte_resize tensors/tensor_file tensors/video_frames
+  tensors/byte_resize tensors/resize tensors/tensor_file tensors/video_frames
   numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
   numerics/frequency_filter numerics/frequency_response numerics/spectral_factor
   numerics/intermediate_passes numerics/noise_mix numerics/noise_reinitializer

@@ -57,7 +57,8 @@ void functions_of_numerics() {
       &FrequencyFilterOptions::validate, &frequency_filter_mask, &NoiseReinitializer::operator(),
       &filter_axes_from_string, static_cast<std::string_view (*)(FilterAxes) noexcept>(&to_string),
       &NoiseSource::draw, &load_tensor, &save_tensors);
-  use(&load_video_frames, &resize_images, &center_crop, &fit_frames);
+  use(&load_video_frames, &resize_images, &resize_and_crop, &check_video_writer, &write_text_file,
+      &center_crop, &fit_frames);
   use(&video_noise_source_from_string,
       static_cast<std::string_view (*)(VideoNoiseSource) noexcept>(&to_string),
       &initial_noise_from_video, &inversion_trajectory);

@@ -19,7 +19,7 @@ FREEINIT_INLINE std::string excerpt(std::string_view text, std::size_t most) {
 }
 
 FREEINIT_INLINE std::string quote(std::string_view text) {
-  return "'" + excerpt(text) + "'";
+  return concat("'", excerpt(text), "'");
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI
