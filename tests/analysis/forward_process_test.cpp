@@ -99,7 +99,21 @@ TEST(ForwardProcess, MeanIsTheMean) {
               (a.gaussian.frame_correlation + b.gaussian.frame_correlation) / 2, 1e-12);
   auto other = b;
   other.levels.pop_back();
-  EXPECT_ERROR(invalid_argument, "different sizes", freeinit::mean_analysis({a, other}));
+  EXPECT_ERROR(invalid_argument, "of different bands or", freeinit::mean_analysis({a, other}));
+  other = b;
+  other.levels[0].timestep = 400;
+  EXPECT_ERROR(invalid_argument, "or timesteps", freeinit::mean_analysis({a, other}));
+  other = b;
+  other.bands[1].upper = 0.1;
+  EXPECT_ERROR(invalid_argument, "of different bands or", freeinit::mean_analysis({a, other}));
+  other = b;
+  other.levels[1].expected_snr.pop_back();
+  EXPECT_ERROR(invalid_argument, "of different bands or", freeinit::mean_analysis({a, other}));
+  other = b;
+  other.levels[0].measured.share.pop_back();
+  EXPECT_ERROR(invalid_argument, "expected the same bands", freeinit::mean_analysis({a, other}));
+  EXPECT_ERROR(invalid_argument, "of different bands or",
+               freeinit::mean_analysis({freeinit::ForwardAnalysis{}}));
   EXPECT_ERROR(invalid_argument, "at least one", freeinit::mean_analysis({}));
 }
 

@@ -157,14 +157,16 @@ class BytePairEncoder {
   }
 
   void read_merges(const Vocabulary& vocabulary, const std::filesystem::path& path) {
-    std::istringstream lines(read_file(path, "tokenizer merges"));
+    std::string content = read_file(path, "tokenizer merges");
+    content.erase(content.find_last_not_of(" \t\r\n") + 1);  // blank lines at the end
+    std::istringstream lines(content);
     std::size_t number = 0;
     for (std::string line; std::getline(lines, line);) {
       ++number;
       if (line.ends_with('\r')) line.pop_back();
       if (line.starts_with("#version")) continue;
       add_merge(vocabulary, line, number,
-                "tokenizer merges '" + path.string() + "': line " + std::to_string(number) + ": ");
+                concat("tokenizer merges '", path.string(), "': line ", number, ": "));
     }
   }
 
