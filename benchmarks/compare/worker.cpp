@@ -94,19 +94,16 @@ class TimedUNet final : public freeinit::VideoUNet {
  public:
   TimedUNet(std::shared_ptr<const VideoUNet> inner, SharedTime time)
       : inner_(std::move(inner)), time_(std::move(time)) {}
-  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
-                     double fps) const override {
-    return (*time_)([&] { return inner_->predict(latents, timestep, text, fps); });
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    return (*time_)([&] { return inner_->predict(input); });
   }
   bool can_reuse_features() const noexcept override { return inner_->can_reuse_features(); }
-  freeinit::DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
-                                        const at::Tensor& text, double fps) const override {
-    return (*time_)([&] { return inner_->predict_deep(latents, timestep, text, fps); });
+  freeinit::DeepPrediction predict_deep(const freeinit::UNetInput& input) const override {
+    return (*time_)([&] { return inner_->predict_deep(input); });
   }
-  at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
-                             const at::Tensor& text, double fps,
+  at::Tensor predict_shallow(const freeinit::UNetInput& input,
                              const at::Tensor& deep) const override {
-    return (*time_)([&] { return inner_->predict_shallow(latents, timestep, text, fps, deep); });
+    return (*time_)([&] { return inner_->predict_shallow(input, deep); });
   }
   const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
@@ -216,10 +213,11 @@ json unet_call(const json& job, const freeinit::ModelBundle& bundle) {
   };
   const at::Tensor latents = input("latents");
   const at::Tensor text = input("text");
-  const std::int64_t timestep = job.at("timestep");
+  const double timestep = job.at("timestep");
   at::Tensor output;
-  json result =
-      clocked(bundle.device, [&] { output = bundle.unet->predict(latents, timestep, text, 8.0); });
+  json result = clocked(bundle.device, [&] {
+    output = bundle.unet->predict({latents, timestep, text});
+  });
   save_if_asked(job, output);
   return result;
 }

@@ -2,7 +2,7 @@
 #include "support/golden.hpp"
 
 #include <freeinit/analysis/noise_statistics.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/noise/noise_source.hpp>
 
 #include <ATen/Functions.h>
 

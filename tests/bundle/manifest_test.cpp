@@ -39,8 +39,9 @@ TEST(Manifest, ReadsEveryKey) {
   EXPECT_FALSE(manifest.tokenizer.match_pad_token);
   EXPECT_EQ(manifest.recommended.fps, 10.0);
   EXPECT_EQ(manifest.recommended.output_fps, 5.0);
-  EXPECT_EQ(manifest.recommended.filter_method, "gaussian");
-  EXPECT_EQ(manifest.recommended.temporal_stop_frequency, 0.2);
+  EXPECT_EQ(manifest.recommended.free_init.filters.front().method,
+            freeinit::FilterMethod::gaussian);
+  EXPECT_EQ(manifest.recommended.free_init.filters.front().temporal_stop_frequency, 0.2);
 }
 
 TEST(Manifest, ReadsTheExampleOfTheDocumentation) {
@@ -62,9 +63,14 @@ TEST(Manifest, AbsentKeysOfSchedulerAndRecommendedKeepTheDefaults) {
   EXPECT_EQ(manifest.scheduler.dynamic_rescale, (std::vector<double>{1.0, 0.7}));
   EXPECT_FALSE(manifest.scheduler.always_draw_noise);
   EXPECT_TRUE(manifest.tokenizer.match_pad_token);
-  EXPECT_EQ(manifest.recommended.num_iters, 3);
+  EXPECT_EQ(manifest.recommended.free_init.num_iters, 3);
   EXPECT_FALSE(manifest.recommended.output_fps.has_value());
-  EXPECT_EQ(manifest.recommended.filter_method, "butterworth");
+  EXPECT_EQ(manifest.recommended.free_init.filters.front().method,
+            freeinit::FilterMethod::butterworth);
+  EXPECT_EQ(manifest.scheduler.sampler, "ddim");
+  text["scheduler"]["_class_name"] = "EulerDiscreteScheduler";
+  text["scheduler"]["_diffusers_version"] = "0.35";
+  EXPECT_EQ(parse_manifest(text.dump(), "m").scheduler.sampler, "EulerDiscreteScheduler");
 }
 
 /// The example with the UNet converted for another runtime.
@@ -186,6 +192,14 @@ TEST(Manifest, RefusesByName) {
       {"/unet/max_text_length", 50, "'tokenizer.max_length' is 77; the networks take at most 50"},
       {"/scheduler/trained_betas", "x", "expected a list of numbers"},
       {"/scheduler/steps_offset", nullptr, nullptr},
+      {"/scheduler/prediction_type", "sampel",
+       "m: 'scheduler.prediction_type': prediction type 'sampel': unknown; expected one of "
+       "epsilon"},
+      {"/scheduler/beta_schedule", "cubic", "m: 'scheduler.beta_schedule': beta schedule 'cubic'"},
+      {"/scheduler/timestep_spacing", 3, "'scheduler.timestep_spacing' is 3; expected a string"},
+      {"/scheduler/_class_name", 3, "'scheduler._class_name' is 3; expected a string"},
+      {"/recommended/filter/method", "boxy",
+       "m: 'recommended.filter.method': filter method 'boxy'"},
       {"/recommended/fps", 0, "'recommended.fps' is 0; expected a number above 0"},
       {"/recommended/num_iters", 0, "expected an integer of at least 1"},
       {"/created_by/torch", 2, "'created_by.torch' is 2; expected a string"},

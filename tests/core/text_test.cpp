@@ -62,13 +62,13 @@ TEST(Checks, RefuseWhatLiesOutside) {
   freeinit::check_between("side", std::int64_t{1}, 1, 3);
   freeinit::check_between("side", std::int64_t{3}, 1, 3);
   freeinit::check_at_least("side", 1, 1);
-  EXPECT_ERROR(invalid_argument, "side '4': expected 1 to 3",
+  EXPECT_ERROR(invalid_argument, "side '4': outside its range; expected 1 to 3",
                freeinit::check_between("side", 4, 1, 3));
-  EXPECT_ERROR(invalid_argument, "share 'nan': expected 0 to 1",
+  EXPECT_ERROR(invalid_argument, "share 'nan': outside its range; expected 0 to 1",
                freeinit::check_between("share", kNan, 0, 1));
-  EXPECT_ERROR(invalid_argument, "frames '0': expected at least 1",
+  EXPECT_ERROR(invalid_argument, "frames '0': outside its range; expected at least 1",
                freeinit::check_at_least("frames", 0, 1));
-  EXPECT_ERROR(invalid_argument, "scale 'inf': expected at least 0",
+  EXPECT_ERROR(invalid_argument, "scale 'inf': outside its range; expected at least 0",
                freeinit::check_at_least("scale", std::numeric_limits<double>::infinity(), 0));
 }
 

@@ -182,15 +182,18 @@ TEST_F(VideoFile, WriterRefuses) {
   };
   EXPECT_ERROR(invalid_argument, "unknown extension '.avi'; known are .mp4, .webm, .gif",
                open("a.avi", 8, 8, 8));
-  EXPECT_ERROR(invalid_argument, "picture width '0': expected 1 to 16384", open("a.mp4", 0, 8, 8));
+  EXPECT_ERROR(invalid_argument, "picture width '0': outside its range; expected 1 to 16384",
+               open("a.mp4", 0, 8, 8));
   EXPECT_ERROR(invalid_argument, "picture height '20000'", open("a.mp4", 8, 20000, 8));
   EXPECT_ERROR(invalid_argument, "picture width '4294967304'", open("a/", 4294967304, 8, 8));
   EXPECT_ERROR(invalid_argument, "frames per second '0'", open("a.mp4", 8, 8, 0));
   EXPECT_ERROR(invalid_argument, "frames per second 'nan'",
                open("a.mp4", 8, 8, std::numeric_limits<double>::quiet_NaN()));
-  EXPECT_ERROR(invalid_argument, "frames per second of a GIF '60': expected 0.01 to 50",
+  EXPECT_ERROR(invalid_argument,
+               "frames per second of a GIF '60': outside its range; expected 0.01 to 50",
                open("a.gif", 8, 8, 60));
-  EXPECT_ERROR(invalid_argument, "frames per second '2000': expected 0.01 to 1000",
+  EXPECT_ERROR(invalid_argument,
+               "frames per second '2000': outside its range; expected 0.01 to 1000",
                open("a.mp4", 8, 8, 2000));
   std::filesystem::create_directory(folder_.path() / "folder.mp4");
   write_file(folder_.path() / "file", "");

@@ -15,28 +15,27 @@ using freeinit::FeatureCache;
 /// Notes its calls: W whole, S shallow with the timestep its deep feature was made at.
 class SplitUNet final : public freeinit::VideoUNet {
  public:
-  at::Tensor predict(const at::Tensor& latents, std::int64_t, const at::Tensor&,
-                     double) const override {
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
     calls += "F ";
-    return latents.add(1.0);
+    return input.latents.add(1.0);
   }
   bool can_reuse_features() const noexcept override { return true; }
-  DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep, const at::Tensor&,
-                              double) const override {
-    calls += "W" + std::to_string(timestep) + " ";
-    return {latents.add(1.0), at::full({latents.size(0)}, static_cast<double>(timestep))};
+  DeepPrediction predict_deep(const freeinit::UNetInput& input) const override {
+    calls += "W" + number(input.timestep) + " ";
+    return {input.latents.add(1.0), at::full({input.latents.size(0)}, input.timestep)};
   }
-  at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep, const at::Tensor&,
-                             double, const at::Tensor& deep) const override {
-    calls += "S" + std::to_string(timestep) + "(" +
-             std::to_string(static_cast<int>(deep[0].item<double>())) + ") ";
-    return latents.add(2.0);
+  at::Tensor predict_shallow(const freeinit::UNetInput& input,
+                             const at::Tensor& deep) const override {
+    calls += "S" + number(input.timestep) + "(" + number(deep[0].item<double>()) + ") ";
+    return input.latents.add(2.0);
   }
   const freeinit::UNetSpec& spec() const noexcept override { return spec_; }
 
   mutable std::string calls;
 
  private:
+  static std::string number(double value) { return std::to_string(static_cast<int>(value)); }
+
   freeinit::UNetSpec spec_;
 };
 
@@ -47,7 +46,7 @@ TEST(FeatureCache, RunsTheWholeNetworkEveryNthCall) {
   const SplitUNet unet;
   FeatureCache cache(3);
   for (int timestep = 9; timestep > 4; --timestep) {
-    const at::Tensor output = cache.predict(unet, latents, timestep, text, 8.0);
+    const at::Tensor output = cache.predict(unet, {latents, double(timestep), text});
     EXPECT_TRUE(output.equal(latents.add(timestep % 3 == 0 ? 1.0 : 2.0)));
   }
   EXPECT_EQ(unet.calls, "W9 S8(9) S7(9) W6 S5(6) ");
@@ -56,10 +55,10 @@ TEST(FeatureCache, RunsTheWholeNetworkEveryNthCall) {
 TEST(FeatureCache, APassStartsWithTheWholeNetwork) {
   const SplitUNet unet;
   FeatureCache cache(4);
-  (void)cache.predict(unet, latents, 9, text, 8.0);
-  (void)cache.predict(unet, latents, 8, text, 8.0);
+  (void)cache.predict(unet, {latents, 9, text});
+  (void)cache.predict(unet, {latents, 8, text});
   cache.start_pass();
-  (void)cache.predict(unet, latents, 7, text, 8.0);  // lower than before: only start_pass tells
+  (void)cache.predict(unet, {latents, 7, text});  // lower than before: only start_pass tells
   EXPECT_EQ(unet.calls, "W9 S8(9) W7 ");
 }
 
@@ -69,24 +68,21 @@ TEST(FeatureCache, AnotherBatchStartsAnew) {
   const auto denoiser = freeinit::guided_denoiser(
       std::shared_ptr<const freeinit::VideoUNet>(&unet, [](const auto*) {}), text, text,
       {.guidance_scale = 2.0, .interval = {0, 7}, .feature_cache = cache});
-  for (std::int64_t timestep = 9; timestep > 4; --timestep) (void)denoiser(latents, timestep);
+  for (int timestep = 9; timestep > 4; --timestep) (void)denoiser(latents, timestep);
   EXPECT_EQ(unet.calls, "W9 S8(9) W7 S6(7) S5(7) ");
 }
 
 TEST(FeatureCache, IntervalOneIsThePlainNetwork) {
   const SplitUNet unet;
   FeatureCache cache(1);
-  (void)cache.predict(unet, latents, 9, text, 8.0);
-  (void)cache.predict(unet, latents, 8, text, 8.0);
+  (void)cache.predict(unet, {latents, 9, text});
+  (void)cache.predict(unet, {latents, 8, text});
   EXPECT_EQ(unet.calls, "F F ");
 }
 
 class WholeUNet final : public freeinit::VideoUNet {
  public:
-  at::Tensor predict(const at::Tensor& input, std::int64_t, const at::Tensor&,
-                     double) const override {
-    return input;
-  }
+  at::Tensor predict(const freeinit::UNetInput& input) const override { return input.latents; }
   const freeinit::UNetSpec& spec() const noexcept override { return spec_; }
 
  private:
@@ -97,7 +93,7 @@ TEST(FeatureCache, RefusesWhatCannotWork) {
   EXPECT_ERROR(invalid_argument, "cache interval '0'", FeatureCache(0));
   FeatureCache cache(2);
   EXPECT_ERROR(unsupported, "cannot reuse features",
-               (void)cache.predict(WholeUNet(), latents, 9, text, 8.0));
+               (void)cache.predict(WholeUNet(), {latents, 9, text}));
 }
 
 }  // namespace feature_cache_test

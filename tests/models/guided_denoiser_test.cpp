@@ -14,17 +14,16 @@ using freeinit::guided_denoiser;
 /// Adds the mean of each text to its latents and remembers what it was asked.
 class RecordingUNet final : public freeinit::VideoUNet {
  public:
-  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
-                     double fps) const override {
-    batches.push_back(latents.size(0));
-    last_timestep = timestep;
-    last_fps = fps;
-    return latents.add(text.mean(at::IntArrayRef{1, 2}).reshape({-1, 1, 1, 1, 1}));
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    batches.push_back(input.latents.size(0));
+    last_timestep = input.timestep;
+    last_fps = input.fps;
+    return input.latents.add(input.text.mean(at::IntArrayRef{1, 2}).reshape({-1, 1, 1, 1, 1}));
   }
   const freeinit::UNetSpec& spec() const noexcept override { return spec_; }
 
   mutable std::vector<std::int64_t> batches;
-  mutable std::int64_t last_timestep = -1;
+  mutable double last_timestep = -1;
   mutable double last_fps = -1;
 
  private:
@@ -59,8 +58,8 @@ TEST(GuidedDenoiser, GuidesInsideTheIntervalOnly) {
   const auto unet = std::make_shared<RecordingUNet>();
   const auto denoiser =
       guided_denoiser(unet, positive, negative, {.guidance_scale = 2.5, .interval = {200, 800}});
-  for (const std::int64_t timestep : {801, 800, 200, 199}) {
-    const bool guided = timestep == 800 || timestep == 200;
+  for (const double timestep : {800.5, 800.0, 200.0, 199.5}) {
+    const bool guided = timestep == 800.0 || timestep == 200.0;
     const at::Tensor expected = latents.add(guided ? 1.0 + 2.5 * (5.0 - 1.0) : 5.0);
     EXPECT_TRUE(denoiser(latents, timestep).equal(expected)) << timestep;
   }

@@ -96,8 +96,8 @@ TEST_F(UNetBackends, WinogradRunsTheFileOfTheReference) {
   const at::Tensor text = at::full({1, 12, spec.context_dim}, 0.1);
   const auto reference =
       freeinit::load_unet(folder(), bundle.manifest, UNetBackend::torchscript, at::kCPU);
-  EXPECT_TRUE(bundle.unet->predict(latents, 500, text, 8.0)
-                  .allclose(reference->predict(latents, 500, text, 8.0), 1e-5, 1e-5));
+  EXPECT_TRUE(bundle.unet->predict({latents, 500, text})
+                  .allclose(reference->predict({latents, 500, text}), 1e-5, 1e-5));
 }
 
 TEST_F(UNetBackends, WinogradServesFloat32OnTheCpuAlone) {

@@ -87,33 +87,34 @@ TEST(CheckUNetInput, WithoutLimitsAnyLengthIsRight) {
 
 TEST_F(VideoUNet, EveryInputReachesTheNetwork) {
   const auto unet = load();
-  const at::Tensor base = unet->predict(latents(), 500, text(), 8.0);
+  const at::Tensor base = unet->predict({latents(), 500, text()});
   EXPECT_EQ(base.sizes(), latents().sizes());
-  EXPECT_FALSE(base.equal(unet->predict(latents(), 501, text(), 8.0)));
-  EXPECT_FALSE(base.equal(unet->predict(latents(), 500, text().mul(2), 8.0)));
-  EXPECT_FALSE(base.equal(unet->predict(latents(), 500, text(), 9.0)));
-  EXPECT_TRUE(base.equal(unet->predict(latents(), 500, text(), 8.0)));
+  EXPECT_FALSE(base.equal(unet->predict({latents(), 501, text()})));
+  EXPECT_FALSE(base.equal(unet->predict({latents(), 500.5, text()})));
+  EXPECT_FALSE(base.equal(unet->predict({latents(), 500, text().mul(2)})));
+  EXPECT_FALSE(base.equal(unet->predict({latents(), 500, text(), 9.0})));
+  EXPECT_TRUE(base.equal(unet->predict({latents(), 500, text()})));
 }
 
 TEST_F(VideoUNet, KeepsTheDtypeOfTheLatents) {
-  const at::Tensor output = load()->predict(latents().to(at::kDouble), 10, text(), 8.0);
+  const at::Tensor output = load()->predict({latents().to(at::kDouble), 10, text()});
   EXPECT_EQ(output.scalar_type(), at::kDouble);
 }
 
 TEST_F(VideoUNet, RunsWithoutAutograd) {
   at::Tensor watched = latents().clone().set_requires_grad(true);
-  EXPECT_FALSE(load()->predict(watched, 10, text(), 8.0).requires_grad());
+  EXPECT_FALSE(load()->predict({watched, 10, text()}).requires_grad());
 }
 
 TEST_F(VideoUNet, RefusesShapesBeforeTheNetworkRuns) {
   EXPECT_ERROR(invalid_argument, "height 5 is not a multiple of 2; use 4 or 6",
-               load()->predict(at::zeros({1, 4, 3, 5, 6}), 10, text().narrow(0, 0, 1), 8.0));
+               load()->predict({at::zeros({1, 4, 3, 5, 6}), 10, text().narrow(0, 0, 1)}));
 }
 
 TEST_F(VideoUNet, NarrowWeightsAreWidened) {
   tiny_bundle::write(folder(), {.half_weights = true});
   const auto unet = load();
-  EXPECT_EQ(unet->predict(latents(), 10, text(), 8.0).scalar_type(), at::kFloat);
+  EXPECT_EQ(unet->predict({latents(), 10, text()}).scalar_type(), at::kFloat);
 }
 
 TEST_F(VideoUNet, WideWeightsOfHalfPrecisionNetworksAreLeft) {
@@ -126,7 +127,7 @@ def forward(self, latents, timestep, text, fps):
   auto spec = manifest().unet;
   spec.dtype = "float16";
   const auto unet = load_torchscript_unet(folder() / "unet.pt", spec, "", at::kCPU);
-  EXPECT_EQ(unet->predict(latents(), 10, text(), 8.0).scalar_type(), at::kFloat);
+  EXPECT_EQ(unet->predict({latents(), 10, text()}).scalar_type(), at::kFloat);
 }
 
 TEST_F(VideoUNet, WeightsThatTheGraphWidensAreLeft) {
@@ -139,7 +140,7 @@ def forward(self, latents, timestep, text, fps):
                                 .half_weights = true});
   const auto run = [&] {
     return load_torchscript_unet(file, manifest().unet, "", at::kCPU)
-        ->predict(latents(), 10, text(), 8.0);
+        ->predict({latents(), 10, text()});
   };
   EXPECT_ERROR(model, "AssertionError", run());  // widened
   auto network = torch::jit::load(file.string());
@@ -218,7 +219,7 @@ TEST_F(VideoUNet, FailureInsideTheNetworkIsOneLine) {
   replace_by(
       "def forward(self, latents, timestep, text, fps):\n"
       "    return latents + torch.zeros([7, 7])\n");
-  const auto error = error_of([&] { (void)load()->predict(latents(), 10, text(), 8.0); });
+  const auto error = error_of([&] { (void)load()->predict({latents(), 10, text()}); });
   EXPECT_EQ(error.code(), freeinit::ErrorCode::model);
   const std::string message = error.what();
   EXPECT_NE(message.find("forward failed for inputs of [2, 4, 3, 4, 6], [2], [2, 12, 8], [2]: "
@@ -230,10 +231,10 @@ TEST_F(VideoUNet, FailureInsideTheNetworkIsOneLine) {
 TEST_F(VideoUNet, WrongResultIsRefused) {
   replace_by("def forward(self, latents, timestep, text, fps):\n    return latents[:, :, 1:]\n");
   EXPECT_ERROR(model, "forward returned [2, 4, 2, 4, 6]; expected [2, 4, 3, 4, 6]",
-               load()->predict(latents(), 10, text(), 8.0));
+               load()->predict({latents(), 10, text()}));
   replace_by("def forward(self, latents, timestep, text, fps):\n    return 3\n");
   EXPECT_ERROR(model, "forward returned Int, not a tensor",
-               load()->predict(latents(), 10, text(), 8.0));
+               load()->predict({latents(), 10, text()}));
 }
 
 }  // namespace video_unet_test

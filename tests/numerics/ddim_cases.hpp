@@ -50,9 +50,9 @@ namespace ddim_cases {
 }
 
 /// Depends on the sample and on the timestep, exactly repeatable in Python.
-[[nodiscard]] inline at::Tensor model(const at::Tensor& sample, std::int64_t timestep,
+[[nodiscard]] inline at::Tensor model(const at::Tensor& sample, double timestep,
                                       const at::Tensor& pattern) {
-  return sample.mul(0.6).add(pattern.mul(static_cast<double>(timestep) * 0.001));
+  return sample.mul(0.6).add(pattern.mul(timestep * 0.001));
 }
 
 /// The samples after every step of a trajectory over `model`, [steps, ...]; `noise` is drawn from.

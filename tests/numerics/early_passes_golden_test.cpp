@@ -144,9 +144,7 @@ TEST(EarlyPasses, RunsEqualTheReferencePassByPass) {
     std::vector<at::Tensor> passes;
     freeinit::NoiseSource noise(std::uint64_t{3});
     const auto result = freeinit::free_init(
-        [&](const at::Tensor& latents, std::int64_t t) {
-          return ddim_cases::model(latents, t, pattern);
-        },
+        [&](const at::Tensor& latents, double t) { return ddim_cases::model(latents, t, pattern); },
         freeinit::DdimScheduler(
             {.beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false, .steps_offset = 1}),
         {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]}, options_of(row),

@@ -32,7 +32,7 @@ const freeinit::DdimScheduler& scheduler() {
 }
 
 /// Its clean prediction moves less from call to call, as a network's does.
-at::Tensor denoise(const at::Tensor& latents, std::int64_t) {
+at::Tensor denoise(const at::Tensor& latents, double) {
   return latents.mul(0.9);
 }
 
@@ -151,7 +151,7 @@ TEST(EarlyPasses, ABudgetOfCallsIsNeverExceeded) {
 /// A clock that every denoiser call moves on by one second.
 struct CallClock {
   double now = 100.0;
-  freeinit::Denoiser denoiser = [this](const at::Tensor& latents, std::int64_t timestep) {
+  freeinit::Denoiser denoiser = [this](const at::Tensor& latents, double timestep) {
     now += 1.0;
     return denoise(latents, timestep);
   };
@@ -220,7 +220,7 @@ TEST(EarlyPasses, AStopReturnsTheCleanPredictionOfTheLastCompletePass) {
   freeinit::NoiseSource noise(std::uint64_t{1});
   int calls = 0;
   const FreeInitResult result = freeinit::free_init(
-      [&](const at::Tensor& latents, std::int64_t t) {
+      [&](const at::Tensor& latents, double t) {
         if (++calls == 3) stop.request_stop();
         return denoise(latents, t);
       },

@@ -51,11 +51,10 @@ TEST(FreeInitGolden, RunsEqualDiffusersPassByPass) {
       sampling.initial_noise = ddim_cases::randn(row["initial_noise_seed"], sizes);
     }
     freeinit::NoiseSource noise(row["seeds"].get<std::vector<std::uint64_t>>());
-    const freeinit::FreeInitResult result =
-        freeinit::free_init([&](const at::Tensor& latents,
-                                std::int64_t t) { return ddim_cases::model(latents, t, pattern); },
-                            freeinit::DdimScheduler(ddim_cases::config_from(row["config"])), shape,
-                            options_of(row), sampling, noise, dtype);
+    const freeinit::FreeInitResult result = freeinit::free_init(
+        [&](const at::Tensor& latents, double t) { return ddim_cases::model(latents, t, pattern); },
+        freeinit::DdimScheduler(ddim_cases::config_from(row["config"])), shape, options_of(row),
+        sampling, noise, dtype);
 
     const at::Tensor theirs =
         golden::tensor("numerics/free_init.safetensors", "passes_" + std::to_string(number++));

@@ -30,7 +30,7 @@ const freeinit::DdimScheduler& scheduler() {
   return instance;
 }
 
-at::Tensor denoise(const at::Tensor& latents, std::int64_t) {
+at::Tensor denoise(const at::Tensor& latents, double) {
   return latents.mul(0.5);
 }
 
@@ -106,7 +106,7 @@ FreeInitResult stopped_at(int call, std::vector<at::Tensor>& passes, int& calls)
 
       .on_pass = [&](int, const at::Tensor& latents) { passes.push_back(latents); }};
   return run(
-      [&](const at::Tensor& latents, std::int64_t t) {
+      [&](const at::Tensor& latents, double t) {
         if (++calls == call) stop.request_stop();
         return denoise(latents, t);
       },
@@ -143,7 +143,7 @@ TEST(FreeInitRun, AStopBeforeAnyCompletePassIsAnError) {
 
 TEST(FreeInitRun, RefusesUnusableSettingsBeforeTheFirstCall) {
   int calls = 0;
-  const freeinit::Denoiser counting = [&](const at::Tensor& latents, std::int64_t) {
+  const freeinit::Denoiser counting = [&](const at::Tensor& latents, double) {
     ++calls;
     return latents;
   };
@@ -175,20 +175,19 @@ TEST(FreeInitRun, RefusesUnusableSettingsBeforeTheFirstCall) {
 }
 
 TEST(FreeInitRun, WhatTheDenoiserThrowsComesThrough) {
-  EXPECT_THROW((void)run([](const at::Tensor&, std::int64_t) -> at::Tensor {
+  EXPECT_THROW((void)run([](const at::Tensor&, double) -> at::Tensor {
                  throw std::out_of_range("denoiser");
                }),
                std::out_of_range);
   EXPECT_ERROR(invalid_argument, "model output",
-               run([](const at::Tensor& x, std::int64_t) { return x[0]; }));
+               run([](const at::Tensor& x, double) { return x[0]; }));
 }
 
 // A denoiser with trainable weights must not make the run keep every intermediate tensor.
 TEST(FreeInitRun, RecordsNoGradients) {
   ASSERT_TRUE(at::GradMode::is_enabled());
   const at::Tensor weight = freeinit::NoiseSource(std::uint64_t{9}).draw({1}).requires_grad_();
-  const FreeInitResult result =
-      run([&](const at::Tensor& x, std::int64_t) { return x.mul(weight); });
+  const FreeInitResult result = run([&](const at::Tensor& x, double) { return x.mul(weight); });
   EXPECT_FALSE(result.latents.requires_grad());
   EXPECT_TRUE(at::GradMode::is_enabled());
 }
@@ -232,7 +231,7 @@ TEST(FreeInitRun, EveryPassStartsAtTheSamplersOwnScale) {
   std::vector<double> deviations;
   freeinit::NoiseSource noise(std::uint64_t{1});
   (void)freeinit::free_init(
-      [&](const at::Tensor& latents, std::int64_t) {
+      [&](const at::Tensor& latents, double) {
         deviations.push_back(latents.std().item<double>() / ScaledScheduler::kSigma);
         return latents.div(ScaledScheduler::kSigma);  // white x_0 of unit variance
       },

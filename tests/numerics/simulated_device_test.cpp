@@ -83,9 +83,8 @@ DeviceRun run_on(at::Device where, double eta, freeinit::DdimConfig config = {})
   const freeinit::DdimScheduler scheduler(config);
   const TrafficMeter meter;
   const freeinit::FreeInitResult result = freeinit::free_init(
-      [&](const at::Tensor& latents, std::int64_t) { return latents.mul(0.5).add(pattern); },
-      scheduler, kShape, {.num_iters = 3}, {.num_inference_steps = 4, .eta = eta}, noise,
-      at::kFloat, where);
+      [&](const at::Tensor& latents, double) { return latents.mul(0.5).add(pattern); }, scheduler,
+      kShape, {.num_iters = 3}, {.num_inference_steps = 4, .eta = eta}, noise, at::kFloat, where);
   return {result.latents, meter.read()};
 }
 
@@ -115,7 +114,7 @@ std::int64_t operators_of_a_step(double eta) {
   const auto run = [&](int steps) {
     freeinit::NoiseSource noise(std::uint64_t{1});
     const auto before = simulated_device::operators();
-    (void)freeinit::free_init([](const at::Tensor& x, std::int64_t) { return x; },
+    (void)freeinit::free_init([](const at::Tensor& x, double) { return x; },
                               freeinit::DdimScheduler(freeinit::DdimConfig{.clip_sample = false}),
                               kShape, {.num_iters = 1}, {.num_inference_steps = steps, .eta = eta},
                               noise, at::kFloat, device());
@@ -137,7 +136,7 @@ TEST(SimulatedDevice, AHostCopyHiddenInADenoiserIsSeen) {
   freeinit::NoiseSource noise(std::uint64_t{1});
   const TrafficMeter meter;
   (void)freeinit::free_init(
-      [](const at::Tensor& x, std::int64_t) { return x.div(x.abs().max().item<double>()); },
+      [](const at::Tensor& x, double) { return x.div(x.abs().max().item<double>()); },
       freeinit::DdimScheduler(freeinit::DdimConfig{}), kShape, {.num_iters = 2},
       {.num_inference_steps = 3}, noise, at::kFloat, device());
   EXPECT_EQ(meter.read().scalar_reads, 6);

@@ -53,13 +53,13 @@ std::vector<freeinit::DdimConfig> all_kinds_of_steps() {
 TEST(StepMemory, TheLoopAsksForNoneAfterTheFirstStep) {
   const at::Tensor output = at::randn(kShape.sizes());
   for (const auto& config : all_kinds_of_steps()) {
-    EXPECT_EQ(allocations_of_steps([&](const at::Tensor&, std::int64_t) { return output; }, config),
+    EXPECT_EQ(allocations_of_steps([&](const at::Tensor&, double) { return output; }, config),
               std::vector<std::int64_t>(2 * 4, 0));
   }
 }
 
 TEST(StepMemory, WhatADenoiserMakesIsCounted) {
-  const auto twice = [](const at::Tensor& x, std::int64_t) { return x.add(x); };
+  const auto twice = [](const at::Tensor& x, double) { return x.add(x); };
   EXPECT_EQ(allocations_of_steps(twice, {}), std::vector<std::int64_t>(2 * 4, 1));
 }
 

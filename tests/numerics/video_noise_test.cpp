@@ -47,8 +47,8 @@ TEST(VideoNoise, InversionComesBack) {
   // first step of either way begins.
   const auto scheduler = video_scheduler();
   const at::Tensor direction = NoiseSource(3).draw(kShape);
-  std::vector<std::int64_t> asked;
-  const freeinit::Denoiser denoiser = [&](const at::Tensor&, std::int64_t timestep) {
+  std::vector<double> asked;
+  const freeinit::Denoiser denoiser = [&](const at::Tensor&, double timestep) {
     asked.push_back(timestep);
     return direction;
   };
@@ -84,7 +84,7 @@ TEST(VideoNoise, ReportsAndStops) {
     if (progress.step == 2) stop.request_stop();
   };
   NoiseSource noise(7);
-  const freeinit::Denoiser denoiser = [](const at::Tensor& x, std::int64_t) { return x; };
+  const freeinit::Denoiser denoiser = [](const at::Tensor& x, double) { return x; };
   EXPECT_ERROR(
       cancelled, "inversion",
       freeinit::initial_noise_from_video(

@@ -1,5 +1,5 @@
 #include <freeinit/io/safetensors.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/noise/noise_source.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 
 #include <ATen/ops/complex.h>

@@ -2,6 +2,8 @@
 
 #include <freeinit/bundle/specs.hpp>
 #include <freeinit/core/config.hpp>
+#include <freeinit/options/generation_request.hpp>
+#include <freeinit/options/sampler_config.hpp>
 
 #include <filesystem>
 #include <map>
@@ -28,8 +30,8 @@ struct Manifest {
   TextEncoderSpec text_encoder;
   AutoencoderSpec vae;
   TokenizerSpec tokenizer;
-  SchedulerSpec scheduler;
-  RecommendedSettings recommended;
+  SamplerConfig scheduler;        ///< under diffusers' key names, with its defaults for absent keys
+  GenerationRequest recommended;  ///< the settings a user gets who names none
   /// The JSON text of the sections "unet", "text_encoder" and "vae", in canonical form (sorted
   /// keys, no white space): each `.pt` repeats its section as an extra file and must agree.
   std::map<std::string, std::string> contracts;

@@ -73,44 +73,4 @@ struct TokenizerSpec {
   bool match_pad_token = true;  ///< see ClipTokenizerOptions
 };
 
-/// DDIM settings under diffusers' key names, with diffusers' defaults for absent keys. The last two
-/// are VideoCrafter's; `DdimConfig` says what they do.
-struct SchedulerSpec {
-  std::int64_t num_train_timesteps = 1000;
-  double beta_start = 0.0001;
-  double beta_end = 0.02;
-  std::string beta_schedule = "linear";
-  std::vector<double> trained_betas;  ///< empty: made from beta_schedule
-  bool clip_sample = true;
-  double clip_sample_range = 1.0;
-  bool set_alpha_to_one = true;
-  std::int64_t steps_offset = 0;
-  std::string prediction_type = "epsilon";
-  bool thresholding = false;
-  double dynamic_thresholding_ratio = 0.995;
-  double sample_max_value = 1.0;
-  std::string timestep_spacing = "leading";
-  bool rescale_betas_zero_snr = false;
-  std::vector<double> dynamic_rescale;  ///< one factor for each training timestep; empty: none
-  bool always_draw_noise = false;
-};
-
-/// The settings a user gets who names none.
-struct RecommendedSettings {
-  std::int64_t num_frames = 16;
-  std::int64_t height = 512;  ///< pixels
-  std::int64_t width = 512;   ///< pixels
-  double fps = 8.0;
-  std::optional<double> output_fps;  ///< of the file, where it is not the `fps` the model is told
-  std::int64_t num_inference_steps = 25;
-  double guidance_scale = 7.5;
-  double eta = 0.0;
-  std::int64_t num_iters = 3;
-  std::string negative_prompt;
-  std::string filter_method = "butterworth";
-  double filter_order = 4.0;
-  double spatial_stop_frequency = 0.25;
-  double temporal_stop_frequency = 0.25;
-};
-
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -26,8 +26,7 @@ class FREEINIT_API FeatureCache {
 
   /// As `VideoUNet::predict`, by the whole network or by its shallow part. Throws Error: as there;
   /// unsupported when the network was not split.
-  [[nodiscard]] at::Tensor predict(const VideoUNet& unet, const at::Tensor& latents,
-                                   std::int64_t timestep, const at::Tensor& text, double fps);
+  [[nodiscard]] at::Tensor predict(const VideoUNet& unet, const UNetInput& input);
 
  private:
   std::int64_t interval_;

@@ -3,11 +3,10 @@
 #include <freeinit/core/config.hpp>
 #include <freeinit/models/feature_cache.hpp>
 #include <freeinit/models/video_unet.hpp>
-#include <freeinit/numerics/free_init.hpp>
+#include <freeinit/passes/denoiser.hpp>
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
 #include <limits>
 #include <memory>
 
@@ -15,10 +14,10 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// Timesteps from `lowest` to `highest`, both included.
 struct TimestepInterval {
-  std::int64_t lowest = 0;
-  std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+  double lowest = 0.0;
+  double highest = std::numeric_limits<double>::infinity();
 
-  [[nodiscard]] bool contains(std::int64_t timestep) const noexcept {
+  [[nodiscard]] bool contains(double timestep) const noexcept {
     return lowest <= timestep && timestep <= highest;
   }
 };

@@ -13,6 +13,14 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+/// What a UNet is asked. A further input of a model family is a further member.
+struct UNetInput {
+  at::Tensor latents;     ///< [B,C,F,H,W], on the network's device
+  double timestep = 0.0;  ///< 0 to the training steps less 1, the same for the batch
+  at::Tensor text;        ///< [B,L,D], on the network's device
+  double fps = 8.0;       ///< read by models that are conditioned on it
+};
+
 /// A prediction and the deep feature behind it, whose layout is the network's own business.
 struct DeepPrediction {
   at::Tensor output;
@@ -25,26 +33,20 @@ class FREEINIT_API VideoUNet {
  public:
   virtual ~VideoUNet() = default;
 
-  /// `latents` [B,C,F,H,W]; `timestep` 0..N-1, the same for the batch; `text` [B,L,D]; `fps` is
-  /// read by models that are conditioned on it. Latents and text are on the network's device.
-  /// Returns [B,C,F,H,W] in the dtype of `latents`, without autograd. Throws Error:
+  /// Returns [B,C,F,H,W] in the dtype of the latents, without autograd. Throws Error:
   /// invalid_argument (a shape outside the limits, named with the limit), model.
-  [[nodiscard]] virtual at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
-                                           const at::Tensor& text, double fps) const = 0;
+  [[nodiscard]] virtual at::Tensor predict(const UNetInput& input) const = 0;
 
   /// Whether the two methods below work: the bundle's network was split at export.
   [[nodiscard]] virtual bool can_reuse_features() const noexcept { return false; }
 
   /// `predict`, and the deep feature to keep. Throws Error: as `predict`; unsupported.
-  [[nodiscard]] virtual DeepPrediction predict_deep(const at::Tensor& latents,
-                                                    std::int64_t timestep, const at::Tensor& text,
-                                                    double fps) const;
+  [[nodiscard]] virtual DeepPrediction predict_deep(const UNetInput& input) const;
 
   /// The first and last layers alone, around the `deep` of a call with the same shapes at a
   /// neighbouring step (DeepCache, arXiv 2312.00858). With the `deep` of the same input this is
   /// `predict`. Throws Error: as `predict`; unsupported.
-  [[nodiscard]] virtual at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
-                                                   const at::Tensor& text, double fps,
+  [[nodiscard]] virtual at::Tensor predict_shallow(const UNetInput& input,
                                                    const at::Tensor& deep) const;
 
   /// Limits on shapes.

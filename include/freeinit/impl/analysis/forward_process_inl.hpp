@@ -3,7 +3,7 @@
 #include <freeinit/analysis/forward_process.hpp>
 #include <freeinit/core/checks.hpp>
 #include <freeinit/impl/analysis/noise_statistics_inl.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/noise/noise_source.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -41,14 +41,14 @@ FREEINIT_INLINE std::vector<at::Tensor> draw_noises(const at::Tensor& like,
 }
 
 FREEINIT_INLINE ForwardLevel forward_level(const at::Tensor& clip, std::int64_t timestep,
-                                           const DdimScheduler& scheduler,
+                                           const NoiseSchedule& schedule,
                                            const FrequencyBands& bands,
                                            const std::vector<double>& power,
                                            const std::vector<at::Tensor>& noises, double low_stop) {
   ForwardLevel level;
   level.timestep = timestep;
-  level.alpha_cumprod = scheduler.alphas_cumprod()[static_cast<std::size_t>(timestep)];
-  const auto& rescale = scheduler.config().dynamic_rescale;
+  level.alpha_cumprod = schedule.alphas_cumprod()[static_cast<std::size_t>(timestep)];
+  const auto& rescale = schedule.config().dynamic_rescale;
   const double scale = rescale.empty() ? 1.0 : rescale[static_cast<std::size_t>(timestep)];
   for (const double p : power) {
     const double snr = level.alpha_cumprod * scale * scale * p / (1.0 - level.alpha_cumprod);
@@ -57,7 +57,7 @@ FREEINIT_INLINE ForwardLevel forward_level(const at::Tensor& clip, std::int64_t 
   }
   std::vector<NoiseStatistics> measured;
   for (const at::Tensor& noise : noises) {
-    const at::Tensor noised = scheduler.add_noise(clip, noise, timestep);
+    const at::Tensor noised = schedule.add_noise(clip, noise, timestep);
     measured.push_back(noise_statistics(bands, noised, clip, low_stop));
   }
   level.measured = mean_statistics(measured);
@@ -84,7 +84,7 @@ FREEINIT_INLINE void add_level(ForwardLevel& sum, const ForwardLevel& level, dou
 }  // namespace detail
 
 FREEINIT_INLINE ForwardAnalysis analyze_forward_process(const at::Tensor& latents,
-                                                        const DdimScheduler& scheduler,
+                                                        const NoiseSchedule& schedule,
                                                         const ForwardAnalysisOptions& options) {
   if (!latents.defined() || latents.dim() != 5 || latents.numel() == 0 ||
       !latents.is_floating_point()) {
@@ -94,14 +94,14 @@ FREEINIT_INLINE ForwardAnalysis analyze_forward_process(const at::Tensor& latent
   }
   const at::Tensor clip = latents.to(at::kCPU, at::kFloat);
   const FrequencyBands bands(clip.size(2), clip.size(3), clip.size(4), options.band_edges);
-  const auto timesteps = detail::analysed_timesteps(options, scheduler.num_train_timesteps());
+  const auto timesteps = detail::analysed_timesteps(options, schedule.num_train_timesteps());
   const auto noises = detail::draw_noises(clip, options);
 
   ForwardAnalysis analysis;
   analysis.bands = bands.bands();
   analysis.power = band_power(bands, clip);
   for (const std::int64_t timestep : timesteps) {
-    analysis.levels.push_back(detail::forward_level(clip, timestep, scheduler, bands,
+    analysis.levels.push_back(detail::forward_level(clip, timestep, schedule, bands,
                                                     analysis.power, noises, options.low_stop));
   }
   std::vector<NoiseStatistics> gaussian;

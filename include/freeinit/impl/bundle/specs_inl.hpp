@@ -177,13 +177,22 @@ FREEINIT_INLINE TokenizerSpec parse_tokenizer(JsonReader section, const Manifest
   return tokenizer;
 }
 
-FREEINIT_INLINE SchedulerSpec parse_scheduler(JsonReader section) {
-  SchedulerSpec scheduler;
+/// The value that has this name.
+template <class Value>
+void read_if_present(JsonReader& section, const std::string& key, Value& value,
+                     Value (*from_string)(std::string_view)) {
+  if (section.has(key)) value = section.named(key, from_string);
+}
+
+/// `_class_name` names the sampler, as in diffusers' files; without it the sampler is DDIM.
+FREEINIT_INLINE SamplerConfig parse_scheduler(JsonReader section) {
+  SamplerConfig scheduler;
+  read_if_present(section, "_class_name", scheduler.sampler);
   section.ignore_underscored();
   read_if_present(section, "num_train_timesteps", scheduler.num_train_timesteps, 1);
   read_if_present(section, "beta_start", scheduler.beta_start);
   read_if_present(section, "beta_end", scheduler.beta_end);
-  read_if_present(section, "beta_schedule", scheduler.beta_schedule);
+  read_if_present(section, "beta_schedule", scheduler.beta_schedule, beta_schedule_from_string);
   if (section.has_value("trained_betas")) {
     scheduler.trained_betas = section.numbers("trained_betas");
   }
@@ -191,11 +200,13 @@ FREEINIT_INLINE SchedulerSpec parse_scheduler(JsonReader section) {
   read_if_present(section, "clip_sample_range", scheduler.clip_sample_range);
   read_if_present(section, "set_alpha_to_one", scheduler.set_alpha_to_one);
   read_if_present(section, "steps_offset", scheduler.steps_offset, 0);
-  read_if_present(section, "prediction_type", scheduler.prediction_type);
+  read_if_present(section, "prediction_type", scheduler.prediction_type,
+                  prediction_type_from_string);
   read_if_present(section, "thresholding", scheduler.thresholding);
   read_if_present(section, "dynamic_thresholding_ratio", scheduler.dynamic_thresholding_ratio);
   read_if_present(section, "sample_max_value", scheduler.sample_max_value);
-  read_if_present(section, "timestep_spacing", scheduler.timestep_spacing);
+  read_if_present(section, "timestep_spacing", scheduler.timestep_spacing,
+                  timestep_spacing_from_string);
   read_if_present(section, "rescale_betas_zero_snr", scheduler.rescale_betas_zero_snr);
   if (section.has_value("dynamic_rescale")) {
     scheduler.dynamic_rescale = section.numbers("dynamic_rescale");
@@ -205,8 +216,8 @@ FREEINIT_INLINE SchedulerSpec parse_scheduler(JsonReader section) {
   return scheduler;
 }
 
-FREEINIT_INLINE RecommendedSettings parse_recommended(JsonReader section) {
-  RecommendedSettings settings;
+FREEINIT_INLINE GenerationRequest parse_recommended(JsonReader section) {
+  GenerationRequest settings;
   read_if_present(section, "num_frames", settings.num_frames, 1);
   read_if_present(section, "height", settings.height, 1);
   read_if_present(section, "width", settings.width, 1);
@@ -215,14 +226,15 @@ FREEINIT_INLINE RecommendedSettings parse_recommended(JsonReader section) {
   read_if_present(section, "num_inference_steps", settings.num_inference_steps, 1);
   read_if_present(section, "guidance_scale", settings.guidance_scale);
   read_if_present(section, "eta", settings.eta);
-  read_if_present(section, "num_iters", settings.num_iters, 1);
+  read_if_present(section, "num_iters", settings.free_init.num_iters, 1);
   read_if_present(section, "negative_prompt", settings.negative_prompt);
   if (section.has("filter")) {
     JsonReader filter = section.object("filter");
-    read_if_present(filter, "method", settings.filter_method);
-    read_if_present(filter, "order", settings.filter_order);
-    read_if_present(filter, "spatial_stop_frequency", settings.spatial_stop_frequency);
-    read_if_present(filter, "temporal_stop_frequency", settings.temporal_stop_frequency);
+    FrequencyFilterOptions& options = settings.free_init.filters.front();
+    read_if_present(filter, "method", options.method, filter_method_from_string);
+    read_if_present(filter, "order", options.order);
+    read_if_present(filter, "spatial_stop_frequency", options.spatial_stop_frequency);
+    read_if_present(filter, "temporal_stop_frequency", options.temporal_stop_frequency);
     filter.finish();
   }
   section.finish();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/core/names.hpp>
 #include <freeinit/core/text.hpp>
 
 #include <nlohmann/json.hpp>
@@ -151,12 +150,16 @@ class JsonReader {
     for (const std::string_view word : words) known.append(known.empty() ? "" : ", ").append(word);
     refuse(key, (words.size() > 1 ? "one of " : "") + known);
   }
-  /// The value that has this name.
-  template <class Value, std::size_t N>
-  [[nodiscard]] Value named(const std::string& key, const NameTable<Value, N>& table) {
-    const std::optional<Value> value = find_value(text(key), table);
-    if (!value) refuse(key, "one of " + listed_names(table));
-    return *value;
+  /// The value that has this name, by its `from_string`.
+  template <class Value>
+  [[nodiscard]] Value named(const std::string& key, Value (*from_string)(std::string_view)) {
+    const std::string name = text(key);
+    try {
+      return from_string(name);
+    } catch (const Error& error) {
+      raise(ErrorCode::invalid_file,
+            concat(origin_, ": ", quote(prefix_ + key), ": ", error.what()));
+    }
   }
   /// The nested object under `key`.
   [[nodiscard]] JsonReader object(const std::string& key) {

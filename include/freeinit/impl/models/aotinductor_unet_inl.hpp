@@ -66,24 +66,24 @@ class AotInductorUNet final : public VideoUNet {
     }
   }
 
-  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
-                                   const at::Tensor& text, double fps) const override {
+  [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const c10::InferenceMode guard;
-    auto inputs = inputs_(spec_, latents, timestep, text, fps);
-    check_shape(latents.sizes(), text.sizes());
-    for (at::Tensor& input : inputs) input = input.contiguous();  // strides are baked in, too
+    auto inputs = inputs_(spec_, input);
+    check_shape(input.latents.sizes(), input.text.sizes());
+    for (at::Tensor& tensor : inputs) tensor = tensor.contiguous();  // strides are baked in, too
     std::vector<at::Tensor> outputs;
     try {
       outputs = loader_->run(inputs);
     } catch (...) {
-      rethrow_as_error(ErrorCode::model, c10::str(name_, ": failed for latents ", latents.sizes()));
+      rethrow_as_error(ErrorCode::model,
+                       c10::str(name_, ": failed for latents ", input.latents.sizes()));
     }
     if (outputs.size() != 1) {
       raise(ErrorCode::model,
             c10::str(name_, ": returned ", outputs.size(), " tensors; expected 1"));
     }
-    check_unet_output(name_, outputs[0].sizes(), latents.sizes());
-    return outputs[0].to(latents.scalar_type());
+    check_unet_output(name_, outputs[0].sizes(), input.latents.sizes());
+    return outputs[0].to(input.latents.scalar_type());
   }
 
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }

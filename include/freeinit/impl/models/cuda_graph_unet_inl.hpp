@@ -37,18 +37,18 @@ class CudaGraphUNet final : public VideoUNet {
         inputs_(module_.device(), module_.dtype()),
         plain_(std::move(plain)) {}
 
-  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
-                                   const at::Tensor& text, double fps) const override {
+  [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const c10::InferenceMode guard;
     const c10::cuda::CUDAGuard device(module_.device());
-    const auto inputs = inputs_(spec(), latents, timestep, text, fps);
+    const auto inputs = inputs_(spec(), input);
     const std::lock_guard lock(mutex_);
     try {
       const Recording& recording = recording_for(inputs);
       for (std::size_t i = 0; i < inputs.size(); ++i) recording.inputs[i].copy_(inputs[i]);
       recording.graph->replay();
-      check_unet_output(module_.name(), recording.output.sizes(), latents.sizes());
-      return recording.output.to(latents.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+      check_unet_output(module_.name(), recording.output.sizes(), input.latents.sizes());
+      return recording.output.to(input.latents.scalar_type(), /*non_blocking=*/false,
+                                 /*copy=*/true);
     } catch (...) {
       rethrow_as_error(ErrorCode::model, module_.name() + ": CUDA graph failed");
     }
@@ -57,14 +57,12 @@ class CudaGraphUNet final : public VideoUNet {
   [[nodiscard]] bool can_reuse_features() const noexcept override {
     return plain_->can_reuse_features();
   }
-  [[nodiscard]] DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
-                                            const at::Tensor& text, double fps) const override {
-    return plain_->predict_deep(latents, timestep, text, fps);
+  [[nodiscard]] DeepPrediction predict_deep(const UNetInput& input) const override {
+    return plain_->predict_deep(input);
   }
-  [[nodiscard]] at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
-                                           const at::Tensor& text, double fps,
+  [[nodiscard]] at::Tensor predict_shallow(const UNetInput& input,
                                            const at::Tensor& deep) const override {
-    return plain_->predict_shallow(latents, timestep, text, fps, deep);
+    return plain_->predict_shallow(input, deep);
   }
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return plain_->spec(); }
 

@@ -19,18 +19,16 @@ FREEINIT_INLINE void FeatureCache::start_pass() noexcept {
   deep_.reset();
 }
 
-FREEINIT_INLINE at::Tensor FeatureCache::predict(const VideoUNet& unet, const at::Tensor& latents,
-                                                 std::int64_t timestep, const at::Tensor& text,
-                                                 double fps) {
-  if (interval_ == 1) return unet.predict(latents, timestep, text, fps);
-  if (calls_left_ > 0 && latents.sizes() == shape_) {
+FREEINIT_INLINE at::Tensor FeatureCache::predict(const VideoUNet& unet, const UNetInput& input) {
+  if (interval_ == 1) return unet.predict(input);
+  if (calls_left_ > 0 && input.latents.sizes() == shape_) {
     --calls_left_;
-    return unet.predict_shallow(latents, timestep, text, fps, deep_);
+    return unet.predict_shallow(input, deep_);
   }
   deep_.reset();  // not two of them in memory
-  DeepPrediction whole = unet.predict_deep(latents, timestep, text, fps);
+  DeepPrediction whole = unet.predict_deep(input);
   deep_ = std::move(whole.deep);
-  shape_ = latents.sizes().vec();
+  shape_ = input.latents.sizes().vec();
   calls_left_ = interval_ - 1;
   return std::move(whole.output);
 }

@@ -22,9 +22,9 @@ namespace detail {
 FREEINIT_INLINE Denoiser text_denoiser(std::shared_ptr<const VideoUNet> unet, at::Tensor text,
                                        const GuidanceOptions& options) {
   return [unet = std::move(unet), text = std::move(text), fps = options.fps,
-          cache = options.feature_cache](const at::Tensor& latents, std::int64_t timestep) {
-    return cache ? cache->predict(*unet, latents, timestep, text, fps)
-                 : unet->predict(latents, timestep, text, fps);
+          cache = options.feature_cache](const at::Tensor& latents, double timestep) {
+    const UNetInput input{.latents = latents, .timestep = timestep, .text = text, .fps = fps};
+    return cache ? cache->predict(*unet, input) : unet->predict(input);
   };
 }
 
@@ -83,12 +83,11 @@ FREEINIT_INLINE Denoiser guided_denoiser(std::shared_ptr<const VideoUNet> unet,
   }
   const Denoiser both =
       detail::text_denoiser(std::move(unet), at::cat({negative_text, text}), options);
-  return
-      [positive, both, interval = options.interval, buffers = detail::GuidanceBuffers{},
-       scale = options.guidance_scale](const at::Tensor& latents, std::int64_t timestep) mutable {
-        if (!interval.contains(timestep)) return positive(latents, timestep);
-        return detail::guided(both(detail::twice(latents, buffers), timestep), scale, buffers);
-      };
+  return [positive, both, interval = options.interval, buffers = detail::GuidanceBuffers{},
+          scale = options.guidance_scale](const at::Tensor& latents, double timestep) mutable {
+    if (!interval.contains(timestep)) return positive(latents, timestep);
+    return detail::guided(both(detail::twice(latents, buffers), timestep), scale, buffers);
+  };
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

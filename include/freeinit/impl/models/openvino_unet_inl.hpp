@@ -67,12 +67,11 @@ class OpenVinoUNet final : public VideoUNet {
     read(file, contract);
   }
 
-  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
-                                   const at::Tensor& text, double fps) const override {
+  [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const c10::InferenceMode guard;
-    auto inputs = inputs_(spec_, latents, timestep, text, fps);
-    for (at::Tensor& input : inputs) input = input.contiguous();
-    return run(inputs).to(latents.scalar_type());
+    auto inputs = inputs_(spec_, input);
+    for (at::Tensor& tensor : inputs) tensor = tensor.contiguous();
+    return run(inputs).to(input.latents.scalar_type());
   }
 
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }

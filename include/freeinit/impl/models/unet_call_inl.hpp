@@ -31,9 +31,9 @@ class UNetInputs {
   /// Latents, timesteps [B], text, frames per second [B], after all checks: nothing wrong reaches
   /// the network, which may not look (AOTInductor reads out of bounds). The vectors are those of
   /// the last call where that has let them go. In inference mode. Throws Error: invalid_argument.
-  [[nodiscard]] std::vector<at::Tensor> operator()(const UNetSpec& spec, const at::Tensor& latents,
-                                                   std::int64_t timestep, const at::Tensor& text,
-                                                   double fps) const {
+  [[nodiscard]] std::vector<at::Tensor> operator()(const UNetSpec& spec,
+                                                   const UNetInput& input) const {
+    const auto& [latents, timestep, text, fps] = input;
     check_unet_input(spec, latents.sizes(), text.sizes());
     if (latents.device() != device_ || text.device() != device_) {
       raise(ErrorCode::invalid_argument, "latents on " + latents.device().str() + " and text on " +
@@ -41,8 +41,8 @@ class UNetInputs {
                                              device_.str());
     }
     const std::lock_guard lock(mutex_);
-    return {latents.to(dtype_), filled(timesteps_, latents.size(0), static_cast<double>(timestep)),
-            text.to(dtype_), filled(fps_, latents.size(0), fps)};
+    return {latents.to(dtype_), filled(timesteps_, latents.size(0), timestep), text.to(dtype_),
+            filled(fps_, latents.size(0), fps)};
   }
 
  private:

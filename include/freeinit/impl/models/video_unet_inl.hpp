@@ -75,28 +75,25 @@ class TorchScriptUNet final : public VideoUNet {
         spec_(std::move(spec)),
         inputs_(module_.device(), module_.dtype()) {}
 
-  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
-                                   const at::Tensor& text, double fps) const override {
+  [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const c10::InferenceMode guard;
-    return checked(module_(inputs_(spec_, latents, timestep, text, fps)), latents);
+    return checked(module_(inputs_(spec_, input)), input.latents);
   }
 
   [[nodiscard]] bool can_reuse_features() const noexcept override { return spec_.feature_cache; }
 
-  [[nodiscard]] DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
-                                            const at::Tensor& text, double fps) const override {
+  [[nodiscard]] DeepPrediction predict_deep(const UNetInput& input) const override {
     const c10::InferenceMode guard;
-    auto outputs = call_split(kDeepMethod, 2, inputs_(spec_, latents, timestep, text, fps));
-    return {.output = checked(outputs[0], latents), .deep = std::move(outputs[1])};
+    auto outputs = call_split(kDeepMethod, 2, inputs_(spec_, input));
+    return {.output = checked(outputs[0], input.latents), .deep = std::move(outputs[1])};
   }
 
-  [[nodiscard]] at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
-                                           const at::Tensor& text, double fps,
+  [[nodiscard]] at::Tensor predict_shallow(const UNetInput& input,
                                            const at::Tensor& deep) const override {
     const c10::InferenceMode guard;
-    auto arguments = inputs_(spec_, latents, timestep, text, fps);
+    auto arguments = inputs_(spec_, input);
     arguments.push_back(deep);
-    return checked(call_split(kShallowMethod, 1, std::move(arguments))[0], latents);
+    return checked(call_split(kShallowMethod, 1, std::move(arguments))[0], input.latents);
   }
 
   [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }
@@ -127,16 +124,11 @@ FREEINIT_INLINE void VideoUNet::check_input(at::IntArrayRef latents, at::IntArra
   check_unet_input(spec(), latents, text);
 }
 
-FREEINIT_INLINE DeepPrediction VideoUNet::predict_deep(const at::Tensor& /*latents*/,
-                                                       std::int64_t /*timestep*/,
-                                                       const at::Tensor& /*text*/,
-                                                       double /*fps*/) const {
+FREEINIT_INLINE DeepPrediction VideoUNet::predict_deep(const UNetInput& /*input*/) const {
   detail::raise_not_split("this UNet");
 }
 
-FREEINIT_INLINE at::Tensor VideoUNet::predict_shallow(const at::Tensor& /*latents*/,
-                                                      std::int64_t /*timestep*/,
-                                                      const at::Tensor& /*text*/, double /*fps*/,
+FREEINIT_INLINE at::Tensor VideoUNet::predict_shallow(const UNetInput& /*input*/,
                                                       const at::Tensor& /*deep*/) const {
   detail::raise_not_split("this UNet");
 }

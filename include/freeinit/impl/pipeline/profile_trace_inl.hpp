@@ -80,28 +80,25 @@ class WatchedUNet final : public VideoUNet {
   WatchedUNet(std::shared_ptr<const VideoUNet> unet, std::shared_ptr<Record> record)
       : unet_(std::move(unet)), record_(std::move(record)) {}
 
-  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
-                                   const at::Tensor& text, double fps) const override {
+  [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const std::int64_t begin = record_->now();
-    at::Tensor output = unet_->predict(latents, timestep, text, fps);
+    at::Tensor output = unet_->predict(input);
     record_->unet_call_done("unet", begin);
     return output;
   }
   [[nodiscard]] bool can_reuse_features() const noexcept override {
     return unet_->can_reuse_features();
   }
-  [[nodiscard]] DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
-                                            const at::Tensor& text, double fps) const override {
+  [[nodiscard]] DeepPrediction predict_deep(const UNetInput& input) const override {
     const std::int64_t begin = record_->now();
-    DeepPrediction output = unet_->predict_deep(latents, timestep, text, fps);
+    DeepPrediction output = unet_->predict_deep(input);
     record_->unet_call_done("unet", begin);
     return output;
   }
-  [[nodiscard]] at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
-                                           const at::Tensor& text, double fps,
+  [[nodiscard]] at::Tensor predict_shallow(const UNetInput& input,
                                            const at::Tensor& deep) const override {
     const std::int64_t begin = record_->now();
-    at::Tensor output = unet_->predict_shallow(latents, timestep, text, fps, deep);
+    at::Tensor output = unet_->predict_shallow(input, deep);
     record_->unet_call_done("unet, shallow", begin);
     return output;
   }
