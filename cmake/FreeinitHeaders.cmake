@@ -26,7 +26,7 @@ set(FREEINIT_BODIES
   numerics/time_budget numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/aotinductor_unet models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
+  models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
   models/torchscript_module models/unet_backend models/unet_call models/video_unet
   models/winograd_conv models/winograd_dispatch models/winograd_graph models/winograd_kernels models/winograd_tiling
   pipeline/phase_clock pipeline/probe pipeline/profile_trace pipeline/request_check pipeline/text_to_video_pipeline

@@ -42,9 +42,7 @@ struct UNetSpec {
 /// An entry of `unet_backends`: the same UNet, converted for another runtime.
 struct UNetBackendSpec {
   std::string file;
-  std::string converted_from;             ///< SHA-256 of `unet.file` when it was converted
-  std::vector<std::int64_t> shape;        ///< [B,F,H,W,L] it was compiled for; empty: any
-  std::vector<std::string> cpu_features;  ///< Linux' names of what the CPU must have
+  std::string converted_from;  ///< SHA-256 of `unet.file` when it was converted
   double verified_max_relative_error = 0.0;
 };
 
@@ -131,7 +129,8 @@ struct Manifest {
   std::map<std::string, std::string> created_by;  ///< versions of exporter, torch, diffusers, ...
   std::map<std::string, FileRecord> files;        ///< by path relative to the bundle
   UNetSpec unet;
-  std::map<std::string, UNetBackendSpec> unet_backends;  ///< by `UNetBackend` name
+  std::map<std::string, UNetBackendSpec>
+      unet_backends;  ///< by name; one that this build does not know is kept
   TextEncoderSpec text_encoder;
   AutoencoderSpec vae;
   TokenizerSpec tokenizer;
