@@ -37,7 +37,7 @@ set(FREEINIT_BODIES
   passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/aotinductor_unet models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
+  models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
   models/torchscript_module models/unet_backend models/unet_call models/video_unet
   models/winograd_conv models/winograd_dispatch models/winograd_graph models/winograd_kernels models/winograd_tiling
   pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace

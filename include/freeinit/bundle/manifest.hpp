@@ -26,7 +26,8 @@ struct Manifest {
   std::map<std::string, std::string> created_by;  ///< versions of exporter, torch, diffusers, ...
   std::map<std::string, FileRecord> files;        ///< by path relative to the bundle
   UNetSpec unet;
-  std::map<std::string, UNetBackendSpec> unet_backends;  ///< by `UNetBackend` name
+  /// By name; one that this build does not know is kept, and refused when it is chosen.
+  std::map<std::string, UNetBackendSpec> unet_backends;
   TextEncoderSpec text_encoder;
   AutoencoderSpec vae;
   TokenizerSpec tokenizer;

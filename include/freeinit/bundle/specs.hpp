@@ -36,9 +36,7 @@ struct UNetSpec {
 /// An entry of `unet_backends`: the same UNet, converted for another runtime.
 struct UNetBackendSpec {
   std::string file;
-  std::string converted_from;             ///< SHA-256 of `unet.file` when it was converted
-  std::vector<std::int64_t> shape;        ///< [B,F,H,W,L] it was compiled for; empty: any
-  std::vector<std::string> cpu_features;  ///< Linux' names of what the CPU must have
+  std::string converted_from;  ///< SHA-256 of `unet.file` when it was converted
   double verified_max_relative_error = 0.0;
 };
 

@@ -88,7 +88,8 @@ FREEINIT_INLINE UNetSpec parse_unet(JsonReader section, const Manifest& manifest
   return unet;
 }
 
-/// One converted network. A stale one, made of another `unet.file`, is refused.
+/// One converted network. A stale one, made of another `unet.file`, is refused. Further keys are
+/// the backend's own.
 FREEINIT_INLINE UNetBackendSpec parse_unet_backend(JsonReader section, const Manifest& manifest) {
   UNetBackendSpec backend;
   backend.file = listed_file(section, "file", manifest);
@@ -97,28 +98,16 @@ FREEINIT_INLINE UNetBackendSpec parse_unet_backend(JsonReader section, const Man
     section.refuse("converted_from",
                    concat("the sha256 of ", quote(manifest.unet.file), "; convert it again"));
   }
-  if (section.has_value("shape")) {
-    backend.shape = parse_shape(section.required("shape"));
-    if (backend.shape.empty()) section.refuse("shape", kShapeForm);
-  }
-  if (section.has_value("cpu_features")) backend.cpu_features = section.texts("cpu_features");
   backend.verified_max_relative_error = parse_verified_error(section);
-  section.finish();
   return backend;
 }
 
+/// A backend that this build does not know is kept: it is refused by who asks for it.
 FREEINIT_INLINE std::map<std::string, UNetBackendSpec> parse_unet_backends(
     JsonReader section, const Manifest& manifest) {
   std::map<std::string, UNetBackendSpec> backends;
-  for (const char* name : {"openvino", "aotinductor", "int8", "float16-weights"}) {
-    if (!section.has(name)) continue;
+  for (const auto& [name, ignored] : section.value().items()) {
     backends.emplace(name, parse_unet_backend(section.object(name), manifest));
-  }
-  section.finish();
-  const auto native = backends.find("aotinductor");
-  if (native != backends.end() && native->second.shape.empty()) {
-    raise(ErrorCode::invalid_file,
-          section.origin() + ": the key 'unet_backends.aotinductor.shape' is missing");
   }
   return backends;
 }

@@ -134,9 +134,6 @@ class JsonReader {
   [[nodiscard]] std::vector<double> numbers(const std::string& key) {
     return list<double>(key, "a list of numbers", &nlohmann::json::is_number);
   }
-  [[nodiscard]] std::vector<std::string> texts(const std::string& key) {
-    return list<std::string>(key, "a list of strings", &nlohmann::json::is_string);
-  }
   [[nodiscard]] std::vector<std::uint64_t> sizes(const std::string& key) {
     return list<std::uint64_t>(key, "a list of integers of at least 0",
                                &nlohmann::json::is_number_unsigned);
