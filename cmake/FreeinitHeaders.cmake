@@ -1,5 +1,6 @@
 # The public headers, layer by layer from the bottom. A test compares this list with the folders.
 set(FREEINIT_DECLARATIONS
+  freeinit fwd
   core/checks core/config core/error core/freed_memory core/log core/names core/progress
   core/run_control core/shapes core/text
   options/free_init_options options/frequency_filter_options options/generation_request

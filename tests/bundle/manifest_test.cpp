@@ -144,8 +144,8 @@ struct BadManifest {
   const char* says;
 };
 
-TEST(Manifest, RefusesByName) {
-  const std::vector<BadManifest> cases{
+const std::vector<BadManifest>& bad_manifests() {
+  static const std::vector<BadManifest> cases{
       {"/nmae", "x", "unknown key 'nmae'; the nearest known key is 'name'"},
       {"/unet/max_frame", 3,
        "unknown key 'unet.max_frame'; the nearest known key is 'unet.max_frames'"},
@@ -192,7 +192,11 @@ TEST(Manifest, RefusesByName) {
       {"/recommended/num_iters", 0, "expected an integer of at least 1"},
       {"/created_by/torch", 2, "'created_by.torch' is 2; expected a string"},
   };
-  for (const BadManifest& bad : cases) {
+  return cases;
+}
+
+TEST(Manifest, RefusesByName) {
+  for (const BadManifest& bad : bad_manifests()) {
     json text = example_manifest();
     const json::json_pointer pointer(bad.pointer);
     if (bad.value.is_null()) {
