@@ -1,7 +1,5 @@
-# Further runtimes for the UNet; TorchScript is always there. Off by default: OpenVINO is a dependency, and
-# an AOTInductor package is machine code that comes with the model.
+# Further runtimes for the UNet; TorchScript is always there. Off by default: they are dependencies.
 option(FREEINIT_WITH_OPENVINO "Run UNets converted for OpenVINO (pip install openvino, or a system one)" OFF)
-option(FREEINIT_WITH_AOTI "Run UNets compiled by AOTInductor; its runtime is part of LibTorch" OFF)
 option(FREEINIT_WITH_CUDA_GRAPHS "Record UNet calls on CUDA as graphs; needs a LibTorch with CUDA" OFF)
 
 set(definitions "")
@@ -13,9 +11,6 @@ if(FREEINIT_WITH_OPENVINO)
   set(includes "-isystem$<JOIN:$<TARGET_PROPERTY:openvino::runtime,INTERFACE_INCLUDE_DIRECTORIES>,;-isystem>")
   target_link_libraries(freeinit PRIVATE $<LINK_ONLY:openvino::runtime>)
   target_link_libraries(freeinit_header_only INTERFACE openvino::runtime)
-endif()
-if(FREEINIT_WITH_AOTI)
-  list(APPEND definitions FREEINIT_WITH_AOTI=1)
 endif()
 if(FREEINIT_WITH_CUDA_GRAPHS)
   if(NOT TARGET torch_cuda)

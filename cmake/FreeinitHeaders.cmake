@@ -1,12 +1,14 @@
 # The public headers, layer by layer from the bottom. A test compares this list with the folders.
 set(FREEINIT_DECLARATIONS
-  core/config core/error core/freed_memory core/log core/names core/progress core/run_control core/shapes
+  freeinit fwd
+  core/checks core/config core/error core/freed_memory core/log core/names core/progress
+  core/run_control core/shapes core/text
   options/free_init_options options/frequency_filter_options options/generation_request
   options/noise_mix_options options/real_video_options options/sampler_config
   text/clip_tokenizer
-  io/output_file io/safetensors io/sha256 io/video_file
-  bundle/hash_stamps bundle/image_encoder_spec bundle/manifest
-  tensors/tensor_file tensors/video_frames
+  io/output_file io/safetensors io/sha256 io/text_file io/video_file
+  bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
+  tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/noise_mix noise/noise_reinitializer noise/noise_source
   sampling/inversion sampling/noise_schedule sampling/sampler sampling/sampler_table
   sampling/samplers/ddim
@@ -19,15 +21,15 @@ set(FREEINIT_DECLARATIONS
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
-  core/error core/freed_memory core/checks core/python_power core/read_file core/text core/utf8
+  core/error core/freed_memory core/python_power core/read_file core/text core/utf8
   options/free_init_options options/frequency_filter_options options/generation_request
   options/noise_mix_options options/real_video_options options/sampler_config
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
   text/special_tokens text/token_decoder text/unicode_corrections
   io/ffmpeg_handles io/frame_sinks io/gif_palette io/json io/output_file io/pixel_converter
-  io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file io/video_reader
-  bundle/hash_stamps bundle/image_encoder_spec bundle/manifest
-  tensors/byte_resize tensors/tensor_file tensors/video_frames
+  io/png_encoder io/safetensors io/sha256 io/stream_encoder io/text_file io/video_file io/video_reader
+  bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
+  tensors/byte_resize tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer
   noise/noise_source noise/spectral_factor
   sampling/betas sampling/inversion sampling/latents_check sampling/noise_schedule sampling/sampler
@@ -36,7 +38,7 @@ set(FREEINIT_BODIES
   passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/aotinductor_unet models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
+  models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
   models/torchscript_module models/unet_backend models/unet_call models/video_unet
   models/winograd_conv models/winograd_dispatch models/winograd_graph models/winograd_kernels models/winograd_tiling
   pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace

@@ -172,14 +172,13 @@ _freeinit_libtorch() {
 
 # --- Optional backends -----------------------------------------------------------------------------
 
-# AOTInductor is in LibTorch, OpenVINO in the Python package of that name.
+# OpenVINO is in the Python package of that name.
 _freeinit_backends() {
   local openvino
   openvino=$("$FREEINIT_PYTHON" -c 'import openvino; print(openvino.__path__[0])') &&
     [[ -e "$openvino/cmake/OpenVINOConfig.cmake" ]] ||
     { _freeinit_die "the openvino package of $FREEINIT_PYTHON has no CMake files"; return 1; }
-  FREEINIT_CMAKE_ARGS+=(-DFREEINIT_WITH_AOTI=ON -DFREEINIT_WITH_OPENVINO=ON
-    "-DOpenVINO_DIR=$openvino/cmake")
+  FREEINIT_CMAKE_ARGS+=(-DFREEINIT_WITH_OPENVINO=ON "-DOpenVINO_DIR=$openvino/cmake")
 }
 
 # ---------------------------------------------------------------------------------------------------

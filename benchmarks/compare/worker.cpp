@@ -5,7 +5,7 @@
 //
 //     compare_worker BUNDLE THREADS BACKEND DEVICE [hand-back]
 //
-// BACKEND: torchscript, winograd, openvino, aotinductor, int8 or float16-weights. DEVICE: cpu,
+// BACKEND: torchscript, winograd, openvino, int8 or float16-weights. DEVICE: cpu,
 // cuda or cuda:N. The dtype is the bundle's. hand-back: without keep_freed_memory(), which every
 // other worker calls as the command does.
 #include "operator_times.hpp"

@@ -1,8 +1,9 @@
 #include "command.hpp"
 #include "default_bundle.hpp"
 
-#include <freeinit/core/error.hpp>
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/bundle/verify.hpp>
+#include <freeinit/core/error.hpp>
 #include <freeinit/models/model_bundle.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 

@@ -180,8 +180,8 @@ TEST_P(Backend, OtherFormsOfTheUNetNeedNotBeThere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Backend,
-                         testing::Values(UNetBackend::openvino, UNetBackend::aotinductor,
-                                         UNetBackend::int8, UNetBackend::float16_weights),
+                         testing::Values(UNetBackend::openvino, UNetBackend::int8,
+                                         UNetBackend::float16_weights),
                          [](const auto& backend) { return name_of(backend.param); });
 
 bool is_built(UNetBackend backend) {
@@ -271,47 +271,6 @@ TEST(Float16Weights, KeepTheSplitNetwork) {
   const auto whole = unet->predict_deep({x, 37, text(2, 12)});
   EXPECT_TRUE(whole.output.equal(unet->predict({x, 37, text(2, 12)})));
   EXPECT_TRUE(whole.output.equal(unet->predict_shallow({x, 37, text(2, 12)}, whole.deep)));
-}
-
-// The package would read out of bounds or return another shape without a word.
-TEST(AotInductor, RefusesEveryOtherShape) {
-  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
-  const auto unet = load(UNetBackend::aotinductor);
-  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]: the AOTInductor package of this bundle was",
-               unet->predict({latents({1, 4, 4, 8, 8}), 5, text(1, 12)}));
-  EXPECT_ERROR(invalid_argument, "was compiled for [2, 4, 8, 8, 12] alone",
-               unet->predict({latents({2, 4, 4, 10, 8}), 5, text(2, 12)}));
-  EXPECT_ERROR(invalid_argument, "[2, 4, 8, 8, 11]",
-               unet->predict({latents({2, 4, 4, 8, 8}), 5, text(2, 11)}));
-}
-
-// The tiny bundle's request is the shape of the package: with guidance, of batch 2.
-TEST(AotInductor, ARunOfAnotherShapeIsRefusedBeforeItBegins) {
-  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
-  const freeinit::TextToVideoPipeline pipeline(
-      freeinit::ModelBundle::load(bundle(), {.backend = UNetBackend::aotinductor}));
-  const auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
-  EXPECT_NO_THROW(pipeline.validate(request));
-  const auto validate = [&](const auto& change) {
-    auto other = request;
-    change(other);
-    pipeline.validate(other);
-  };
-  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]",
-               validate([](auto& r) { r.guidance_scale = 1.0; }));
-  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]", validate([](auto& r) {
-                 r.guidance_interval = {0.5, 1.0};
-               }));
-  EXPECT_ERROR(invalid_argument, "[2, 3, 8, 8, 12]", validate([](auto& r) { r.num_frames = 3; }));
-  EXPECT_ERROR(invalid_argument, "[2, 4, 8, 12, 12]", validate([](auto& r) { r.width = 24; }));
-}
-
-TEST(AotInductor, RefusesAnotherCpu) {
-  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
-  auto known = manifest();
-  known.unet_backends.at("aotinductor").cpu_features.push_back("quantum");
-  EXPECT_ERROR(unsupported, "is native code for a CPU with 'quantum', which this one lacks",
-               freeinit::load_unet(bundle(), known, UNetBackend::aotinductor, at::kCPU));
 }
 
 }  // namespace backends_test

@@ -4,6 +4,7 @@
 
 #include <freeinit/bundle/hash_stamps.hpp>
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/io/sha256.hpp>
 
 #include <gtest/gtest.h>

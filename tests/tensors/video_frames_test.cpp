@@ -1,10 +1,13 @@
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <freeinit/tensors/resize.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/Functions.h>
+#include <sys/resource.h>
 
+#include <utility>
 #include <vector>
 
 namespace video_frames_test {
@@ -35,8 +38,8 @@ TEST(VideoFrames, LoadsTheSelection) {
   EXPECT_TRUE(freeinit::load_video_frames(path, {.max_frames = 2, .stride = 3}).cut);
   EXPECT_ERROR(invalid_file, "holds 10 frames; frame 10",
                freeinit::load_video_frames(path, {.first = 10}));
-  EXPECT_ERROR(invalid_argument, "stride 0", freeinit::load_video_frames(path, {.stride = 0}));
-  EXPECT_ERROR(invalid_argument, "first frame -1",
+  EXPECT_ERROR(invalid_argument, "stride '0'", freeinit::load_video_frames(path, {.stride = 0}));
+  EXPECT_ERROR(invalid_argument, "first frame '-1'",
                freeinit::load_video_frames(path, {.first = -1}));
 }
 
@@ -50,6 +53,41 @@ TEST(VideoFrames, FitKeepsTheMiddleUndistorted) {
   EXPECT_TRUE(freeinit::fit_frames(frames, 4, 12).equal(frames));
 }
 
+// What lies outside the crop is not computed, and what lies inside is the same to the bit.
+TEST(VideoFrames, CropsBeforeItResizes) {
+  const at::Tensor images =
+      at::arange(2 * 3 * 37 * 53).remainder(251).to(at::kByte).reshape({2, 3, 37, 53});
+  const std::vector<std::pair<freeinit::ImageSize, freeinit::ImageSize>> cases{
+      {{37, 53}, {20, 20}}, {{20, 29}, {20, 20}},   {{11, 60}, {8, 31}},
+      {{90, 130}, {64, 1}}, {{200, 286}, {33, 64}}, {{37, 53}, {37, 53}}};
+  for (const auto interpolation : {Interpolation::bilinear, Interpolation::bicubic}) {
+    for (const bool antialias : {true, false}) {
+      for (const auto& [size, crop] : cases) {
+        const at::Tensor whole =
+            freeinit::resize_images(images, size.height, size.width, interpolation, antialias);
+        const at::Tensor part =
+            freeinit::resize_and_crop(images, size, crop, interpolation, antialias);
+        EXPECT_TRUE(part.equal(freeinit::center_crop(whole, crop.height, crop.width)))
+            << size.height << "x" << size.width;
+      }
+    }
+  }
+  EXPECT_ERROR(invalid_argument, "crop '38x53': does not fit inside; expected at most 37x53",
+               freeinit::resize_and_crop(images, {37, 53}, {38, 53}, Interpolation::bilinear));
+}
+
+TEST(VideoFrames, ANarrowPictureTakesNoMoreMemoryThanItsFrame) {
+  rusage before{};
+  rusage after{};
+  getrusage(RUSAGE_SELF, &before);
+  for (const at::Tensor& frames : {at::ones({1, 1, 4000, 3}), at::ones({1, 4000, 1, 3})}) {
+    const at::Tensor fitted = freeinit::fit_frames(frames.to(at::kByte), 512, 512);
+    EXPECT_TRUE(fitted.equal(at::ones({1, 512, 512, 3}, at::kByte)));
+  }
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT((after.ru_maxrss - before.ru_maxrss) / 1024, 64);  // MiB
+}
+
 TEST(VideoFrames, AntialiasingAverages) {
   const at::Tensor stripes = at::arange(16, at::kFloat).remainder(2).expand({1, 1, 16, 16});
   const at::Tensor smooth = freeinit::resize_images(stripes, 2, 2, Interpolation::bilinear);
@@ -60,8 +98,10 @@ TEST(VideoFrames, AntialiasingAverages) {
 TEST(VideoFrames, RefusesWhatDoesNotFit) {
   const at::Tensor images = at::zeros({1, 3, 4, 4});
   EXPECT_ERROR(invalid_argument, "does not fit", freeinit::center_crop(images, 5, 4));
-  EXPECT_ERROR(invalid_argument, "0x4",
+  EXPECT_ERROR(invalid_argument, "image height '0': outside its range; expected 1 to 16384",
                freeinit::resize_images(images, 0, 4, Interpolation::bilinear));
+  EXPECT_ERROR(invalid_argument, "image width '10000000000'",
+               freeinit::fit_frames(at::zeros({1, 4, 4, 3}, at::kByte), 4, 10'000'000'000));
   EXPECT_ERROR(invalid_argument, "[F, height, width, 3]", freeinit::fit_frames(images, 4, 4));
 }
 

@@ -1,85 +1,18 @@
 #pragma once
 
+#include <freeinit/bundle/specs.hpp>
 #include <freeinit/core/config.hpp>
-#include <freeinit/bundle/hash_stamps.hpp>
 #include <freeinit/options/generation_request.hpp>
 #include <freeinit/options/sampler_config.hpp>
 
-#include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
-#include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 
 /// The version of the manifest this build reads and the exporter writes.
 inline constexpr int kManifestSchema = 1;
-
-/// Size and hash of one file of a bundle.
-struct FileRecord {
-  std::uint64_t bytes = 0;
-  std::string sha256;  ///< 64 lower-case hexadecimal digits
-};
-
-/// `unet`: `forward(latents[B,C,F,H,W], timestep[B] float32, text[B,L,D], fps[B] float32)`, the
-/// same four inputs for every family (a family without fps ignores it). Limits are hard: the loader
-/// and every call refuse what lies outside.
-struct UNetSpec {
-  std::string file;
-  std::string format;  ///< "torchscript"
-  std::string dtype;   ///< "float32", "float16" or "bfloat16"
-  std::int64_t in_channels = 4;
-  std::int64_t context_dim = 768;               ///< D
-  std::int64_t latent_multiple_of = 1;          ///< latent height and width must be multiples of it
-  std::optional<std::int64_t> max_frames;       ///< longest sequence of the motion modules
-  std::optional<std::int64_t> max_text_length;  ///< longest L
-  bool uses_fps = false;
-  bool feature_cache = false;  ///< split at export: deep features can be reused between steps
-  std::vector<std::vector<std::int64_t>> verified_shapes;  ///< [B,F,H,W,L] compared at export
-  double verified_max_relative_error = 0.0;                ///< largest difference found there
-};
-
-/// An entry of `unet_backends`: the same UNet, converted for another runtime.
-struct UNetBackendSpec {
-  std::string file;
-  std::string converted_from;             ///< SHA-256 of `unet.file` when it was converted
-  std::vector<std::int64_t> shape;        ///< [B,F,H,W,L] it was compiled for; empty: any
-  std::vector<std::string> cpu_features;  ///< Linux' names of what the CPU must have
-  double verified_max_relative_error = 0.0;
-};
-
-/// `text_encoder`: `forward(ids[B,L] int64) -> [B,L,D]`.
-struct TextEncoderSpec {
-  std::string file;
-  std::string dtype;
-  std::int64_t max_length = 77;  ///< L
-  std::int64_t width = 768;      ///< D
-};
-
-/// `vae`: decoder `forward(z[N,C,h,w]) -> [N,3,H,W]` in -1..1 with z = latents / scaling_factor;
-/// encoder `forward(images[N,3,H,W] in -1..1) -> moments [N,2C,h,w]` (mean, log-variance).
-struct AutoencoderSpec {
-  std::string decoder_file;
-  std::string encoder_file;  ///< empty when the bundle has no encoder
-  std::string dtype;
-  std::int64_t latent_channels = 4;
-  std::int64_t spatial_scale = 8;  ///< pixels per latent along height and width
-  double scaling_factor = 0.18215;
-};
-
-/// `tokenizer`: files and ids of the CLIP tokenizer, as ClipTokenizerOptions.
-struct TokenizerSpec {
-  std::string vocab_file;
-  std::string merges_file;
-  std::int64_t max_length = 77;
-  std::int64_t bos_token_id = 49406;
-  std::int64_t eos_token_id = 49407;
-  std::int64_t pad_token_id = 49407;
-  std::int64_t unk_token_id = 49407;
-  bool match_pad_token = true;  ///< see ClipTokenizerOptions
-};
 
 /// `manifest.json` of a bundle: what the networks are, what they can do, how they are sampled.
 /// `docs/bundle.md` shows the file key by key.
@@ -93,11 +26,12 @@ struct Manifest {
   std::map<std::string, std::string> created_by;  ///< versions of exporter, torch, diffusers, ...
   std::map<std::string, FileRecord> files;        ///< by path relative to the bundle
   UNetSpec unet;
-  std::map<std::string, UNetBackendSpec> unet_backends;  ///< by `UNetBackend` name
+  /// By name; one that this build does not know is kept, and refused when it is chosen.
+  std::map<std::string, UNetBackendSpec> unet_backends;
   TextEncoderSpec text_encoder;
   AutoencoderSpec vae;
   TokenizerSpec tokenizer;
-  SamplerConfig scheduler;  ///< under diffusers' key names, with its defaults for absent keys
+  SamplerConfig scheduler;        ///< under diffusers' key names, with its defaults for absent keys
   GenerationRequest recommended;  ///< the settings a user gets who names none
   /// The JSON text of the sections "unet", "text_encoder" and "vae", in canonical form (sorted
   /// keys, no white space): each `.pt` repeats its section as an extra file and must agree.
@@ -112,12 +46,6 @@ struct Manifest {
 
 /// Reads `bundle/manifest.json`. Throws Error: not_found and as `parse_manifest`.
 [[nodiscard]] FREEINIT_API Manifest read_manifest(const std::filesystem::path& bundle);
-
-/// Checks that every file of the manifest is there with its size and, if `hashes`, its SHA-256;
-/// with `stamps`, files that are known to be untouched since they had it are not read again.
-/// Throws Error: not_found, invalid_file; the message names the file and what differs.
-FREEINIT_API void verify_bundle_files(const std::filesystem::path& bundle, const Manifest& manifest,
-                                      bool hashes = true, HashStamps* stamps = nullptr);
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

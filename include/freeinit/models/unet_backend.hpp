@@ -21,7 +21,6 @@ enum class UNetBackend {
   winograd,     ///< the same file, and the autoencoder's, with ConvolutionAlgorithm::winograd; CPU,
                 ///< float32, every shape
   openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
-  aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
   int8,         ///< as `winograd`, with linear layers in int8, which changes the video a little
   float16_weights,  ///< as `winograd`, with weights that are kept in float16 and widened when they
                     ///< are used; what float16 does not hold is rounded
@@ -30,7 +29,7 @@ enum class UNetBackend {
 /// The name in manifests and on the command line.
 [[nodiscard]] FREEINIT_API std::string to_string(UNetBackend backend);
 
-/// "torchscript", "winograd", "openvino", "aotinductor", "int8" or "float16-weights". Throws Error:
+/// "torchscript", "winograd", "openvino", "int8" or "float16-weights". Throws Error:
 /// invalid_argument.
 [[nodiscard]] FREEINIT_API UNetBackend unet_backend_from_string(const std::string& name);
 

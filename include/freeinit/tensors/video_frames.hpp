@@ -12,32 +12,15 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// The frames of a video file as a tensor.
 struct VideoFrames {
-  at::Tensor frames;  ///< [F,H,W,3] uint8, CPU
-  double fps = 0.0;   ///< of the file; 0 when it does not say
-  bool cut = false;   ///< the file holds more of the wanted frames
+  at::Tensor frames;     ///< [F,H,W,3] uint8, CPU
+  double fps = 0.0;      ///< of the file; 0 when it does not say
+  bool cut = false;      ///< the file holds more of the wanted frames
   bool damaged = false;  ///< as DecodedVideo::damaged
 };
 
 /// Decodes the wanted frames. Throws Error: as `read_video`.
 [[nodiscard]] FREEINIT_API VideoFrames load_video_frames(const std::filesystem::path& path,
                                                          const FrameSelection& selection);
-
-/// The filter of a resize: a triangle, or Keys' cubic.
-enum class Interpolation { bilinear, bicubic };
-
-/// Resizes `images` [N,C,H,W] (uint8, or floating point as float32) on the CPU.
-/// With `antialias` a smaller picture is averaged over the pixels it replaces, and uint8 equals
-/// Pillow's `Image.resize` with the same filter to the bit (rounded after each axis); without it
-/// the result is that of `torch.nn.functional.interpolate(align_corners=False)`, rounded for uint8.
-/// Throws Error: invalid_argument.
-[[nodiscard]] FREEINIT_API at::Tensor resize_images(const at::Tensor& images, std::int64_t height,
-                                                    std::int64_t width, Interpolation interpolation,
-                                                    bool antialias = true);
-
-/// The middle [N,C,height,width] of `images`, offsets rounded half to even as torchvision's
-/// `center_crop` does. Throws Error: invalid_argument when the images are smaller.
-[[nodiscard]] FREEINIT_API at::Tensor center_crop(const at::Tensor& images, std::int64_t height,
-                                                  std::int64_t width);
 
 /// Fits frames [F,H,W,3] (uint8) to another size without distortion: resized (bilinear,
 /// antialiased) until they just cover height x width, then the middle is cut out. Returns

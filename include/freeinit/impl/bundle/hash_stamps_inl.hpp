@@ -1,8 +1,8 @@
 #pragma once
 
 #include <freeinit/bundle/hash_stamps.hpp>
-#include <freeinit/io/output_file.hpp>
 #include <freeinit/io/sha256.hpp>
+#include <freeinit/io/text_file.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -86,11 +86,7 @@ FREEINIT_INLINE void HashStamps::save() const noexcept {
       stored[path] = {{"sha256", entry.sha256}, {"stamp", entry.stamp}};
     }
     if (file_.has_parent_path()) std::filesystem::create_directories(file_.parent_path());
-    OutputFile output(file_);
-    std::ofstream stream(output.temporary());
-    stream << stored.dump(1);
-    stream.close();
-    if (stream) output.commit();
+    write_text_file(file_, stored.dump(1));
   } catch (const std::exception&) {  // a cache that cannot be written is one that is not there
     return;
   }

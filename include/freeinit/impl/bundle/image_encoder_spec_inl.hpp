@@ -1,7 +1,8 @@
 #pragma once
 
-#include <freeinit/impl/io/json_inl.hpp>
 #include <freeinit/bundle/image_encoder_spec.hpp>
+#include <freeinit/impl/bundle/specs_inl.hpp>
+#include <freeinit/impl/io/json_inl.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -36,16 +37,13 @@ FREEINIT_INLINE ImageEncoderSpec parse_image_encoder_spec(const std::string& jso
                                                           const std::string& origin) {
   const nlohmann::json parsed = detail::parse_strict_json(json, origin);
   detail::JsonReader reader(parsed, origin, "");
-  if (reader.text("kind") != "image_encoder") reader.refuse("kind", "\"image_encoder\"");
+  static_cast<void>(reader.one_of("kind", {"image_encoder"}));
   ImageEncoderSpec spec;
   spec.name = reader.text("name");
-  spec.dtype = known_dtype(reader);
+  spec.dtype = detail::parse_dtype(reader);
   spec.resize = read_side(reader, "resize", 1);
   spec.crop = read_side(reader, "crop", 0);
-  spec.interpolation = reader.text("interpolation");
-  if (spec.interpolation != "bilinear" && spec.interpolation != "bicubic") {
-    reader.refuse("interpolation", "\"bilinear\" or \"bicubic\"");
-  }
+  spec.interpolation = reader.one_of("interpolation", {"bilinear", "bicubic"});
   spec.antialias = reader.boolean("antialias");
   spec.mean = detail::read_channels(reader, "mean", -1e300);
   spec.std = detail::read_channels(reader, "std", 0.0);

@@ -1,45 +1,52 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace freeinit::inline FREEINIT_ABI::detail {
 
+/// Levels of arrays and objects inside each other: writing a value out again recurses on them.
+inline constexpr int kDeepestJson = 64;
+
 /// JSON text to a value. Unlike plain `json::parse` it refuses a key that occurs twice in one
-/// object: the second would silently win. Throws Error: invalid_file.
-inline nlohmann::json parse_strict_json(const std::string& text,
-                                                 const std::string& origin) {
+/// object (the second would silently win) and values of more than `kDeepestJson` levels. Throws
+/// Error: invalid_file.
+inline nlohmann::json parse_strict_json(const std::string& text, const std::string& origin) {
   std::vector<std::set<std::string>> open_objects;
-  std::string duplicate;
-  const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
     using Event = nlohmann::json::parse_event_t;
+    const bool opens = event == Event::object_start || event == Event::array_start;
+    if (opens && depth >= kDeepestJson) {
+      raise(ErrorCode::invalid_file,
+            concat(origin, ": nested too deep; expected at most ", kDeepestJson, " levels"));
+    }
     if (event == Event::object_start) open_objects.emplace_back();
     if (event == Event::object_end) open_objects.pop_back();
     if (event == Event::key && !open_objects.back().insert(value.get<std::string>()).second) {
-      duplicate = value.get<std::string>();
+      raise(ErrorCode::invalid_file,
+            concat(origin, ": the key ", quote(value.get<std::string>()), " occurs twice"));
     }
     return true;
   };
-  nlohmann::json parsed;
   try {
-    parsed = nlohmann::json::parse(text, watch);
+    return nlohmann::json::parse(text, watch);
   } catch (const nlohmann::json::exception& error) {
-    raise(ErrorCode::invalid_file, origin + ": not valid JSON: " + error.what());
+    raise(ErrorCode::invalid_file, concat(origin, ": not valid JSON: ", excerpt(error.what())));
   }
-  if (!duplicate.empty()) {
-    raise(ErrorCode::invalid_file, origin + ": the key '" + duplicate + "' occurs twice");
-  }
-  return parsed;
 }
 
 /// Number of single-character edits between two names (Levenshtein).
@@ -57,9 +64,9 @@ inline std::size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
-/// The known name nearest to `name`.
-inline std::string nearest_name(const std::string& name,
-                                         const std::set<std::string>& known) {
+/// The known name nearest to `name`, by its beginning if it is long.
+inline std::string nearest_name(std::string name, const std::set<std::string>& known) {
+  name = name.substr(0, 64);
   std::string best;
   std::size_t best_distance = static_cast<std::size_t>(-1);
   for (const std::string& candidate : known) {
@@ -83,6 +90,8 @@ class JsonReader {
       raise(ErrorCode::invalid_file, origin_ + ": " + name_or_whole() + " is not a JSON object");
     }
   }
+
+  JsonReader(nlohmann::json&& value, std::string origin, std::string prefix) = delete;
 
   [[nodiscard]] std::string text(const std::string& key) {
     const nlohmann::json& found = required(key);
@@ -123,32 +132,40 @@ class JsonReader {
     return found;
   }
   [[nodiscard]] std::vector<double> numbers(const std::string& key) {
-    const nlohmann::json& found = required(key);
-    std::vector<double> values;
-    if (!found.is_array()) refuse(key, "a list of numbers");
-    for (const nlohmann::json& element : found) {
-      if (!element.is_number()) refuse(key, "a list of numbers");
-      values.push_back(element.get<double>());
-    }
-    return values;
+    return list<double>(key, "a list of numbers", &nlohmann::json::is_number);
   }
-  [[nodiscard]] std::vector<std::string> texts(const std::string& key) {
-    const nlohmann::json& found = required(key);
-    std::vector<std::string> values;
-    if (!found.is_array()) refuse(key, "a list of strings");
-    for (const nlohmann::json& element : found) {
-      if (!element.is_string()) refuse(key, "a list of strings");
-      values.push_back(element.get<std::string>());
+  [[nodiscard]] std::vector<std::uint64_t> sizes(const std::string& key) {
+    return list<std::uint64_t>(key, "a list of integers of at least 0",
+                               &nlohmann::json::is_number_unsigned);
+  }
+  /// One of a few words, "float32, float16".
+  [[nodiscard]] std::string one_of(const std::string& key,
+                                   std::initializer_list<std::string_view> words) {
+    const std::string found = text(key);
+    if (std::find(words.begin(), words.end(), found) != words.end()) return found;
+    std::string known;
+    for (const std::string_view word : words) known.append(known.empty() ? "" : ", ").append(word);
+    refuse(key, (words.size() > 1 ? "one of " : "") + known);
+  }
+  /// The value that has this name, by its `from_string`.
+  template <class Value>
+  [[nodiscard]] Value named(const std::string& key, Value (*from_string)(std::string_view)) {
+    const std::string name = text(key);
+    try {
+      return from_string(name);
+    } catch (const Error& error) {
+      raise(ErrorCode::invalid_file,
+            concat(origin_, ": ", quote(prefix_ + key), ": ", error.what()));
     }
-    return values;
   }
   /// The nested object under `key`.
   [[nodiscard]] JsonReader object(const std::string& key) {
-    return JsonReader(required(key), origin_, prefix_ + key + ".");
+    return JsonReader(required(key), origin_, prefix_ + excerpt(key, 100) + ".");
   }
   [[nodiscard]] const nlohmann::json& required(const std::string& key) {
     if (!has(key)) {
-      raise(ErrorCode::invalid_file, origin_ + ": the key '" + prefix_ + key + "' is missing");
+      raise(ErrorCode::invalid_file,
+            concat(origin_, ": the key ", quote(prefix_ + key), " is missing"));
     }
     return value_.at(key);
   }
@@ -165,9 +182,9 @@ class JsonReader {
   void finish() const {
     for (const auto& [key, ignored] : value_.items()) {
       if (known_.contains(key)) continue;
-      raise(ErrorCode::invalid_file, origin_ + ": unknown key '" + prefix_ + key +
-                                         "'; the nearest known key is '" + prefix_ +
-                                         nearest_name(key, known_) + "'");
+      raise(ErrorCode::invalid_file,
+            concat(origin_, ": unknown key ", quote(prefix_ + key), "; the nearest known key is ",
+                   quote(prefix_ + nearest_name(key, known_))));
     }
   }
   /// Marks keys that start with an underscore as known: comments of the writer, ignored.
@@ -178,15 +195,25 @@ class JsonReader {
   }
   [[noreturn]] void refuse(const std::string& key, const std::string& expected) const {
     const auto replace = nlohmann::json::error_handler_t::replace;
-    std::string shown = value_.at(key).dump(-1, ' ', true, replace);
-    if (shown.size() > 80) shown = shown.substr(0, 77) + "...";
+    const std::string shown = excerpt(value_.at(key).dump(-1, ' ', true, replace), 80);
     raise(ErrorCode::invalid_file,
-          origin_ + ": '" + prefix_ + key + "' is " + shown + "; expected " + expected);
+          concat(origin_, ": ", quote(prefix_ + key), " is ", shown, "; expected ", expected));
   }
   [[nodiscard]] const nlohmann::json& value() const noexcept { return value_; }
   [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
 
  private:
+  template <class Element>
+  [[nodiscard]] std::vector<Element> list(const std::string& key, const char* expected,
+                                          bool (nlohmann::json::*fits)() const noexcept) {
+    const nlohmann::json& found = required(key);
+    const auto is_element = [fits](const nlohmann::json& element) { return (element.*fits)(); };
+    if (!found.is_array() || !std::all_of(found.begin(), found.end(), is_element)) {
+      refuse(key, expected);
+    }
+    return found.get<std::vector<Element>>();
+  }
+
   [[nodiscard]] std::string name_or_whole() const {
     if (prefix_.empty()) return "the text";
     const std::string name = prefix_.substr(0, prefix_.size() - 1);  // without its dot
@@ -198,14 +225,5 @@ class JsonReader {
   std::string prefix_;
   std::set<std::string> known_;
 };
-
-/// The key "dtype": what networks compute in.
-inline std::string known_dtype(JsonReader& section) {
-  const std::string dtype = section.text("dtype");
-  if (dtype != "float32" && dtype != "float16" && dtype != "bfloat16") {
-    section.refuse("dtype", "float32, float16 or bfloat16");
-  }
-  return dtype;
-}
 
 }  // namespace freeinit::inline FREEINIT_ABI::detail

@@ -2,7 +2,7 @@
 
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/image_encoder.hpp>
-#include <freeinit/tensors/video_frames.hpp>
+#include <freeinit/tensors/resize.hpp>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/isfinite.h>
@@ -110,10 +110,10 @@ FREEINIT_INLINE at::Tensor preprocess_images(const at::Tensor& frames,
       spec.interpolation == "bilinear" ? Interpolation::bilinear : Interpolation::bicubic;
   // The longer side is cut to a whole number, as torchvision's Resize does.
   const auto resized = [&](std::int64_t size) { return size * spec.resize / shorter; };
-  at::Tensor images = resize_images(frames.permute({0, 3, 1, 2}), resized(height), resized(width),
-                                    interpolation, spec.antialias);
-  if (spec.crop > 0) images = center_crop(images, spec.crop, spec.crop);
-  return images.to(at::kFloat)
+  const ImageSize size{resized(height), resized(width)};
+  const ImageSize crop = spec.crop > 0 ? ImageSize{spec.crop, spec.crop} : size;
+  return resize_and_crop(frames.permute({0, 3, 1, 2}), size, crop, interpolation, spec.antialias)
+      .to(at::kFloat)
       .div(255.0)
       .sub(detail::channel_tensor(spec.mean))
       .div(detail::channel_tensor(spec.std))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/impl/models/late_networks_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/impl/models/unet_backend_inl.hpp>

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/models/aotinductor_unet_inl.hpp>
 #include <freeinit/impl/models/openvino_unet_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/models/unet_backend.hpp>
@@ -21,9 +20,6 @@ inline constexpr std::array kBuiltBackends{
     UNetBackend::int8,        UNetBackend::float16_weights,
 #ifdef FREEINIT_WITH_OPENVINO
     UNetBackend::openvino,
-#endif
-#ifdef FREEINIT_WITH_AOTI
-    UNetBackend::aotinductor,
 #endif
 };
 
@@ -74,8 +70,7 @@ FREEINIT_INLINE void check_backend(const Manifest& manifest, UNetBackend backend
            " BUNDLE', or use torchscript");
   }
   if (!is_built(backend)) {
-    refuse(std::string("this build has none; configure it with FREEINIT_WITH_") +
-           (backend == UNetBackend::openvino ? "OPENVINO" : "AOTI") + "=ON, or use torchscript");
+    refuse("this build has none; configure it with FREEINIT_WITH_OPENVINO=ON, or use torchscript");
   }
   if (!device.is_cpu()) refuse("runs on the cpu alone, not on '" + device.str() + "'");
   if ((backend == UNetBackend::openvino || backend == UNetBackend::winograd) &&
@@ -114,8 +109,6 @@ FREEINIT_INLINE std::string to_string(UNetBackend backend) {
       return "winograd";
     case UNetBackend::openvino:
       return "openvino";
-    case UNetBackend::aotinductor:
-      return "aotinductor";
     case UNetBackend::int8:
       return "int8";
     case UNetBackend::float16_weights:
@@ -125,14 +118,13 @@ FREEINIT_INLINE std::string to_string(UNetBackend backend) {
 }
 
 FREEINIT_INLINE UNetBackend unet_backend_from_string(const std::string& name) {
-  for (const auto backend :
-       {UNetBackend::torchscript, UNetBackend::winograd, UNetBackend::openvino,
-        UNetBackend::aotinductor, UNetBackend::int8, UNetBackend::float16_weights}) {
+  for (const auto backend : {UNetBackend::torchscript, UNetBackend::winograd, UNetBackend::openvino,
+                             UNetBackend::int8, UNetBackend::float16_weights}) {
     if (name == to_string(backend)) return backend;
   }
   raise(ErrorCode::invalid_argument,
         "backend '" + name +
-            "': unknown; expected torchscript, winograd, openvino, aotinductor, int8 or "
+            "': unknown; expected torchscript, winograd, openvino, int8 or "
             "float16-weights");
 }
 
@@ -175,12 +167,6 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
   if (backend == UNetBackend::openvino) {
     return std::make_unique<const detail::OpenVinoUNet>(folder / entry.file, manifest.unet,
                                                         contract);
-  }
-#endif
-#ifdef FREEINIT_WITH_AOTI
-  if (backend == UNetBackend::aotinductor) {
-    return std::make_unique<const detail::AotInductorUNet>(folder / entry.file, manifest.unet,
-                                                           entry, contract);
   }
 #endif
   raise(ErrorCode::internal, "backend '" + to_string(backend) + "': has no loader");

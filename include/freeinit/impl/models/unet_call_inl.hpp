@@ -29,7 +29,7 @@ class UNetInputs {
   UNetInputs(at::Device device, at::ScalarType dtype) : device_(device), dtype_(dtype) {}
 
   /// Latents, timesteps [B], text, frames per second [B], after all checks: nothing wrong reaches
-  /// the network, which may not look (AOTInductor reads out of bounds). The vectors are those of
+  /// the network, which may not look. The vectors are those of
   /// the last call where that has let them go. In inference mode. Throws Error: invalid_argument.
   [[nodiscard]] std::vector<at::Tensor> operator()(const UNetSpec& spec,
                                                    const UNetInput& input) const {

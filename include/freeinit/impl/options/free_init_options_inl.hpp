@@ -1,9 +1,9 @@
 #pragma once
 
+#include <freeinit/core/checks.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/names.hpp>
-#include <freeinit/impl/core/checks_inl.hpp>
-#include <freeinit/impl/core/text_inl.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/options/free_init_options.hpp>
 
 #include <algorithm>
@@ -25,36 +25,36 @@ inline constexpr NameTable<IntermediateResult, 3> kIntermediateResultNames{{
 }  // namespace detail
 
 FREEINIT_INLINE Profile profile_from_string(std::string_view name) {
-  return detail::value_from_name("profile", name, detail::kProfileNames);
+  return value_from_name("profile", name, detail::kProfileNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(Profile profile) noexcept {
-  return detail::name_of_value(profile, detail::kProfileNames);
+  return name_of_value(profile, detail::kProfileNames);
 }
 
 FREEINIT_INLINE IntermediateResult intermediate_result_from_string(std::string_view name) {
-  return detail::value_from_name("intermediate result", name, detail::kIntermediateResultNames);
+  return value_from_name("intermediate result", name, detail::kIntermediateResultNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(IntermediateResult result) noexcept {
-  return detail::name_of_value(result, detail::kIntermediateResultNames);
+  return name_of_value(result, detail::kIntermediateResultNames);
 }
 
 FREEINIT_INLINE void IntermediatePassOptions::validate() const {
-  detail::check_at_least_one("intermediate steps", steps.value_or(1));
+  check_at_least("intermediate steps", steps.value_or(1), 1);
   if (steps.has_value() != (result == IntermediateResult::full)) return;
   raise(ErrorCode::invalid_argument,
-        detail::concat("intermediate result '", to_string(result), "': ",
-                       steps ? "runs to its end; expected partial or prediction with "
-                             : "ends early, but nothing says where; expected ",
-                       "intermediate steps"));
+        concat("intermediate result '", to_string(result), "': ",
+               steps ? "runs to its end; expected partial or prediction with "
+                     : "ends early, but nothing says where; expected ",
+               "intermediate steps"));
 }
 
 FREEINIT_INLINE void FreeInitOptions::validate() const {
   if (num_iters < 1 || num_iters > 1000) {
     raise(ErrorCode::invalid_argument,
-          detail::concat("num_iters '", num_iters,
-                         "': not a number of passes; expected 1 (plain sampling) to 1000"));
+          concat("num_iters '", num_iters,
+                 "': not a number of passes; expected 1 (plain sampling) to 1000"));
   }
   if (filters.empty()) {
     raise(ErrorCode::invalid_argument,
@@ -64,20 +64,20 @@ FREEINIT_INLINE void FreeInitOptions::validate() const {
   for (const FrequencyFilterOptions& filter : filters) filter.validate();
   mix.validate();
   intermediate.validate();
-  detail::check_at_least_one("budget of calls", budget_calls.value_or(1));
+  check_at_least("budget of calls", budget_calls.value_or(1), 1);
 }
 
 FREEINIT_INLINE std::vector<std::int64_t> steps_per_pass(const FreeInitOptions& options,
                                                          std::int64_t num_inference_steps) {
   options.validate();
-  detail::check_at_least_one("num_inference_steps", num_inference_steps);
+  check_at_least("num_inference_steps", num_inference_steps, 1);
   std::vector<std::int64_t> steps(static_cast<std::size_t>(options.num_iters), num_inference_steps);
   if (!options.fast_sampling) return steps;
   if (options.profile == Profile::official && num_inference_steps < options.num_iters) {
     raise(ErrorCode::invalid_argument,
-          detail::concat("num_inference_steps '", num_inference_steps,
-                         "' with fast sampling: the first of ", options.num_iters,
-                         " passes would have no step; expected at least ", options.num_iters));
+          concat("num_inference_steps '", num_inference_steps,
+                 "' with fast sampling: the first of ", options.num_iters,
+                 " passes would have no step; expected at least ", options.num_iters));
   }
   // In double and in this order, as both originals: 61 steps in 7 passes end at 60.
   const double share =

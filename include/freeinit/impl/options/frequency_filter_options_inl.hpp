@@ -2,7 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/names.hpp>
-#include <freeinit/impl/core/text_inl.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/options/frequency_filter_options.hpp>
 
 #include <cmath>
@@ -38,27 +38,27 @@ FREEINIT_INLINE void check_stop_frequency(const char* name, double value) {
 }  // namespace detail
 
 FREEINIT_INLINE FilterMethod filter_method_from_string(std::string_view name) {
-  return detail::value_from_name("filter method", name, detail::kFilterMethodNames);
+  return value_from_name("filter method", name, detail::kFilterMethodNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(FilterMethod method) noexcept {
-  return detail::name_of_value(method, detail::kFilterMethodNames);
+  return name_of_value(method, detail::kFilterMethodNames);
 }
 
 FREEINIT_INLINE FilterVariant filter_variant_from_string(std::string_view name) {
-  return detail::value_from_name("filter variant", name, detail::kFilterVariantNames);
+  return value_from_name("filter variant", name, detail::kFilterVariantNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(FilterVariant variant) noexcept {
-  return detail::name_of_value(variant, detail::kFilterVariantNames);
+  return name_of_value(variant, detail::kFilterVariantNames);
 }
 
 FREEINIT_INLINE FilterAxes filter_axes_from_string(std::string_view name) {
-  return detail::value_from_name("filter axes", name, detail::kFilterAxesNames);
+  return value_from_name("filter axes", name, detail::kFilterAxesNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(FilterAxes axes) noexcept {
-  return detail::name_of_value(axes, detail::kFilterAxesNames);
+  return name_of_value(axes, detail::kFilterAxesNames);
 }
 
 FREEINIT_INLINE void FrequencyFilterOptions::validate() const {
@@ -66,8 +66,7 @@ FREEINIT_INLINE void FrequencyFilterOptions::validate() const {
   detail::check_stop_frequency("temporal_stop_frequency", temporal_stop_frequency);
   if (!(order > 0.0) || !std::isfinite(order)) {
     raise(ErrorCode::invalid_argument,
-          detail::concat("order '", order,
-                         "': not a filter order; expected a finite number above 0"));
+          concat("order '", order, "': not a filter order; expected a finite number above 0"));
   }
 }
 

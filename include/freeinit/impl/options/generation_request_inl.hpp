@@ -1,8 +1,8 @@
 #pragma once
 
+#include <freeinit/core/checks.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/core/checks_inl.hpp>
-#include <freeinit/impl/core/text_inl.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/options/generation_request.hpp>
 
 #include <cmath>
@@ -18,14 +18,12 @@ FREEINIT_INLINE void check_rate(const char* name, double rate) {
 }  // namespace detail
 
 FREEINIT_INLINE void GenerationRequest::validate() const {
-  using detail::check_at_least_one;
-  using detail::concat;
-  check_at_least_one("number of videos", num_videos);
-  check_at_least_one("number of frames", num_frames);
-  check_at_least_one("height", height);
-  check_at_least_one("width", width);
-  check_at_least_one("decode chunk size", decode_chunk_size);
-  check_at_least_one("cache interval", cache_interval);
+  check_at_least("number of videos", num_videos, 1);
+  check_at_least("number of frames", num_frames, 1);
+  check_at_least("height", height, 1);
+  check_at_least("width", width, 1);
+  check_at_least("decode chunk size", decode_chunk_size, 1);
+  check_at_least("cache interval", cache_interval, 1);
   if (!std::isfinite(guidance_scale)) {
     raise(ErrorCode::invalid_argument,
           concat("guidance scale '", guidance_scale, "': expected a finite number"));

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/names.hpp>
-#include <freeinit/impl/core/text_inl.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/options/noise_mix_options.hpp>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -17,17 +17,17 @@ inline constexpr NameTable<MixMethod, 3> kMixMethodNames{{
 }  // namespace detail
 
 FREEINIT_INLINE MixMethod mix_method_from_string(std::string_view name) {
-  return detail::value_from_name("mix", name, detail::kMixMethodNames);
+  return value_from_name("mix", name, detail::kMixMethodNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(MixMethod method) noexcept {
-  return detail::name_of_value(method, detail::kMixMethodNames);
+  return name_of_value(method, detail::kMixMethodNames);
 }
 
 FREEINIT_INLINE void NoiseMixOptions::validate() const {
   if (ratio >= 0.0 && ratio <= 1.0) return;
   raise(ErrorCode::invalid_argument,
-        detail::concat("mix ratio '", ratio, "': outside its range; expected 0 to 1"));
+        concat("mix ratio '", ratio, "': outside its range; expected 0 to 1"));
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

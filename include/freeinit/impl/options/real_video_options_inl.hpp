@@ -14,11 +14,11 @@ inline constexpr NameTable<VideoNoiseSource, 2> kVideoNoiseSourceNames{{
 }  // namespace detail
 
 FREEINIT_INLINE VideoNoiseSource video_noise_source_from_string(std::string_view name) {
-  return detail::value_from_name("video noise source", name, detail::kVideoNoiseSourceNames);
+  return value_from_name("video noise source", name, detail::kVideoNoiseSourceNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(VideoNoiseSource source) noexcept {
-  return detail::name_of_value(source, detail::kVideoNoiseSourceNames);
+  return name_of_value(source, detail::kVideoNoiseSourceNames);
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

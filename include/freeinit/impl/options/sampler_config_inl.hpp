@@ -1,9 +1,9 @@
 #pragma once
 
+#include <freeinit/core/checks.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/names.hpp>
-#include <freeinit/impl/core/checks_inl.hpp>
-#include <freeinit/impl/core/text_inl.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/options/sampler_config.hpp>
 
 #include <cmath>
@@ -44,31 +44,30 @@ FREEINIT_INLINE void check_table_size(const char* name, const std::vector<double
 }  // namespace detail
 
 FREEINIT_INLINE BetaSchedule beta_schedule_from_string(std::string_view name) {
-  return detail::value_from_name("beta schedule", name, detail::kBetaScheduleNames);
+  return value_from_name("beta schedule", name, detail::kBetaScheduleNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(BetaSchedule schedule) noexcept {
-  return detail::name_of_value(schedule, detail::kBetaScheduleNames);
+  return name_of_value(schedule, detail::kBetaScheduleNames);
 }
 
 FREEINIT_INLINE PredictionType prediction_type_from_string(std::string_view name) {
-  return detail::value_from_name("prediction type", name, detail::kPredictionTypeNames);
+  return value_from_name("prediction type", name, detail::kPredictionTypeNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(PredictionType type) noexcept {
-  return detail::name_of_value(type, detail::kPredictionTypeNames);
+  return name_of_value(type, detail::kPredictionTypeNames);
 }
 
 FREEINIT_INLINE TimestepSpacing timestep_spacing_from_string(std::string_view name) {
-  return detail::value_from_name("timestep spacing", name, detail::kTimestepSpacingNames);
+  return value_from_name("timestep spacing", name, detail::kTimestepSpacingNames);
 }
 
 FREEINIT_INLINE std::string_view to_string(TimestepSpacing spacing) noexcept {
-  return detail::name_of_value(spacing, detail::kTimestepSpacingNames);
+  return name_of_value(spacing, detail::kTimestepSpacingNames);
 }
 
 FREEINIT_INLINE void SamplerConfig::validate() const {
-  using detail::check_setting;
   check_setting(num_train_timesteps >= 1 && num_train_timesteps <= 1'000'000, "num_train_timesteps",
                 static_cast<double>(num_train_timesteps), "1 to 1000000");
   check_setting(detail::is_beta(beta_start), "beta_start", beta_start, "above 0, at most 1");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>
 #include <freeinit/models/dtype.hpp>
 #include <freeinit/noise/noise_source.hpp>

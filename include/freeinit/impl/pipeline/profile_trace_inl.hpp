@@ -1,13 +1,12 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/output_file.hpp>
+#include <freeinit/io/text_file.hpp>
 #include <freeinit/pipeline/profile_trace.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <chrono>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -150,12 +149,7 @@ FREEINIT_INLINE std::string ProfileTrace::json() const {
 }
 
 FREEINIT_INLINE void ProfileTrace::write(const std::filesystem::path& path) const {
-  OutputFile output(path);
-  std::ofstream file(output.temporary());
-  file << json() << '\n';
-  file.close();
-  if (!file) raise(ErrorCode::io, "trace '" + path.string() + "': cannot be written");
-  output.commit();
+  write_text_file(path, json() + "\n");
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

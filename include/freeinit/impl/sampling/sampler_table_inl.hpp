@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 #include <freeinit/sampling/samplers/ddim.hpp>
 
@@ -27,7 +28,7 @@ FREEINIT_INLINE const SamplerRow& find_sampler(std::string_view name) {
     known.append(known.empty() ? "" : ", ").append(row.name);
   }
   raise(ErrorCode::invalid_argument,
-        "sampler '" + std::string(name) + "': unknown; expected one of " + known);
+        concat("sampler ", quote(name), ": unknown; expected one of ", known));
 }
 
 FREEINIT_INLINE std::unique_ptr<const Sampler> make_sampler(const NoiseSchedule& schedule,

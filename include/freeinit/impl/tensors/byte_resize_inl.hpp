@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/tensors/video_frames.hpp>
+#include <freeinit/tensors/resize.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -33,14 +33,35 @@ struct WeightedRange {
 
 inline constexpr int kWeightBits = 22;  // a byte times a weight, summed, still fits 32 bits
 
-/// The ranges of every output of an axis. A reduced axis widens the filter by its scale.
-FREEINIT_INLINE std::vector<WeightedRange> weighted_ranges(std::int64_t in, std::int64_t out,
-                                                           Interpolation interpolation) {
-  const double scale = static_cast<double>(in) / static_cast<double>(out);
+/// The part of a resized axis that is wanted: `count` values from `first` on, of `size`.
+struct ResizedAxis {
+  std::int64_t size = 1;
+  std::int64_t first = 0;
+  std::int64_t count = 1;
+};
+
+FREEINIT_INLINE ResizedAxis whole_axis(std::int64_t size) {
+  return {.size = size, .first = 0, .count = size};
+}
+
+/// What each wanted value of an axis is made of. Both ends of the ranges ascend.
+struct WeightedAxis {
+  std::vector<WeightedRange> ranges;
+
+  /// Behind the last input that is needed.
+  [[nodiscard]] std::int64_t end() const {
+    return ranges.back().first + static_cast<std::int64_t>(ranges.back().weights.size());
+  }
+};
+
+/// A reduced axis widens the filter by its scale.
+FREEINIT_INLINE WeightedAxis weighted_axis(std::int64_t in, const ResizedAxis& out,
+                                           Interpolation interpolation) {
+  const double scale = static_cast<double>(in) / static_cast<double>(out.size);
   const double widened = std::max(scale, 1.0);
   const double support = widened * (interpolation == Interpolation::bilinear ? 1.0 : 2.0);
-  std::vector<WeightedRange> ranges;
-  for (std::int64_t i = 0; i < out; ++i) {
+  WeightedAxis axis;
+  for (std::int64_t i = out.first; i < out.first + out.count; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
     const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre - support + 0.5));
     const auto end = std::min(in, static_cast<std::int64_t>(centre + support + 0.5));
@@ -56,9 +77,9 @@ FREEINIT_INLINE std::vector<WeightedRange> weighted_ranges(std::int64_t in, std:
       const double fixed = weight / sum * static_cast<double>(1 << kWeightBits);
       range.weights.push_back(static_cast<std::int32_t>(fixed < 0 ? fixed - 0.5 : fixed + 0.5));
     }
-    ranges.push_back(std::move(range));
+    axis.ranges.push_back(std::move(range));
   }
-  return ranges;
+  return axis;
 }
 
 /// One value: inputs that lie `step` bytes apart, from `input` on.
@@ -75,13 +96,13 @@ FREEINIT_INLINE std::uint8_t weighted_byte(const std::uint8_t* input, std::int64
 /// Resizes the middle axis of bytes [outer, in, inner]; rounds to bytes.
 FREEINIT_INLINE std::vector<std::uint8_t> resize_byte_axis(const std::uint8_t* bytes,
                                                            std::int64_t outer, std::int64_t in,
-                                                           std::int64_t inner, std::int64_t out,
-                                                           Interpolation interpolation) {
-  const auto ranges = weighted_ranges(in, out, interpolation);
+                                                           std::int64_t inner,
+                                                           const WeightedAxis& axis) {
+  const auto out = static_cast<std::int64_t>(axis.ranges.size());
   std::vector<std::uint8_t> resized(static_cast<std::size_t>(outer * out * inner));
   std::uint8_t* value = resized.data();
   for (std::int64_t o = 0; o < outer; ++o) {
-    for (const WeightedRange& range : ranges) {
+    for (const WeightedRange& range : axis.ranges) {
       const std::uint8_t* input = bytes + (o * in + range.first) * inner;
       for (std::int64_t i = 0; i < inner; ++i) {
         *value++ = weighted_byte(input + i, inner, range.weights);

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <freeinit/core/checks.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/core/checks_inl.hpp>
 #include <freeinit/impl/sampling/latents_check_inl.hpp>
 #include <freeinit/impl/sampling/step_math_inl.hpp>
 #include <freeinit/sampling/samplers/ddim.hpp>
@@ -202,7 +202,7 @@ class DdimSampler final : public Sampler {
 FREEINIT_INLINE std::unique_ptr<const Sampler> make_ddim(const NoiseSchedule& schedule,
                                                          std::int64_t num_inference_steps,
                                                          double eta) {
-  detail::check_setting(eta >= 0.0 && eta <= 1.0, "eta", eta, "0 to 1");
+  check_setting(eta >= 0.0 && eta <= 1.0, "eta", eta, "0 to 1");
   const std::vector<std::int64_t> timesteps = schedule.timesteps(num_inference_steps);
   // The same distance for every spacing, although only `leading` steps by it: so does diffusers.
   const std::int64_t distance = schedule.num_train_timesteps() / num_inference_steps;
