@@ -22,6 +22,15 @@ if(FREEINIT_WITH_CUDA_GRAPHS)
     message(FATAL_ERROR "FREEINIT_WITH_CUDA_GRAPHS: this LibTorch has no CUDA; expected one that has, or OFF")
   endif()
   list(APPEND definitions FREEINIT_WITH_CUDA_GRAPHS=1)
+  if(NOT LibTorch_CUDA_INCLUDE_DIRS)  # a zip archive of LibTorch has no headers of CUDA beside it
+    find_package(CUDAToolkit REQUIRED)
+    set(LibTorch_CUDA_INCLUDE_DIRS ${CUDAToolkit_INCLUDE_DIRS})
+  endif()
+  foreach(dir IN LISTS LibTorch_CUDA_INCLUDE_DIRS)
+    list(APPEND includes "-isystem${dir}")
+  endforeach()
+  target_include_directories(freeinit_header_only SYSTEM INTERFACE
+    "$<BUILD_INTERFACE:${LibTorch_CUDA_INCLUDE_DIRS}>")
 endif()
 # One file of the compiled library knows of them.
 set_source_files_properties(src/models.cpp PROPERTIES
