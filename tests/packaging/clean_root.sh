@@ -17,7 +17,10 @@ if [[ ! -e $root/usr/bin/apt-get ]]; then
     "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
 fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
-if [[ -n ${PIP_CERT:-} ]]; then install -D -m 644 "$PIP_CERT" "$root/$PIP_CERT"; fi
+if [[ -n ${PIP_CERT:-} ]]; then
+  cp "$PIP_CERT" "$root/pip-cert.crt"
+  export PIP_CERT=/pip-cert.crt
+fi
 rm -rf "$root/freeinit"
 mkdir -p "$root/freeinit"
 git -C "$source_tree" archive HEAD | tar -x -C "$root/freeinit"
