@@ -8,9 +8,9 @@
 # Whoever names a LibTorch gets it, with a warning if its version was not tried. One that is only come
 # across is passed over.
 #
-# Sets LibTorch_FOUND, LibTorch_DIR (the folder that holds include/ and lib/), LibTorch_VERSION and, where
-# they are there, LibTorch_CUDA_INCLUDE_DIRS (headers of the CUDA runtime). Makes the imported target `torch`
-# and one for each of its libraries: `torch_cpu` and `c10`, with CUDA `torch_cuda` and `c10_cuda`.
+# Sets LibTorch_FOUND, LibTorch_DIR (the folder that holds include/ and lib/) and LibTorch_VERSION. Makes the
+# imported target `torch` and one for each of its libraries: `torch_cpu` and `c10`, with CUDA `torch_cuda` and
+# `c10_cuda`. Where pip brought the CUDA runtime along, `LibTorch::cudart` is its library and headers.
 # As a script it prints the folder:  cmake [-DPython3_EXECUTABLE=...] -P FindLibTorch.cmake
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   cmake_minimum_required(VERSION 3.24)
@@ -114,6 +114,18 @@ function(_libtorch_has_new_strings result)
   endif()
 endfunction()
 
+# The CUDA runtime lies beside pip's torch: nvidia/cu13, and Triton has the headers crt/ that this one lacks.
+function(_libtorch_make_cudart)
+  cmake_path(GET LibTorch_DIR PARENT_PATH packages)
+  file(GLOB library "${packages}/nvidia/*/lib/libcudart.so.*")
+  file(GLOB headers "${packages}/nvidia/*/include" "${packages}/triton/backends/nvidia/include")
+  if(library)
+    add_library(LibTorch::cudart SHARED IMPORTED)
+    set_target_properties(LibTorch::cudart PROPERTIES IMPORTED_LOCATION "${library}")
+    target_include_directories(LibTorch::cudart INTERFACE ${headers})
+  endif()
+endfunction()
+
 function(_libtorch_make_targets)
   foreach(name torch torch_cpu torch_cuda c10 c10_cuda)
     if(EXISTS "${LibTorch_DIR}/lib/lib${name}.so")
@@ -155,11 +167,6 @@ endif()
 
 if(LibTorch_DIR)
   _libtorch_has_new_strings(LibTorch_HAS_NEW_STRINGS)
-  # CUDA's headers lie beside pip's torch: nvidia/cu13, and Triton has the folder crt/ that this one lacks.
-  cmake_path(GET LibTorch_DIR PARENT_PATH packages)
-  file(GLOB LibTorch_CUDA_INCLUDE_DIRS "${packages}/nvidia/*/include")
-  file(GLOB triton "${packages}/triton/backends/nvidia/include")
-  list(APPEND LibTorch_CUDA_INCLUDE_DIRS ${triton})
 endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
@@ -168,4 +175,7 @@ find_package_handle_standard_args(LibTorch
   "set Torch_DIR or LibTorch_ROOT, or pip install torch, of ${LibTorch_TRIED}${LibTorch_PASSED_OVER}")
 if(LibTorch_FOUND AND NOT TARGET torch)
   _libtorch_make_targets()
+endif()
+if(LibTorch_FOUND AND TARGET torch_cuda AND NOT TARGET LibTorch::cudart)
+  _libtorch_make_cudart()
 endif()

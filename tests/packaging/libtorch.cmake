@@ -46,11 +46,13 @@ endforeach()
 
 # One that is built for CUDA, where there is no toolkit: its libraries are kept.
 file(MAKE_DIRECTORY "${WORK}/tried/nvidia/cu13/include" "${WORK}/tried/triton/backends/nvidia/include")
+file(WRITE "${WORK}/tried/nvidia/cu13/lib/libcudart.so.13" "")
 file(WRITE "${WORK}/project/CMakeLists.txt" "cmake_minimum_required(VERSION 3.24)\nproject(p LANGUAGES CXX)\n\
 list(APPEND CMAKE_MODULE_PATH \"${SOURCE}/cmake\")\nset(CMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit ON)\n\
 find_package(LibTorch REQUIRED)\n\
 get_target_property(options torch INTERFACE_LINK_OPTIONS)\n\
-message(STATUS \"\${LibTorch_VERSION} \${options} \${LibTorch_CUDA_INCLUDE_DIRS}\")\n")
+get_target_property(headers LibTorch::cudart INTERFACE_INCLUDE_DIRECTORIES)\n\
+message(STATUS \"\${LibTorch_VERSION} \${options} \${headers}\")\n")
 execute_process(
   COMMAND ${CMAKE_COMMAND} -S "${WORK}/project" -B "${WORK}/build" "-DLibTorch_ROOT=${WORK}/tried/torch"
   RESULT_VARIABLE failed OUTPUT_VARIABLE text ERROR_VARIABLE text)
