@@ -4,9 +4,10 @@
 #
 #   scripts/setup.sh           what the command needs
 #   scripts/setup.sh --tests   and what the tests need: GoogleTest, the Python reference packages
+#   scripts/setup.sh --ci      and what the other checks need: clang, clang-format, clang-tidy, libFuzzer
 #
 # demo.sh and test.sh source this file and call freeinit_setup, which leaves
-#   FREEINIT_CMAKE_ARGS   with --tests: arguments that switch on every backend that a CPU can run
+#   FREEINIT_CMAKE_ARGS   with --tests, --ci: arguments that switch on every backend that a CPU can run
 #   FREEINIT_PYTHON       the active Python; with --tests one that has the reference packages
 #   FREEINIT_IMAGE_ENCODERS   with --tests: a folder for PYTHONPATH that adds timm and torchvision
 # and a PATH with cmake >= 3.24 and ninja.
@@ -42,7 +43,9 @@ _freeinit_packages() {
     libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev python3-venv
   _freeinit_have_cmake || echo cmake
   command -v ninja >/dev/null || echo ninja-build
-  if [[ $1 == --tests ]]; then echo libgtest-dev; fi
+  if [[ -n $1 ]]; then echo libgtest-dev; fi
+  # One version, since each formats and warns in its own way.
+  if [[ $1 == --ci ]]; then echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
 }
 
 _freeinit_is_installed() {
@@ -148,11 +151,11 @@ _freeinit_backends() {
 
 freeinit_setup() {
   local mode=${1:-}
-  [[ -z $mode || $mode == --tests ]] || { _freeinit_die "unknown option '$mode'"; return 2; }
+  [[ -z $mode || $mode == --tests || $mode == --ci ]] || { _freeinit_die "unknown option '$mode'"; return 2; }
   _freeinit_debian_packages "$mode" || return 1
-  if [[ $mode == --tests ]]; then _freeinit_python_packages || return 1; fi
+  if [[ -n $mode ]]; then _freeinit_python_packages || return 1; fi
   _freeinit_build_tools && _freeinit_libtorch || return 1
-  if [[ $mode == --tests ]]; then _freeinit_backends; fi
+  if [[ -n $mode ]]; then _freeinit_backends; fi
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
