@@ -128,7 +128,7 @@ class OpenVinoUNet final : public VideoUNet {
                                     [&](const auto& entry) { return entry.shapes == shapes; });
     if (known != requests_.end()) return *known;
     if (requests_.size() == kKeptShapes) requests_.pop_front();
-    return requests_.emplace_back(shapes, compile(shapes), at::Tensor());
+    return requests_.emplace_back(OpenVinoRequest{shapes, compile(shapes), at::Tensor()});
   }
 
   /// float32 throughout, also on CPUs where OpenVINO would choose bfloat16, with LibTorch's
