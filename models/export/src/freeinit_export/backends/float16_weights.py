@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from freeinit_export.component import Inputs
 from freeinit_export.errors import ExportError
-from freeinit_export.torchscript_file import write_torchscript
+from freeinit_export.networks.component import Inputs
+from freeinit_export.networks.torchscript_file import write_torchscript
 
 FILE = "unet_float16_weights.pt"
 MARK = "widens_weights"  # tells who loads the file to leave the weights as they are
-TOLERANCE = 1e-2  # ten steps of float16: what rounding every weight does with random weights is .0007
+TOLERANCE = (
+    1e-2  # ten steps of float16: what rounding every weight does with random weights is .0007
+)
 
 
 def convert(network: torch.jit.ScriptModule, example: Inputs, contract: str, file: Path) -> None:
@@ -67,8 +68,3 @@ def _owner(node: torch._C.Node, module: torch.jit.ScriptModule) -> torch.jit.Scr
 
 def runner(file: Path):
     return torch.jit.load(file, map_location="cpu")
-
-
-def entry() -> dict[str, Any]:
-    """What the manifest says beside file, origin and error."""
-    return {}

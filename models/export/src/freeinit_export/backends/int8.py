@@ -10,13 +10,12 @@ from __future__ import annotations
 import copy
 import warnings
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from freeinit_export.component import Inputs
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.torchscript_file import write_torchscript
+from freeinit_export.networks.component import Inputs
+from freeinit_export.networks.torchscript_file import write_torchscript
 
 FILE = "unet_int8.pt"
 # Not a matter of rounding but of the method: .03 with the demo model's weights. Noise would be 1.
@@ -28,7 +27,9 @@ def convert(network: torch.jit.ScriptModule, example: Inputs, contract: str, fil
     quantization = torch.ao.quantization
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its deprecation: nothing that replaces it has a C++ side
+            warnings.simplefilter(
+                "ignore"
+            )  # its deprecation: nothing that replaces it has a C++ side
             quantised = quantization.quantize_dynamic_jit(
                 copy.deepcopy(network), {"": quantization.per_channel_dynamic_qconfig}
             )
@@ -41,8 +42,3 @@ def convert(network: torch.jit.ScriptModule, example: Inputs, contract: str, fil
 
 def runner(file: Path):
     return torch.jit.load(file, map_location="cpu")
-
-
-def entry() -> dict[str, Any]:
-    """What the manifest says beside file, origin and error."""
-    return {}

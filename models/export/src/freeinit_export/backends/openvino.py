@@ -8,14 +8,13 @@ checkpoint that was published in float16: half the file, and less memory while O
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy
 import torch
 
-from freeinit_export.component import Inputs
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.verify import TOLERANCE as TOLERANCES
+from freeinit_export.networks.component import Inputs
+from freeinit_export.networks.verify import TOLERANCE as TOLERANCES
 
 INPUTS = ("latents", "timestep", "text", "fps")
 FILE = "openvino/unet.xml"  # its weights stand beside it, with the suffix .bin
@@ -76,11 +75,6 @@ def runner(file: Path):
         return torch.from_numpy(core.compile_model(model, "CPU", settings)(arrays)[0].copy())
 
     return run
-
-
-def entry() -> dict[str, Any]:
-    """What the manifest says beside file, origin and error."""
-    return {}
 
 
 def _openvino():

@@ -1,4 +1,4 @@
-"""`python -m freeinit_export.reload_check CHECKS THREADS`: the files of a bundle in a fresh
+"""`python -m freeinit_export.bundle.reload_check CHECKS THREADS`: the files of a bundle in a fresh
 process.
 
 Reads the JSON list CHECKS of {"file", "expectations", "contract"}, loads each TorchScript file
@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.torchscript_file import CONTRACT
-from freeinit_export.verify import compare, load_expectations
+from freeinit_export.networks.torchscript_file import CONTRACT
+from freeinit_export.networks.verify import compare, load_expectations
 
 
 def check_file(path: Path, expectations: Path, contract: str) -> float:

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from freeinit_export.component import VideoModel
+from freeinit_export.bundle.manifest import canonical, file_records, rounded_up, write_manifest
+from freeinit_export.bundle.staging import staged
 from freeinit_export.errors import ExportError, Report
-from freeinit_export.manifest import canonical, file_records, rounded_up, write_manifest
-from freeinit_export.staging import staged
-from freeinit_export.tokenizer import write_tokenizer
-from freeinit_export.torchscript_file import write_torchscript
-from freeinit_export.trace import trace_component
-from freeinit_export.verify import compare, expectations, save_expectations
+from freeinit_export.networks.component import VideoModel
+from freeinit_export.networks.tokenizer import write_tokenizer
+from freeinit_export.networks.torchscript_file import write_torchscript
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.verify import compare, expectations, save_expectations
 
 # The section of the manifest that each network repeats as its contract.
 SECTION = {
@@ -117,7 +117,7 @@ def _check_in_fresh_process(
     command = [
         sys.executable,
         "-m",
-        "freeinit_export.reload_check",
+        "freeinit_export.bundle.reload_check",
         str(request),
         str(torch.get_num_threads()),
     ]

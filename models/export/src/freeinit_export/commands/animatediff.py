@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from freeinit_export.settings import PRESETS
-from freeinit_export.subcommand import (
+from freeinit_export.bundle.settings import PRESETS
+from freeinit_export.commands.subcommand import (
     add_bundle_options,
     add_out,
     add_subcommand,
@@ -87,8 +87,8 @@ def _add_files(command: argparse.ArgumentParser) -> None:
 
 
 def _load(options: argparse.Namespace):
-    from freeinit_export.animatediff import Files, load_animatediff
-    from freeinit_export.lora import LoraFile
+    from freeinit_export.sources.animatediff import Files, load_animatediff
+    from freeinit_export.sources.lora import LoraFile
 
     files = Files(
         options.base,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from freeinit_export.settings import PRESETS
-from freeinit_export.subcommand import (
+from freeinit_export.bundle.settings import PRESETS
+from freeinit_export.commands.subcommand import (
     add_bundle_options,
     add_out,
     add_subcommand,
@@ -44,6 +44,6 @@ def add_diffusers_command(sources) -> None:
 
 
 def _load(options: argparse.Namespace):
-    from freeinit_export.diffusers_pipeline import load_model
+    from freeinit_export.sources.diffusers_pipeline import load_model
 
     return load_model(options.src, torch_dtype(options), options.clip_skip, options.preset)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from freeinit_export.commands.subcommand import add_out, add_quiet, add_seed, add_subcommand
 from freeinit_export.errors import Report
-from freeinit_export.subcommand import add_out, add_quiet, add_seed, add_subcommand
 
 EXAMPLE = """\
   freeinit-export features vit_small_patch16_224.dino dino.pt \\
@@ -49,6 +49,6 @@ def add_features_command(sources) -> None:
 
 
 def _run(options: argparse.Namespace, report: Report) -> None:
-    from freeinit_export.features import export_features
+    from freeinit_export.sources.features import export_features
 
     export_features(options, report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from freeinit_export.subcommand import (
+from freeinit_export.commands.subcommand import (
     add_bundle_options,
     add_out,
     add_seed,
@@ -52,7 +52,7 @@ def add_videocrafter_command(sources) -> None:
 
 
 def _load(options: argparse.Namespace):
-    from freeinit_export.videocrafter import load_model
+    from freeinit_export.sources.videocrafter import load_model
 
     return load_model(
         options.source,

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from freeinit_export.component import Component
+from freeinit_export.networks.component import Component
 
 # Batch, height and width in latents.
 _TRACES = ((2, 5, 7), (3, 9, 11))

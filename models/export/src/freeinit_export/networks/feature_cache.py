@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import torch
 
-from freeinit_export.component import Inputs, Method
+from freeinit_export.networks.component import Inputs, Method
 
 # Layers of the last up block that still run. One is cheapest, and follows the text least; measured
 # in docs/performance.md.
@@ -111,4 +111,3 @@ def _copied(module, **changes):
     for name, value in changes.items():
         clone._modules[name] = torch.nn.ModuleList(value) if isinstance(value, list) else value
     return clone
-

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from freeinit_export.component import Component
 from freeinit_export.errors import ExportError
+from freeinit_export.networks.component import Component
 
 _TRACES = ((2, 7), (3, 11))
 _PROBES = ((1, 5), (2, 9), (5, 1))

@@ -13,7 +13,7 @@ from typing import Any
 from transformers import CLIPTokenizer
 
 from freeinit_export.errors import ExportError
-from freeinit_export.open_clip_text import OpenClipVocabulary
+from freeinit_export.networks.open_clip_text import OpenClipVocabulary
 
 _TEXTS = (
     "",

@@ -19,8 +19,8 @@ import warnings
 
 import torch
 
-from freeinit_export.component import Component
 from freeinit_export.errors import ExportError, one_line
+from freeinit_export.networks.component import Component
 
 # (end of the file's name, part of the warning's source line): seen and judged harmless.
 HARMLESS_WARNINGS = (

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from diffusers import UNetMotionModel
 
-from freeinit_export.component import Component
 from freeinit_export.errors import ExportError
-from freeinit_export.feature_cache import Split, can_split, split_methods
-from freeinit_export.unet_inputs import random_inputs, scaled
+from freeinit_export.networks.component import Component
+from freeinit_export.networks.feature_cache import Split, can_split, split_methods
+from freeinit_export.networks.unet_inputs import random_inputs, scaled
 
 # Batch, frames, latent height and width (in units of the divisor found), text length. The sizes of
 # the two traces differ in every place and are odd: at sizes that are not divisible, diffusers

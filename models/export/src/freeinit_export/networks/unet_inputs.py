@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from freeinit_export.component import Inputs
+from freeinit_export.networks.component import Inputs
 
 
 def scaled(size: tuple[int, ...], divisor: int) -> tuple[int, ...]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from freeinit_export.component import Component, Inputs, Method
 from freeinit_export.errors import ExportError, one_line
+from freeinit_export.networks.component import Component, Inputs, Method
 
 # Largest difference relative to the largest value of the original. A good trace is bitwise equal
 # with the same threads; the rest is room for kernels that sum in another order at another thread

@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 
-from freeinit_export.component import Component
 from freeinit_export.errors import ExportError
-from freeinit_export.unet import latent_divisor
-from freeinit_export.unet_inputs import random_inputs, scaled
+from freeinit_export.networks.component import Component
+from freeinit_export.networks.unet import latent_divisor
+from freeinit_export.networks.unet_inputs import random_inputs, scaled
 
 # Batch, frames, latent height and width in units of the divisor, text length. Small: at the
 # original's width every position costs a third of a GFLOP.
@@ -140,7 +140,9 @@ def in_precision(unet: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
         if isinstance(module, torch.nn.GroupNorm) and type(module) is not torch.nn.GroupNorm:
             module.float()
     if dtype != torch.float32:
-        use_embedding(unet, dtype)  # the original's embedding stays float32, which its layers refuse
+        use_embedding(
+            unet, dtype
+        )  # the original's embedding stays float32, which its layers refuse
     return unet
 
 

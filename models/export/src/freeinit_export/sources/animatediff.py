@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from freeinit_export.component import VideoModel
-from freeinit_export.lora import LoraFile, merge_lora
-from freeinit_export.motion_module import load_motion_module, motion_unet
-from freeinit_export.original_norms import use_original_norms
-from freeinit_export.parts import About, Parts, video_model
-from freeinit_export.settings import POSITIONS_V1, animatediff_settings, preset_scheduler
-from freeinit_export.stable_diffusion import load_image_model
+from freeinit_export.bundle.settings import POSITIONS_V1, animatediff_settings, preset_scheduler
+from freeinit_export.networks.component import VideoModel
+from freeinit_export.networks.original_norms import use_original_norms
+from freeinit_export.sources.lora import LoraFile, merge_lora
+from freeinit_export.sources.motion_module import load_motion_module, motion_unet
+from freeinit_export.sources.parts import About, Parts, video_model
+from freeinit_export.sources.stable_diffusion import load_image_model
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,15 @@ from diffusers import (
 )
 from transformers import CLIPTextModel
 
-from freeinit_export.component import VideoModel
+from freeinit_export.bundle.scheduler import ddim_settings
+from freeinit_export.bundle.settings import (
+    animatediff_settings,
+    modelscope_settings,
+    preset_scheduler,
+)
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.parts import About, Parts, video_model
-from freeinit_export.scheduler import ddim_settings
-from freeinit_export.settings import animatediff_settings, modelscope_settings, preset_scheduler
+from freeinit_export.networks.component import VideoModel
+from freeinit_export.sources.parts import About, Parts, video_model
 
 
 @dataclass(frozen=True)

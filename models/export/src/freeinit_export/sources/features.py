@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from freeinit_export.errors import ExportError, Report, one_line
-from freeinit_export.torchscript_file import write_torchscript
-from freeinit_export.torchvision_import import import_torchvision
+from freeinit_export.networks.torchscript_file import write_torchscript
+from freeinit_export.sources.torchvision_import import import_torchvision
 
 _TORCHVISION = "torchvision:"
 _HEADS = ("fc", "classifier", "heads", "head")  # of torchvision's classifiers
@@ -44,7 +44,9 @@ def export_features(options: argparse.Namespace, report: Report) -> None:
     size = spec["crop"]
     with torch.no_grad():
         traced = _trace(model.eval(), size)
-    contract = json.dumps({"kind": "image_encoder", "name": options.model, "dtype": "float32", **spec})
+    contract = json.dumps(
+        {"kind": "image_encoder", "name": options.model, "dtype": "float32", **spec}
+    )
     _write(options.out, traced, contract)
     with torch.no_grad():
         worst = _compare(model, torch.jit.load(options.out, map_location="cpu"), size)
@@ -84,9 +86,7 @@ def _load(name: str, pretrained: bool) -> tuple[torch.nn.Module, dict[str, Any]]
 
 def _interpolation(name: str, given: str) -> str:
     if given not in ("bilinear", "bicubic"):
-        raise ExportError(
-            f"model '{name}': interpolation '{given}'; expected bilinear or bicubic"
-        )
+        raise ExportError(f"model '{name}': interpolation '{given}'; expected bilinear or bicubic")
     return given
 
 
@@ -95,7 +95,9 @@ def _load_torchvision(name: str, pretrained: bool) -> tuple[torch.nn.Module, dic
         import_torchvision()
         import torchvision
     except ImportError as error:
-        raise ExportError(f"model '{name}': needs the Python package torchvision ({one_line(error)})")
+        raise ExportError(
+            f"model '{name}': needs the Python package torchvision ({one_line(error)})"
+        )
     try:
         weights = torchvision.models.get_model_weights(name).DEFAULT
         model = torchvision.models.get_model(name, weights=weights if pretrained else None)

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from freeinit_export.checkpoint_file import Tensors, read_metadata, read_tensors
 from freeinit_export.errors import ExportError
-from freeinit_export.motion_module import diffusers_name
+from freeinit_export.sources.checkpoint_file import Tensors, read_metadata, read_tensors
+from freeinit_export.sources.motion_module import diffusers_name
 
 _ROLES = {
     ".lora_down.weight": "down",

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
-from freeinit_export.checkpoint_file import Tensors, assign_weights, read_tensors
 from freeinit_export.errors import ExportError, one_line
+from freeinit_export.sources.checkpoint_file import Tensors, assign_weights, read_tensors
 
 # Original names on the left.
 _NAMES = (

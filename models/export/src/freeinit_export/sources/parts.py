@@ -9,12 +9,12 @@ import diffusers
 import torch
 import transformers
 
-from freeinit_export.autoencoder import autoencoder_components
-from freeinit_export.component import VideoModel
+from freeinit_export.bundle.manifest import provenance
 from freeinit_export.errors import ExportError
-from freeinit_export.manifest import provenance
-from freeinit_export.text_encoder import text_encoder_component
-from freeinit_export.unet import unet_component
+from freeinit_export.networks.autoencoder import autoencoder_components
+from freeinit_export.networks.component import VideoModel
+from freeinit_export.networks.text_encoder import text_encoder_component
+from freeinit_export.networks.unet import unet_component
 
 
 @dataclass

@@ -19,9 +19,9 @@ from diffusers.loaders.single_file_utils import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from freeinit_export.checkpoint_file import Tensors, read_tensors
-from freeinit_export.diffusers_pipeline import check_component_files, pipeline_class
 from freeinit_export.errors import ExportError, one_line
+from freeinit_export.sources.checkpoint_file import Tensors, read_tensors
+from freeinit_export.sources.diffusers_pipeline import check_component_files, pipeline_class
 
 # What Stable Diffusion 1.5 is; a single file does not say it.
 SD15_UNET: dict[str, Any] = {
@@ -115,8 +115,10 @@ def _saved_configs(base: Path) -> dict[str, Any]:
 
 def _from_folder(base: Path, part: str, dtype: torch.dtype) -> torch.nn.Module:
     # Some folders hold half precision files only.
-    whole = any(path.suffix in (".safetensors", ".bin") and path.name.count(".") == 1
-                for path in (base / part).iterdir())
+    whole = any(
+        path.suffix in (".safetensors", ".bin") and path.name.count(".") == 1
+        for path in (base / part).iterdir()
+    )
     try:
         return _CLASSES[part].from_pretrained(
             base / part, dtype=dtype, local_files_only=True, variant=None if whole else "fp16"
@@ -209,4 +211,6 @@ def _check_is_sd15(base: Path, config: Any) -> None:
     }
     for reason, is_so in reasons.items():
         if is_so:
-            raise ExportError(f"base '{base}': its unet has {reason}; expected Stable Diffusion 1.5")
+            raise ExportError(
+                f"base '{base}': its unet has {reason}; expected Stable Diffusion 1.5"
+            )

@@ -9,16 +9,21 @@ from typing import Any
 
 import torch
 
-from freeinit_export.autoencoder import components_of
-from freeinit_export.checkpoint_file import assign_weights, read_tensors
-from freeinit_export.component import Component, VideoModel
+from freeinit_export.bundle.manifest import provenance
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.manifest import provenance
-from freeinit_export.open_clip_text import OpenClipText, OpenClipVocabulary, is_unneeded, text_config
-from freeinit_export.text_encoder import token_component
-from freeinit_export.videocrafter_config import VideoCrafterConfig, read_config
-from freeinit_export.videocrafter_tree import load_classes
-from freeinit_export.videocrafter_unet import in_precision, unet_component
+from freeinit_export.networks.autoencoder import components_of
+from freeinit_export.networks.component import Component, VideoModel
+from freeinit_export.networks.open_clip_text import (
+    OpenClipText,
+    OpenClipVocabulary,
+    is_unneeded,
+    text_config,
+)
+from freeinit_export.networks.text_encoder import token_component
+from freeinit_export.networks.videocrafter_unet import in_precision, unet_component
+from freeinit_export.sources.checkpoint_file import assign_weights, read_tensors
+from freeinit_export.sources.videocrafter_config import VideoCrafterConfig, read_config
+from freeinit_export.sources.videocrafter_tree import load_classes
 
 _AUTOENCODER = "lvdm.modules.networks.ae_modules"
 # Where a checkpoint keeps the networks.

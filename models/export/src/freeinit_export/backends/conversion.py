@@ -6,7 +6,7 @@ compared with it at other shapes and timesteps, and only then is the manifest ch
 
 from __future__ import annotations
 
-import importlib
+import itertools
 import json
 import shutil
 import tempfile
@@ -17,48 +17,48 @@ from typing import Any
 
 import torch
 
-from freeinit_export.component import Inputs
+from freeinit_export.backends.table import backend_module
+from freeinit_export.bundle.manifest import canonical, file_record, rounded_up
 from freeinit_export.errors import ExportError, Report, one_line
-from freeinit_export.manifest import canonical, file_record, rounded_up
-from freeinit_export.unet_inputs import random_inputs
-from freeinit_export.verify import Expectation, compare
+from freeinit_export.networks.component import Inputs
+from freeinit_export.networks.unet_inputs import random_inputs
+from freeinit_export.networks.verify import Expectation, compare
 
 _TIMESTEPS = (999, 37, 500)
 
 
-def add_backend(name: str, bundle: Path, shape: list[int] | None, report: Report) -> float:
-    """Adds `name` to the bundle; `shape` [B,F,H,W,L] is what AOTInductor compiles for. Returns the
-    largest relative difference. On any failure the bundle stays as it was."""
+def add_backend(name: str, bundle: Path, report: Report) -> float:
+    """Adds backend `name` to the bundle; returns the largest relative difference. On any failure
+    the bundle stays as it was."""
     manifest = _read_manifest(bundle)
     unet = manifest["unet"]
     if unet["dtype"] != "float32":
         raise ExportError(f"unet: is in {unet['dtype']}; expected float32, as CPUs want it")
     network = _load(bundle / unet["file"])
-    backend = _module(name)
-    example, probes = _inputs_of(unet, shape, name)
+    backend = backend_module(name)
+    probes = _probes(unet)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=bundle) as staging, torch.no_grad():
         expected = [Expectation("__call__", probe, (network(*probe),)) for probe in probes]
         file = Path(staging) / backend.FILE
-        backend.convert(network, example, canonical(unet), file)
+        backend.convert(network, probes[0], canonical(unet), file)
         report(f"converted for {name}")
         difference = compare(backend.FILE, backend.runner(file), expected, backend.TOLERANCE)
         report(
             f"within {backend.TOLERANCE:g} of the original at {len(probes)} inputs, largest"
             f" difference {difference:.2g}"
         )
-        _publish(bundle, manifest, Path(staging), name, {
-            "file": backend.FILE,
-            "converted_from": manifest["files"][unet["file"]]["sha256"],
-            **({"shape": shape} if shape else {}),
-            **backend.entry(),
-            "verified_max_relative_error": rounded_up(difference),
-        })
+        _publish(
+            bundle,
+            manifest,
+            Path(staging),
+            name,
+            {
+                "file": backend.FILE,
+                "converted_from": manifest["files"][unet["file"]]["sha256"],
+                "verified_max_relative_error": rounded_up(difference),
+            },
+        )
     return difference
-
-
-def _module(name: str):
-    """What each backend's module has: FILE, TOLERANCE, convert, runner, entry."""
-    return importlib.import_module(f"freeinit_export.{name.replace('-', '_')}_backend")
 
 
 def _read_manifest(bundle: Path) -> dict[str, Any]:
@@ -81,25 +81,14 @@ def _load(path: Path) -> torch.jit.ScriptModule:
     return network
 
 
-def _inputs_of(
-    unet: dict[str, Any], shape: list[int] | None, name: str
-) -> tuple[Inputs, list[Inputs]]:
-    """The example to convert with, and the inputs to compare at: where every shape is served, all
-    at which the TorchScript file itself was compared."""
-    inputs = partial(random_inputs, unet["in_channels"], unet["context_dim"], torch.float32)
-    if name == "aotinductor":
-        if shape is None:
-            raise ExportError(
-                "backend 'aotinductor': compiles for one shape; expected --shape B F H W L"
-            )
-        return inputs(shape), [inputs(shape, t) for t in _TIMESTEPS]
-    if shape is not None:
-        raise ExportError(f"--shape: is for aotinductor; {name} takes every shape")
+def _probes(unet: dict[str, Any]) -> list[Inputs]:
+    """The inputs to compare at: the shapes at which the TorchScript file itself was compared."""
     shapes = unet["verified_shapes"]
     if not shapes:
         raise ExportError("unet: 'verified_shapes' is empty; expected a shape to compare at")
-    probes = [inputs(size, _TIMESTEPS[i % len(_TIMESTEPS)]) for i, size in enumerate(shapes)]
-    return probes[0], probes
+    timesteps = itertools.cycle(_TIMESTEPS)
+    inputs = partial(random_inputs, unet["in_channels"], unet["context_dim"], torch.float32)
+    return [inputs(shape, timestep) for shape, timestep in zip(shapes, timesteps)]
 
 
 def _publish(
