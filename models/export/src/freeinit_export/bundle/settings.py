@@ -6,10 +6,14 @@ from typing import Any
 
 from freeinit_export.errors import ExportError
 
+# What every bundle samples with, as the manifest names it.
+SAMPLER = {"_class_name": "DDIMScheduler"}
+
 # AnimateDiff's noise schedule in two readings. The authors' pipeline forces leading timesteps, an
 # offset of one and no clipping, and its final level is alpha 1. diffusers' documentation takes the
 # base model's scheduler file, hence its final level, with linear betas and timesteps from 999 down.
 _ANIMATEDIFF = {
+    **SAMPLER,
     "num_train_timesteps": 1000,
     "beta_start": 0.00085,
     "beta_end": 0.012,

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from freeinit_export.bundle.settings import SAMPLER
 from freeinit_export.errors import ExportError, one_line
 
 # What latent diffusion calls a schedule, and what diffusers calls it.
@@ -166,6 +167,7 @@ def _scheduler(params: _Section) -> dict[str, Any]:
     schedule = params.one_of("beta_schedule", "linear", _BETA_SCHEDULES)
     prediction = params.one_of("parameterization", "eps", _PREDICTIONS)
     settings = {
+        **SAMPLER,
         "num_train_timesteps": steps,
         "beta_start": float(params.need("linear_start", (int, float))),
         "beta_end": float(params.need("linear_end", (int, float))),
