@@ -29,7 +29,7 @@ configure() {
 # One thread a process: the numbers are the same everywhere. The suites run side by side, each into a
 # log of its own that is shown when all are done.
 python_tests() {
-  local suites=(models/export/tests tests/reference benchmarks/evaluation
+  local suites=(models/export/tests tests/reference benchmarks
     "models/export/tests/test_features.py tests/reference/analysis/test_score.py")
   local paths=("" "" "" "$FREEINIT_IMAGE_ENCODERS") pids=() result=0 i # the last is skipped without it
   export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1

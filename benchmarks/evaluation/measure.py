@@ -9,7 +9,7 @@ TRAIN = Path(__file__).resolve().parents[2] / "models" / "train"
 sys.path.insert(0, str(TRAIN))
 
 import data  # noqa: E402
-import evaluate as demo  # noqa: E402
+import evaluate as demo  # noqa: E402  (that of models/train)
 import judge  # noqa: E402
 
 # Training never saw the sentences. models/train/evaluate.py, by which the demo model was tuned, takes the

@@ -1,34 +1,33 @@
-"""Tables and plots of the evaluation, from its JSON lines alone."""
+"""The evaluation's CSV, page and plots, from its JSON lines and the CSV of former runs."""
 
-import json
+from evaluation import csv_file
+from evaluation.plots import passes_of, plot_cost, plot_passes
+from evaluation.results import (
+    FORMS,
+    GAIN,
+    METRICS,
+    NAMED,
+    SAME,
+    SPLIT,
+    STEADINESS,
+    WORDS,
+    Results,
+    notes_of,
+)
+from report.page_tables import fill_places, table
 
-import numpy
+PAGE = """# Evaluation: every table
 
-from intervals import difference, mean, share, share_of_gain
-from lines import JUDGE, TIMES, is_of, read_lines
-from plots import plot_cost, plot_passes
+<!-- Written by `benchmarks/run.py evaluation report`; changes by hand are lost. -->
 
-# name of a line's field, heading, digits; what a smaller value means stands in the text
-METRICS = [("latent_consistency", "consistency, latents", 4), ("pixel_consistency", "consistency, pixels", 4),
-           ("background_deviation", "background deviation", 4), ("flicker", "flicker score", 4),
-           ("motion_energy", "motion energy", 5)]
-FORMS = [("latent_subject", "subject, latents"), ("latent_adjacent", "adjacent, latents"),
-         ("pixel_subject", "subject, pixels"), ("pixel_adjacent", "adjacent, pixels"),
-         ("temporal_deviation", "deviation over time")]
-WORDS = [("all", "all words"), ("colour", "colour"), ("shape", "shape"), ("motion", "motion")]
-NAMED = ("background", "background")  # only of the prompts that name one
-GAIN, STEADINESS = "latent_consistency", "background_deviation"
-SPLIT = [GAIN, "pixel_consistency", STEADINESS]  # shown by background
+The answers in short: [docs/evaluation.md](../../docs/evaluation.md). The same figures as data: [evaluation.csv](evaluation.csv).
 
-PAGE = """# Evaluation
-
-<!-- Written by benchmarks/evaluation/evaluate.py report; changes by hand are lost. -->
-
-What FreeInit and the methods beyond it do for the demo model ([models/shapes](../models/shapes)): {prompts} pairs of {sentences} sentences and
+What FreeInit and the methods beyond it do for the demo model ([models/shapes](../../models/shapes)): {prompts} pairs of {sentences} sentences and
 {prompts} seeds. Training never saw these sentences; tuning used the same sentences with other seeds. {steps} steps a full pass,
-guidance and everything else as the model recommends. Each configuration is a list of options of `freeinit generate`
-([configurations.json](../benchmarks/evaluation/configurations.json)). Rows with a smaller `n` were run on `n` of them, and
-their shares of the gain are taken on those.{kept}
+guidance and everything else as the model recommends. Each configuration sets options of `freeinit generate`
+([configurations.json](../evaluation/configurations.json)). Rows with a smaller `n` were run on `n` of them, and
+their shares of the gain are taken on those. A row that the last run did not make is kept from the run before, as long as
+plain sampling gives the same figures to {same:g} %.
 
 * **Consistency**: mean cosine of the first frame with each later one, the paper's temporal consistency; of latents and of pixels,
   since no image encoder is trained on such a world. *Gain* means its rise in latents against plain sampling.
@@ -46,7 +45,7 @@ their shares of the gain are taken on those.{kept}
 
 {verdict}
 
-![Gain against network calls](images/evaluation_cost.svg)
+![Gain against network calls](../../docs/images/evaluation_cost.svg)
 
 The plot shows what ran on half of the prompts or more.
 
@@ -75,7 +74,7 @@ cosine to the frame before alone; *deviation over time* is the standard deviatio
 
 Of the {passes_prompts} prompts that all of these ran on.
 
-![What more passes do](images/evaluation_passes.svg)
+![What more passes do](../../docs/images/evaluation_passes.svg)
 
 ## Again
 
@@ -85,10 +84,10 @@ scripts/evaluate.sh
 
 It installs what is missing, builds the driver, trains the judge once (4 minutes of one core), makes the videos in two processes
 of one thread each and writes this page; results are kept in out/evaluation, and a stopped run goes on where it was. So made, the
-core of configurations.json, with something of every group, runs on 200 prompts and the rest on the first {wide}; rows of this page that
-it does not make are kept. Network calls that configurations of one prompt share are made once.{times} Every configuration on 200 prompts
-with all else as it is does not fit half an hour: they ask for {all_calls} network calls. Arguments are handed to
-`evaluate.py run`: `--core NAME ...` runs others on every prompt, as was done for the further rows above.
+core of configurations.json, with something of every group, runs on 200 prompts and the rest on the first {wide}.
+Network calls that configurations of one prompt share are made once.{times} Every configuration on 200 prompts
+does not fit half an hour: they ask for {all_calls} network calls. Arguments are handed to
+`run.py evaluation run`: `--core NAME ...` runs others on every prompt.
 """
 
 
@@ -107,105 +106,15 @@ def percent(figure):
     return f"{100 * figure['mean']:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-def table(head, rows):
-    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-                     + ["| " + " | ".join(row) + " |" for row in rows])
-
-
-SAME = 1e-4  # plain sampling of two runs differs by less: by how backends and machines round
-
-
-def former_rows(former, made, plan):
-    """Rows of a former run that this one lacks, or has on a handful of prompts: none, where the same prompts gave
-    other figures for plain sampling."""
-    plain, own = former.get(plan["plain"]), made[plan["plain"]]
-    if plain is None or plain["count"] != own["count"]:
-        return {}
-    means = [(plain["mean"][field]["mean"], own["mean"][field]["mean"]) for field, *_ in METRICS]
-    if any(abs(a - b) > SAME * abs(b) for a, b in means):
-        return {}
-    handful = {"count": 0}
-    return {name: row for name, row in former.items()
-            if row["options"] == plan["options"].get(name)
-            and row["count"] > made.get(name, handful)["count"] <= plan["wide"]}
-
-
-class Results:
-    """Every figure of every configuration, paired with plain sampling."""
-
-    def __init__(self, plan, folders, former=None):
-        self.plan = plan
-        self.folders = folders
-        plain = self.read(plan["plain"])
-        self.lines = {}
-        for name in plan["options"]:
-            rows = {index: row for index, row in self.read(name).items()
-                    if index in plain and is_of(row, plain[index])}
-            if rows:
-                self.lines[name] = rows
-        made = {name: self.summarise(name) for name in self.lines}
-        kept = former_rows(former or {}, made, plan)
-        self.kept = set(kept)
-        found = made | kept
-        self.names = [name for name in plan["options"] if name in found]
-        self.summary = {name: found[name] for name in self.names}
-
-    def read(self, name):
-        return {index: row for folder in self.folders for index, row in read_lines(folder, name).items()}
-
-    def is_broad(self, name):
-        """Whether a configuration ran on half of the prompts or more."""
-        return 2 * self.summary[name]["count"] >= self.summary[self.plan["plain"]]["count"]
-
-    def shared(self, name):
-        """The prompts that this configuration has in common with plain sampling and the reference."""
-        return sorted(set.intersection(*(set(self.lines[each])
-                                         for each in (name, self.plan["plain"], self.plan["reference"]))))
-
-    def names_background(self, index):
-        return NAMED[0] in self.lines[self.plan["plain"]][index]
-
-    def column(self, name, field, indices):
-        return [self.lines[name][i][field] for i in indices]
-
-    def sentences(self, indices):
-        return self.column(self.plan["plain"], "prompt", indices)
-
-    def change(self, name, field, indices):
-        return difference(self.column(name, field, indices), self.column(self.plan["plain"], field, indices),
-                          self.sentences(indices))
-
-    def summarise(self, name):
-        plain, shared = self.plan["plain"], self.shared(name)
-        named = [i for i in shared if self.names_background(i)]
-        kinds = {field: (mean, shared) for field, *_ in METRICS} | {field: (share, shared) for field, _ in WORDS}
-        kinds[NAMED[0]] = share, named
-        kinds |= {field: (mean, shared) for field, _ in FORMS if field in self.lines[name][shared[0]]}
-        calls = numpy.mean(self.column(name, "unet_calls", shared))
-        return {"options": self.plan["options"][name], "count": len(shared),
-                "sentences": len(set(self.sentences(shared))), "unet_calls": float(calls),
-                "cost": float(calls / numpy.mean(self.column(plain, "unet_calls", shared))),
-                "mean": {field: figure(self.column(name, field, rows), self.sentences(rows))
-                         for field, (figure, rows) in kinds.items()},
-                "difference": {field: self.change(name, field, rows) for field, (_, rows) in kinds.items()},
-                "share_of_gain": share_of_gain(
-                    *(self.column(each, GAIN, shared) for each in (name, plain, self.plan["reference"])),
-                    self.sentences(shared))}
-
-
-def shown_name(results, name):
-    return name + " †" * (name in results.kept)
-
-
 def cost_table(results):
     rows = []
-    for name, figures in sorted(results.summary.items(), key=lambda item: item[1]["cost"]):
+    for name, figures in sorted(results.summary.items(), key=lambda item: results.cost(item[0])):
         if name == results.plan["plain"]:
             continue
-        rows.append([shown_name(results, name), number(figures["unet_calls"], 1), number(figures["cost"], 2),
-                     with_interval(figures["difference"][GAIN], 4, sign=True),
+        rows.append([name, number(figures["unet_calls"], 1), number(results.cost(name), 2),
+                     with_interval(figures["change"][GAIN], 4, sign=True),
                      percent(figures["share_of_gain"]),
-                     with_interval(figures["difference"][STEADINESS], 4, sign=True), str(figures["count"])])
+                     with_interval(figures["change"][STEADINESS], 4, sign=True), str(figures["count"])])
     head = ["configuration", "network calls", "cost", "change of consistency",
             f"share of the gain of {results.plan['reference']}", "change of background deviation", "n"]
     return table(head, rows)
@@ -215,7 +124,7 @@ def cheap(results):
     """The configurations within the cost of the goal."""
     group = next(group for group in results.plan["groups"] if group["title"] == results.plan["goal_group"])
     return [name for name in group["configurations"]
-            if name in results.summary and results.summary[name]["cost"] <= 1.15 + 1e-9]
+            if name in results.summary and results.cost(name) <= 1.15 + 1e-9]
 
 
 def best_cheap(results):
@@ -235,13 +144,13 @@ def verdict(results):
         return "No configuration was run that costs at most 1.15 times plain sampling."
     figures = results.summary[best]
     met = "meets" if figures["share_of_gain"]["mean"] >= 0.95 else "misses"
-    changes = figures["difference"]
+    changes = figures["change"]
     beside = [f"{label} {way(changes[field])} ({with_interval(changes[field], 4, sign=True)})"
               for field, label in (("pixel_consistency", "consistency of pixels"),
                                    (STEADINESS, "background deviation"))]
     return (f"The goal was 95 % of the gain of three full passes at 1.15 times the cost of plain sampling or less. The "
             f"best of the configurations within that cost, *{best}*, keeps {percent(figures['share_of_gain'])} at "
-            f"{figures['cost']:.2f} times the cost: it {met} the goal in consistency of latents, the figure that the "
+            f"{results.cost(best):.2f} times the cost: it {met} the goal in consistency of latents, the figure that the "
             f"goal was set in. There {' and '.join(beside)} against plain sampling. It was picked as the best of "
             f"{len(cheap(results))} on these same data, so that its share is rather too high than too low.")
 
@@ -257,7 +166,7 @@ def reading(results):
             continue
         moved = {key: [] for key in headings}
         for field, label in labels.items():
-            moved[way(results.summary[name]["difference"][field])].append(label)
+            moved[way(results.summary[name]["change"][field])].append(label)
         lines.append(f"* **{name}**. " + ". ".join(f"{headings[key]}: {'; '.join(found)}"
                                                    for key, found in moved.items() if found) + ".")
     return "Against plain sampling:\n\n" + "\n".join(lines)
@@ -274,13 +183,13 @@ def split_by_background(results):
             if indices:
                 rows.append({"configuration": name, "background_named": named, "count": len(indices),
                              "sentences": len(set(results.sentences(indices))),
-                             "difference": {field: results.change(name, field, indices) for field in SPLIT}})
+                             "change": {field: results.change(name, field, indices) for field in SPLIT}})
     return rows
 
 
 def split_reading(results, rows):
     """Where the gain of the reference is."""
-    gains = {row["background_named"]: row["difference"][GAIN]["mean"] * row["count"]
+    gains = {row["background_named"]: row["change"][GAIN]["mean"] * row["count"]
              for row in rows if row["configuration"] == results.plan["reference"]}
     return (f"Change against plain. {100 * gains.get(False, 0) / sum(gains.values()):.0f} % of the gain of "
             f"{results.plan['reference']} is that of prompts which leave the background to the model.")
@@ -290,7 +199,7 @@ def split_table(rows):
     labels = {field: label for field, label, _ in METRICS}
     return table(["configuration", "background"] + [labels[field] for field in SPLIT] + ["n", "sentences"],
                  [[row["configuration"], "named" if row["background_named"] else "not named"]
-                  + [with_interval(row["difference"][field], 4, sign=True) for field in SPLIT]
+                  + [with_interval(row["change"][field], 4, sign=True) for field in SPLIT]
                   + [str(row["count"]), str(row["sentences"])] for row in rows])
 
 
@@ -312,10 +221,10 @@ def group_section(results, group):
         if name not in results.summary or name == results.plan["plain"]:
             continue
         figures = results.summary[name]
-        shown = shown_name(results, name)
-        rows.append([shown] + [with_interval(figures["difference"][field], digits, sign=True)
+        shown = name
+        rows.append([shown] + [with_interval(figures["change"][field], digits, sign=True)
                                for field, _, digits in METRICS] + [str(figures["count"])])
-        words.append([shown] + [with_interval(figures["difference"][field], 3, sign=True)
+        words.append([shown] + [with_interval(figures["change"][field], 3, sign=True)
                                 for field, _ in WORDS + [NAMED]])
     if not rows:
         return ""
@@ -330,66 +239,51 @@ def forms_table(results):
     for name, figures in results.summary.items():
         if name == results.plan["plain"] or figures["count"] <= results.plan["wide"]:
             continue
-        if all(field in figures["difference"] for field, _ in FORMS):
-            rows.append([name] + [with_interval(figures["difference"][field], 4, sign=True) for field, _ in FORMS]
+        if all(field in figures["change"] for field, _ in FORMS):
+            rows.append([name] + [with_interval(figures["change"][field], 4, sign=True) for field, _ in FORMS]
                         + [str(figures["count"])])
     return table(["change against plain"] + [label for _, label in FORMS] + ["n"], rows)
 
 
-def kept_note(results):
-    return "" if not results.kept else (
-        f"\nRows with a dagger (†) are of a former run of the same sentences and seeds, against that run's own plain sampling,"
-        f" whose\nfigures are within {100 * SAME:g} % of this one's, and with that run's own judge.")
-
-
-def accuracy_note(results):
-    """How well the judge does where the answer is known."""
-    files = [folder / JUDGE for folder in results.folders if (folder / JUDGE).exists()]
-    if not files:
+def accuracy_note(notes):
+    if "judge" not in notes:
         return ""
-    found = json.loads(files[-1].read_text())
+    found = notes["judge"]
     words = ", ".join(f"{100 * found[name]:.1f} % {name}" for name in ("colour", "shape", "motion", "background"))
-    return f"\n  On {found['clips']} newly rendered clips it is right in {words}."
+    return f"\n  On {found['n']} newly rendered clips it is right in {words}."
 
 
-def times_note(results):
-    """What a prompt took with the core, and with every configuration; from that what the default run takes."""
-    plan = results.plan
-    timed = [row for folder in results.folders for row in read_lines(folder, TIMES).values()]
-    core, every = ([row for row in timed if set(row["configurations"]) == set(names)]
-                   for names in (plan["core"], plan["options"]))
-    if not core:
+def times_note(notes):
+    if "core" not in notes:
         return ""
-    calls, seconds = (numpy.median([row[key] for row in core]) for key in ("network_calls", "seconds"))
-    total = 200 * seconds
-    note = (f" The core makes {calls:.0f} calls a prompt and took {seconds:.0f} s of one core each ({len(core)} prompts timed,"
-            f" with the OpenVINO form of the bundle)")
-    if every:
-        longest = numpy.median([row["seconds"] for row in every])
-        total += plan["wide"] * (longest - seconds)
-        note += f", every configuration {longest:.0f} s"
-    return note + f": {total / 120:.0f} minutes for 200 prompts on two cores."
+    found = notes["core"]
+    return (f" The core makes {found['network_calls']:.0f} calls a prompt and took {found['seconds']:.0f} s of one core"
+            f" each ({found['n']} prompts timed, with the OpenVINO form of the bundle).")
 
 
-def report(plan, folders, steps, root):
-    recorded = root / "benchmarks" / "results" / "evaluation.json"
-    former = json.loads(recorded.read_text()) if recorded.exists() else {}
-    same_steps = former.get("steps") == steps
-    results = Results(plan, folders, former["configurations"] if same_steps else None)
-    split = split_by_background(results)
-    content = {"steps": steps, "configurations": results.summary, "by_background": split}
-    recorded.write_text(json.dumps(content, indent=1) + "\n")
+def report(plan, folders, root):
+    """`folders` of JSON lines; without any, the page and the plot of costs are made from the CSV again."""
+    folder = root / "benchmarks" / "results"
+    former, former_split, former_notes = csv_file.read(folder / "evaluation.csv")
+    results = Results(plan, folders, former)
+    split = split_by_background(results) if results.lines else former_split
+    notes = notes_of(results, former_notes)
+    csv_file.write(folder / "evaluation.csv", results.summary, split, notes)
     images = root / "docs" / "images"
     plot_cost(results, images / "evaluation_cost.svg")
-    passes_prompts = plot_passes(results, images / "evaluation_passes.svg")
-    groups = "".join(group_section(results, group) for group in plan["groups"])
+    if results.lines:
+        plot_passes(results, images / "evaluation_passes.svg")
     plain = results.summary[plan["plain"]]
     prompts = plain["count"]
-    (root / "docs" / "evaluation.md").write_text(PAGE.format(
-        prompts=prompts, sentences=plain["sentences"], steps=steps, wide=plan["wide"], verdict=verdict(results),
-        cost=cost_table(results), reading=reading(results), split_reading=split_reading(results, split),
-        split=split_table(split), plain=plain_table(results), groups=groups, forms=forms_table(results),
-        kept=kept_note(results), accuracy=accuracy_note(results), times=times_note(results),
-        passes_prompts=passes_prompts,
+    parts = {"evaluation_cost": cost_table(results), "evaluation_split": split_table(split),
+             "evaluation_plain": plain_table(results), "evaluation_forms": forms_table(results)}
+    (folder / "evaluation.md").write_text(PAGE.format(
+        prompts=prompts, sentences=plain["sentences"], steps=plain["request"]["num_inference_steps"],
+        wide=plan["wide"], same=100 * SAME, verdict=verdict(results), cost=parts["evaluation_cost"],
+        reading=reading(results), split_reading=split_reading(results, split), split=parts["evaluation_split"],
+        plain=parts["evaluation_plain"], groups="".join(group_section(results, group) for group in plan["groups"]),
+        forms=parts["evaluation_forms"], accuracy=accuracy_note(notes), times=times_note(notes),
+        passes_prompts=min(results.summary[name]["count"] for name in passes_of(results)),
         all_calls=calls_asked(results, {name: prompts for name in results.names})))
+    fill_places(root / "docs" / "evaluation.md", parts)
     print(f"{len(results.names)} configurations")

@@ -1,17 +1,17 @@
 """Times freeinit and what a user would take instead, on the same weights, in one run.
 
     cmake -S . -B build -DFREEINIT_BUILD_BENCHMARKS=ON && cmake --build build --target compare_worker
-    pip install -r benchmarks/compare/requirements.txt && pip install -e models/export
-    python benchmarks/compare/compare.py build/benchmarks/compare_worker --threads 2
+    pip install -r benchmarks/requirements.txt && pip install -e models/export
+    python benchmarks/run.py compare build/benchmarks/compare_worker --threads 2
 
 Every peer is a process of its own with its model loaded once. First all compute the same thing, and
 the run ends if one does not; then they take turns, round by round, one at a time, every other round
 backwards. Figures are medians of the rounds; memory is the largest resident set of the process, load
 included. The rate of a large matrix product is measured in every round too. Writes
-results/NAME_SIZE.json, one run in one file, which report.py makes a table of docs/performance.md of.
+results/NAME_SIZE.json, one run in one file, of which `run.py report` makes a table.
 What is measured with `--only` or `--jobs` replaces the whole file too, as a ratio of figures of two
 runs says little: give `--name` for a run of its own. `--device cuda` measures on that device: wall
-time, and as memory what the process has reserved there (../cuda/compare_cuda.py).
+time, and as memory what the process has reserved there (`run.py cuda`).
 """
 
 from __future__ import annotations
@@ -25,16 +25,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 import torch
-from clocks import CLOCKS
-from measuring import conditions, measuring_parser, write_result
-from models import PROMPT, SIZES, Model, ensure_backend, prepare, unet_inputs
-from reference import reference_of
+from measuring.clocks import CLOCKS
+from measuring.models import PROMPT, SIZES, Model, ensure_backend, prepare, unet_inputs
+from measuring.options import conditions, measuring_parser, write_result
+from measuring.reference import reference_of
 from safetensors.torch import load_file, save_file
 
-HERE = Path(__file__).resolve().parent
+BENCHMARKS = Path(__file__).resolve().parents[1]
 # Largest difference relative to the largest value. One call: other kernels sum in another order. A
 # generation repeats that some dozen times, each step on the last one's result. In float16 every
 # operator's result is rounded by up to 4.9e-4: with that done to a float32 network a call is off by
@@ -60,11 +58,10 @@ CUDA_GRAPHS = "freeinit-cuda-graphs"
 class Worker:
     """One peer; `ask` blocks until it answers."""
 
-    def __init__(self, name: str, command: list[str], threads: int, more: dict[str, str] | None = None):
-        """`more`: variables of its environment."""
+    def __init__(self, name: str, command: list[str], threads: int):
         self.name = name
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "0"}
-        environment |= more or {}
+        environment["PYTHONPATH"] = os.pathsep.join([str(BENCHMARKS), os.environ.get("PYTHONPATH", "")])
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE,
@@ -100,8 +97,8 @@ def command_of(name: str, model: Model, folder: Path, options) -> list:
     if name == "openvino":  # the same converted file
         ensure_backend(model, "openvino")
     if name == "onnxruntime" and not (folder / "onnx").exists():
-        subprocess.run([sys.executable, HERE / "convert_onnx.py", folder], check=True)
-    command = [sys.executable, HERE / "worker.py", name, folder, "--threads", options.threads]
+        subprocess.run([sys.executable, BENCHMARKS / "measuring" / "convert_onnx.py", folder], check=True)
+    command = [sys.executable, "-m", "measuring.worker", name, folder, "--threads", options.threads]
     return [*command, "--device", options.device, "--dtype", options.dtype]
 
 
@@ -253,6 +250,3 @@ def main() -> None:
     for _ in compare_sizes(__doc__.splitlines()[0]):
         pass
 
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,16 @@
-"""The comparison of ../compare on a CUDA device in half precision; prints the tables of docs/performance.md.
+"""What `compare` does, on a CUDA device in half precision.
 
-    python benchmarks/cuda/compare_cuda.py build/benchmarks/compare_worker [--cuda-graphs PROGRAM]
+    python benchmarks/run.py cuda build/benchmarks/compare_worker [--cuda-graphs PROGRAM]
 
-Takes the options of compare.py and writes results/cuda_SIZE.json. PROGRAM is compare_worker of a
+Takes the options of `compare` and writes results/cuda_SIZE.json. PROGRAM is compare_worker of a
 second build with FREEINIT_WITH_CUDA_GRAPHS=ON. Has not been run on such a device so far; with
 `--device cpu` every part runs but those of the device.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "compare"))
-
-from compare import compare_sizes
-from report import compared
+from experiments.compare import compare_sizes
+from report.tables import compared
 
 
 def main() -> None:
@@ -23,6 +18,3 @@ def main() -> None:
     for result in compare_sizes(__doc__.splitlines()[0], **settings):
         print(f"\n{result['size']}\n\n{compared(result)}\n", flush=True)
 
-
-if __name__ == "__main__":
-    main()

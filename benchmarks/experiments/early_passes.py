@@ -1,6 +1,6 @@
 """FreeInit with passes that end early against diffusers' FreeInit, the same number of passes, mid size.
 
-    python benchmarks/compare/early_passes.py build/benchmarks/compare_worker --threads 2
+    python benchmarks/run.py early_passes build/benchmarks/compare_worker --threads 2
 
 FreeInit needs a clean sample only to noise it again, so a pass before the last may end after its
 first step, with the clean sample which that step predicts (`--intermediate prediction
@@ -10,15 +10,10 @@ latents relative to diffusers'. Both take turns. Writes results/early_passes.jso
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from compare import jobs_of, start, summary
-from measuring import conditions, measuring_parser, write_result
-from models import prepare
-from reference import REFERENCE
+from experiments.compare import jobs_of, start, summary
+from measuring.models import prepare
+from measuring.options import conditions, measuring_parser, write_result
+from measuring.reference import REFERENCE
 from safetensors.torch import load_file
 
 
@@ -62,6 +57,3 @@ def main() -> None:
     result["peers"][REFERENCE]["unet_calls"] = options.passes * options.steps
     write_result(options.results / "early_passes.json", result)
 
-
-if __name__ == "__main__":
-    main()

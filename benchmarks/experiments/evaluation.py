@@ -1,15 +1,15 @@
 """The evaluation: the demo model with every method, on sentences that training never saw and new seeds.
 
-    python benchmarks/evaluation/evaluate.py run --driver build/dev/benchmarks/evaluation_driver \\
+    python benchmarks/run.py evaluation run --driver build/dev/benchmarks/evaluation_driver \\
         --judge FOLDER --work FOLDER [--prompts 200] [--wide 2] [--shard 0/2] \\
         [--core plain "passes 3" ...]
-    python benchmarks/evaluation/evaluate.py report --work FOLDER [--work FOLDER ...]
+    python benchmarks/run.py evaluation report [--work FOLDER ...]
 
 `run` makes the videos (benchmarks/evaluation/driver.cpp), measures them and appends one JSON line a
 video to WORK/<configuration>.jsonl; what is there already is not made again, so a run can be stopped
 at any time. Shards are for several processes side by side. `report` writes
-benchmarks/results/evaluation.json, the plots and docs/evaluation.md, from those lines; rows that they lack
-are kept from the JSON that is there, if its plain sampling is the same.
+benchmarks/results/evaluation.csv, the page beside it and the plots, from those lines; rows that they
+lack are kept from the CSV that is there, if its plain sampling is the same.
 
 FOLDER of --judge holds judge.pt (models/train/train.py --stage judge --out FOLDER). Needs torch,
 safetensors, and for the report matplotlib. scripts/evaluate.sh does all of it.
@@ -24,92 +24,105 @@ import tempfile
 import time
 from pathlib import Path
 
-from lines import JUDGE, TIMES, append_line, is_of, read_lines
+from evaluation.lines import JUDGE, TIMES, append_line, is_of, read_lines
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = 15
 
 
-def read_plan():
-    plan = json.loads((HERE / "configurations.json").read_text())
-    plan["options"] = {name: options for group in plan["groups"]
-                       for name, options in group["configurations"].items()}
+def read_plan(steps=STEPS):
+    """configurations.json, and under `requests` the fields of each configuration."""
+    plan = json.loads((ROOT / "benchmarks/evaluation/configurations.json").read_text())
+    plan["requests"] = {
+        name: {"num_inference_steps": steps, **fields}
+        for group in plan["groups"]
+        for name, fields in group["configurations"].items()
+    }
     return plan
 
 
 def open_work(plan, options, prompts):
     """For each prompt of this shard the configurations that have no result yet."""
     shard, count = map(int, options.shard.split("/"))
-    lines = {name: read_lines(options.work, name) for name in plan["options"]}
+    lines = {name: read_lines(options.work, name) for name in plan["requests"]}
     jobs = []
     for prompt in prompts[shard::count]:
-        wanted = plan["options"] if prompt["index"] < options.wide else options.core
-        missing = [name for name in wanted
-                   if not is_of(lines[name].get(prompt["index"], {}), prompt)]
+        wanted = plan["requests"] if prompt["index"] < options.wide else options.core
+        missing = [name for name in wanted if not is_of(lines[name].get(prompt["index"], {}), prompt)]
         if missing:
-            jobs.append({**prompt, "configurations": missing})
+            jobs.append((prompt, missing))
     return jobs
 
 
-def keep(work, prompt, answer, measure):
-    """Measures the videos of one prompt and appends a line to the file of each configuration."""
-    import torch
-    from safetensors.torch import load_file
+class Driver:
+    """evaluation_driver: a line of JSON in, a line of JSON out."""
 
-    videos = load_file(answer["frames"])
-    names = list(answer["results"])
-    rows = measure(torch.stack([videos[name] for name in names]), prompt["combo"])
-    for name, row in zip(names, rows):
-        result = answer["results"][name]
-        line = {"index": prompt["index"], "prompt": prompt["prompt"], "seed": prompt["seed"],
-                "unet_calls": result["unet_calls"], "calls_per_pass": result["calls_per_pass"],
-                **result["scores"], **row}
-        append_line(work, name, line)
-    os.remove(answer["frames"])
+    def __init__(self, options):
+        command = [options.driver, options.bundle, str(options.threads)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, line):
+        print(json.dumps(line), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:  # its own message stands on stderr
+            sys.exit(self.process.wait() or "the driver ended early")
+        return json.loads(answer)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def note_time(work, job, answer, seconds):
-    append_line(work, TIMES, {"index": job["index"], "configurations": job["configurations"],
-                              "network_calls": answer["network_calls_made"], "seconds": round(seconds, 2)})
+def make_videos(driver, plan, prompt, names, folder):
+    """The driver's answers and the frames of every configuration of one prompt."""
+    from evaluation.measure import real_clip
+    from safetensors.torch import load_file, save_file
+
+    clip, output = f"{folder}/clip.safetensors", f"{folder}/frames.safetensors"
+    save_file({"frames": real_clip(prompt)}, clip)
+    answers, videos = [], []
+    for name in names:
+        request = {"prompt": prompt["prompt"], "seed": prompt["seed"], **plan["requests"][name]}
+        line = {"group": prompt["index"], "output": output, "request": request}
+        if "init_source" in request:
+            line["clip"] = clip
+        answers.append(driver.ask(line))
+        videos.append(load_file(output)["frames"])
+        os.remove(output)
+    return answers, videos
 
 
 def run(options):
     import torch
-    from measure import Measure, prompts, real_clip
-    from safetensors.torch import save_file
+    from evaluation.measure import Measure, prompts
 
     torch.set_num_threads(options.threads)
-    plan = read_plan()
+    plan = read_plan(options.steps)
     options.core = options.core or plan["core"]
     options.wide = plan["wide"] if options.wide is None else options.wide
-    if unknown := set(options.core) - set(plan["options"]):
+    if unknown := set(options.core) - set(plan["requests"]):
         sys.exit(f"no such configuration: {', '.join(sorted(unknown))}")
-    common = ["--num-inference-steps", str(options.steps)]
     options.work.mkdir(parents=True, exist_ok=True)
-    rows = prompts(options.prompts)
-    jobs = open_work(plan, options, rows)
+    jobs = open_work(plan, options, prompts(options.prompts))
     print(f"{len(jobs)} prompts to do", file=sys.stderr)
     measure = Measure(options.judge)
     (options.work / JUDGE).write_text(json.dumps(measure.accuracy()))
+    driver = Driver(options)
     with tempfile.TemporaryDirectory() as folder:
-        for job in jobs:
-            job["clip"] = f"{folder}/clip_{job['index']}.safetensors"
-            save_file({"frames": real_clip(job)}, job["clip"])
-        file = Path(folder) / "jobs.json"
-        file.write_text(json.dumps({
-            "prompts": jobs,
-            "configurations": {name: common + list(extra) for name, extra in plan["options"].items()}}))
-        driver = subprocess.Popen([options.driver, options.bundle, file, folder, str(options.threads)],
-                                  stdout=subprocess.PIPE, text=True)
-        start = time.monotonic()
-        for number, line in enumerate(driver.stdout):
-            answer = json.loads(line)
-            keep(options.work, rows[answer["index"]], answer, measure)
-            note_time(options.work, jobs[number], answer, time.monotonic() - start)
+        for number, (prompt, names) in enumerate(jobs):
             start = time.monotonic()
-            print(f"{number + 1}/{len(jobs)}: {answer['network_calls_made']} network calls", file=sys.stderr)
-        if driver.wait() != 0:
-            sys.exit(driver.returncode)
+            answers, videos = make_videos(driver, plan, prompt, names, folder)
+            rows = measure(torch.stack(videos), prompt["combo"])
+            for name, answer, row in zip(names, answers, rows):
+                note = {key: prompt[key] for key in ("index", "prompt", "seed")}
+                calls = {key: answer[key] for key in ("unet_calls", "calls_per_pass")}
+                append_line(options.work, name, {**note, **calls, **answer["scores"], **row})
+            calls = sum(answer["network_calls_made"] for answer in answers)
+            seconds = round(time.monotonic() - start, 2)
+            append_line(options.work, TIMES, {"index": prompt["index"], "configurations": names,
+                                              "network_calls": calls, "seconds": seconds})  # fmt: skip
+            print(f"{number + 1}/{len(jobs)}: {calls} network calls", file=sys.stderr)
+    driver.close()
 
 
 def main():
@@ -122,21 +135,18 @@ def main():
     command.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
     command.add_argument("--prompts", type=int, default=200)
     command.add_argument("--wide", type=int,
-                         help="prompts that get every configuration (default: that of configurations.json)")
+                         help="prompts that get every configuration (default: that of configurations.json)")  # fmt: skip
     command.add_argument("--core", nargs="+", help="what the other prompts get (default: core of configurations.json)")
-    command.add_argument("--steps", type=int, default=15)
+    command.add_argument("--steps", type=int, default=STEPS)
     command.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")
     command.add_argument("--threads", type=int, default=1)
     command = commands.add_parser("report", help="write tables and plots")
-    command.add_argument("--work", type=Path, action="append", required=True)
-    command.add_argument("--steps", type=int, default=15)
+    command.add_argument("--work", type=Path, action="append", default=[])
+    command.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()
     if options.command == "run":
         run(options)
     else:
-        from report import report
-        report(read_plan(), options.work, options.steps, ROOT)
+        from evaluation.page import report
 
-
-if __name__ == "__main__":
-    main()
+        report(read_plan(options.steps), options.work, ROOT)

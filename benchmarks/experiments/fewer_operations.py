@@ -1,6 +1,6 @@
 """What the options that compute less save, and what they change in the demo model's videos.
 
-    python benchmarks/compare/fewer_operations.py build/benchmarks/compare_worker --judge FOLDER
+    python benchmarks/run.py fewer_operations build/benchmarks/compare_worker --judge FOLDER
 
 For every option the same prompts and seeds: CPU time against the exact run, the relative difference
 of the latents (root mean square over that of the exact latents), the correlation of neighbouring
@@ -16,18 +16,14 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "evaluation"))
-
 import torch
-from compare import start
-from intervals import difference
-from measure import Measure, data  # models/train too
-from measuring import conditions, measuring_parser, write_result
-from models import SIZES, prepare
+from evaluation.intervals import difference
+from evaluation.measure import Measure, data  # models/train too
+from experiments.compare import start
+from measuring.models import SIZES, prepare
+from measuring.options import conditions, measuring_parser, write_result
 from safetensors.torch import load_file
 
 EXACT = "exact"
@@ -147,6 +143,3 @@ def main() -> None:
         print(name, json.dumps(entry), flush=True)
     write_result(options.results / "fewer_operations.json", result)
 
-
-if __name__ == "__main__":
-    main()

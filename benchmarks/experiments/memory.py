@@ -1,6 +1,6 @@
 """Peak memory of whole processes at mid size: `freeinit generate` in its forms, and diffusers.
 
-    python benchmarks/compare/memory.py build/bin/freeinit --threads 1
+    python benchmarks/run.py memory build/bin/freeinit --threads 1
 
 Each makes the same video, from process start to file, in turns. Peak is the largest resident set, mapped
 files (weights, libraries) included. The weights are such as float16 holds, as those of many checkpoints,
@@ -9,14 +9,9 @@ but for the row that says otherwise; all forms compute in float32. Writes result
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from measuring import conditions, measuring_parser, write_result
-from models import ensure_backend, prepare_apart
-from startup import diffusers_process, freeinit_process, medians_of_turns
+from experiments.startup import diffusers_process, freeinit_process, medians_of_turns
+from measuring.models import ensure_backend, prepare_apart
+from measuring.options import conditions, measuring_parser, write_result
 
 BACKENDS = ("float16-weights", "winograd", "torchscript", "openvino")
 FORMS = ((), ("--low-memory",))
@@ -43,6 +38,3 @@ def main() -> None:
     result["programs"] = medians_of_turns(programs, options)
     write_result(options.results / f"{options.name}.json", result)
 
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Where one UNet call spends its time: LibTorch's operators at mid size, by kind.
 
-    python benchmarks/compare/operators.py build/benchmarks/compare_worker --threads 1
+    python benchmarks/run.py operators build/benchmarks/compare_worker --threads 1
 
 For TorchScript, which runs the operators of the traced network, and for the backend that is the
 default at that size, with the operations that their definition counts, and a large matrix product
@@ -11,15 +11,11 @@ results/operators.json.
 from __future__ import annotations
 
 import statistics
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from compare import MATMUL, jobs_of, start
-from demands import DEFAULTS
-from measuring import conditions, measuring_parser, write_result
-from models import prepare
+from experiments.compare import MATMUL, jobs_of, start
+from measuring.models import prepare
+from measuring.options import conditions, measuring_parser, write_result
+from report.demands import DEFAULTS
 
 KINDS = {
     "convolutions": ("convolution", "winograd_conv2d", "winograd_temporal_conv"),
@@ -95,6 +91,3 @@ def main() -> None:
     }
     write_result(options.results / "operators.json", result)
 
-
-if __name__ == "__main__":
-    main()

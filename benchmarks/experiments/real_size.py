@@ -1,11 +1,11 @@
 """Models of true size through the whole path: make, export, load, two denoising steps.
 
-    python benchmarks/real_size/run.py modelscope --freeinit build/release/bin/freeinit
-    python benchmarks/real_size/run.py videocrafter --source VideoCrafter --freeinit build/release/bin/freeinit
+    python benchmarks/run.py real_size modelscope --freeinit build/release/bin/freeinit
+    python benchmarks/run.py real_size videocrafter --source VideoCrafter --freeinit build/release/bin/freeinit
 
 Weights are random: time and memory do not depend on them. Needs about 24 GiB of free disk and 8 GiB
 of memory; everything but the figures is deleted at the end. One thread unless OMP_NUM_THREADS says
-otherwise. `report.py` puts the figures into docs/models.md.
+otherwise. `run.py report` puts the figures into docs/models.md.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measure import measured, size_mib
+from measuring.whole_process import measured, size_mib
 
-HERE = Path(__file__).resolve().parent
+BENCHMARKS = Path(__file__).resolve().parents[1]
 FRAMES, SIZE, STEPS = 8, 128, 2  # frames, pixels, denoising steps of the run
 
 # What `freeinit-export` is told, in the folder that models.py filled (for videocrafter: it draws the
@@ -42,7 +42,7 @@ def run(model: str, freeinit: str, folder: Path, source: Path | None) -> Iterato
     environment = {"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1"}
     python = {"cwd": folder, "env": environment}
     if model != "videocrafter":
-        measured([sys.executable, str(HERE / "models.py"), model, str(folder)], env=environment)
+        measured([sys.executable, str(BENCHMARKS / "measuring" / "real_size_models.py"), model, str(folder)], env=environment)
     source_mib = size_mib(folder)
     arguments = [argument.format(source=source) for argument in EXPORTS[model]]
     exporter = [sys.executable, "-m", "freeinit_export", *arguments, "--quiet"]
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("model", choices=list(EXPORTS))
     parser.add_argument("--freeinit", required=True, help="the built command")
     parser.add_argument("--work", help="where to put the large files (default: the system's)")
-    parser.add_argument("--figures", type=Path, default=HERE / "figures.json")
+    parser.add_argument("--figures", type=Path, default=BENCHMARKS / "results" / "real_size.json")
     parser.add_argument("--source", type=Path, help="videocrafter: checkout of the original")
     options = parser.parse_args()
     if (options.model == "videocrafter") != (options.source is not None):
@@ -88,6 +88,3 @@ def main() -> None:
             options.figures.write_text(json.dumps(known, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 
-
-if __name__ == "__main__":
-    main()

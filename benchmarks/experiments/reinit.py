@@ -2,7 +2,7 @@
 
     cmake -S . -B build -DFREEINIT_BUILD_BENCHMARKS=ON && cmake --build build --target benchmark_reinit
     pip install torch diffusers
-    python benchmarks/compare_reinit.py build/benchmarks/benchmark_reinit
+    python benchmarks/run.py reinit build/benchmarks/benchmark_reinit
 
 Both sides use one thread and take turns, round by round. The figures are medians of CPU time, which a
 busy machine disturbs less than wall time (kept beside it). The tensors are 1x4x16x64x64; both sides make
@@ -120,11 +120,7 @@ def main():
         "cpu_ms": {name: round(value, 3) for name, value in cpu.items()},
         "wall_ms": {name: round(value, 3) for name, value in wall.items()},
     }
-    target = pathlib.Path(__file__).resolve().parent / "results" / "reinit.json"
-    target.parent.mkdir(exist_ok=True)
+    target = pathlib.Path(__file__).resolve().parents[1] / "results" / "reinit.json"
     target.write_text(json.dumps(result, indent=1) + "\n")
     print(f"written: {os.path.relpath(target)}")
 
-
-if __name__ == "__main__":
-    main()

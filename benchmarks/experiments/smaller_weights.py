@@ -1,6 +1,6 @@
 """What smaller weights gain: one UNet call at mid size, and the memory of a process that makes a video.
 
-    python benchmarks/compare/smaller_weights.py build/benchmarks/compare_worker --threads 1
+    python benchmarks/run.py smaller_weights build/benchmarks/compare_worker --threads 1
 
 `freeinit-int8` is this project's option: linear layers quantised dynamically (weights int8,
 activations int8 at run time), the rest float32; `freeinit-float16-weights` keeps weights in float16
@@ -12,17 +12,13 @@ results/smaller_weights.json.
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from compare import jobs_of, start, summary
-from measuring import conditions, measuring_parser, write_result
-from models import ensure_backend, prepare, unet_inputs
-from reference import REFERENCE
+from experiments.compare import jobs_of, start, summary
+from measuring.models import ensure_backend, prepare, unet_inputs
+from measuring.options import conditions, measuring_parser, write_result
+from measuring.reference import REFERENCE
 from safetensors.torch import load_file, save_file
 
 PROGRAMS = (
@@ -121,6 +117,3 @@ def main() -> None:
         }
     write_result(options.results / "smaller_weights.json", result)
 
-
-if __name__ == "__main__":
-    main()

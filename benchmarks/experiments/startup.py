@@ -1,9 +1,9 @@
 """Whole processes: `freeinit generate` against a Python script that imports, loads and runs diffusers.
 
-    python benchmarks/compare/startup.py build/freeinit --threads 1
+    python benchmarks/run.py startup build/freeinit --threads 1
 
 Both make the demo video with FreeInit and write a GIF, in turns, from process start to end. Also how
-long `freeinit generate` takes from process start to its first UNet call, by ../first_call.py. Writes
+long `freeinit generate` takes from process start to its first UNet call, by measuring/first_call.py. Writes
 results/startup.json.
 """
 
@@ -17,12 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from first_call import first_call, medians
-from measuring import conditions, measuring_parser, write_result
-from models import PROMPT, ROOT, SIZES, Model, prepare_apart
+from measuring.first_call import first_call, medians
+from measuring.models import PROMPT, ROOT, SIZES, Model, prepare_apart
+from measuring.options import conditions, measuring_parser, write_result
 
 SCRIPT = """
 import sys
@@ -107,6 +104,3 @@ def main() -> None:
     }
     write_result(options.results / "startup.json", result)
 
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,7 @@
-"""Start-up: from the start of the process to the first UNet call, with the demo bundle.
-
-    python benchmarks/first_call.py build/freeinit [--bundle DIR] [--repeats 10]
-
-Runs `generate` with one step and a trace, cold hashes once (`--rehash`) and remembered ones after that, and
-prints the medians as JSON: seconds to the first UNet call, seconds of each stage of loading before
-it, and the largest resident memory of the process.
-"""
+"""Start-up: from the start of a `generate` to its first UNet call, and the parts of that time."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -48,24 +40,3 @@ def first_call(command: str, options: list[str]) -> dict[str, float]:
 
 def medians(samples: list[dict[str, float]]) -> dict[str, float]:
     return {key: round(statistics.median(s[key] for s in samples), 4) for key in samples[0]}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("freeinit", help="the built command")
-    parser.add_argument("--bundle", help="default: the demo bundle of the build")
-    parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    arguments = parser.parse_args()
-    options = ["--bundle", arguments.bundle] if arguments.bundle else []
-    options += ["--threads", str(arguments.threads)]
-    rounds = range(arguments.repeats)
-    result = {
-        "rehash": medians([first_call(arguments.freeinit, [*options, "--rehash"]) for _ in rounds]),
-        "remembered": medians([first_call(arguments.freeinit, options) for _ in rounds]),
-    }
-    print(json.dumps(result, indent=1))
-
-
-if __name__ == "__main__":
-    main()

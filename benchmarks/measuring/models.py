@@ -90,10 +90,6 @@ def ensure_backend(model: Model, backend: str) -> None:
     if backend in OF_UNET_FILE or backend in manifest.get("unet_backends", {}):
         return
     command = [sys.executable, "-m", "freeinit_export", "backend", backend, str(model.bundle)]
-    if backend == "aotinductor":
-        size = SIZES[model.size]
-        shape = (2, size.frames, size.latent, size.latent, size.text_length)
-        command += ["--shape", *map(str, shape)]
     subprocess.run(command, check=True)
 
 

@@ -1,4 +1,4 @@
-"""What the scripts of this folder that measure share: their arguments, the machine, the results."""
+"""What the experiments share: their arguments, the machine, the results."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import platform
 from pathlib import Path
 
 import torch
-from models import ROOT
+from measuring.models import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
-# What keep_freed_memory sets, for processes that cannot call it.
-KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
 
 def measuring_parser(description: str, *, threads: int | None = None, **counts: int) -> argparse.ArgumentParser:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-
-from loop import Loop, first_noise, load_parts
+from measuring.loop import Loop, first_noise, load_parts
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Models of the true architectures with random weights, saved as their users have them.
 
-python benchmarks/real_size/models.py MODEL FOLDER
+python benchmarks/measuring/real_size_models.py MODEL FOLDER
 """
 
 from __future__ import annotations

@@ -3,11 +3,10 @@
 //
 //     {"job": "operators", ...}    as "unet"; `operators`: the self time of each, in seconds
 //
-//     compare_worker BUNDLE THREADS BACKEND DEVICE [hand-back]
+//     compare_worker BUNDLE THREADS BACKEND DEVICE
 //
-// BACKEND: torchscript, winograd, openvino, aotinductor, int8 or float16-weights. DEVICE: cpu,
-// cuda or cuda:N. The dtype is the bundle's. hand-back: without keep_freed_memory(), which every
-// other worker calls as the command does.
+// BACKEND: torchscript, winograd, openvino, int8 or float16-weights. DEVICE: cpu,
+// cuda or cuda:N. The dtype is the bundle's.
 #include "operator_times.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -253,12 +252,11 @@ json answer(const json& job, const freeinit::TextToVideoPipeline& pipeline, Netw
 
 int main(int argc, char** argv) {
   try {
-    const bool hand_back = argc == 6 && std::string(argv[5]) == "hand-back";
-    if (argc != 5 && !hand_back) {
-      std::cerr << "usage: compare_worker BUNDLE THREADS BACKEND DEVICE [hand-back]\n";
+    if (argc != 5) {
+      std::cerr << "usage: compare_worker BUNDLE THREADS BACKEND DEVICE\n";
       return 2;
     }
-    if (!hand_back) freeinit::keep_freed_memory();
+    freeinit::keep_freed_memory();  // as the command does
     at::set_num_threads(std::stoi(argv[2]));
     const auto start = Clock::now();
     freeinit::BundleOptions options;

@@ -24,7 +24,7 @@ answers = os.fdopen(os.dup(1), "w")  # libraries print to stdout
 os.dup2(2, 1)
 
 import torch
-from peers import PEERS, Setting
+from measuring.peers import PEERS, Setting
 from safetensors.torch import load_file, save_file
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clocks import clock_of
-from rounds import ratio_interval
+from measuring.clocks import clock_of
+from measuring.rounds import ratio_interval
 
 OTHERS = ("diffusers", "diffusers-compile", "openvino")
 # What a user who names no backend gets, of those that ran (default_unet_backend): the first two for

@@ -11,11 +11,12 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def replace_part(page: Path, name: str, text: str) -> None:
-    """Puts `text` into the place NAME of `page`."""
-    old = page.read_text(encoding="utf-8")
-    pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
-    new, places = re.subn(pattern, lambda m: m[1] + text + "\n" + m[2], old, flags=re.S)
-    if places != 1:
-        raise SystemExit(f"{page}: has {places} places for {name}; expected one")
-    page.write_text(new, encoding="utf-8")
+def fill_places(page: Path, tables: dict[str, str]) -> None:
+    """Puts each of `tables` into the place of its name, where `page` has one; other places stay."""
+    if not page.exists():
+        return
+    text = page.read_text(encoding="utf-8")
+    for name, found in tables.items():
+        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+        text = re.sub(pattern, lambda m, found=found: m[1] + found + "\n" + m[2], text, flags=re.S)
+    page.write_text(text, encoding="utf-8")

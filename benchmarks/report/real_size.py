@@ -1,15 +1,8 @@
-"""`python report.py`: puts figures.json into docs/models.md."""
+"""Times and memory of models of true size."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from page_tables import replace_part, table
+from report.page_tables import table
 
 NAMES = {  # in the order of the page
     "animatediff": "AnimateDiff v2, published files",
@@ -47,8 +40,3 @@ def _row(title: str, found: dict) -> list[str]:
 
 def _gib(mib: float) -> str:
     return f"{mib / 1024:.1f} GiB"
-
-
-if __name__ == "__main__":
-    text = times_and_memory(json.loads((Path(__file__).parent / "figures.json").read_text()))
-    replace_part(ROOT / "docs" / "models.md", "real_size", text)

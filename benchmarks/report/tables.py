@@ -1,27 +1,11 @@
-"""`python report.py`: puts the results of this folder's benchmarks into docs/performance.md.
-
-A table stands between the lines `<!-- begin NAME -->` and `<!-- end NAME -->`; NAME is that of a
-file in benchmarks/results, or `demands` for what the figures are to reach. What has no result keeps
-its text.
-"""
+"""A table of each kind of result, as Markdown."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from clocks import CLOCKS, clock_of
-from demands import Demand, demands
-from page_tables import replace_part, table
-from reference import REFERENCE, reference_of
-
-RESULTS = ROOT / "benchmarks" / "results"
-PAGE = ROOT / "docs" / "performance.md"
+from measuring.clocks import CLOCKS, clock_of
+from measuring.reference import REFERENCE, reference_of
+from report.demands import Demand
+from report.page_tables import table
 
 
 def compared(result: dict) -> str:
@@ -145,39 +129,6 @@ def startup(result: dict) -> str:
     return text + table(["part", "time"], rows)
 
 
-def freed_memory(result: dict) -> str:
-    where = result["conditions"]
-    clock = clock_of(where)
-    text = (
-        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call, medians of"
-        f" {result['repeats']}.\n\n"
-    )
-    rows = []
-    for size, programs in result["sizes"].items():
-        for program, forms in programs.items():
-            base = forms["handed back"]
-            rows += [
-                [size, program, name, _seconds(found, clock), _ratio(found, base, clock),
-                 f"{found['page_faults']:.0f}", f"{found['peak_mib']} MiB"]
-                for name, found in forms.items()
-            ]  # fmt: skip
-    return text + table(["size", "program", "freed memory is", "time", "ratio", "page faults", "peak memory"], rows)
-
-
-def memory_format(result: dict) -> str:
-    where = result["conditions"]
-    clock = clock_of(where)
-    text = (
-        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call, TorchScript, medians of {result['repeats']}.\n\n"
-    )
-    rows = [
-        [size, f"`{name}`", _seconds(found, clock), _ratio(found, formats["contiguous"], clock), f"{found['difference']:.1e}"]
-        for size, formats in result["sizes"].items()
-        for name, found in formats.items()
-    ]  # fmt: skip
-    return text + table(["size", "kernels lie", "time", "ratio", "difference"], rows)
-
-
 def memory(result: dict) -> str:
     where, programs = result["conditions"], result["programs"]
     base = programs[REFERENCE]
@@ -208,19 +159,6 @@ def early_passes(result: dict) -> str:
         for name, run in peers.items()
     ]
     return text + table(["", "UNet calls", "time", "times faster", "peak memory"], rows)
-
-
-def savings(result: dict) -> str:
-    where = result["conditions"]
-    text = (
-        f"{_machine(where)}, {result['size']} size, medians of"
-        f" {result['repeats']}. A run is {_work(where)}.\n\n"
-    )
-    rows = [
-        [found["saving"], _seconds(found), f"{100 * found['share']:.2g} %", found["of"]]
-        for found in result["shares"]
-    ]
-    return text + table(["saving", "time", "share", "of"], rows)
 
 
 def reached(found: list[Demand]) -> str:
@@ -273,35 +211,17 @@ def smaller_weights(result: dict) -> str:
     return text + table(["", "time", "ratio", "difference", "peak memory", "ratio"], rows)
 
 
-TABLES: dict[str, Callable[[dict], str]] = {
-    "compare_demo": compared,
-    "compare_mid": compared,
-    "compare_modelscope": compared,
-    "default_mid": compared,
-    "default_modelscope": compared,
-    "backends_mid": compared,
-    "avx2_mid": compared,
-    "two_threads_mid": compared,
-    "openvino_mid": compared,
-    "cuda_demo": compared,
-    "cuda_mid": compared,
-    "cuda_modelscope": compared,
-    "fewer_operations": fewer_operations,
-    "startup": startup,
-    "early_passes": early_passes,
-    "savings": savings,
-    "memory": memory,
-    "memory_default": memory,
-    "memory_format": memory_format,
-    "freed_memory": freed_memory,
-    "smaller_weights": smaller_weights,
-    "operators": operators,
-}
-
-
-if __name__ == "__main__":
-    results = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
-    for name, make in TABLES.items():
-        if name in results:
-            replace_part(PAGE, name, make(results[name]))
-    replace_part(PAGE, "demands", reached(demands(results)))
+def reinit(result: dict) -> str:
+    """One re-initialisation here and in diffusers."""
+    ms = result["cpu_ms"]
+    shape = "x".join(map(str, result["shape"]))
+    text = (
+        f"{result['processor']}, 1 thread, latents of {shape}, CPU time, medians of {result['rounds']} rounds; diffusers"
+        f" {result['diffusers']}.\n\n"
+    )
+    rows = [
+        [what, f"{ms[pair['diffusers']]:.2f} ms", f"{ms[pair['here']]:.2f} ms", f"{pair['ratio']:g}"]
+        for what, pair in result["ratios"].items()
+    ]
+    rows += [["a bare pair of FFTs", "", f"{ms['fft_pair']:.2f} ms", ""], ["the mask", "", f"{ms['mask']:.2f} ms", ""]]
+    return text + table(["", "diffusers", "here", "times faster"], rows)
