@@ -24,6 +24,11 @@ def prompts(count):
             for i, row in enumerate(rows)]
 
 
+def tuning_prompts(count):
+    """The first `count` prompts by which the demo model was tuned, with their seeds."""
+    return data.held_out_prompts()[:count]
+
+
 def real_clip(prompt):
     """A rendered clip [F, H, W, 3] uint8 of words that the prompt does not ask for."""
     words = [(word + 1) % count for word, count in zip(

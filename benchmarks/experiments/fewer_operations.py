@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 from evaluation.intervals import difference
-from evaluation.measure import Measure, data  # models/train too
+from evaluation.measure import Measure, tuning_prompts
 from experiments.compare import start
 from measuring.models import SIZES, prepare
 from measuring.options import conditions, measuring_parser, write_result
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=40)
     options = parser.parse_args()
 
-    prompts = data.held_out_prompts()[: options.videos]
+    prompts = tuning_prompts(options.videos)
     measure = Measure(options.judge)
     model = prepare("demo", options.work)
     workers = {
