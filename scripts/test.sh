@@ -54,7 +54,7 @@ build_and_ctest() {
 # log of its own that is shown when all are done.
 python_tests() {
   local build=$1
-  local suites=(models/export/tests tests/reference benchmarks/evaluation
+  local suites=(models/export/tests tests/reference benchmarks
     "models/export/tests/test_features.py tests/reference/analysis/test_score.py")
   local paths=("" "" "" "$FREEINIT_IMAGE_ENCODERS") pids=() result=0 i # the last is skipped without it
   export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1

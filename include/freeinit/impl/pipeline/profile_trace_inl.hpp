@@ -62,7 +62,7 @@ struct ProfileTrace::Record {
   }
 
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-  /// When time 0 was, for who compares with other clocks (benchmarks/first_call.py).
+  /// When time 0 was, for who compares with other clocks (benchmarks/measuring/first_call.py).
   double unix_seconds =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   std::vector<Span> spans;
