@@ -23,12 +23,13 @@ PAGE = """# The initialisation gap, measured
 
 <!-- Made by docs/images/make_analysis.py; edit the text there. -->
 
-A diffusion model is trained on real videos with noise added, and samples from noise alone. FreeInit claims that these two
-starts differ. At the last training timestep the low frequencies of a real video are not destroyed, and the model has learnt
-to read layout and motion from them. `freeinit analyze` measures this gap for a bundle's autoencoder and noise schedule.
+A diffusion model is trained on real videos with noise added, and samples from noise alone. FreeInit
+claims that these two starts differ. At the last training timestep the low frequencies of a real
+video are not destroyed, and the model has learnt to read layout and motion from them.
+`freeinit analyze` measures this gap for a bundle's autoencoder and noise schedule.
 
-Measured here: {clips}, {frames} frames each, with autoencoder
-and schedule of the demo model (`{model}`), {draws} noises a timestep.
+Measured here: {clips}, {frames} frames each.
+Autoencoder and schedule are the demo model's (`{model}`). Each timestep is measured with {draws} noises.
 
 ```
 freeinit analyze {names} --num-draws {draws} --plot docs/images/analysis_forward.svg
@@ -45,7 +46,8 @@ Mean over the clips at timestep {last}, where the noise schedule leaves sqrt(aba
 * *SNR* is abar P / (1 - abar) with P the clip's power in the band.
 * *Share* is SNR / (1 + SNR): the part of the noised latents' power that is still the clip.
 * *Measured* is the same share, found by fitting the clip to what was noised.
-* *Gaussian* is what that fit finds in Gaussian noise of the same draws. Both are less what chance gives.
+* *Gaussian* is what that fit finds in Gaussian noise of the same draws. Both are less what chance
+  gives.
 * *Scatter* is the standard error that a share of 0 would have.
 * Bands are radial. d = 1 is the Nyquist frequency of an axis; FreeInit's stop frequency is 0.25.
 
@@ -64,23 +66,24 @@ frequencies and over low spatial ones (up to 0.25). Gaussian noise gives {gaussi
 
 ## The noise FreeInit makes
 
-The noise that each pass of one run started from (`{prompt}`, seed {seed}; `generate
---save-passes DIR`, then `analyze --passes DIR`):
+The noise that each pass of one run started from: `{prompt}`, seed {seed}.
+(`generate --save-passes DIR`, then `analyze --passes DIR`.)
 
 ![Power of the initial noise by band, and the share that the pass before left in it](images/analysis_passes.svg)
 
 {pass_table}
 
-The first pass starts from Gaussian noise. From the second on, the low bands carry what the pass before
-made of them, as training noise carries its video. The middle bands have less power than Gaussian noise:
-the mix M z + (1 - M) z' of two independent noises keeps only M^2 + (1 - M)^2 of it.
+The first pass starts from Gaussian noise. From the second on, the low bands carry what the pass
+before made of them, as training noise carries its video. The middle bands have less power than
+Gaussian noise: the mix M z + (1 - M) z' of two independent noises keeps only M^2 + (1 - M)^2 of it.
 
 ## The variance that a mix keeps
 
-Mean square of the noise that the last of {num_passes} passes starts from: mean and standard error over {mix_seeds} seeds. The
-filter is gaussian, as its transition is the widest. Gaussian noise has 1 in every band. Bands below 0.25
-hold the video's own power and are left out. The last column is the theory for independent white noises
-over all frequencies (`freeinit filter --mix`).
+Mean square of the noise that the last of {num_passes} passes starts from, over {mix_seeds} seeds with the standard error.
+The filter is gaussian, as its transition is the widest. Gaussian noise has 1 in every band.
+Bands below 0.25 hold the video's own power and are left out.
+The last column is the theory for independent white noises over all frequencies
+(`freeinit filter --mix`).
 
 {mix_table}
 
@@ -90,7 +93,8 @@ over all frequencies (`freeinit filter --mix`).
 
 {score_table}
 
-Formulas: [numerics.md](numerics.md#analysis). Options and file formats: [command.md](command.md#analyze).
+Formulas: [numerics.md](numerics.md#analysis). Options and file formats:
+[command.md](command.md#analyze).
 """
 
 
@@ -143,8 +147,8 @@ def verdict(bands, mean):
     lowest = " and ".join(f"{100 * share[i]:.1f} %" for i in low[:2])
     return (
         f"**The gap is there.** Of the bands up to d = 0.25, {len(above)} of {len(low)} stand more than five standard"
-        f" errors above\nGaussian noise ({lowest} in the lowest two). In the highest band {100 * share[-1]:.3f} % is left."
-        " The mean of a\nclip (d = 0: brightness and colour) survives best."
+        f" errors\nabove Gaussian noise ({lowest} in the lowest two). In the highest band {100 * share[-1]:.3f} % is left."
+        " The\nmean of a clip (d = 0: brightness and colour) survives best."
     )
 
 
