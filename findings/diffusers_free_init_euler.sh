@@ -8,7 +8,7 @@
 "$(dirname "$0")/with_packages.sh" diffusers==0.42.1 torch==2.13.0 transformers==5.23.0 numpy==2.4.6 <<'PY'
 import diffusers
 import torch
-from diffusers import (AnimateDiffPipeline, DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler)
+from diffusers import AnimateDiffPipeline, DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
 from tiny_animatediff import BETAS, request, tiny
 
 
