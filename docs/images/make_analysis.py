@@ -23,11 +23,13 @@ PAGE = """# The initialisation gap, measured
 
 <!-- Made by docs/images/make_analysis.py; edit the text there. -->
 
-Diffusion models are trained on real videos that noise is added to, and sample from noise alone. The claim behind FreeInit is that
-these two starts differ: at the last training timestep the low frequencies of a real video are not destroyed, and the model has
-learnt to read layout and motion from them. `freeinit analyze` measures that, for the autoencoder and the noise schedule of a
-bundle. The figures below are those of {clips}, {frames} frames each, with the demo model's autoencoder and schedule
-(`{model}`), each timestep with {draws} noises.
+A diffusion model is trained on real videos with noise added, and samples from noise alone. FreeInit
+claims that these two starts differ. At the last training timestep the low frequencies of a real
+video are not destroyed, and the model has learnt to read layout and motion from them.
+`freeinit analyze` measures this gap for a bundle's autoencoder and noise schedule.
+
+Measured here: {clips}, {frames} frames each.
+Autoencoder and schedule are the demo model's (`{model}`). Each timestep is measured with {draws} noises.
 
 ```
 freeinit analyze {names} --num-draws {draws} --plot docs/images/analysis_forward.svg
@@ -41,10 +43,13 @@ Mean over the clips at timestep {last}, where the noise schedule leaves sqrt(aba
 
 {last_table}
 
-*SNR* is abar P / (1 - abar) with P the clip's power in the band; *share* is SNR / (1 + SNR), the part of the noised latents' power
-that is still the clip. *Measured* is the same share found by fitting the clip to what was noised, and *Gaussian* what that fit
-finds in Gaussian noise of the same draws, both less what chance gives; *scatter* is the standard error that a share of 0 would have.
-Bands are radial: d = 1 is the Nyquist frequency of an axis, FreeInit's stop frequency is 0.25.
+* *SNR* is abar P / (1 - abar) with P the clip's power in the band.
+* *Share* is SNR / (1 + SNR): the part of the noised latents' power that is still the clip.
+* *Measured* is the same share, found by fitting the clip to what was noised.
+* *Gaussian* is what that fit finds in Gaussian noise of the same draws. Both are less what chance
+  gives.
+* *Scatter* is the standard error that a share of 0 would have.
+* Bands are radial. d = 1 is the Nyquist frequency of an axis; FreeInit's stop frequency is 0.25.
 
 {verdict}
 
@@ -56,27 +61,29 @@ Clip by clip, the SNR at the last timestep:
 
 {level_table}
 
-The last two columns are the mean cosine of neighbouring frames of the noised latents, over all frequencies and over low spatial ones
-(up to 0.25). Gaussian noise gives {gaussian_all:.4f} and {gaussian_low:.4f}.
+The last two columns are the mean cosine of neighbouring frames of the noised latents, over all
+frequencies and over low spatial ones (up to 0.25). Gaussian noise gives {gaussian_all:.4f} and {gaussian_low:.4f}.
 
 ## The noise FreeInit makes
 
-The same figures for the initial noise of each pass of one run (`{prompt}`, seed {seed}; `generate --save-passes DIR`, then
-`analyze --passes DIR`):
+The noise that each pass of one run started from: `{prompt}`, seed {seed}.
+(`generate --save-passes DIR`, then `analyze --passes DIR`.)
 
 ![Power of the initial noise by band, and the share that the pass before left in it](images/analysis_passes.svg)
 
 {pass_table}
 
-The first pass starts from Gaussian noise. From the second on, the low bands carry what the pass before made of them, as training noise
-carries its video; the middle bands have less power than Gaussian noise, since the mix M z + (1 - M) z' of two independent noises keeps
-only M^2 + (1 - M)^2 of it.
+The first pass starts from Gaussian noise. From the second on, the low bands carry what the pass
+before made of them, as training noise carries its video. The middle bands have less power than
+Gaussian noise: the mix M z + (1 - M) z' of two independent noises keeps only M^2 + (1 - M)^2 of it.
 
 ## The variance that a mix keeps
 
-Mean square of the initial noise of the last of {num_passes} passes, by mix: mean and standard error over {mix_seeds} seeds, gaussian filter, whose
-transition is the widest. Gaussian noise has 1 in every band. Bands below 0.25 hold the video's own power and are left out; the last column
-is the theory for independent white noises over all frequencies (`freeinit filter --mix`).
+Mean square of the noise that the last of {num_passes} passes starts from, over {mix_seeds} seeds with the standard error.
+The filter is gaussian, as its transition is the widest. Gaussian noise has 1 in every band.
+Bands below 0.25 hold the video's own power and are left out.
+The last column is the theory for independent white noises over all frequencies
+(`freeinit filter --mix`).
 
 {mix_table}
 
@@ -86,7 +93,8 @@ is the theory for independent white noises over all frequencies (`freeinit filte
 
 {score_table}
 
-Formulas: [numerics.md](numerics.md#analysis). Options and file formats: [command.md](command.md#analyze).
+Formulas: [numerics.md](numerics.md#analysis). Options and file formats:
+[command.md](command.md#analyze).
 """
 
 
@@ -138,9 +146,9 @@ def verdict(bands, mean):
     above = [i for i in low if share[i] - gaussian[i] > 5 * scatter(bands[i]["bins"])]
     lowest = " and ".join(f"{100 * share[i]:.1f} %" for i in low[:2])
     return (
-        f"So the gap is there: of the bands up to d = 0.25, {len(above)} of {len(low)} stand more than five"
-        f" standard errors above Gaussian noise ({lowest} in the lowest two), while in the highest band"
-        f" {100 * share[-1]:.3f} % is left. The mean of a clip (d = 0: brightness and colour) survives best."
+        f"**The gap is there.** Of the bands up to d = 0.25, {len(above)} of {len(low)} stand more than five standard"
+        f" errors\nabove Gaussian noise ({lowest} in the lowest two). In the highest band {100 * share[-1]:.3f} % is left."
+        " The\nmean of a clip (d = 0: brightness and colour) survives best."
     )
 
 
