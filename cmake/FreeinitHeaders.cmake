@@ -7,8 +7,9 @@ set(FREEINIT_DECLARATIONS
   numerics/noise_mix numerics/noise_reinitializer numerics/noise_source numerics/scheduler numerics/tensor_file
   numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/text_encoder models/unet_backend models/video_unet models/winograd
+  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
+  networks/model_bundle networks/text_encoder networks/video_unet
+  networks/backends/unet_backend
   pipeline/probe pipeline/profile_trace pipeline/text_to_video_pipeline pipeline/video_init)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
@@ -25,10 +26,12 @@ set(FREEINIT_BODIES
   numerics/noise_source numerics/pass_plan numerics/python_power numerics/tensor_file
   numerics/time_budget numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
-  models/torchscript_module models/unet_backend models/unet_call models/video_unet
-  models/winograd_conv models/winograd_dispatch models/winograd_graph models/winograd_kernels models/winograd_tiling
+  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
+  networks/late_network networks/late_networks networks/model_bundle networks/nearest_multiples networks/text_encoder
+  networks/torchscript_module networks/unet_call networks/video_unet
+  networks/backends/cuda_graphs networks/backends/openvino networks/backends/unet_backend
+  networks/backends/winograd_conv networks/backends/winograd_graph
+  models/winograd_dispatch models/winograd_kernels models/winograd_tiling
   pipeline/phase_clock pipeline/probe pipeline/profile_trace pipeline/request_check pipeline/text_to_video_pipeline
   pipeline/video_init)
 

@@ -9,8 +9,8 @@
 #include <freeinit/analysis/forward_process.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/output_file.hpp>
-#include <freeinit/models/autoencoder.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <CLI/CLI.hpp>

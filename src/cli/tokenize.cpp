@@ -3,7 +3,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/manifest.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
 #include <CLI/CLI.hpp>

@@ -32,19 +32,19 @@ class SourceRules(unittest.TestCase):
         self.assertEqual(self.problems({"include/freeinit/io/a.hpp": "#include <freeinit/core/x.hpp>\n"}), [])
 
     def test_upward_and_sideways_includes(self):
-        for header in ["numerics/x.hpp", "text/x.hpp", "impl/models/x_inl.hpp", "pipeline/x.hpp"]:
+        for header in ["numerics/x.hpp", "text/x.hpp", "impl/networks/x_inl.hpp", "pipeline/x.hpp"]:
             text = f"#include <freeinit/{header}>\n"
             self.breaks("includes only go down", {"include/freeinit/impl/io/a_inl.hpp": text})
 
     def test_libtorch(self):
         body = "include/freeinit/impl/io/a_inl.hpp"
         self.breaks("it has no LibTorch", {body: "#include <ATen/core/Tensor.h>\n"})
-        self.breaks("TorchScript stays in impl/models", {"src/pipeline.cpp": "#include <torch/script.h>\n"})
+        self.breaks("TorchScript stays in impl/networks", {"src/pipeline.cpp": "#include <torch/script.h>\n"})
         self.breaks("TorchScript stays", {"src/cli/x.cpp": "# include <torch/csrc/jit/api/module.h>\n"})
-        self.breaks("public headers take", {"include/freeinit/models/b.hpp": "#include <ATen/ATen.h>\n"},
-                    declarations="io/a models/b")
-        self.assertEqual(self.problems({"include/freeinit/impl/models/b_inl.hpp": "#include <torch/script.h>\n"},
-                                       bodies="io/a models/b"), [])
+        self.breaks("public headers take", {"include/freeinit/networks/b.hpp": "#include <ATen/ATen.h>\n"},
+                    declarations="io/a networks/b")
+        self.assertEqual(self.problems({"include/freeinit/impl/networks/b_inl.hpp": "#include <torch/script.h>\n"},
+                                       bodies="io/a networks/b"), [])
 
     def test_formatting_libraries(self):
         self.breaks("fmt and spdlog", {"include/freeinit/io/a.hpp": "#include <fmt/format.h>\n"})

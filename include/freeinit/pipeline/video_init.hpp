@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
-#include <freeinit/models/autoencoder.hpp>
+#include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/numerics/video_frames.hpp>
 #include <freeinit/numerics/video_noise.hpp>
 

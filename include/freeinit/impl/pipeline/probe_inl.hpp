@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>
-#include <freeinit/models/dtype.hpp>
+#include <freeinit/networks/dtype.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/noise_source.hpp>
 #include <freeinit/pipeline/probe.hpp>

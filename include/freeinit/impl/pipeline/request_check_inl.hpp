@@ -3,7 +3,7 @@
 // What check_request and TextToVideoPipeline::validate refuse, one function an idea.
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/models/nearest_multiples_inl.hpp>
+#include <freeinit/impl/networks/nearest_multiples_inl.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <c10/util/StringUtil.h>

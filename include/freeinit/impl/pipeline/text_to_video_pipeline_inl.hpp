@@ -4,8 +4,8 @@
 #include <freeinit/impl/pipeline/phase_clock_inl.hpp>
 #include <freeinit/impl/pipeline/request_check_inl.hpp>
 #include <freeinit/impl/pipeline/video_init_inl.hpp>
-#include <freeinit/models/dtype.hpp>
-#include <freeinit/models/guided_denoiser.hpp>
+#include <freeinit/networks/dtype.hpp>
+#include <freeinit/networks/guidance.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <ATen/ops/cat.h>
