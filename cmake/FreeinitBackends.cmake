@@ -25,6 +25,6 @@ if(FREEINIT_WITH_CUDA_GRAPHS)
   freeinit_use_backend_library(LibTorch::cudart)
 endif()
 # One file of the compiled library knows of them.
-set_source_files_properties(src/models.cpp PROPERTIES
+set_source_files_properties(src/networks.cpp PROPERTIES
   COMPILE_DEFINITIONS "${definitions}" COMPILE_OPTIONS "${includes}")
 target_compile_definitions(freeinit_header_only INTERFACE ${definitions})

@@ -14,8 +14,9 @@ set(FREEINIT_DECLARATIONS
   sampling/samplers/ddim
   passes/denoiser passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/text_encoder models/unet_backend models/video_unet models/winograd
+  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
+  networks/model_bundle networks/text_encoder networks/video_unet networks/winograd
+  networks/backends/unet_backend
   pipeline/clip_latents pipeline/generation pipeline/probe pipeline/profile_trace
   pipeline/text_to_video_pipeline)
 
@@ -37,10 +38,12 @@ set(FREEINIT_BODIES
   sampling/samplers/ddim
   passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
-  models/torchscript_module models/unet_backend models/unet_call models/video_unet
-  models/winograd_conv models/winograd_dispatch models/winograd_graph models/winograd_kernels models/winograd_tiling
+  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
+  networks/late_network networks/late_networks networks/model_bundle networks/nearest_multiples networks/text_encoder
+  networks/torchscript_module networks/unet_call networks/video_unet
+  networks/backends/cuda_graphs networks/backends/openvino networks/backends/unet_backend
+  networks/backends/winograd_conv networks/backends/winograd_graph
+  models/winograd_dispatch models/winograd_kernels models/winograd_tiling
   pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace
   pipeline/prompt_embeddings pipeline/request_check pipeline/text_to_video_pipeline
   pipeline/video_run)

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/models/video_unet.hpp>
+#include <freeinit/networks/video_unet.hpp>
 
 #include <ATen/core/Tensor.h>
 

@@ -10,8 +10,8 @@
 #include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/text_file.hpp>
-#include <freeinit/models/autoencoder.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <CLI/CLI.hpp>

@@ -4,7 +4,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/bundle/manifest.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/pipeline/probe.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>

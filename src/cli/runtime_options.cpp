@@ -4,7 +4,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>
-#include <freeinit/models/dtype.hpp>
+#include <freeinit/networks/dtype.hpp>
 
 #include <ATen/Parallel.h>
 

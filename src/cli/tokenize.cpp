@@ -4,7 +4,7 @@
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
 #include <CLI/CLI.hpp>

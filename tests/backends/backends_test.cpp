@@ -2,7 +2,7 @@
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
-#include <freeinit/models/unet_backend.hpp>
+#include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <ATen/Functions.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
-#include <freeinit/models/autoencoder.hpp>
+#include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/core/Tensor.h>

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/options/generation_request.hpp>
 #include <freeinit/passes/run_hooks.hpp>
 #include <freeinit/pipeline/generation.hpp>

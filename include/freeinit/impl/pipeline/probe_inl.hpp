@@ -2,7 +2,7 @@
 
 #include <freeinit/bundle/verify.hpp>
 #include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>
-#include <freeinit/models/dtype.hpp>
+#include <freeinit/networks/dtype.hpp>
 #include <freeinit/noise/noise_source.hpp>
 #include <freeinit/pipeline/probe.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/options/generation_request.hpp>
 
 #include <ATen/ops/tensor.h>

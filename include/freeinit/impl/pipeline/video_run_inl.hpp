@@ -5,8 +5,8 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/pipeline/phase_clock_inl.hpp>
 #include <freeinit/impl/pipeline/request_check_inl.hpp>
-#include <freeinit/models/dtype.hpp>
-#include <freeinit/models/guided_denoiser.hpp>
+#include <freeinit/networks/dtype.hpp>
+#include <freeinit/networks/guidance.hpp>
 #include <freeinit/passes/free_init.hpp>
 #include <freeinit/passes/real_video_noise.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
