@@ -42,7 +42,7 @@ class NotingUNet final : public freeinit::VideoUNet {
 class FewerOperations : public TinyPipeline {
  protected:
   FewerOperations() {
-    request.decode = false;
+    hooks.decode = false;
     request.num_inference_steps = 5;
   }
 
@@ -70,11 +70,11 @@ TEST_F(FewerOperations, EveryPassAndEveryVideoStartsWithTheWholeNetwork) {
 TEST_F(FewerOperations, VideosOfACachedRunEqualTheirSingleRuns) {
   request.cache_interval = 2;
   request.num_videos = 2;
-  const at::Tensor both = pipeline.generate(request).latents;
+  const at::Tensor both = latents();
   request.num_videos = 1;
-  EXPECT_TRUE(both.narrow(0, 0, 1).equal(pipeline.generate(request).latents));
+  EXPECT_TRUE(both.narrow(0, 0, 1).equal(latents()));
   ++request.seed;
-  EXPECT_TRUE(both.narrow(0, 1, 1).equal(pipeline.generate(request).latents));
+  EXPECT_TRUE(both.narrow(0, 1, 1).equal(latents()));
 }
 
 TEST_F(FewerOperations, TheSplitNetworkIsTheWholeOne) {
@@ -98,10 +98,11 @@ TEST_F(FewerOperations, GuidanceInAnInterval) {
 
 TEST_F(FewerOperations, AreRefusedEarly) {
   request.cache_interval = 0;
-  EXPECT_ERROR(invalid_argument, "cache interval 0", pipeline.validate(request));
+  EXPECT_ERROR(invalid_argument, "cache interval '0'", pipeline.validate(request, inputs));
   request.cache_interval = 1;
   request.guidance_interval = {0.6, 0.5};
-  EXPECT_ERROR(invalid_argument, "guidance interval 0.6 to 0.5", pipeline.validate(request));
+  EXPECT_ERROR(invalid_argument, "guidance interval '0.6 to 0.5'",
+               pipeline.validate(request, inputs));
 }
 
 TEST(FewerOperationsOfAnUnsplitNetwork, AreRefusedEarly) {
@@ -111,7 +112,7 @@ def forward(self, latents, timestep, text, fps):
     return latents
 )"});
   const freeinit::TextToVideoPipeline pipeline(freeinit::ModelBundle::load(folder.path()));
-  auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+  auto request = pipeline.bundle().manifest.recommended;
   request.cache_interval = 2;
   EXPECT_ERROR(unsupported, "was not split for it", pipeline.validate(request));
 }

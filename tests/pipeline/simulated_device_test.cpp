@@ -34,19 +34,19 @@ class OnDevice : public TinyPipeline {
       if (!meter) meter.emplace();  // reported before the first step, when the noise is there
       last = meter->read();
     };
-    (void)on_device.generate(request, control);
+    (void)on_device.generate(request, {}, control);
     return last;
   }
 };
 
 TEST_F(OnDevice, GivesTheVideoOfTheCpu) {
-  const auto expected = pipeline.generate(request);
+  const auto expected = generate();
   const auto result = on_device.generate(request);
-  EXPECT_TRUE(result.latents.is_cpu());
-  EXPECT_TRUE(result.frames.is_cpu());
+  EXPECT_TRUE(latents_of(result).is_cpu());
+  EXPECT_TRUE(frames_of(result).is_cpu());
   // The same noise and the same arithmetic; convolutions may take another kernel.
-  EXPECT_TRUE(at::allclose(result.latents, expected.latents, 1e-5, 1e-6));
-  EXPECT_TRUE(at::allclose(result.frames, expected.frames, 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(latents_of(result), latents_of(expected), 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(frames_of(result), frames_of(expected), 1e-5, 1e-6));
 }
 
 TEST_F(OnDevice, TheLoopCopiesNothingButTheFreshNoiseOfEachPass) {
@@ -92,7 +92,7 @@ std::vector<std::int64_t> operators_of_steps(const freeinit::GenerationRequest& 
     if (progress.step > 0) found.push_back(now - before);
     before = now;
   };
-  (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, control);
+  (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, {}, control);
   return found;
 }
 
