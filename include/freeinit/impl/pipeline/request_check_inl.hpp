@@ -5,6 +5,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/shapes.hpp>
 #include <freeinit/impl/networks/nearest_multiples_inl.hpp>
+#include <freeinit/noise/noise_reinitializer.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 #include <freeinit/sampling/inversion.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
