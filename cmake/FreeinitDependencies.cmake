@@ -1,12 +1,19 @@
-# What the library itself links. freeinitConfig.cmake finds the same packages for installed consumers.
-find_package(Torch REQUIRED)
-find_package(Eigen3 REQUIRED NO_MODULE)
-find_package(nlohmann_json REQUIRED)
-find_package(PkgConfig REQUIRED)
-include(FreeinitPkgConfig)
-
-# Used by the bodies only: private to the compiled library, public to the header-only one.
-add_library(freeinit_private_dependencies INTERFACE)
-set_target_properties(freeinit_private_dependencies PROPERTIES EXPORT_NAME private_dependencies)
-target_link_libraries(freeinit_private_dependencies INTERFACE
-  Eigen3::Eigen nlohmann_json::nlohmann_json PkgConfig::FREEINIT_TEXT PkgConfig::FREEINIT_FFMPEG)
+# What the bodies use beside LibTorch. The build finds it, and so does the installed package, quietly.
+# freeinit_find_dependencies(REQUIRED|QUIET): leaves in FREEINIT_MISSING what is not there.
+macro(freeinit_find_dependencies mode)
+  set(FREEINIT_MISSING "")
+  find_package(Eigen3 ${mode} NO_MODULE)
+  find_package(nlohmann_json ${mode})
+  find_package(PkgConfig ${mode})
+  if(PkgConfig_FOUND)
+    pkg_check_modules(FREEINIT_TEXT ${mode} IMPORTED_TARGET libpcre2-8 libutf8proc)
+    pkg_check_modules(FREEINIT_FFMPEG ${mode} IMPORTED_TARGET
+                      libavformat libavcodec libavfilter libavutil libswscale)
+  endif()
+  foreach(target Eigen3::Eigen nlohmann_json::nlohmann_json PkgConfig::FREEINIT_TEXT
+                 PkgConfig::FREEINIT_FFMPEG)
+    if(NOT TARGET ${target})
+      list(APPEND FREEINIT_MISSING ${target})
+    endif()
+  endforeach()
+endmacro()

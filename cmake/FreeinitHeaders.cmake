@@ -1,36 +1,52 @@
 # The public headers, layer by layer from the bottom. A test compares this list with the folders.
 set(FREEINIT_DECLARATIONS
-  core/config core/error core/freed_memory core/log core/progress core/run_control core/shapes
+  freeinit fwd
+  core/checks core/config core/error core/freed_memory core/log core/names core/progress
+  core/run_control core/shapes core/text
+  options/free_init_options options/frequency_filter_options options/generation_request
+  options/noise_mix_options options/real_video_options options/sampler_config
   text/clip_tokenizer
-  io/hash_stamps io/image_encoder_spec io/manifest io/output_file io/safetensors io/sha256 io/video_file
-  numerics/ddim_scheduler numerics/free_init numerics/frequency_filter numerics/intermediate_passes
-  numerics/noise_mix numerics/noise_reinitializer numerics/noise_source numerics/scheduler numerics/tensor_file
-  numerics/video_frames numerics/video_noise
+  io/output_file io/safetensors io/sha256 io/text_file io/video_file
+  bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
+  tensors/resize tensors/tensor_file tensors/video_frames
+  noise/frequency_filter noise/noise_mix noise/noise_reinitializer noise/noise_source
+  sampling/inversion sampling/noise_schedule sampling/sampler sampling/sampler_table
+  sampling/samplers/ddim
+  passes/denoiser passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/text_encoder models/unet_backend models/video_unet models/winograd
-  pipeline/probe pipeline/profile_trace pipeline/text_to_video_pipeline pipeline/video_init)
+  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
+  networks/model_bundle networks/text_encoder networks/video_unet networks/winograd
+  networks/backends/unet_backend
+  pipeline/clip_latents pipeline/generation pipeline/probe pipeline/profile_trace
+  pipeline/text_to_video_pipeline)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
-  core/error core/freed_memory core/read_file
+  core/error core/freed_memory core/python_power core/read_file core/text core/utf8
+  options/free_init_options options/frequency_filter_options options/generation_request
+  options/noise_mix_options options/real_video_options options/sampler_config
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
-  text/special_tokens text/token_decoder text/unicode_corrections text/utf8
-  io/ffmpeg_handles io/frame_sinks io/gif_palette io/hash_stamps io/image_encoder_spec io/json_reader
-  io/manifest io/output_file io/pixel_converter io/png_encoder io/safetensors io/sha256 io/stream_encoder io/video_file
-  io/video_reader
-  numerics/byte_resize numerics/ddim_scheduler numerics/ddim_tables numerics/ddim_trajectory numerics/free_init
-  numerics/frequency_filter numerics/frequency_response numerics/spectral_factor
-  numerics/intermediate_passes numerics/named_value numerics/noise_mix numerics/noise_reinitializer
-  numerics/noise_source numerics/pass_plan numerics/python_power numerics/tensor_file
-  numerics/time_budget numerics/video_frames numerics/video_noise
+  text/special_tokens text/token_decoder text/unicode_corrections
+  io/ffmpeg_handles io/frame_sinks io/gif_palette io/json io/output_file io/pixel_converter
+  io/png_encoder io/safetensors io/sha256 io/stream_encoder io/text_file io/video_file io/video_reader
+  bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
+  tensors/byte_resize tensors/resize tensors/tensor_file tensors/video_frames
+  noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer
+  noise/noise_source noise/spectral_factor
+  sampling/betas sampling/inversion sampling/latents_check sampling/noise_schedule sampling/sampler
+  sampling/sampler_table sampling/step_grid sampling/step_math
+  sampling/samplers/ddim
+  passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/aotinductor_unet models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
-  models/torchscript_module models/unet_backend models/unet_call models/video_unet
-  models/winograd_conv models/winograd_dispatch models/winograd_graph models/winograd_kernels models/winograd_tiling
-  pipeline/phase_clock pipeline/probe pipeline/profile_trace pipeline/request_check pipeline/text_to_video_pipeline
-  pipeline/video_init)
+  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
+  networks/late_network networks/late_networks networks/model_bundle networks/nearest_multiples networks/text_encoder
+  networks/torchscript_module networks/unet_call networks/video_unet
+  networks/backends/cuda_graphs networks/backends/openvino networks/backends/unet_backend
+  networks/backends/winograd_conv networks/backends/winograd_graph
+  models/winograd_dispatch models/winograd_kernels models/winograd_tiling
+  pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace
+  pipeline/prompt_embeddings pipeline/request_check pipeline/text_to_video_pipeline
+  pipeline/video_run)
 
 list(TRANSFORM FREEINIT_DECLARATIONS PREPEND include/freeinit/ OUTPUT_VARIABLE FREEINIT_HEADERS)
 list(TRANSFORM FREEINIT_HEADERS APPEND .hpp)

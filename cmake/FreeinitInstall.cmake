@@ -1,14 +1,37 @@
 include(CMakePackageConfigHelpers)
 set(FREEINIT_PACKAGE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/freeinit")
 
-install(TARGETS freeinit freeinit_header_only freeinit_private_dependencies
-        EXPORT freeinitTargets FILE_SET HEADERS)
-install(EXPORT freeinitTargets NAMESPACE freeinit:: DESTINATION "${FREEINIT_PACKAGE_DIR}")
+# What is installed into DIR finds our library wherever the prefix is moved to, and LibTorch where it was.
+function(freeinit_set_run_path target dir)
+  file(RELATIVE_PATH from_dir "${CMAKE_INSTALL_PREFIX}/${dir}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+  set(paths "$ORIGIN/${from_dir}" "$<TARGET_FILE_DIR:torch>")
+  foreach(library openvino::runtime LibTorch::cudart)
+    if(TARGET ${library})
+      list(APPEND paths "$<TARGET_FILE_DIR:${library}>")
+    endif()
+  endforeach()
+  set_target_properties(${target} PROPERTIES INSTALL_RPATH "${paths}")
+endfunction()
+
+function(freeinit_install_program target dir)
+  freeinit_set_run_path(${target} "${dir}")
+  install(TARGETS ${target} RUNTIME DESTINATION "${dir}")
+endfunction()
+
+# One file of targets a component, and one of what they share.
+freeinit_set_run_path(freeinit "${CMAKE_INSTALL_LIBDIR}")
+install(TARGETS freeinit EXPORT freeinitCompiledTargets FILE_SET HEADERS)
+install(TARGETS freeinit_header_only EXPORT freeinitHeaderOnlyTargets FILE_SET HEADERS)
+install(TARGETS freeinit_private_dependencies EXPORT freeinitDependenciesTargets)
+foreach(part Compiled HeaderOnly Dependencies)
+  install(EXPORT freeinit${part}Targets NAMESPACE freeinit:: DESTINATION "${FREEINIT_PACKAGE_DIR}")
+endforeach()
+
 configure_package_config_file(cmake/freeinitConfig.cmake.in freeinitConfig.cmake
                               INSTALL_DESTINATION "${FREEINIT_PACKAGE_DIR}")
 write_basic_package_version_file(freeinitConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/freeinitConfig.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/freeinitConfigVersion.cmake"
-              cmake/FreeinitPkgConfig.cmake
+              cmake/FindLibTorch.cmake cmake/FreeinitDependencies.cmake
         DESTINATION "${FREEINIT_PACKAGE_DIR}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

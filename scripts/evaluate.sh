@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The whole evaluation of docs/evaluation.md: scripts/evaluate.sh [argument of `evaluate.py run` ...]
+# The whole evaluation: scripts/evaluate.sh [argument of `run.py evaluation run` ...]
 # Installs what is missing, builds the driver, trains the judge (once), makes and measures the videos in
-# two processes of one thread each, writes the page. Keeps everything in out/evaluation; a stopped run
+# two processes of one thread each, writes tables and plots. Keeps everything in out/evaluation; a stopped run
 # goes on where it was.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 build="$FREEINIT_ROOT/build/evaluation"
 work="$FREEINIT_ROOT/out/evaluation"
 bundle="$FREEINIT_ROOT/models/shapes"
-evaluation="$FREEINIT_ROOT/benchmarks/evaluation/evaluate.py"
+run="$FREEINIT_ROOT/benchmarks/run.py"
 
 build_driver() {
   cmake -S "$FREEINIT_ROOT" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DFREEINIT_BUILD_TESTS=OFF \
@@ -29,7 +29,7 @@ make_videos() {
   local shard pids=() result=0
   trap 'kill "${pids[@]}" 2>/dev/null' INT TERM
   for shard in 0/2 1/2; do
-    "$FREEINIT_PYTHON" "$evaluation" run --driver "$build/benchmarks/evaluation_driver" --bundle "$bundle" \
+    "$FREEINIT_PYTHON" "$run" evaluation run --driver "$build/benchmarks/evaluation_driver" --bundle "$bundle" \
       --judge "$work/judge" --work "$work/lines" --shard "$shard" --threads 1 "$@" &
     pids+=($!)
   done
@@ -45,4 +45,4 @@ convert_bundle
 [[ -e "$work/judge/judge.pt" ]] ||
   "$FREEINIT_PYTHON" "$FREEINIT_ROOT/models/train/train.py" --stage judge --out "$work/judge"
 make_videos "$@"
-"$FREEINIT_PYTHON" "$evaluation" report --work "$work/lines"
+"$FREEINIT_PYTHON" "$run" evaluation report --work "$work/lines"

@@ -4,21 +4,23 @@
 #
 #   scripts/setup.sh           what the command needs
 #   scripts/setup.sh --tests   and what the tests need: GoogleTest, the Python reference packages
+#   scripts/setup.sh --ci      and what the other checks need: clang, clang-format, clang-tidy, libFuzzer
 #
 # demo.sh and test.sh source this file and call freeinit_setup, which leaves
-#   FREEINIT_CMAKE_ARGS   arguments that let CMake find LibTorch; with --tests they also switch on every
-#                         backend that a CPU can run
-#   FREEINIT_PYTHON       with --tests: a Python that has the reference packages
+#   FREEINIT_CMAKE_ARGS   with --tests, --ci: arguments that switch on every backend that a CPU can run
+#   FREEINIT_PYTHON       the active Python; with --tests one that has the reference packages
 #   FREEINIT_IMAGE_ENCODERS   with --tests: a folder for PYTHONPATH that adds timm and torchvision
 # and a PATH with cmake >= 3.24 and ninja.
 #
-# LibTorch is looked for in this order: Torch_DIR or CMAKE_PREFIX_PATH of the environment, `torch` of
-# the active Python, else `pip install torch` into .venv.
+# LibTorch is the one that cmake/FindLibTorch.cmake finds, else `pip install torch` into .venv. With or
+# without CUDA: no toolkit is needed.
 
 FREEINIT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 FREEINIT_VENV="$FREEINIT_ROOT/.venv"
 FREEINIT_IMAGE_ENCODERS="$FREEINIT_VENV/image-encoders"
 FREEINIT_TORCH_VERSION=2.13.0
+FREEINIT_PYTHON=python3
+FREEINIT_CMAKE_ARGS=()
 
 _freeinit_say() { printf 'setup: %s\n' "$*" >&2; }
 _freeinit_die() { _freeinit_say "$*"; return 1; }
@@ -41,7 +43,9 @@ _freeinit_packages() {
     libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev python3-venv
   _freeinit_have_cmake || echo cmake
   command -v ninja >/dev/null || echo ninja-build
-  if [[ $1 == --tests ]]; then echo libgtest-dev; fi
+  if [[ -n $1 ]]; then echo libgtest-dev; fi
+  # One version, since each formats and warns in its own way.
+  if [[ $1 == --ci ]]; then echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
 }
 
 _freeinit_is_installed() {
@@ -120,77 +124,37 @@ _freeinit_python_packages() {
 
 # --- LibTorch --------------------------------------------------------------------------------------
 
-_freeinit_torch_is_given() {
-  [[ -n ${Torch_DIR:-} && -e "$Torch_DIR/TorchConfig.cmake" ]] && return 0
-  local prefix prefixes
-  IFS=':;' read -r -a prefixes <<<"${CMAKE_PREFIX_PATH:-}"
-  for prefix in "${prefixes[@]}"; do
-    [[ -e "$prefix/Torch/TorchConfig.cmake" || -e "$prefix/share/cmake/Torch/TorchConfig.cmake" ]] &&
-      return 0
-  done
-  return 1
-}
-
-# The CMake folder of the torch package of a Python, without importing it (which takes seconds).
-_freeinit_torch_of() {
-  command -v "$1" >/dev/null && "$1" - 2>/dev/null <<'PYTHON'
-import importlib.util, pathlib, sys
-spec = importlib.util.find_spec("torch")
-cmake = pathlib.Path(spec.origin).parent / "share" / "cmake" if spec and spec.origin else None
-if cmake is None or not (cmake / "Torch" / "TorchConfig.cmake").exists():
-    sys.exit(1)
-print(cmake)
-PYTHON
-}
-
-# A torch built for CUDA cannot be built against without the CUDA toolkit: say so here, since CMake's
-# own message does not.
-_freeinit_check_cuda() {
-  local version_file="$1/../../version.py"
-  grep -q "^cuda: .*= *'" "$version_file" 2>/dev/null || return 0
-  command -v nvcc >/dev/null || [[ -n ${CUDA_HOME:-} || -d /usr/local/cuda ]] && return 0
-  _freeinit_say "the torch at ${1%/share/cmake} is built for CUDA, and the CUDA toolkit is not installed"
-  _freeinit_say "install the toolkit, or a CPU build of torch: set PIP_INDEX_URL to PyTorch's CPU" \
-    "index, remove .venv and run this again"
-  return 1
+# Where CMake will find it, by the same module.
+_freeinit_torch() {
+  (cd "$FREEINIT_ROOT" && cmake "-DPython3_EXECUTABLE=$FREEINIT_PYTHON" -P cmake/FindLibTorch.cmake)
 }
 
 _freeinit_libtorch() {
-  local cmake_dir
-  FREEINIT_CMAKE_ARGS=()
-  _freeinit_torch_is_given && return 0
-  if ! cmake_dir=$(_freeinit_torch_of python3) &&
-    ! cmake_dir=$(_freeinit_torch_of "$FREEINIT_VENV/bin/python"); then
-    _freeinit_say "installing torch $FREEINIT_TORCH_VERSION into .venv (a large download)"
-    _freeinit_pip_install "torch==$FREEINIT_TORCH_VERSION" || return 1
-    cmake_dir=$(_freeinit_torch_of "$FREEINIT_VENV/bin/python") ||
-      { _freeinit_die "torch was installed but its CMake files were not found"; return 1; }
-  fi
-  _freeinit_check_cuda "$cmake_dir" || return 1
-  FREEINIT_CMAKE_ARGS=("-DTorch_DIR=$cmake_dir/Torch")
+  _freeinit_torch >/dev/null 2>&1 && return 0
+  _freeinit_say "installing torch $FREEINIT_TORCH_VERSION into .venv (a large download)"
+  _freeinit_pip_install "torch==$FREEINIT_TORCH_VERSION" && _freeinit_torch >/dev/null
 }
 
 # --- Optional backends -----------------------------------------------------------------------------
 
-# AOTInductor is in LibTorch, OpenVINO in the Python package of that name.
+# OpenVINO is in the Python package of that name.
 _freeinit_backends() {
   local openvino
   openvino=$("$FREEINIT_PYTHON" -c 'import openvino; print(openvino.__path__[0])') &&
     [[ -e "$openvino/cmake/OpenVINOConfig.cmake" ]] ||
     { _freeinit_die "the openvino package of $FREEINIT_PYTHON has no CMake files"; return 1; }
-  FREEINIT_CMAKE_ARGS+=(-DFREEINIT_WITH_AOTI=ON -DFREEINIT_WITH_OPENVINO=ON
-    "-DOpenVINO_DIR=$openvino/cmake")
+  FREEINIT_CMAKE_ARGS+=(-DFREEINIT_WITH_OPENVINO=ON "-DOpenVINO_DIR=$openvino/cmake")
 }
 
 # ---------------------------------------------------------------------------------------------------
 
 freeinit_setup() {
   local mode=${1:-}
-  [[ -z $mode || $mode == --tests ]] || { _freeinit_die "unknown option '$mode'"; return 2; }
+  [[ -z $mode || $mode == --tests || $mode == --ci ]] || { _freeinit_die "unknown option '$mode'"; return 2; }
   _freeinit_debian_packages "$mode" || return 1
-  if [[ $mode == --tests ]]; then _freeinit_python_packages || return 1; fi
+  if [[ -n $mode ]]; then _freeinit_python_packages || return 1; fi
   _freeinit_build_tools && _freeinit_libtorch || return 1
-  if [[ $mode == --tests ]]; then _freeinit_backends; fi
+  if [[ -n $mode ]]; then _freeinit_backends; fi
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then

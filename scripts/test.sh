@@ -1,10 +1,22 @@
 #!/usr/bin/env bash
-# The whole test suite: installs what is missing, builds everything, runs the C++ tests (ctest) and the
-# Python tests (pytest). Fails if anything fails; the summary at the end says what.
+# The tests: scripts/test.sh [PART...] [--ci] [--all]
+#
+#   tests    the whole test suite, C++ (ctest) and Python (pytest); what runs if no part is named
+#   format   clang-format finds nothing to change
+#   clang    clang builds the shared library and the command without a warning; the command, installed,
+#            runs from an empty environment
+#   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
+#   tidy     clang-tidy of the layers that changed since FREEINIT_SINCE (main, or the commit before)
+#   shared   the whole of ctest against the shared library
+#   --ci     tests format clang fuzz, and tidy of the layers without LibTorch: under 20 minutes on two cores
+#   --all    everything
+#
+# Installs what is missing. Fails if anything fails; the summary at the end says what.
 set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
-build="$FREEINIT_ROOT/build/release"
 jobs=$(nproc 2>/dev/null || echo 2)
+with_clang="$FREEINIT_ROOT/build/clang"
+tidy_layers='[a-z]+'
 summary=()
 failed=0
 
@@ -18,18 +30,31 @@ stage() {
   [[ $result == passed ]]
 }
 
+# configure BUILD [ARGUMENT...]
 configure() {
-  local launcher=()
+  local build=$1 launcher=()
+  shift
   command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-  cmake -S "$FREEINIT_ROOT" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-    -DFREEINIT_BUILD_TESTS=ON -DFREEINIT_BUILD_EXAMPLES=ON -DPython3_EXECUTABLE="$FREEINIT_PYTHON" \
-    "${launcher[@]}" "${FREEINIT_CMAKE_ARGS[@]}"
+  cmake -S "$FREEINIT_ROOT" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DFREEINIT_BUILD_TESTS=ON \
+    -DPython3_EXECUTABLE="$FREEINIT_PYTHON" "${launcher[@]}" "${FREEINIT_CMAKE_ARGS[@]}" "$@"
+}
+
+# --- tests, shared -----------------------------------------------------------------------------------
+
+# build_and_ctest NAME BUILD [ARGUMENT of CMake...]
+build_and_ctest() {
+  local name=$1 build=$2
+  shift 2
+  stage "$name: configure" configure "$build" "$@" &&
+    stage "$name: build" cmake --build "$build" --parallel "$jobs" &&
+    stage "$name: C++ and command (ctest)" ctest --test-dir "$build" --output-on-failure --parallel 2
 }
 
 # One thread a process: the numbers are the same everywhere. The suites run side by side, each into a
 # log of its own that is shown when all are done.
 python_tests() {
-  local suites=(models/export/tests tests/reference benchmarks/evaluation
+  local build=$1
+  local suites=(models/export/tests tests/reference benchmarks
     "models/export/tests/test_features.py tests/reference/analysis/test_score.py")
   local paths=("" "" "" "$FREEINIT_IMAGE_ENCODERS") pids=() result=0 i # the last is skipped without it
   export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
@@ -47,11 +72,106 @@ python_tests() {
   return "$result"
 }
 
-if stage "setup" freeinit_setup --tests && stage "configure" configure &&
-  stage "build" cmake --build "$build" --parallel "$jobs"; then
-  stage "C++ and command tests (ctest)" \
-    ctest --test-dir "$build" --output-on-failure --parallel 2
-  stage "Python tests (pytest)" python_tests
+part_tests() {
+  local build="$FREEINIT_ROOT/build/release"
+  build_and_ctest tests "$build"
+  [[ -x $build/bin/freeinit ]] && stage "tests: Python (pytest)" python_tests "$build"
+}
+
+part_shared() { build_and_ctest shared "$FREEINIT_ROOT/build/shared" -DBUILD_SHARED_LIBS=ON; }
+
+# --- format, clang, fuzz, tidy -----------------------------------------------------------------------
+
+check_format() {
+  git -C "$FREEINIT_ROOT" ls-files -z '*.hpp' '*.cpp' |
+    (cd "$FREEINIT_ROOT" && xargs -0 -P "$jobs" -n 32 clang-format-14 --dry-run -Werror) && return 0
+  echo "to format everything: git ls-files -z '*.hpp' '*.cpp' | xargs -0 clang-format-14 -i"
+  return 1
+}
+
+part_format() { stage "format" check_format; }
+
+# Not optimised: that is for g++. One folder for all that needs clang.
+configure_clang() {
+  configure "$with_clang" -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DBUILD_SHARED_LIBS=ON \
+    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DFREEINIT_BUILD_FUZZERS=ON \
+    -DFREEINIT_BUILD_EXAMPLES=OFF >"$FREEINIT_ROOT/build/clang.log" 2>&1 ||
+    { cat "$FREEINIT_ROOT/build/clang.log"; return 1; }
+}
+
+check_clang() {
+  configure_clang && cmake --build "$with_clang" --parallel "$jobs" --target freeinit_cli &&
+    cmake --install "$with_clang" --prefix "$with_clang/prefix" >/dev/null &&
+    env -i "$with_clang/prefix/bin/freeinit" filter --shape 2 4 4
+}
+
+part_clang() { stage "clang, shared, installed" check_clang; }
+
+fuzz() {
+  local name=$1 log="$with_clang/fuzz-$1.log"
+  mkdir -p "$with_clang/corpus/$name"
+  "$with_clang/tests/fuzz/fuzz_$name" -max_total_time="${FREEINIT_FUZZ_SECONDS:-20}" -timeout=25 \
+    -artifact_prefix="$with_clang/fuzz-$name-" "$with_clang/corpus/$name" \
+    "$FREEINIT_ROOT/tests/fuzz/corpus/$name" >"$log" 2>&1 || { tail -n 40 "$log"; return 1; }
+  echo "$name: $(tail -n 1 "$log")"
+}
+
+check_fuzzers() {
+  local name names result=0 pids=()  # one folder of the corpus a fuzzer
+  names=$(cd "$FREEINIT_ROOT/tests/fuzz/corpus" && echo *)
+  configure_clang && cmake --build "$with_clang" --parallel "$jobs" --target $(printf 'fuzz_%s ' $names) || return 1
+  for name in $names; do
+    fuzz "$name" &
+    pids+=($!)
+  done
+  for name in "${pids[@]}"; do wait "$name" || result=1; done
+  return "$result"
+}
+
+part_fuzz() { stage "fuzzers" check_fuzzers; }
+
+# The layers of the library and the folders of the command that differ from FREEINIT_SINCE.
+changed_layers() {
+  local since=${FREEINIT_SINCE:-}
+  [[ -n $since ]] || since=$(git -C "$FREEINIT_ROOT" merge-base HEAD origin/main 2>/dev/null)
+  [[ -n $since && $since != "$(git -C "$FREEINIT_ROOT" rev-parse HEAD)" ]] || since=HEAD~1
+  git -C "$FREEINIT_ROOT" diff --name-only "$since" -- include src |
+    sed -E 's#^include/freeinit/(impl/)?([a-z]+)/.*#\2#; s#^src/([a-z]+)[./].*#\1#' | sort -u
+}
+
+check_tidy() {
+  local layer units=() unit
+  configure_clang || return 1
+  for layer in $(changed_layers | grep -Ex "$tidy_layers"); do
+    # As the compiler gets them: one unit a layer, the command's own as CMake joins them.
+    while read -r unit; do units+=("$unit"); done < <(
+      sed -nE "s#^  \"file\": \"(.*/src/$layer(\\.cpp|/.*))\",?\$#\\1#p" "$with_clang/compile_commands.json" |
+        grep -v /tests/ | sort -u)
+  done
+  ((${#units[@]})) || { echo "no layer to look at has changed"; return 0; }
+  printf '%s\n' "${units[@]}" | xargs -P "$jobs" -n 1 clang-tidy-14 -p "$with_clang" --quiet --warnings-as-errors='*'
+}
+
+part_tidy() { stage "clang-tidy" check_tidy; }
+
+# -----------------------------------------------------------------------------------------------------
+
+parts=()
+for argument in "$@"; do
+  case $argument in
+    --ci) parts=(format tests clang fuzz tidy) tidy_layers='core|options|text|io|bundle' ;;
+    --all) parts=(format tests clang fuzz tidy shared) ;;
+    tests | format | clang | fuzz | tidy | shared) parts+=("$argument") ;;
+    *) echo "test.sh: unknown part '$argument'; $(sed -n 2p "${BASH_SOURCE[0]}")" >&2; exit 2 ;;
+  esac
+done
+((${#parts[@]})) || parts=(tests)
+mode=--tests
+[[ ${parts[*]} == tests || ${parts[*]} == shared ]] || mode=--ci
+
+if stage "setup" freeinit_setup "$mode"; then
+  mkdir -p "$FREEINIT_ROOT/build"
+  for part in "${parts[@]}"; do "part_$part"; done
 fi
 
 printf '\n=== summary (%d s) ===\n' "$SECONDS"

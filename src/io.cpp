@@ -1,12 +1,11 @@
 // The compiled form of the layer "io".
 #ifdef FREEINIT_HEADER_ONLY
-#error "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
+#error \
+    "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
 #endif
 
-#include <freeinit/impl/io/hash_stamps_inl.hpp>
-#include <freeinit/impl/io/image_encoder_spec_inl.hpp>
-#include <freeinit/impl/io/manifest_inl.hpp>
 #include <freeinit/impl/io/output_file_inl.hpp>
 #include <freeinit/impl/io/safetensors_inl.hpp>
 #include <freeinit/impl/io/sha256_inl.hpp>
+#include <freeinit/impl/io/text_file_inl.hpp>
 #include <freeinit/impl/io/video_file_inl.hpp>

@@ -1,59 +1,36 @@
-// Makes the videos of the evaluation in one process: every prompt with every configuration. A
-// configuration is a list of the command's own options, read by the command's own parser. Network
-// calls that configurations of one prompt share (all begin with the same plain pass) are made once.
+// Makes the videos of the evaluation in one process. Reads one request a line from stdin, as JSON,
+// and answers with a line of JSON on stdout:
 //
-//     evaluation_driver BUNDLE JOBS.json OUT THREADS
+//     evaluation_driver BUNDLE THREADS
 //
-// JOBS.json: {"prompts": [{"index", "prompt", "seed", "clip", "configurations": ["name", ...]},
-// ...],
-//             "configurations": {"name": ["--num-iters", "3", ...], ...}}
-// "clip" names a real clip [F,H,W,3] uint8 (.safetensors); where an option is {clip}, it becomes
-// the file of that clip's latents. For each prompt OUT/<index>.safetensors gets one uint8 tensor
-// [F,H,W,3] a configuration, then a line of JSON on stdout says what each of them cost and scored.
+//     {"group": 3, "clip": "clip.safetensors", "output": "frames.safetensors",
+//      "request": {"prompt": ..., "seed": ..., "num_iters": 3, ...}}
+//
+// "clip", where it stands, is a rendered clip [F,H,W,3] uint8 whose noise the run starts from.
+// "output" gets the frames [F,H,W,3] uint8. Network calls that requests of one group share (all
+// begin with the same plain pass) are made once: neighbours of one group should stand together.
 
 #include "memoized_unet.hpp"
-
-#include "cli/console.hpp"
-#include "cli/generate_options.hpp"
+#include "request.hpp"
 
 #include <freeinit/analysis/consistency.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 #include <freeinit/pipeline/video_init.hpp>
 
 #include <ATen/Parallel.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <exception>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace {
 
 using nlohmann::json;
-
-/// The request that the command would make of these options.
-freeinit::GenerationRequest request_of(std::vector<std::string> options, const json& prompt,
-                                       const freeinit::Manifest& manifest) {
-  options.push_back("--seed=" + std::to_string(prompt["seed"].get<std::uint64_t>()));
-  options.push_back(prompt["prompt"]);
-  CLI::App parser;
-  freeinit_cli::GenerateArguments arguments;
-  freeinit_cli::add_generate_options(parser, arguments);
-  std::reverse(options.begin(), options.end());  // CLI11 takes them from the back
-  parser.parse(options);
-  auto request = arguments.request(manifest);
-  freeinit_cli::Console console;
-  (void)arguments.video_init.read(request, console);  // latents only: the clips are encoded already
-  return request;
-}
 
 json scores_of(const at::Tensor& frames, const at::Tensor& latents) {
   const freeinit::ChangeScores change = freeinit::change_scores(frames);
@@ -71,69 +48,58 @@ json scores_of(const at::Tensor& frames, const at::Tensor& latents) {
           {"latent_adjacent", latent.adjacent_consistency}};
 }
 
-struct Evaluation {
-  const freeinit::TextToVideoPipeline& pipeline;
-  std::shared_ptr<const freeinit_evaluation::MemoizedUNet> unet;
-  std::filesystem::path out;
-  json configurations;
+class Evaluation {
+ public:
+  explicit Evaluation(freeinit::ModelBundle bundle)
+      : unet_(std::make_shared<const freeinit_evaluation::MemoizedUNet>(bundle.unet)),
+        pipeline_(with(std::move(bundle), unet_)) {}
 
-  /// The prompt's real clip as latents, on file.
-  [[nodiscard]] std::string encoded_clip(const json& prompt) const {
-    const auto& size = pipeline.bundle().manifest.recommended;
-    const at::Tensor frames = freeinit::load_tensor(prompt["clip"].get<std::string>());
-    const at::Tensor latents =
-        freeinit::encode_clip(*pipeline.bundle().autoencoder, frames, size.height, size.width);
-    const auto file = out / "clip_latents.safetensors";
-    freeinit::save_tensors(file, {{"latents", latents}});
-    return file.string();
-  }
-
-  void run(const json& prompt) const {
-    const std::string clip = encoded_clip(prompt);
-    std::map<std::string, at::Tensor> videos;
-    json answer{{"index", prompt["index"]}, {"results", json::object()}};
-    for (const std::string name : prompt["configurations"]) {
-      auto options = configurations[name].get<std::vector<std::string>>();
-      std::replace(options.begin(), options.end(), std::string("{clip}"), clip);
-      const auto request = request_of(options, prompt, pipeline.bundle().manifest);
-      const auto result = pipeline.generate(request);
-      const at::Tensor frames = result.frames[0].mul(255).round().to(at::kByte);
-      videos[name] = frames;
-      answer["results"][name] = {{"unet_calls", result.unet_calls},
-                                 {"calls_per_pass", result.calls_per_pass[0]},
-                                 {"completed_passes", result.completed_passes},
-                                 {"scores", scores_of(frames, result.latents)}};
+  json answer(const json& line) {
+    if (line.at("group") != group_) unet_->forget();
+    group_ = line.at("group");
+    const freeinit::ModelBundle& bundle = pipeline_.bundle();
+    auto request = freeinit_evaluation::request_of(line.at("request"), bundle.manifest);
+    if (line.contains("clip")) {
+      const at::Tensor clip = freeinit::load_tensor(line["clip"].get<std::string>());
+      request.video_init.latents =
+          freeinit::encode_clip(*bundle.autoencoder, clip, request.height, request.width);
     }
-    answer["network_calls_made"] = unet->calls_made();
-    unet->forget();
-    const auto file = out / (std::to_string(prompt["index"].get<int>()) + ".safetensors");
-    freeinit::save_tensors(file, videos);
-    answer["frames"] = file.string();
-    std::cout << answer.dump() << std::endl;
+    const std::int64_t calls_before = unet_->calls_made();
+    const auto result = pipeline_.generate(request);
+    const at::Tensor frames = result.frames[0].mul(255).round().to(at::kByte);
+    freeinit::save_tensors(line.at("output").get<std::string>(), {{"frames", frames}});
+    return {{"unet_calls", result.unet_calls},
+            {"calls_per_pass", result.calls_per_pass[0]},
+            {"network_calls_made", unet_->calls_made() - calls_before},
+            {"scores", scores_of(frames, result.latents)}};
   }
-};
 
-int evaluate(const std::filesystem::path& folder, const char* jobs_file, const char* out) {
-  const json jobs = json::parse(std::ifstream(jobs_file));
-  auto bundle = freeinit::ModelBundle::load(folder);
-  const auto unet = std::make_shared<const freeinit_evaluation::MemoizedUNet>(bundle.unet);
-  bundle.unet = unet;
-  const freeinit::TextToVideoPipeline pipeline(std::move(bundle));
-  const Evaluation evaluation{pipeline, unet, out, jobs["configurations"]};
-  for (const json& prompt : jobs["prompts"]) evaluation.run(prompt);
-  return 0;
-}
+ private:
+  static freeinit::ModelBundle with(freeinit::ModelBundle bundle,
+                                    std::shared_ptr<const freeinit::VideoUNet> unet) {
+    bundle.unet = std::move(unet);
+    return bundle;
+  }
+
+  std::shared_ptr<const freeinit_evaluation::MemoizedUNet> unet_;
+  freeinit::TextToVideoPipeline pipeline_;
+  json group_;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::cerr << "usage: evaluation_driver BUNDLE JOBS.json OUT THREADS\n";
+  if (argc != 3) {
+    std::cerr << "usage: evaluation_driver BUNDLE THREADS\n";
     return 2;
   }
   try {
-    at::set_num_threads(std::stoi(argv[4]));
-    return evaluate(argv[1], argv[2], argv[3]);
+    at::set_num_threads(std::stoi(argv[2]));
+    Evaluation evaluation(freeinit::ModelBundle::load(argv[1]));
+    for (std::string line; std::getline(std::cin, line);) {
+      std::cout << evaluation.answer(json::parse(line)) << std::endl;
+    }
+    return 0;
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << "\n";
     return 1;

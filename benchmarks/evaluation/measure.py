@@ -9,7 +9,7 @@ TRAIN = Path(__file__).resolve().parents[2] / "models" / "train"
 sys.path.insert(0, str(TRAIN))
 
 import data  # noqa: E402
-import evaluate as demo  # noqa: E402
+import evaluate as demo  # noqa: E402  (that of models/train)
 import judge  # noqa: E402
 
 # Training never saw the sentences. models/train/evaluate.py, by which the demo model was tuned, takes the
@@ -22,6 +22,11 @@ def prompts(count):
     rows = data.held_out_prompts(count, seed=PROMPT_SEED)
     return [{"index": i, "prompt": row["prompt"], "seed": FIRST_SEED + 1000 * i, "combo": row["combo"]}
             for i, row in enumerate(rows)]
+
+
+def tuning_prompts(count):
+    """The first `count` prompts by which the demo model was tuned, with their seeds."""
+    return data.held_out_prompts()[:count]
 
 
 def real_clip(prompt):

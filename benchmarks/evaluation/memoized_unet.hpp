@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/models/video_unet.hpp>
+#include <freeinit/networks/video_unet.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -18,13 +18,12 @@ class MemoizedUNet final : public freeinit::VideoUNet {
  public:
   explicit MemoizedUNet(std::shared_ptr<const freeinit::VideoUNet> unet) : unet_(std::move(unet)) {}
 
-  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
-                                   const at::Tensor& text, double fps) const override {
-    std::string key =
-        bytes_of(latents) + bytes_of(text) + std::to_string(timestep) + " " + std::to_string(fps);
+  [[nodiscard]] at::Tensor predict(const freeinit::UNetInput& input) const override {
+    std::string key = bytes_of(input.latents) + bytes_of(input.text) +
+                      std::to_string(input.timestep) + " " + std::to_string(input.fps);
     if (const auto found = known_.find(key); found != known_.end()) return found->second;
     ++calls_made_;
-    return known_[std::move(key)] = unet_->predict(latents, timestep, text, fps);
+    return known_[std::move(key)] = unet_->predict(input);
   }
 
   [[nodiscard]] const freeinit::UNetSpec& spec() const noexcept override { return unet_->spec(); }

@@ -3,8 +3,7 @@
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy
-
-from intervals import mean
+from evaluation.intervals import mean
 
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "freeinit"  # the same figures, the same file
@@ -36,7 +35,7 @@ def plot_cost(results, path):
             if name in results.summary and name != results.plan["plain"] and results.is_broad(name):
                 found = results.summary[name]
                 gain = found["share_of_gain"]
-                points[name] = (found["cost"], gain["mean"], *gain["interval"], f"C{index}")
+                points[name] = (results.cost(name), gain["mean"], *gain["interval"], f"C{index}")
     halves = [{name: point for name, point in points.items() if (point[0] <= CHEAP) == cheap}
               for cheap in (True, False)]
     for axes, inside in zip(panels, halves):
@@ -63,9 +62,13 @@ def plot_cost(results, path):
     save(figure, path)
 
 
+def passes_of(results):
+    return [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.summary]
+
+
 def plot_passes(results, path):
-    """What each number of passes gives, on the prompts that all have; returns how many these are."""
-    names = [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.lines]
+    """What each number of passes gives, on the prompts that all of this run have."""
+    names = [name for name in passes_of(results) if name in results.lines]
     shared = sorted(set.intersection(*(set(results.lines[name]) for name in names)))
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.4))
     for axis, (field, title) in zip(axes, SHOWN):
@@ -79,7 +82,6 @@ def plot_passes(results, path):
         axis.set_xlabel("passes")
         axis.set_title(title, fontsize=9)
     save(figure, path)
-    return len(shared)
 
 
 def save(figure, path):

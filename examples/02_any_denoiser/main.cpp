@@ -41,7 +41,7 @@ int main() {
     const freeinit::DdimScheduler scheduler(
         {.beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false});
     const at::Tensor target = moving_spot();
-    const freeinit::Denoiser denoiser = [&](const at::Tensor& latents, std::int64_t timestep) {
+    const freeinit::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
       const double abar = scheduler.alphas_cumprod()[static_cast<std::size_t>(timestep)];
       return (latents - std::sqrt(abar) * target) / std::sqrt(1.0 - abar);
     };

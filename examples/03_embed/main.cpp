@@ -20,9 +20,9 @@ using namespace std::chrono_literals;
 
 /// Stands for the application's network: anything that maps latents and a timestep to the predicted
 /// noise.
-at::Tensor predict_noise(const at::Tensor& latents, std::int64_t timestep) {
+at::Tensor predict_noise(const at::Tensor& latents, double timestep) {
   std::this_thread::sleep_for(5ms);
-  return latents.mul(0.9).sub(0.0001 * static_cast<double>(timestep)).tanh();
+  return latents.mul(0.9).sub(0.0001 * timestep).tanh();
 }
 
 /// What the window shows. Written by the worker, read by the main thread.

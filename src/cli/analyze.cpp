@@ -7,16 +7,16 @@
 #include "pass_report.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/output_file.hpp>
-#include <freeinit/models/autoencoder.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/io/text_file.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <fstream>
 #include <memory>
 #include <optional>
 
@@ -119,18 +119,9 @@ std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Cons
   return analyses;
 }
 
-void write_text(const std::string& path, const std::string& text) {
-  freeinit::OutputFile output(path);
-  std::ofstream file(output.temporary(), std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) freeinit::raise(freeinit::ErrorCode::io, "file '" + path + "': cannot be written");
-  output.commit();
-}
-
 void report(const AnalyzeArguments& arguments, const std::string& csv,
             const std::vector<Chart>& charts) {
-  if (!arguments.csv.empty()) write_text(arguments.csv, csv);
+  if (!arguments.csv.empty()) freeinit::write_text_file(arguments.csv, csv);
   if (!arguments.plot.empty()) write_svg(arguments.plot, charts);
 }
 

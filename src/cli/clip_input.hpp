@@ -2,7 +2,7 @@
 
 #include "console.hpp"
 
-#include <freeinit/numerics/video_frames.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/core/Tensor.h>
 

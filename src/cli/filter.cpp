@@ -7,7 +7,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/numerics/frequency_filter.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

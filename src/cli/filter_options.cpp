@@ -3,7 +3,7 @@
 #include "option_group.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

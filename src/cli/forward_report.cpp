@@ -184,7 +184,9 @@ std::string forward_csv(const std::vector<NamedAnalysis>& analyses) {
       "clip,timestep,alpha_cumprod,band_lower,band_upper,bins,clip_power,expected_snr,"
       "measured_share,frame_correlation,low_frame_correlation\n";
   for (const auto& [name, analysis] : analyses) {
-    const auto rows = [&](const std::string& timestep, const std::string& alpha,
+    // Named in the capture: clang 14 captures no structured binding on its own.
+    const auto rows = [&name = name, &analysis = analysis, &csv](
+                          const std::string& timestep, const std::string& alpha,
                           const std::vector<double>& expected,
                           const freeinit::NoiseStatistics& measured) {
       for (std::size_t i = 0; i < analysis.bands.size(); ++i) {

@@ -9,7 +9,7 @@
 #include "stopwatch.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/models/autoencoder.hpp>
+#include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <CLI/CLI.hpp>

@@ -4,7 +4,7 @@
 #include "option_group.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 

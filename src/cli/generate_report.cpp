@@ -3,7 +3,7 @@
 #include "default_bundle.hpp"
 #include "json_text.hpp"
 
-#include <freeinit/models/dtype.hpp>
+#include <freeinit/networks/dtype.hpp>
 
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>

@@ -3,8 +3,8 @@
 #include "json_text.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/manifest.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/bundle/manifest.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/pipeline/probe.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>

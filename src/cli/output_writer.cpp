@@ -1,7 +1,7 @@
 #include "output_writer.hpp"
 
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <cstdint>
 #include <span>

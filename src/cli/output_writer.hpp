@@ -5,7 +5,7 @@
 
 #include <freeinit/core/progress.hpp>
 #include <freeinit/io/video_file.hpp>
-#include <freeinit/models/autoencoder.hpp>
+#include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/numerics/free_init.hpp>
 
 #include <ATen/core/Tensor.h>

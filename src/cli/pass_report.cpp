@@ -3,7 +3,7 @@
 #include "forward_report.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <ATen/ops/cat.h>
 #include <nlohmann/json.hpp>

@@ -4,10 +4,10 @@
 #include "output_plan.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/manifest.hpp>
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/numerics/noise_reinitializer.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <CLI/CLI.hpp>

@@ -4,7 +4,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>
-#include <freeinit/models/dtype.hpp>
+#include <freeinit/networks/dtype.hpp>
 
 #include <ATen/Parallel.h>
 
@@ -52,7 +52,7 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   machine.add("--threads", a.threads, "CPU threads [LibTorch's choice]");
   machine.add(
       "--backend", a.backend,
-      "What runs the UNet: torchscript, winograd, openvino, aotinductor, int8 or float16-weights "
+      "What runs the UNet: torchscript, winograd, openvino, int8 or float16-weights "
       "[on a CPU float16-weights or winograd for a large network, openvino if it is there for a "
       "small one; else torchscript]",
       "NAME");

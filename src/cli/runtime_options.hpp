@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/pipeline/profile_trace.hpp>
 
 #include <optional>

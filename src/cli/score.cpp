@@ -6,9 +6,9 @@
 
 #include <freeinit/analysis/consistency.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/models/image_encoder.hpp>
-#include <freeinit/models/model_bundle.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/networks/image_encoder.hpp>
+#include <freeinit/networks/model_bundle.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

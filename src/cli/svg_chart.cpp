@@ -1,13 +1,11 @@
 #include "svg_chart.hpp"
 
-#include <freeinit/core/error.hpp>
-#include <freeinit/io/output_file.hpp>
+#include <freeinit/io/text_file.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 
 namespace freeinit_cli {
 namespace {
@@ -205,16 +203,7 @@ void write_svg(const std::filesystem::path& path, const std::vector<Chart>& char
   for (std::size_t i = 0; i < charts.size(); ++i) {
     svg += ChartDrawing(charts[i], kWidth * static_cast<double>(i)).text();
   }
-  svg += "</svg>\n";
-
-  freeinit::OutputFile output(path);
-  std::ofstream file(output.temporary(), std::ios::binary);
-  file << svg;
-  file.close();
-  if (!file) {
-    freeinit::raise(freeinit::ErrorCode::io, "picture '" + path.string() + "': cannot be written");
-  }
-  output.commit();
+  freeinit::write_text_file(path, svg + "</svg>\n");
 }
 
 }  // namespace freeinit_cli

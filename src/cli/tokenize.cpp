@@ -1,9 +1,10 @@
 #include "command.hpp"
 #include "default_bundle.hpp"
 
+#include <freeinit/bundle/manifest.hpp>
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/manifest.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
 #include <CLI/CLI.hpp>

@@ -4,8 +4,8 @@
 #include "option_group.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/tensor_file.hpp>
-#include <freeinit/numerics/video_frames.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 
 namespace freeinit_cli {
 namespace {

@@ -2,7 +2,7 @@
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
-#include <freeinit/models/unet_backend.hpp>
+#include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <ATen/Functions.h>
@@ -77,9 +77,9 @@ TEST_P(Backend, PredictsWhatTorchScriptPredicts) {
   const auto reference = load(UNetBackend::torchscript);
   const auto unet = load(GetParam());
   const at::Tensor x = latents({2, 4, 4, 8, 8});
-  for (const std::int64_t timestep : {999, 500, 0}) {
-    const at::Tensor expected = reference->predict(x, timestep, text(2, 12), 8.0);
-    const at::Tensor output = unet->predict(x, timestep, text(2, 12), 8.0);
+  for (const double timestep : {999, 500, 0}) {
+    const at::Tensor expected = reference->predict({x, timestep, text(2, 12)});
+    const at::Tensor output = unet->predict({x, timestep, text(2, 12)});
     EXPECT_EQ(output.sizes(), expected.sizes());
     EXPECT_LT(difference(output, expected), tolerance_of(GetParam())) << "timestep " << timestep;
   }
@@ -88,12 +88,12 @@ TEST_P(Backend, PredictsWhatTorchScriptPredicts) {
 TEST_P(Backend, EveryInputReachesTheNetwork) {
   const auto unet = load(GetParam());
   const at::Tensor x = latents({2, 4, 4, 8, 8});
-  const at::Tensor base = unet->predict(x, 500, text(2, 12), 8.0);
-  EXPECT_FALSE(base.equal(unet->predict(x.mul(1.1), 500, text(2, 12), 8.0)));
-  EXPECT_FALSE(base.equal(unet->predict(x, 501, text(2, 12), 8.0)));
-  EXPECT_FALSE(base.equal(unet->predict(x, 500, text(2, 12).mul(2), 8.0)));
-  EXPECT_FALSE(base.equal(unet->predict(x, 500, text(2, 12), 9.0)));
-  EXPECT_TRUE(base.equal(unet->predict(x, 500, text(2, 12), 8.0)));
+  const at::Tensor base = unet->predict({x, 500, text(2, 12)});
+  EXPECT_FALSE(base.equal(unet->predict({x.mul(1.1), 500, text(2, 12)})));
+  EXPECT_FALSE(base.equal(unet->predict({x, 501, text(2, 12)})));
+  EXPECT_FALSE(base.equal(unet->predict({x, 500, text(2, 12).mul(2)})));
+  EXPECT_FALSE(base.equal(unet->predict({x, 500, text(2, 12), 9.0})));
+  EXPECT_TRUE(base.equal(unet->predict({x, 500, text(2, 12)})));
 }
 
 TEST_P(Backend, TakesTensorsThatAreNotContiguous) {
@@ -101,28 +101,27 @@ TEST_P(Backend, TakesTensorsThatAreNotContiguous) {
   const at::Tensor x = latents({2, 4, 4, 8, 8});
   const at::Tensor turned = x.transpose(3, 4).contiguous().transpose(3, 4);
   ASSERT_FALSE(turned.is_contiguous());
-  EXPECT_TRUE(
-      unet->predict(x, 5, text(2, 12), 8.0).equal(unet->predict(turned, 5, text(2, 12), 8.0)));
+  EXPECT_TRUE(unet->predict({x, 5, text(2, 12)}).equal(unet->predict({turned, 5, text(2, 12)})));
 }
 
 TEST_P(Backend, ChecksLimitsBeforeTheNetworkRuns) {
   const auto unet = load(GetParam());
   EXPECT_ERROR(invalid_argument, "height 9 is not a multiple of 2; use 8 or 10",
-               unet->predict(latents({2, 4, 4, 9, 8}), 5, text(2, 12), 8.0));
+               unet->predict({latents({2, 4, 4, 9, 8}), 5, text(2, 12)}));
   EXPECT_ERROR(invalid_argument, "9 frames; the model does 1 to 8",
-               unet->predict(latents({2, 4, 9, 8, 8}), 5, text(2, 12), 8.0));
+               unet->predict({latents({2, 4, 9, 8, 8}), 5, text(2, 12)}));
   EXPECT_ERROR(invalid_argument, "width 7; the model attends to width 8",
-               unet->predict(latents({2, 4, 4, 8, 8}), 5, at::zeros({2, 12, 7}), 8.0));
+               unet->predict({latents({2, 4, 4, 8, 8}), 5, at::zeros({2, 12, 7})}));
 }
 
 TEST_P(Backend, ServesSeveralThreads) {
   const auto unet = load(GetParam());
   const at::Tensor x = latents({2, 4, 4, 8, 8});
-  const at::Tensor expected = unet->predict(x, 500, text(2, 12), 8.0);
+  const at::Tensor expected = unet->predict({x, 500, text(2, 12)});
   std::vector<at::Tensor> outputs(4);
   std::vector<std::jthread> threads;
   for (at::Tensor& output : outputs) {
-    threads.emplace_back([&] { output = unet->predict(x, 500, text(2, 12), 8.0); });
+    threads.emplace_back([&] { output = unet->predict({x, 500, text(2, 12)}); });
   }
   threads.clear();
   for (const at::Tensor& output : outputs) EXPECT_TRUE(output.equal(expected));
@@ -181,8 +180,8 @@ TEST_P(Backend, OtherFormsOfTheUNetNeedNotBeThere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Backend,
-                         testing::Values(UNetBackend::openvino, UNetBackend::aotinductor,
-                                         UNetBackend::int8, UNetBackend::float16_weights),
+                         testing::Values(UNetBackend::openvino, UNetBackend::int8,
+                                         UNetBackend::float16_weights),
                          [](const auto& backend) { return name_of(backend.param); });
 
 bool is_built(UNetBackend backend) {
@@ -199,9 +198,9 @@ TEST(OpenVino, ServesEveryShapeInAnyOrder) {
   for (const auto& [b, f, h, w] : std::vector<std::array<std::int64_t, 4>>{
            {1, 1, 8, 8}, {2, 4, 8, 12}, {1, 7, 10, 6}, {1, 1, 8, 8}, {3, 8, 2, 2}}) {
     const at::Tensor x = latents({b, 4, f, h, w});
-    EXPECT_LT(difference(unet->predict(x, 37, text(b, 12), 8.0),
-                         reference->predict(x, 37, text(b, 12), 8.0)),
-              kTolerance)
+    EXPECT_LT(
+        difference(unet->predict({x, 37, text(b, 12)}), reference->predict({x, 37, text(b, 12)})),
+        kTolerance)
         << x.sizes();
   }
 }
@@ -210,14 +209,14 @@ TEST(OpenVino, WritesToItsLastOutputOnceThatIsLetGo) {
   if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
   const auto unet = load(UNetBackend::openvino);
   const at::Tensor x = latents({2, 4, 4, 8, 8});
-  at::Tensor kept = unet->predict(x, 500, text(2, 12), 8.0);
+  at::Tensor kept = unet->predict({x, 500, text(2, 12)});
   const at::Tensor copy = kept.clone();
-  const void* const second = unet->predict(x, 10, text(2, 12), 8.0).const_data_ptr();
+  const void* const second = unet->predict({x, 10, text(2, 12)}).const_data_ptr();
   EXPECT_NE(second, kept.const_data_ptr());
   EXPECT_TRUE(kept.equal(copy)) << "a later call wrote to what the caller holds";
-  EXPECT_EQ(unet->predict(x, 10, text(2, 12), 8.0).const_data_ptr(), second);
-  const at::Tensor part = unet->predict(x, 10, text(2, 12), 8.0).narrow(0, 0, 1);
-  EXPECT_NE(unet->predict(x, 10, text(2, 12), 8.0).const_data_ptr(), part.const_data_ptr());
+  EXPECT_EQ(unet->predict({x, 10, text(2, 12)}).const_data_ptr(), second);
+  const at::Tensor part = unet->predict({x, 10, text(2, 12)}).narrow(0, 0, 1);
+  EXPECT_NE(unet->predict({x, 10, text(2, 12)}).const_data_ptr(), part.const_data_ptr());
 }
 
 // What it needs for itself OpenVINO takes once; the rest of the call is ours.
@@ -226,12 +225,12 @@ TEST(OpenVino, ACallAsksLibTorchForNoMemoryAfterTheFirst) {
   const auto unet = load(UNetBackend::openvino);
   const at::Tensor x = latents({2, 4, 4, 8, 8});
   const at::Tensor words = text(2, 12);
-  (void)unet->predict(x, 500, words, 8.0);
+  (void)unet->predict({x, 500, words});
   const AllocationCounter counter;
-  for (const std::int64_t timestep : {400, 300}) (void)unet->predict(x, timestep, words, 8.0);
+  for (const double timestep : {400, 300}) (void)unet->predict({x, timestep, words});
   EXPECT_EQ(counter.count(), 0);
-  const at::Tensor kept = unet->predict(x, 200, words, 8.0);
-  (void)unet->predict(x, 100, words, 8.0);
+  const at::Tensor kept = unet->predict({x, 200, words});
+  (void)unet->predict({x, 100, words});
   EXPECT_EQ(counter.count(), 1) << "a second output, as the first is in use";
 }
 
@@ -250,8 +249,8 @@ TEST_P(RoundedWeights, ServeEveryShapeAndChangeThePrediction) {
   for (const auto& [b, f, h, w] :
        std::vector<std::array<std::int64_t, 4>>{{1, 1, 8, 8}, {2, 4, 8, 12}, {3, 8, 2, 2}}) {
     const at::Tensor x = latents({b, 4, f, h, w});
-    const double found = difference(unet->predict(x, 37, text(b, 12), 8.0),
-                                    reference->predict(x, 37, text(b, 12), 8.0));
+    const double found =
+        difference(unet->predict({x, 37, text(b, 12)}), reference->predict({x, 37, text(b, 12)}));
     EXPECT_GT(found, kTolerance) << "not rounded at " << x.sizes();
     EXPECT_LT(found, tolerance_of(GetParam())) << x.sizes();
   }
@@ -269,49 +268,9 @@ TEST(Float16Weights, KeepTheSplitNetwork) {
   const auto unet = load(UNetBackend::float16_weights);
   ASSERT_TRUE(unet->can_reuse_features());
   const at::Tensor x = latents({2, 4, 4, 8, 8});
-  const auto whole = unet->predict_deep(x, 37, text(2, 12), 8.0);
-  EXPECT_TRUE(whole.output.equal(unet->predict(x, 37, text(2, 12), 8.0)));
-  EXPECT_TRUE(whole.output.equal(unet->predict_shallow(x, 37, text(2, 12), 8.0, whole.deep)));
-}
-
-// The package would read out of bounds or return another shape without a word.
-TEST(AotInductor, RefusesEveryOtherShape) {
-  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
-  const auto unet = load(UNetBackend::aotinductor);
-  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]: the AOTInductor package of this bundle was",
-               unet->predict(latents({1, 4, 4, 8, 8}), 5, text(1, 12), 8.0));
-  EXPECT_ERROR(invalid_argument, "was compiled for [2, 4, 8, 8, 12] alone",
-               unet->predict(latents({2, 4, 4, 10, 8}), 5, text(2, 12), 8.0));
-  EXPECT_ERROR(invalid_argument, "[2, 4, 8, 8, 11]",
-               unet->predict(latents({2, 4, 4, 8, 8}), 5, text(2, 11), 8.0));
-}
-
-// The tiny bundle's request is the shape of the package: with guidance, of batch 2.
-TEST(AotInductor, ARunOfAnotherShapeIsRefusedBeforeItBegins) {
-  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
-  const freeinit::TextToVideoPipeline pipeline(
-      freeinit::ModelBundle::load(bundle(), {.backend = UNetBackend::aotinductor}));
-  const auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
-  EXPECT_NO_THROW(pipeline.validate(request));
-  const auto validate = [&](const auto& change) {
-    auto other = request;
-    change(other);
-    pipeline.validate(other);
-  };
-  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]",
-               validate([](auto& r) { r.guidance_scale = 1.0; }));
-  EXPECT_ERROR(invalid_argument, "[1, 4, 8, 8, 12]",
-               validate([](auto& r) { r.guidance_interval = {0.5, 1.0}; }));
-  EXPECT_ERROR(invalid_argument, "[2, 3, 8, 8, 12]", validate([](auto& r) { r.num_frames = 3; }));
-  EXPECT_ERROR(invalid_argument, "[2, 4, 8, 12, 12]", validate([](auto& r) { r.width = 24; }));
-}
-
-TEST(AotInductor, RefusesAnotherCpu) {
-  if (!is_built(UNetBackend::aotinductor)) GTEST_SKIP();
-  auto known = manifest();
-  known.unet_backends.at("aotinductor").cpu_features.push_back("quantum");
-  EXPECT_ERROR(unsupported, "is native code for a CPU with 'quantum', which this one lacks",
-               freeinit::load_unet(bundle(), known, UNetBackend::aotinductor, at::kCPU));
+  const auto whole = unet->predict_deep({x, 37, text(2, 12)});
+  EXPECT_TRUE(whole.output.equal(unet->predict({x, 37, text(2, 12)})));
+  EXPECT_TRUE(whole.output.equal(unet->predict_shallow({x, 37, text(2, 12)}, whole.deep)));
 }
 
 }  // namespace backends_test

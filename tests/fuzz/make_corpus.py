@@ -56,11 +56,13 @@ def write_videos():
 def main():
     write("manifest/complete.json", json.dumps(manifest()))
     write("manifest/duplicate_key.json", '{"schema":1,"schema":1}')
-    write("manifest/deep.json", "[" * 2000)
+    write("manifest/deep.json", '{"schema":' + "[" * 20000 + "]" * 20000 + "}")
     arrays = {"a": numpy.arange(6, dtype=numpy.float32).reshape(2, 3), "b": numpy.zeros((0, 2), numpy.int64)}
     write("safetensors/two.safetensors", save(arrays, {"format": "np"}))
     header = b'{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}'
     write("safetensors/overflow.safetensors", len(header).to_bytes(8, "little") + header)
+    header = b'{"a":{"dtype":' + b"[" * 20000 + b"]" * 20000 + b"}}"
+    write("safetensors/deep.safetensors", len(header).to_bytes(8, "little") + header)
     write("tokenizer/words.txt", "T A red circle, moving RIGHT <|endoftext|> don't 123")
     write("tokenizer/unicode.txt", "T\u0130stanbul e\u0301\u0323 \u11a7\uac00\u11a7 \U0001f469\u200d\U0001f469 \u6771\u4eac")
     write("tokenizer/broken_utf8.txt", b"T\xff\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xf0\x9f")

@@ -1,8 +1,8 @@
 #include "fuzz/input_file.hpp"
 #include "fuzz/targets.hpp"
 
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/manifest.hpp>
 
 void fuzz::manifest(const std::uint8_t* data, std::size_t size) {
   try {

@@ -3,11 +3,17 @@
 #include "support/temporary_folder.hpp"
 
 #include <freeinit/io/output_file.hpp>
+#include <freeinit/io/text_file.hpp>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <iterator>
+#include <string>
+#include <thread>
 #include <utility>
 
 namespace io_test {
@@ -91,6 +97,100 @@ TEST_F(OutputFileTest, FileAndFolderDoNotReplaceEachOther) {
   OutputFile frames(folder_.path() / "frames");
   std::filesystem::create_directory(frames.temporary());
   EXPECT_ERROR(io, "a file of that name is in the way", frames.commit());
+}
+
+TEST_F(OutputFileTest, FollowsLinks) {
+  const auto folder = folder_.path();
+  std::filesystem::create_directories(folder / "far");
+  write_file(folder / "far/clip.mp4", "old");
+  std::filesystem::create_symlink("far/clip.mp4", folder / "near.mp4");
+  std::filesystem::create_symlink(folder / "near.mp4", folder / "first.mp4");
+  OutputFile output(folder / "first.mp4");
+  EXPECT_EQ(output.temporary().parent_path(), folder / "far");
+  write_file(output.temporary(), "new");
+  EXPECT_EQ(file_content(folder / "far/clip.mp4"), "old");
+  output.commit();
+  EXPECT_EQ(file_content(folder / "far/clip.mp4"), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "first.mp4"));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "near.mp4"));
+  EXPECT_EQ(entries(), 3U);
+
+  std::filesystem::create_symlink("far/none.txt", folder / "dangling.txt");
+  freeinit::write_text_file(folder / "dangling.txt", "made");
+  EXPECT_EQ(file_content(folder / "far/none.txt"), "made");
+  std::filesystem::create_symlink("nowhere/none.txt", folder / "lost.txt");
+  EXPECT_ERROR(io, "nowhere' does not exist", OutputFile(folder / "lost.txt"));
+  std::filesystem::create_symlink("circle", folder / "circle");
+  EXPECT_ERROR(io, "too many links", OutputFile(folder / "circle"));
+}
+
+TEST_F(OutputFileTest, FollowsALinkToAFolder) {
+  std::filesystem::create_directory(folder_.path() / "frames");
+  write_file(folder_.path() / "frames/frame_00007.png", "old");
+  std::filesystem::create_directory_symlink("frames", folder_.path() / "link");
+  OutputFile output(folder_.path() / "link/");
+  std::filesystem::create_directory(output.temporary());
+  write_file(output.temporary() / "frame_00000.png", "new");
+  output.commit();
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_.path() / "link"));
+  EXPECT_EQ(file_content(folder_.path() / "frames/frame_00000.png"), "new");
+  EXPECT_EQ(entries(), 2U);
+}
+
+TEST_F(OutputFileTest, WritesThroughAPipe) {
+  const auto path = folder_.path() / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const std::string text(300'000, 'x');  // more than a pipe holds
+  std::string seen;
+  std::jthread reader([&] { seen = file_content(path); });
+  {
+    OutputFile output(path);
+    EXPECT_NE(output.temporary().parent_path(), folder_.path());
+    write_file(output.temporary(), text);
+    const auto temporary = output.temporary();
+    output.commit();
+    EXPECT_FALSE(std::filesystem::exists(temporary));
+  }
+  reader.join();
+  EXPECT_EQ(seen, text);
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
+  EXPECT_EQ(entries(), 1U);
+  { OutputFile unused(path); }  // waits for nobody
+  OutputFile folder(path);
+  std::filesystem::create_directory(folder.temporary());
+  EXPECT_ERROR(io, "a file of that name is in the way", folder.commit());
+}
+
+TEST_F(OutputFileTest, WritesThroughDevices) {
+  std::filesystem::create_symlink("/dev/null", folder_.path() / "null.csv");
+  freeinit::write_text_file(folder_.path() / "null.csv", "text");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_.path() / "null.csv"));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  const auto full = folder_.path() / "full.csv";
+  std::filesystem::create_symlink("/dev/full", full);
+  EXPECT_ERROR(io, "full.csv': writing failed", freeinit::write_text_file(full, "text"));
+}
+
+// Wherever standard output leads, its place in the file is shared with it, and the file stays.
+TEST_F(OutputFileTest, WritesThroughStandardOutput) {
+  const auto path = folder_.path() / "stdout.txt";
+  const auto link = folder_.path() / "link";
+  std::filesystem::create_symlink("/dev/stdout", link);
+  std::fflush(nullptr);
+  const int before = dup(STDOUT_FILENO);
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  dup2(file, STDOUT_FILENO);
+  bool written = write(STDOUT_FILENO, "a", 1) == 1;
+  freeinit::write_text_file(link, "b");
+  written = written && write(STDOUT_FILENO, "c", 1) == 1;
+  const auto other = "/proc/self/fd/" + std::to_string(file);  // the same file by another number
+  freeinit::write_text_file(other, "d");
+  dup2(before, STDOUT_FILENO);
+  close(before);
+  freeinit::write_text_file(other, "e");
+  close(file);
+  EXPECT_TRUE(written);
+  EXPECT_EQ(file_content(path), "abcde");
 }
 
 TEST_F(OutputFileTest, RefusesPlacesItCannotWriteTo) {

@@ -1,8 +1,7 @@
 #include "io/raw_file.hpp"
+#include "io/safetensors_content.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
-
-#include <freeinit/io/safetensors.hpp>
 
 #include <gtest/gtest.h>
 
@@ -13,9 +12,6 @@
 
 namespace io_test {
 namespace {
-
-using freeinit::RawTensor;
-using freeinit::SafetensorsContent;
 
 const std::filesystem::path& golden_file() {
   static const std::filesystem::path path = FREEINIT_TEST_DATA "/io/all_dtypes.safetensors";
@@ -31,9 +27,9 @@ const std::vector<std::pair<std::string, std::size_t>>& golden_dtypes() {
   return dtypes;
 }
 
-RawTensor counting_tensor(const std::string& dtype, std::vector<std::int64_t> shape,
-                          std::size_t bytes, std::size_t from) {
-  RawTensor tensor{dtype, std::move(shape), {}};
+OwnedTensor counting_tensor(const std::string& dtype, std::vector<std::int64_t> shape,
+                            std::size_t bytes, std::size_t from) {
+  OwnedTensor tensor{dtype, std::move(shape), {}};
   for (std::size_t i = 0; i < bytes; ++i) {
     tensor.data.push_back(std::byte((from + i) % (dtype == "BOOL" ? 2 : 256)));
   }
@@ -53,7 +49,7 @@ SafetensorsContent golden_content() {
 }
 
 TEST(Safetensors, ReadsWhatPythonWrote) {
-  const SafetensorsContent content = freeinit::read_safetensors(golden_file());
+  const SafetensorsContent content = read_safetensors(golden_file());
   const SafetensorsContent expected = golden_content();
   EXPECT_EQ(content.metadata, expected.metadata);
   ASSERT_EQ(content.tensors.size(), expected.tensors.size());
@@ -67,7 +63,7 @@ TEST(Safetensors, ReadsWhatPythonWrote) {
 
 TEST(Safetensors, WritesTheSameBytesAsPython) {
   const TemporaryFolder folder;
-  freeinit::write_safetensors(folder.path() / "out.safetensors", golden_content());
+  write_safetensors(folder.path() / "out.safetensors", golden_content());
   EXPECT_EQ(file_content(folder.path() / "out.safetensors"), file_content(golden_file()));
 }
 
@@ -81,14 +77,14 @@ TEST(Safetensors, ElementSizes) {
 
 TEST(Safetensors, EmptyFileOfTensors) {
   const TemporaryFolder folder;
-  freeinit::write_safetensors(folder.path() / "e.safetensors", {});
-  EXPECT_TRUE(freeinit::read_safetensors(folder.path() / "e.safetensors").tensors.empty());
+  write_safetensors(folder.path() / "e.safetensors", {});
+  EXPECT_TRUE(read_safetensors(folder.path() / "e.safetensors").tensors.empty());
 }
 
 TEST(Safetensors, WriterRefusesWhatDoesNotFit) {
   const TemporaryFolder folder;
-  const auto write = [&](const std::string& name, RawTensor tensor) {
-    freeinit::write_safetensors(folder.path() / "x.safetensors", {{{name, std::move(tensor)}}, {}});
+  const auto write = [&](const std::string& name, OwnedTensor tensor) {
+    write_safetensors(folder.path() / "x.safetensors", {{{name, std::move(tensor)}}, {}});
   };
   EXPECT_ERROR(invalid_argument, "tensor 'a' of dtype 'F32' has 3 bytes",
                write("a", counting_tensor("F32", {1}, 3, 0)));
@@ -100,16 +96,68 @@ TEST(Safetensors, WriterRefusesWhatDoesNotFit) {
   EXPECT_ERROR(invalid_argument, "not valid UTF-8", write("\xFF", counting_tensor("U8", {}, 1, 0)));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
   EXPECT_ERROR(io, "does not exist",
-               freeinit::write_safetensors("/nonexistent/x.safetensors", golden_content()));
+               write_safetensors("/nonexistent/x.safetensors", golden_content()));
 }
 
-/// A file with this header text and so many data bytes, read.
-SafetensorsContent read_made(const std::string& header, std::size_t data_bytes) {
-  const TemporaryFolder folder;
+/// Writes a file with this header text and so many data bytes.
+void write_made(const std::filesystem::path& path, const std::string& header,
+                std::size_t data_bytes) {
   std::string file(8, '\0');
   for (int i = 0; i < 8; ++i) file[i] = static_cast<char>(header.size() >> (8 * i) & 255);
-  write_file(folder.path() / "made", file + header + std::string(data_bytes, 'x'));
-  return freeinit::read_safetensors(folder.path() / "made");
+  write_file(path, file + header + std::string(data_bytes, 'x'));
+}
+
+SafetensorsContent read_made(const std::string& header, std::size_t data_bytes) {
+  const TemporaryFolder folder;
+  write_made(folder.path() / "made", header, data_bytes);
+  return read_safetensors(folder.path() / "made");
+}
+
+TEST(Safetensors, ReadsOneTensorIntoTheCallersMemory) {
+  freeinit::SafetensorsReader file(golden_file());
+  std::vector<std::byte> bytes(24);
+  file.read("F32", bytes);
+  EXPECT_EQ(bytes, golden_content().tensors.at("F32").data);
+  EXPECT_ERROR(invalid_argument, "tensor 'F64' has 48 bytes; expected room for them, not for 24",
+               file.read("F64", bytes));
+  EXPECT_ERROR(not_found, "has no tensor 'x'", file.read("x", bytes));
+  file.read("I32", bytes);  // goes on after an error
+  EXPECT_EQ(bytes, golden_content().tensors.at("I32").data);
+}
+
+// What a header quotes may be as long and as deep as its writer likes; messages stay short.
+TEST(Safetensors, HostileHeaders) {
+  const auto refused = [](const std::string& header) {
+    const freeinit::Error error = error_of([&] { (void)read_made(header, 0); });
+    EXPECT_EQ(error.code(), freeinit::ErrorCode::invalid_file);
+    EXPECT_LT(std::string(error.what()).size(), 700U);
+    return std::string(error.what());
+  };
+  const std::string deep(200'000, '[');
+  const std::string closed = deep + std::string(200'000, ']');
+  const std::string longest(1'000'000, 'x');
+  EXPECT_NE(refused(R"({"a":{"dtype":)" + closed + "}}").find("nested too deep"),
+            std::string::npos);
+  EXPECT_NE(refused(deep).find("nested too deep"), std::string::npos);
+  refused("{\"" + longest + "\":1}");
+  refused("{\"" + longest + "\":{\"dtype\":\"U8\"}}");
+  refused("{\"" + longest + "\":{},\"" + longest + "\":{}}");
+  refused(R"({"a":{"dtype":")" + longest + "\"}}");
+  refused(R"({"a":)" + std::string(5000, '9') + "}");
+  refused(R"({"a":")" + longest);
+  refused(R"({"__metadata__":{")" + longest + R"(":1}})");
+  const std::string named = "{\"" + longest + R"(":{"dtype":"U8","shape":[2],"data_offsets":)";
+  refused(named + "[2,4]}}");  // a gap
+  refused(named + "[0,1]}}");
+}
+
+TEST(Safetensors, HeadersAreLimitedBeforeTheyAreParsed) {
+  const TemporaryFolder folder;
+  const std::string padded = "{}" + std::string((16U << 20U) - 2, ' ');
+  write_made(folder.path() / "padded", padded, 0);
+  EXPECT_TRUE(read_safetensors(folder.path() / "padded").tensors.empty());
+  write_made(folder.path() / "padded", padded + " ", 0);
+  EXPECT_ERROR(invalid_file, "expected at most 16 MiB", read_safetensors(folder.path() / "padded"));
 }
 
 TEST(Safetensors, AcceptsWhatPythonAccepts) {
@@ -131,7 +179,7 @@ TEST(Safetensors, ReaderRefusesBrokenHeaders) {
            offsets + "}}";
   };
   EXPECT_ERROR(invalid_file, "not valid JSON", read_made("{\"a\":", 0));
-  EXPECT_ERROR(io, "'/dev/null'", freeinit::read_safetensors("/dev/null"));  // has no size
+  EXPECT_ERROR(io, "'/dev/null'", read_safetensors("/dev/null"));  // has no size
   EXPECT_ERROR(invalid_file, "is not a JSON object", read_made("[]", 0));
   EXPECT_ERROR(invalid_file, "the key 'a' occurs twice", read_made(R"({"a":{},"a":{}})", 0));
   EXPECT_ERROR(invalid_file, "the key 'a.shape' is missing",
@@ -177,12 +225,12 @@ TEST(Safetensors, ReaderRefusesTruncatedFiles) {
   for (const std::size_t size :
        {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{100}, whole.size() - 1}) {
     write_file(folder.path() / "cut", whole.substr(0, size));
-    EXPECT_ERROR(invalid_file, "", freeinit::read_safetensors(folder.path() / "cut"));
+    EXPECT_ERROR(invalid_file, "", read_safetensors(folder.path() / "cut"));
   }
   write_file(folder.path() / "huge", std::string(8, '\xFF') + "{}");
   EXPECT_ERROR(invalid_file, "claims 18446744073709551615 bytes",
-               freeinit::read_safetensors(folder.path() / "huge"));
-  EXPECT_ERROR(not_found, "no such file", freeinit::read_safetensors("/nonexistent.safetensors"));
+               read_safetensors(folder.path() / "huge"));
+  EXPECT_ERROR(not_found, "no such file", read_safetensors("/nonexistent.safetensors"));
 }
 
 }  // namespace

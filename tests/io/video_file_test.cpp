@@ -13,6 +13,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace io_test {
 namespace {
@@ -173,18 +174,35 @@ TEST_F(VideoFile, WithoutFinishNothingIsLeft) {
 }
 
 TEST_F(VideoFile, WriterRefuses) {
-  const auto open = [&](const std::string& name, int width, int height, double fps) {
+  const auto open = [&](const std::string& name, std::int64_t width, std::int64_t height,
+                        double fps) {
+    // What is refused here is refused before there are frames, too.
+    EXPECT_ANY_THROW(freeinit::check_video_writer(folder_.path() / name, {width, height, fps}));
     VideoWriter writer(folder_.path() / name, {width, height, fps});
   };
   EXPECT_ERROR(invalid_argument, "unknown extension '.avi'; known are .mp4, .webm, .gif",
                open("a.avi", 8, 8, 8));
-  EXPECT_ERROR(invalid_argument, "picture size 0x8", open("a.mp4", 0, 8, 8));
-  EXPECT_ERROR(invalid_argument, "picture size 8x20000", open("a.mp4", 8, 20000, 8));
-  EXPECT_ERROR(invalid_argument, "frames per second 0.000000", open("a.mp4", 8, 8, 0));
-  EXPECT_ERROR(invalid_argument, "frames per second nan",
+  EXPECT_ERROR(invalid_argument, "picture width '0': outside its range; expected 1 to 16384",
+               open("a.mp4", 0, 8, 8));
+  EXPECT_ERROR(invalid_argument, "picture height '20000'", open("a.mp4", 8, 20000, 8));
+  EXPECT_ERROR(invalid_argument, "picture width '4294967304'", open("a/", 4294967304, 8, 8));
+  EXPECT_ERROR(invalid_argument, "frames per second '0'", open("a.mp4", 8, 8, 0));
+  EXPECT_ERROR(invalid_argument, "frames per second 'nan'",
                open("a.mp4", 8, 8, std::numeric_limits<double>::quiet_NaN()));
-  EXPECT_ERROR(invalid_argument, "expected 0.01 to 50 for a GIF", open("a.gif", 8, 8, 60));
-  EXPECT_ERROR(io, "does not exist", open("no/a.mp4", 8, 8, 8));
+  EXPECT_ERROR(invalid_argument,
+               "frames per second of a GIF '60': outside its range; expected 0.01 to 50",
+               open("a.gif", 8, 8, 60));
+  EXPECT_ERROR(invalid_argument,
+               "frames per second '2000': outside its range; expected 0.01 to 1000",
+               open("a.mp4", 8, 8, 2000));
+  std::filesystem::create_directory(folder_.path() / "folder.mp4");
+  write_file(folder_.path() / "file", "");
+  EXPECT_ERROR(io, "a folder of that name is in the way", open("folder.mp4", 8, 8, 8));
+  EXPECT_ERROR(io, "a file of that name is in the way", open("file", 8, 8, 8));
+  EXPECT_ERROR(io, "does not exist", VideoWriter(folder_.path() / "no/a.mp4", {8, 8, 8}));
+  for (const char* name : {"a.mp4", "a.webm", "a.gif", "png/", "no/a.mp4"}) {
+    EXPECT_NO_THROW(freeinit::check_video_writer(folder_.path() / name, {16384, 1, 50}));
+  }
   VideoWriter writer(folder_.path() / "a.mp4", {8, 8, 8});
   EXPECT_ERROR(invalid_argument, "has no frame", writer.finish());
   EXPECT_ERROR(invalid_argument, "picture of 3 bytes: expected 192",
@@ -193,6 +211,10 @@ TEST_F(VideoFile, WriterRefuses) {
   writer.finish();
   EXPECT_ERROR(invalid_argument, "already finished", writer.finish());
   EXPECT_ERROR(invalid_argument, "already finished", writer.add_frame(soft_frame(8, 8, 0)));
+  VideoWriter first(folder_.path() / "b.mp4", {8, 8, 8});
+  VideoWriter second(std::move(first));
+  EXPECT_ERROR(invalid_argument, "was moved from", first.add_frame(soft_frame(8, 8, 0)));
+  EXPECT_ERROR(invalid_argument, "was moved from", first.finish());
 }
 
 TEST_F(VideoFile, ExtensionsChooseTheFormat) {
@@ -217,7 +239,7 @@ TEST_F(VideoFile, ReaderStopsAtTheLimit) {
   EXPECT_TRUE(cut.cut);
   EXPECT_EQ(cut.rgb.size(), 5U * 16 * 16 * 3);
   EXPECT_FALSE(read_video(path, 12).cut);
-  EXPECT_ERROR(invalid_argument, "max_frames 0", read_video(path, 0));
+  EXPECT_ERROR(invalid_argument, "max_frames '0'", read_video(path, 0));
 }
 
 TEST_F(VideoFile, ReaderRefusesWhatIsNoVideo) {

@@ -1,6 +1,7 @@
 # Installs the built library, moves the installation elsewhere, and builds other projects on it.
-#   cmake -DSOURCE=... -DBUILD=... -DWORK=... [-DFORWARD=...] -P run.cmake
+#   cmake -DSOURCE=... -DBUILD=... -DWORK=... [-DFORWARD=...] [-DSHARED=ON] -P run.cmake
 # FORWARD: settings of this build that the other projects need, as -D arguments joined by "|".
+# SHARED: the library is a shared one.
 
 string(REPLACE "|" ";" forward "${FORWARD}")
 
@@ -29,6 +30,53 @@ function(install_and_move)
       endif()
     endforeach()
   endforeach()
+endfunction()
+
+# No variable says where LibTorch or our own library is.
+function(run_installed_programs)
+  run("installed command" env -i "${WORK}/prefix/bin/freeinit" filter --shape 2 4 4)
+  foreach(example any_denoiser measure)
+    run("installed example ${example}" env -i OMP_NUM_THREADS=1
+        "${WORK}/prefix/libexec/freeinit/example_${example}")
+  endforeach()
+endfunction()
+
+# find(COMPONENTS EXPECTED [ENVIRONMENT...]): without a word but what the project itself says.
+function(find components expected)
+  file(REMOVE_RECURSE "${WORK}/find")
+  run("find '${components}' ${ARGN}" ${CMAKE_COMMAND} -E env ${ARGN}
+      ${CMAKE_COMMAND} -S "${SOURCE}/tests/packaging/find" -B "${WORK}/find" ${forward}
+      "-DCMAKE_PREFIX_PATH=${WORK}/prefix" "-DCOMPONENTS=${components}")
+  if(NOT output MATCHES "${expected}")
+    message(FATAL_ERROR "expected '${expected}', got:\n${output}")
+  endif()
+  if(output MATCHES "-- not found" AND output MATCHES "CMake (Warning|Error)|Could NOT|No package")
+    message(FATAL_ERROR "not quiet:\n${output}")
+  endif()
+endfunction()
+
+# Where the libraries of the bodies have no -dev packages, a shared library is still found.
+function(find_components)
+  set(without_dev PKG_CONFIG_LIBDIR=/nowhere PKG_CONFIG_PATH=)
+  find("" "-- found.*is content")
+  find("compiled header_only" "-- found.*is content")
+  find("other" "not found")
+  find("header_only" "not found: header_only needs PkgConfig::" ${without_dev})
+  if(SHARED)
+    find("compiled" "-- found" ${without_dev})
+    find("" "-- found" ${without_dev})
+  else()
+    find("compiled" "not found: .*static library" ${without_dev})
+  endif()
+endfunction()
+
+# A first build after scripts/setup.sh, which installs no GoogleTest.
+function(configure_without_googletest)
+  run("configure without GoogleTest" ${CMAKE_COMMAND} -S "${SOURCE}" -B "${WORK}/no_googletest" ${forward}
+      -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON)
+  if(NOT output MATCHES "no tests, as GoogleTest is not installed")
+    message(FATAL_ERROR "nothing said of the tests:\n${output}")
+  endif()
 endfunction()
 
 function(write_every_header folder)
@@ -67,5 +115,8 @@ endfunction()
 
 file(REMOVE_RECURSE "${WORK}")
 install_and_move()
+run_installed_programs()
+find_components()
+configure_without_googletest()
 build_consumer()
 build_subdirectory()

@@ -13,22 +13,19 @@ class NotingUNet final : public freeinit::VideoUNet {
  public:
   explicit NotingUNet(std::shared_ptr<const VideoUNet> inner) : inner_(std::move(inner)) {}
 
-  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
-                     double fps) const override {
-    note('F', latents);
-    return inner_->predict(latents, timestep, text, fps);
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    note('F', input.latents);
+    return inner_->predict(input);
   }
   bool can_reuse_features() const noexcept override { return inner_->can_reuse_features(); }
-  DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
-                              const at::Tensor& text, double fps) const override {
-    note('W', latents);
-    return inner_->predict_deep(latents, timestep, text, fps);
+  DeepPrediction predict_deep(const freeinit::UNetInput& input) const override {
+    note('W', input.latents);
+    return inner_->predict_deep(input);
   }
-  at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
-                             const at::Tensor& text, double fps,
+  at::Tensor predict_shallow(const freeinit::UNetInput& input,
                              const at::Tensor& deep) const override {
-    note('S', latents);
-    return inner_->predict_shallow(latents, timestep, text, fps, deep);
+    note('S', input.latents);
+    return inner_->predict_shallow(input, deep);
   }
   const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
@@ -84,11 +81,11 @@ TEST_F(FewerOperations, TheSplitNetworkIsTheWholeOne) {
   const auto& bundle = pipeline.bundle();
   const at::Tensor latents = at::randn({2, 4, 4, 8, 8});
   const at::Tensor text = at::randn({2, tiny_bundle::kTextLength, tiny_bundle::kTextWidth});
-  const at::Tensor expected = bundle.unet->predict(latents, 321, text, 8.0);
-  const auto [output, deep] = bundle.unet->predict_deep(latents, 321, text, 8.0);
+  const at::Tensor expected = bundle.unet->predict({latents, 321, text});
+  const auto [output, deep] = bundle.unet->predict_deep({latents, 321, text});
   EXPECT_TRUE(output.equal(expected));
-  EXPECT_TRUE(bundle.unet->predict_shallow(latents, 321, text, 8.0, deep).equal(expected));
-  EXPECT_FALSE(bundle.unet->predict_shallow(latents, 321, text, 8.0, deep.mul(2)).equal(expected));
+  EXPECT_TRUE(bundle.unet->predict_shallow({latents, 321, text}, deep).equal(expected));
+  EXPECT_FALSE(bundle.unet->predict_shallow({latents, 321, text}, deep.mul(2)).equal(expected));
 }
 
 TEST_F(FewerOperations, GuidanceInAnInterval) {

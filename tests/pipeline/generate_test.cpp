@@ -1,7 +1,7 @@
 #include "pipeline/tiny_pipeline.hpp"
 #include "support/error_of.hpp"
 
-#include <freeinit/models/guided_denoiser.hpp>
+#include <freeinit/networks/guidance.hpp>
 
 #include <ATen/Functions.h>
 

@@ -37,10 +37,9 @@ class CountingUNet final : public freeinit::VideoUNet {
  public:
   CountingUNet(std::shared_ptr<const VideoUNet> inner, Counts& counts)
       : inner_(std::move(inner)), counts_(counts) {}
-  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
-                     double fps) const override {
-    counts_.unet_batches.push_back(latents.size(0));
-    return inner_->predict(latents, timestep, text, fps);
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    counts_.unet_batches.push_back(input.latents.size(0));
+    return inner_->predict(input);
   }
   const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
@@ -71,9 +70,8 @@ class UncountedUNet final : public freeinit::VideoUNet {
  public:
   UncountedUNet(std::shared_ptr<const VideoUNet> inner, const AllocationCounter& counter)
       : inner_(std::move(inner)), counter_(counter) {}
-  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
-                     double fps) const override {
-    return counter_.uncounted([&] { return inner_->predict(latents, timestep, text, fps); });
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    return counter_.uncounted([&] { return inner_->predict(input); });
   }
   const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 

@@ -3,7 +3,7 @@
 #include "pipeline/tiny_pipeline.hpp"
 #include "support/error_of.hpp"
 
-#include <freeinit/models/guided_denoiser.hpp>
+#include <freeinit/networks/guidance.hpp>
 
 #include <ATen/Functions.h>
 
@@ -64,10 +64,9 @@ TEST_F(OnDevice, TheLoopCopiesNothingButTheFreshNoiseOfEachPass) {
 class MeteredUNet final : public freeinit::VideoUNet {
  public:
   explicit MeteredUNet(std::shared_ptr<const VideoUNet> inner) : inner_(std::move(inner)) {}
-  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
-                     double fps) const override {
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
     const auto before = simulated_device::operators();
-    at::Tensor output = inner_->predict(latents, timestep, text, fps);
+    at::Tensor output = inner_->predict(input);
     operators += simulated_device::operators() - before;
     return output;
   }
@@ -121,7 +120,7 @@ TEST_F(OnDevice, LatentsFromAnotherDeviceAreRefused) {
   const auto& unet = *on_device.bundle().unet;
   EXPECT_ERROR(invalid_argument,
                "latents on cpu and text on cpu: the network is on privateuseone:0",
-               unet.predict(at::zeros({1, 4, 4, 8, 8}), 1, at::zeros({1, 12, 8}), 8.0));
+               unet.predict({at::zeros({1, 4, 4, 8, 8}), 1, at::zeros({1, 12, 8})}));
 }
 
 }  // namespace simulated_device_test

@@ -1,7 +1,7 @@
 #include "pipeline/tiny_pipeline.hpp"
 #include "support/error_of.hpp"
 
-#include <freeinit/models/guided_denoiser.hpp>
+#include <freeinit/networks/guidance.hpp>
 
 #include <ATen/Functions.h>
 
@@ -16,10 +16,9 @@ using freeinit::VideoNoiseSource;
 class SlowUNet final : public freeinit::VideoUNet {
  public:
   explicit SlowUNet(std::shared_ptr<const VideoUNet> inner) : inner_(std::move(inner)) {}
-  at::Tensor predict(const at::Tensor& latents, std::int64_t timestep, const at::Tensor& text,
-                     double fps) const override {
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
     seconds += 1.0;
-    return inner_->predict(latents, timestep, text, fps);
+    return inner_->predict(input);
   }
   const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 

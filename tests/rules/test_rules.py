@@ -17,7 +17,10 @@ class SourceRules(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             root = pathlib.Path(name)
             tree = {"include/freeinit/io/a.hpp": "", "include/freeinit/impl/io/a_inl.hpp": "", **files}
-            tree["cmake/FreeinitHeaders.cmake"] = LIST.format(declarations, bodies)
+            tree["cmake/FreeinitHeaders.cmake"] = LIST.format("freeinit fwd " + declarations, bodies)
+            umbrella = "".join(f"#include <freeinit/{name}.hpp>\n" for name in declarations.split())
+            tree.setdefault("include/freeinit/freeinit.hpp", umbrella)
+            tree.setdefault("include/freeinit/fwd.hpp", "")
             for path, text in tree.items():
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 (root / path).write_text(text, encoding="utf-8")
@@ -32,19 +35,24 @@ class SourceRules(unittest.TestCase):
         self.assertEqual(self.problems({"include/freeinit/io/a.hpp": "#include <freeinit/core/x.hpp>\n"}), [])
 
     def test_upward_and_sideways_includes(self):
-        for header in ["numerics/x.hpp", "text/x.hpp", "impl/models/x_inl.hpp", "pipeline/x.hpp"]:
+        for header in ["options/x.hpp", "text/x.hpp", "bundle/x.hpp", "impl/networks/x_inl.hpp", "pipeline/x.hpp"]:
             text = f"#include <freeinit/{header}>\n"
             self.breaks("includes only go down", {"include/freeinit/impl/io/a_inl.hpp": text})
+        for layer, header in [("bundle", "tensors"), ("noise", "sampling"), ("sampling", "passes"),
+                              ("passes", "networks"), ("networks", "passes"), ("analysis", "pipeline")]:
+            text = f"#include <freeinit/{header}/x.hpp>\n"
+            self.breaks("includes only go down", {f"src/{layer}.cpp": text})
+        self.breaks("includes only go down", {"kernels/src/x.cpp": "#include <freeinit/core/error.hpp>\n"})
 
     def test_libtorch(self):
         body = "include/freeinit/impl/io/a_inl.hpp"
         self.breaks("it has no LibTorch", {body: "#include <ATen/core/Tensor.h>\n"})
-        self.breaks("TorchScript stays in impl/models", {"src/pipeline.cpp": "#include <torch/script.h>\n"})
+        self.breaks("TorchScript stays in impl/networks", {"src/pipeline.cpp": "#include <torch/script.h>\n"})
         self.breaks("TorchScript stays", {"src/cli/x.cpp": "# include <torch/csrc/jit/api/module.h>\n"})
-        self.breaks("public headers take", {"include/freeinit/models/b.hpp": "#include <ATen/ATen.h>\n"},
-                    declarations="io/a models/b")
-        self.assertEqual(self.problems({"include/freeinit/impl/models/b_inl.hpp": "#include <torch/script.h>\n"},
-                                       bodies="io/a models/b"), [])
+        self.breaks("public headers take", {"include/freeinit/networks/b.hpp": "#include <ATen/ATen.h>\n"},
+                    declarations="io/a networks/b")
+        self.assertEqual(self.problems({"include/freeinit/impl/networks/b_inl.hpp": "#include <torch/script.h>\n"},
+                                       bodies="io/a networks/b"), [])
 
     def test_formatting_libraries(self):
         self.breaks("fmt and spdlog", {"include/freeinit/io/a.hpp": "#include <fmt/format.h>\n"})
@@ -52,11 +60,38 @@ class SourceRules(unittest.TestCase):
 
     def test_ascii_and_length(self):
         self.breaks("not ASCII", {"tests/x.cpp": "// caf\u00e9\n"})
-        self.breaks("at most 450", {"src/io.cpp": "\n" * 451})
+        self.breaks("at most 350", {"src/io.cpp": "\n" * 351})
+
+    def test_functions(self):
+        def with_body(head, count, indentation=""):
+            lines = [head, *["  x();"] * (count - 1 - head.count("\n")), "}"]
+            return "".join(f"{indentation}{line}\n" for line in lines)
+        long = "a function of 61 lines; at most 60"
+        for head in ["int f(int a) {", "TEST(A, B) {", "void C::f(int a,\n          int b) const {",
+                     "C::C(int a)\n    : a_(a) {", "std::vector<int> f()\n    const noexcept {"]:
+            self.breaks(long, {"src/io.cpp": with_body(head, 60)})
+            self.assertEqual(self.problems({"src/io.cpp": with_body(head, 59)}), [])
+        self.breaks(long, {"src/io.cpp": "class C {\n" + with_body("int f() {", 60, "  ") + "};\n"})
+        for head in ["namespace a {", "struct A {", "enum class A {", "const int a[] = {"]:
+            self.assertEqual(self.problems({"src/io.cpp": with_body(head, 99)}), [])
 
     def test_header_list(self):
         self.breaks("not in cmake", {"include/freeinit/io/new.hpp": ""})
         self.breaks("which is not there", {}, bodies="io/a io/gone")
+
+
+    def test_umbrella(self):
+        umbrella = "include/freeinit/freeinit.hpp"
+        self.breaks("does not include io/a.hpp", {umbrella: ""})
+        self.breaks("includes io/b.hpp, which is no public header",
+                    {umbrella: "#include <freeinit/io/a.hpp>\n#include <freeinit/io/b.hpp>\n"})
+        types = ("class FREEINIT_API A {\n};\nstruct B final : A {\n};\nenum class C : int { c };\nclass Other;\n"
+                 "namespace detail {\nstruct Hidden {\n};\n}  // namespace detail\n")
+        names = "class A;\nstruct B;\nenum class C : int;\n"
+        header, forward = "include/freeinit/io/a.hpp", "include/freeinit/fwd.hpp"
+        self.assertEqual(self.problems({header: types, forward: names}), [])
+        self.breaks("does not declare B", {header: types, forward: names.replace("struct B;\n", "")})
+        self.breaks("declares D, which no public header defines", {header: types, forward: names + "struct D;\n"})
 
 
 class SymbolRules(unittest.TestCase):

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/numerics/tensor_file.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <gtest/gtest.h>

@@ -153,6 +153,7 @@ TEST(ClipTokenizer, RefusesBrokenFiles) {
   refuses("{\"a\":1}", "a a\n", "line 1: the vocabulary has no token 'aa'");
   refuses("{\"a\":1}", "#version: 0.2\nab\n", "line 2: expected two symbols");
   refuses("{\"a\":1}", "a b c\n", "line 1: expected two symbols");
+  refuses("{\"a\":1,\"aa\":2}", "a a\n\na a\n", "line 2: expected two symbols");
 }
 
 TEST(ClipTokenizer, RefusesMissingFilesAndBadOptions) {
@@ -164,6 +165,29 @@ TEST(ClipTokenizer, RefusesMissingFilesAndBadOptions) {
   options.max_length = 77;
   options.bos_token_id = -1;
   EXPECT_EQ(error_of("{}", "", options).first, freeinit::ErrorCode::invalid_argument);
+}
+
+TEST(ClipTokenizer, AfterAMove) {
+  freeinit::ClipTokenizer first = clip_tokenizer({});
+  const freeinit::ClipTokenizer second(std::move(first));
+  EXPECT_EQ(second.tokenize("a"), Ids{320});
+  EXPECT_THROW((void)first.tokenize("a"), freeinit::Error);
+  EXPECT_THROW((void)first.encode("a"), freeinit::Error);
+  EXPECT_THROW((void)first.options(), freeinit::Error);
+}
+
+// Texts of a file may be as long as its writer likes; messages stay short.
+TEST(ClipTokenizer, HostileFiles) {
+  const std::string longest(1'000'000, 'x');
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  for (const auto& [vocab, merges] :
+       std::vector<std::pair<std::string, std::string>>{{R"({"a":)" + deep + "}", ""},
+                                                        {"{\"" + longest + "\":-1}", ""},
+                                                        {"{}", "a " + longest}}) {
+    const auto [code, message] = error_of(vocab, merges);
+    EXPECT_EQ(code, freeinit::ErrorCode::invalid_file);
+    EXPECT_LT(message.size(), 500U);
+  }
 }
 
 // A small vocabulary: unknown symbols become the unknown token, special tokens may lie outside it.
@@ -178,6 +202,11 @@ TEST(ClipTokenizer, SmallVocabulary) {
                                           folder.path() / "merges.txt", options);
   EXPECT_EQ(tokenizer.tokenize("AB cb abb"), (Ids{2, 5, 1, 0, 3, 1}));
   EXPECT_EQ(tokenizer.tokenize("<|startoftext|>"), Ids{4});
+  // Blank lines at the end are none.
+  write_file(folder.path() / "merges.txt", "#version: 0.2\na b</w>\n\n \r\n");
+  const freeinit::ClipTokenizer blank(folder.path() / "vocab.json", folder.path() / "merges.txt",
+                                      options);
+  EXPECT_EQ(blank.tokenize("AB cb abb"), (Ids{2, 5, 1, 0, 3, 1}));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <freeinit/analysis/noise_statistics.hpp>
 #include <freeinit/core/config.hpp>
-#include <freeinit/numerics/ddim_scheduler.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -42,10 +42,10 @@ struct ForwardAnalysis {
 };
 
 /// Measures how much of `latents` [B,C,F,h,w] (clips as the model samples them) the forward process
-/// of `scheduler` leaves at each timestep. Draws `num_draws` noises from `seed`, the same ones for
+/// of `schedule` leaves at each timestep. Draws `num_draws` noises from `seed`, the same ones for
 /// every timestep and for the comparison with Gaussian noise. Throws Error: invalid_argument.
 [[nodiscard]] FREEINIT_API ForwardAnalysis
-analyze_forward_process(const at::Tensor& latents, const DdimScheduler& scheduler,
+analyze_forward_process(const at::Tensor& latents, const NoiseSchedule& schedule,
                         const ForwardAnalysisOptions& options = {});
 
 /// Element-wise mean over clips with the same bands and timesteps. Throws Error: invalid_argument

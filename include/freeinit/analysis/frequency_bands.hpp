@@ -16,6 +16,7 @@ struct FrequencyBand {
   double lower = 0.0;     ///< -1 for the band of d = 0 alone
   double upper = 0.0;     ///< the last band ends at sqrt(3), the farthest corner
   std::int64_t bins = 0;  ///< frequencies of the full spectrum inside, at least 1
+  friend constexpr bool operator==(const FrequencyBand&, const FrequencyBand&) = default;
 };
 
 /// The frequencies of a video sorted into radial bands: d = 0, then (0, e_1], (e_1, e_2], ... and

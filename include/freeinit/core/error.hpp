@@ -19,8 +19,9 @@ enum class ErrorCode : int {
   cancelled = 130,       ///< stopped through the stop token before any pass was complete
 };
 
-/// The only exception type the library throws on purpose. `what()` is one line: the thing, its value,
-/// and what was expected. A lower-level cause (a LibTorch error) is nested: `std::rethrow_if_nested`.
+/// The only exception type the library throws on purpose. `what()` is one line: the thing, its
+/// value, and what was expected. A lower-level cause (a LibTorch error) is nested:
+/// `std::rethrow_if_nested`.
 class FREEINIT_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message);

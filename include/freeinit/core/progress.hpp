@@ -1,39 +1,48 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
+#include <freeinit/core/names.hpp>
 
 #include <functional>
 #include <string_view>
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// The phases of a run, in the order in which they happen (`reinit` and `denoise` alternate).
-enum class Phase { load, encode, denoise, reinit, decode, write };
+/// The phases of a run, in the order in which they happen (`reinit` and `denoise` alternate;
+/// `invert` is the way from a real video to its noise).
+enum class Phase { load, encode, invert, denoise, reinit, decode, write };
+
+namespace detail {
+
+inline constexpr NameTable<Phase, 7> kPhaseNames{{
+    {"load", Phase::load},
+    {"encode", Phase::encode},
+    {"invert", Phase::invert},
+    {"denoise", Phase::denoise},
+    {"reinit", Phase::reinit},
+    {"decode", Phase::decode},
+    {"write", Phase::write},
+}};
+
+}  // namespace detail
 
 /// The phase's name as `generate --json` prints it, for example "denoise".
 [[nodiscard]] constexpr std::string_view to_string(Phase phase) noexcept {
-  switch (phase) {
-    case Phase::load: return "load";
-    case Phase::encode: return "encode";
-    case Phase::denoise: return "denoise";
-    case Phase::reinit: return "reinit";
-    case Phase::decode: return "decode";
-    case Phase::write: return "write";
-  }
-  return "unknown";
+  return name_of_value(phase, detail::kPhaseNames);
 }
 
-/// Where a run stands. Indices count finished work, so `step == num_steps` means the pass is complete.
+/// Where a run stands. Indices count finished work, so `step == num_steps` means the pass is
+/// complete.
 struct Progress {
   Phase phase = Phase::load;
   int pass = 0;        ///< FreeInit pass in 0 .. num_passes - 1 (denoise and reinit)
-  int num_passes = 1;  ///< all passes, 1 = plain sampling; fewer once a pass turns out to be the last
-  int step = 0;        ///< units done in this phase and pass: denoising steps, decoded or written frames
-  int num_steps = 0;   ///< units of this phase and pass; differs between passes with fast sampling
+  int num_passes = 1;  ///< 1 = plain sampling
+  int step = 0;        ///< units done in this phase and pass: steps, decoded or written frames
+  int num_steps = 0;   ///< units of this phase and pass; differs between passes
   int video = 0;       ///< video in 0 .. num_videos - 1 (denoise and reinit); videos run in turn
   int num_videos = 1;
   int calls = 0;          ///< denoiser calls done for this video (denoise and reinit)
-  int planned_calls = 0;  ///< what `calls` will be in the end, at most; falls when a pass ends early
+  int planned_calls = 0;  ///< what `calls` will be in the end, at most
 };
 
 /// Called on the thread that runs the library function, after each unit. Empty is allowed.

@@ -17,23 +17,29 @@ namespace freeinit::inline FREEINIT_ABI {
 /// with a slash or has no extension.
 enum class VideoFormat { mp4, webm, gif, png_sequence };
 
-/// The format that `path` asks for. Throws Error: invalid_argument for an unknown extension, with the
-/// known ones in the message.
+/// The format that `path` asks for. Throws Error: invalid_argument for an unknown extension, with
+/// the known ones in the message.
 [[nodiscard]] FREEINIT_API VideoFormat video_format_of(const std::filesystem::path& path);
 
 /// Size and rate of a video to be written.
 struct VideoWriterOptions {
-  int width = 0;   ///< pixels, any size >= 1 (H.264 gets an even size by repeating the last row or column)
-  int height = 0;  ///< pixels
-  double fps = 8.0;  ///< 0.01 to 1000; a GIF counts in 1/100 s and takes at most 50
+  /// Pixels, 1 to 16384 (H.264 gets an even size by repeating the last row or column).
+  std::int64_t width = 0;
+  std::int64_t height = 0;  ///< pixels
+  double fps = 8.0;         ///< 0.01 to 1000; a GIF counts in 1/100 s and takes at most 50
 };
+
+/// Refuses what `VideoWriter` could not write, before there is anything to write: the extension,
+/// the size, the rate, an encoder that this FFmpeg lacks, a folder where a file shall be or a file
+/// where a folder. Writes nothing. Throws Error: invalid_argument, unsupported, io.
+FREEINIT_API void check_video_writer(const std::filesystem::path& path,
+                                     const VideoWriterOptions& options);
 
 /// Writes RGB frames one after another, through a temporary name; memory does not grow with the
 /// number of frames (a GIF keeps them until `finish`, since its palette comes from all of them).
 class FREEINIT_API VideoWriter {
  public:
-  /// Throws Error: invalid_argument (size, fps, extension), io (folder not writable), unsupported
-  /// (this FFmpeg lacks the encoder; the message names it).
+  /// Throws Error: as `check_video_writer`, io (folder not writable).
   VideoWriter(const std::filesystem::path& path, const VideoWriterOptions& options);
   ~VideoWriter();
   VideoWriter(VideoWriter&&) noexcept;
@@ -42,17 +48,20 @@ class FREEINIT_API VideoWriter {
   /// `rgb`: height * width * 3 bytes, row-major, R G B. Throws Error: invalid_argument, io.
   void add_frame(std::span<const std::uint8_t> rgb);
 
-  /// Flushes the encoder and moves the finished file to its name. Without it nothing is left behind.
+  /// Flushes the encoder and moves the finished file to its name. Without it nothing is left
+  /// behind.
   void finish();
 
  private:
   struct Impl;
+  [[nodiscard]] Impl& unfinished();
+
   std::unique_ptr<Impl> impl_;
 };
 
 /// Writes one RGB image as PNG, through a temporary name. `rgb`: height * width * 3 bytes.
 FREEINIT_API void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> rgb,
-                            int width, int height);
+                            std::int64_t width, std::int64_t height);
 
 /// A decoded clip: frames of `height * width * 3` bytes (R G B), one after another.
 struct DecodedVideo {
@@ -61,7 +70,8 @@ struct DecodedVideo {
   double fps = 0.0;  ///< of the file, whatever the stride; 0 when the file does not say
   std::int64_t num_frames = 0;
   bool cut = false;  ///< the file holds more of the wanted frames than `max_frames`
-  bool damaged = false;  ///< data up to the last frame read was unreadable, or the file ends too early
+  bool damaged =
+      false;  ///< data up to the last frame read was unreadable, or the file ends too early
   std::vector<std::uint8_t> rgb;
 };
 

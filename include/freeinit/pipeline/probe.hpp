@@ -2,7 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/models/model_bundle.hpp>
+#include <freeinit/networks/model_bundle.hpp>
 
 #include <filesystem>
 #include <string>

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/models/video_unet.hpp>
+#include <freeinit/networks/video_unet.hpp>
 
 #include <filesystem>
 #include <memory>

@@ -13,13 +13,13 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// Settings of a CLIP tokenizer, as a bundle's manifest records them.
 struct ClipTokenizerOptions {
-  std::int64_t max_length = 77;         ///< ids per prompt, begin and end included
-  std::int64_t bos_token_id = 49406;    ///< `<|startoftext|>`
-  std::int64_t eos_token_id = 49407;    ///< `<|endoftext|>`
-  std::int64_t pad_token_id = 49407;    ///< CLIP ViT-L pads with the end token, OpenCLIP with 0
-  std::int64_t unk_token_id = 49407;    ///< for a symbol the vocabulary lacks
-  /// Whether the padding token's spelling inside a prompt means that token, as in Hugging Face. Where
-  /// it is "!", id 0, open_clip takes it for text: false.
+  std::int64_t max_length = 77;       ///< ids per prompt, begin and end included
+  std::int64_t bos_token_id = 49406;  ///< `<|startoftext|>`
+  std::int64_t eos_token_id = 49407;  ///< `<|endoftext|>`
+  std::int64_t pad_token_id = 49407;  ///< CLIP ViT-L pads with the end token, OpenCLIP with 0
+  std::int64_t unk_token_id = 49407;  ///< for a symbol the vocabulary lacks
+  /// Whether the padding token's spelling inside a prompt means that token, as in Hugging Face.
+  /// Where it is "!", id 0, open_clip takes it for text: false.
   bool match_pad_token = true;
 };
 
@@ -33,6 +33,7 @@ struct TokenizedPrompt {
 /// CLIP's byte-level BPE tokenizer, equal to Hugging Face's `CLIPTokenizer` on any Unicode input:
 /// NFC, white space, lower case (utf8proc), the CLIP pattern (PCRE2 with Unicode properties), then
 /// byte-level BPE over `vocab.json` and `merges.txt`. Immutable and safe to share between threads.
+/// One that was moved from throws Error: invalid_argument.
 class FREEINIT_API ClipTokenizer {
  public:
   /// Reads `vocab.json` and `merges.txt` in the format of Hugging Face.
@@ -50,10 +51,12 @@ class FREEINIT_API ClipTokenizer {
   /// Ids as `CLIPTokenizer(text, padding="max_length", truncation=True)` gives them.
   [[nodiscard]] TokenizedPrompt encode(std::string_view text) const;
 
-  [[nodiscard]] const ClipTokenizerOptions& options() const noexcept;
+  [[nodiscard]] const ClipTokenizerOptions& options() const;
 
  private:
   struct Data;
+  [[nodiscard]] const Data& data() const;
+
   std::unique_ptr<const Data> data_;
 };
 

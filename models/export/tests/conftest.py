@@ -9,7 +9,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # equal bits in every process
 
 import pytest
 import torch
-from freeinit_export.torchvision_import import import_torchvision
+
+from freeinit_export.sources.torchvision_import import import_torchvision
 
 if find_spec("torchvision") is not None:
     import_torchvision()  # before diffusers, which imports it where there is one

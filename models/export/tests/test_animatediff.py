@@ -19,13 +19,13 @@ from tiny_files import (
     tiny_image_model,
 )
 
-from freeinit_export import motion_module, stable_diffusion
-from freeinit_export.checkpoint_file import read_tensors
 from freeinit_export.cli import main
 from freeinit_export.errors import ExportError
-from freeinit_export.lora import LoraFile, merge_lora
-from freeinit_export.motion_module import load_motion_module, motion_unet
-from freeinit_export.stable_diffusion import load_image_model
+from freeinit_export.sources import motion_module, stable_diffusion
+from freeinit_export.sources.checkpoint_file import read_tensors
+from freeinit_export.sources.lora import LoraFile, merge_lora
+from freeinit_export.sources.motion_module import load_motion_module, motion_unet
+from freeinit_export.sources.stable_diffusion import load_image_model
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +144,7 @@ def test_the_whole_command(image, base, tmp_path, capsys):
 
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["family"] == "animatediff" and manifest["unet"]["max_frames"] == 24
+    assert manifest["scheduler"]["_class_name"] == "DDIMScheduler"
     assert manifest["scheduler"]["beta_schedule"] == "linear"
     assert manifest["scheduler"]["set_alpha_to_one"] is True
     assert manifest["recommended"]["filter"]["method"] == "gaussian"  # version 1
@@ -151,7 +152,9 @@ def test_the_whole_command(image, base, tmp_path, capsys):
 
 
 def test_motion_modules_that_do_not_fit(image, tmp_path):
-    wide = save_lightning(original_motion_states(tiny_adapter(widths=(32, 96))), tmp_path / "a.ckpt")
+    wide = save_lightning(
+        original_motion_states(tiny_adapter(widths=(32, 96))), tmp_path / "a.ckpt"
+    )
     with pytest.raises(ExportError, match=r"made for blocks of width \(32, 96\)"):
         motion_unet(image.unet, load_motion_module(wide, torch.float32), wide)
     short = tiny_adapter(widths=(32, 64, 64))

@@ -6,17 +6,11 @@ import shutil
 import pytest
 import torch
 
-from freeinit_export import (
-    aotinductor_backend,
-    backend,
-    float16_weights_backend,
-    int8_backend,
-    openvino_backend,
-)
+from freeinit_export.backends import conversion, float16_weights, int8, openvino
+from freeinit_export.bundle.manifest import file_record
 from freeinit_export.cli import main
 from freeinit_export.errors import ExportError
-from freeinit_export.manifest import file_record
-from freeinit_export.unet_inputs import random_inputs
+from freeinit_export.networks.unet_inputs import random_inputs
 
 
 @pytest.fixture
@@ -48,19 +42,21 @@ def test_openvino_stores_in_float16_what_that_holds_exactly(copied, tmp_path, mo
     pytest.importorskip("openvino")
     network = torch.jit.load(copied / "unet.pt")
     unet = manifest_of(copied)["unet"]
-    example = random_inputs(unet["in_channels"], unet["context_dim"], torch.float32, unet["verified_shapes"][0])
+    example = random_inputs(
+        unet["in_channels"], unet["context_dim"], torch.float32, unet["verified_shapes"][0]
+    )
 
     def converted(name):
         file = tmp_path / name / "unet.xml"
-        openvino_backend.convert(network, example, "{}", file)
-        return file.with_suffix(".bin").stat().st_size, openvino_backend.runner(file)(*example)
+        openvino.convert(network, example, "{}", file)
+        return file.with_suffix(".bin").stat().st_size, openvino.runner(file)(*example)
 
     with torch.no_grad():
         all_bits, _ = converted("all bits")
         for parameter in network.parameters():
             parameter.copy_(parameter.half())
         narrow, found = converted("narrow")
-        monkeypatch.setattr(openvino_backend, "LARGE", float("inf"))
+        monkeypatch.setattr(openvino, "LARGE", float("inf"))
         wide, expected = converted("wide")
     assert narrow < 0.65 * wide and all_bits > 0.95 * wide
     assert torch.equal(found, expected)
@@ -80,17 +76,19 @@ def test_int8_joins_the_bundle(copied):
     assert (copied / "unet_int8.pt").stat().st_size < (copied / "unet.pt").stat().st_size
     graph = str(int8.inlined_graph)
     assert "aten::linear" not in graph
-    assert graph.count("quantized::linear_dynamic") == str(exact.inlined_graph).count("aten::linear(")
+    assert graph.count("quantized::linear_dynamic") == str(exact.inlined_graph).count(
+        "aten::linear("
+    )
 
 
 def test_float16_weights_join_the_bundle(copied):
     before = manifest_of(copied)
     assert main(["backend", "float16-weights", str(copied)]) == 0
     after = manifest_of(copied)
-    file = copied / float16_weights_backend.FILE
+    file = copied / float16_weights.FILE
     assert after["files"][file.name] == file_record(file)
     entry = after["unet_backends"]["float16-weights"]
-    assert 1e-5 < entry["verified_max_relative_error"] <= float16_weights_backend.TOLERANCE
+    assert 1e-5 < entry["verified_max_relative_error"] <= float16_weights.TOLERANCE
     extra = {"freeinit.json": ""}
     narrow = torch.jit.load(file, _extra_files=extra)
     assert json.loads(extra["freeinit.json"]) == before["unet"]
@@ -104,9 +102,9 @@ def test_float16_weights_that_were_float16_give_the_same_to_the_last_bit(copied,
     for parameter in exact.parameters():
         parameter.data.copy_(parameter.half())
     unet = manifest_of(copied)["unet"]
-    file = tmp_path / float16_weights_backend.FILE
+    file = tmp_path / float16_weights.FILE
     with torch.no_grad():
-        float16_weights_backend.convert(exact, (), "{}", file)
+        float16_weights.convert(exact, (), "{}", file)
         size = unet["verified_shapes"][0]
         example = random_inputs(unet["in_channels"], unet["context_dim"], torch.float32, size)
         narrow = torch.jit.load(file)
@@ -118,24 +116,13 @@ def test_float16_weights_refuse_what_does_not_fit(tmp_path):
     layer.weight.data.fill_(1e5)
     traced = torch.jit.trace(layer, torch.zeros(1, 1, 1))
     with pytest.raises(ExportError, match="'weight' does not fit float16"):
-        float16_weights_backend.convert(traced, (), "{}", tmp_path / "unet.pt")
-
-
-def test_int8_says_no_to_a_shape(copied, capsys):
-    assert main(["backend", "int8", str(copied), "--shape", "1", "1", "1", "1", "1"]) == 1
-    assert "--shape: is for aotinductor; int8 takes every shape" in capsys.readouterr().err
+        float16_weights.convert(traced, (), "{}", tmp_path / "unet.pt")
 
 
 def test_int8_wants_linear_layers(tmp_path):
     scripted = torch.jit.trace(torch.nn.Conv1d(1, 1, 1), torch.zeros(1, 1, 1))
     with pytest.raises(ExportError, match="has no linear layer to quantise"):
-        int8_backend.convert(scripted, (), "{}", tmp_path / "unet_int8.pt")
-
-
-def test_aotinductor_wants_a_shape(copied, capsys):
-    assert main(["backend", "aotinductor", str(copied)]) == 1
-    assert "expected --shape B F H W L" in capsys.readouterr().err
-    assert "unet_backends" not in manifest_of(copied)
+        int8.convert(scripted, (), "{}", tmp_path / "unet_int8.pt")
 
 
 def test_a_wrong_conversion_leaves_the_bundle_alone(copied, monkeypatch):
@@ -153,9 +140,9 @@ def test_a_wrong_conversion_leaves_the_bundle_alone(copied, monkeypatch):
         def runner(file):
             return lambda latents, timestep, text, fps: latents
 
-    monkeypatch.setattr(backend, "_module", lambda name: Wrong)
+    monkeypatch.setattr(conversion, "backend_module", lambda name: Wrong)
     with pytest.raises(ExportError, match="differs from the original"):
-        backend.add_backend("openvino", copied, None, print)
+        conversion.add_backend("openvino", copied, print)
     assert sorted(copied.rglob("*")) == before
     assert "unet_backends" not in manifest_of(copied)
 
@@ -165,31 +152,6 @@ def test_half_precision_and_no_bundle_are_refused(copied, tmp_path):
     manifest["unet"]["dtype"] = "float16"
     (copied / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ExportError, match="is in float16; expected float32"):
-        backend.add_backend("openvino", copied, None, print)
+        conversion.add_backend("openvino", copied, print)
     with pytest.raises(ExportError, match="is not the manifest of a bundle"):
-        backend.add_backend("openvino", tmp_path / "nothing", None, print)
-
-
-def test_cpu_features_are_those_a_compiler_uses():
-    info = "processor : 0\nflags\t\t: fpu hypervisor avx2 fma\n\nprocessor : 1\nflags\t\t: sse4_2\n"
-    assert aotinductor_backend.cpu_features(info) == ["avx2", "fma"]
-
-
-def test_sizes_become_numbers_while_tracing():
-    """What TorchScript computes from shapes, by tensors without dimensions."""
-
-    def network(latents, timestep, text, fps):
-        frames = latents.shape[0] * latents.shape[2]  # a trace keeps it as a tensor
-        return latents.reshape(frames, -1).mul(2).reshape(latents.shape)
-
-    latents = torch.randn(2, 4, 3, 5, 7)
-    traced = torch.jit.trace(network, (latents,) * 4, check_trace=False)
-
-    def run(*inputs):
-        with aotinductor_backend._SizesAsNumbers():
-            return traced(*inputs)
-
-    assert "NumToTensor" in str(traced.graph)
-    graph = aotinductor_backend.make_fx(run)(*(latents,) * 4)
-    assert torch.equal(graph(*(latents,) * 4), latents * 2)
-    assert "_local_scalar_dense" not in graph.code
+        conversion.add_backend("openvino", tmp_path / "nothing", print)

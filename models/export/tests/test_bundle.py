@@ -8,16 +8,16 @@ import pytest
 import torch
 from conftest import OPTIONS, run_command
 
-from freeinit_export import bundle as bundle_module
-from freeinit_export import unet as unet_module
+from freeinit_export.bundle import write as bundle_module
+from freeinit_export.bundle.manifest import canonical
+from freeinit_export.bundle.reload_check import check_file
+from freeinit_export.bundle.staging import staged
 from freeinit_export.cli import main
-from freeinit_export.component import Component
 from freeinit_export.errors import ExportError
-from freeinit_export.manifest import canonical
-from freeinit_export.reload_check import check_file
-from freeinit_export.staging import staged
-from freeinit_export.torchscript_file import strip_debug_records
-from freeinit_export.verify import Expectation, expectations, save_expectations
+from freeinit_export.networks import unet as unet_module
+from freeinit_export.networks.component import Component
+from freeinit_export.networks.torchscript_file import strip_debug_records
+from freeinit_export.networks.verify import Expectation, expectations, save_expectations
 
 NETWORKS = {
     "unet.pt": "unet",
@@ -57,6 +57,7 @@ def test_manifest_says_what_the_model_is(bundle, pipeline):
     assert manifest["text_encoder"]["max_length"] == manifest["tokenizer"]["max_length"] == 16
     assert manifest["vae"]["spatial_scale"] == 4
     assert manifest["vae"]["scaling_factor"] == pipeline.vae.config.scaling_factor
+    assert manifest["scheduler"]["_class_name"] == "DDIMScheduler"
     assert manifest["scheduler"]["beta_schedule"] == "linear"
     assert manifest["recommended"]["height"] == 32 and manifest["recommended"]["eta"] == 0.5
     assert manifest["created_by"]["diffusers"] and manifest["created_by"]["source_text_layout"]

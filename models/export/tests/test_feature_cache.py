@@ -7,12 +7,12 @@ import torch
 from tiny_modelscope import tiny_unet3d
 from tiny_pipeline import randomise, tiny_unet
 
-from freeinit_export import feature_cache
 from freeinit_export.errors import ExportError
-from freeinit_export.feature_cache import Split, can_split
-from freeinit_export.trace import trace_component
-from freeinit_export.unet import ExportedUNet, original_call, unet_component
-from freeinit_export.verify import compare, expectations
+from freeinit_export.networks import feature_cache
+from freeinit_export.networks.feature_cache import Split, can_split
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.unet import ExportedUNet, original_call, unet_component
+from freeinit_export.networks.verify import compare, expectations
 
 
 def inputs(batch, frames, height, width, timestep=812.0):

@@ -10,7 +10,8 @@ import pytest
 if find_spec("timm") is None:
     pytest.skip("no timm; scripts/test.sh runs it once more, with one", allow_module_level=True)
 import torch  # noqa: E402
-from freeinit_export.torchvision_import import import_torchvision  # noqa: E402
+
+from freeinit_export.sources.torchvision_import import import_torchvision  # noqa: E402
 
 import_torchvision()
 import timm  # noqa: E402

@@ -16,7 +16,7 @@ from tiny_files import (
 )
 
 from freeinit_export.errors import ExportError
-from freeinit_export.lora import LoraFile, merge_lora
+from freeinit_export.sources.lora import LoraFile, merge_lora
 
 ATTENTION = r"attn\d\.to_(q|k|v|out\.0)$"
 
@@ -34,7 +34,10 @@ def layers(image):
 
 
 def merged(image, path, scale=1.0):
-    networks = {"unet": copy.deepcopy(image.unet), "text_encoder": copy.deepcopy(image.text_encoder)}
+    networks = {
+        "unet": copy.deepcopy(image.unet),
+        "text_encoder": copy.deepcopy(image.text_encoder),
+    }
     count = merge_lora(LoraFile(path, scale), networks, "--lora")
     return networks, count
 
@@ -122,7 +125,10 @@ def test_loras_of_other_models_are_refused(image, tmp_path):
     down, up = torch.ones(2, 32), torch.ones(32, 2)
     for name, message in (
         ("mid_block.attentions.0.transformer_blocks.7.attn1.to_q", "1 of its 1 layers are not in"),
-        ("mid_block.motion_modules.0.transformer_blocks.0.attn1.to_q", "give it with --motion-lora"),
+        (
+            "mid_block.motion_modules.0.transformer_blocks.0.attn1.to_q",
+            "give it with --motion-lora",
+        ),
         ("mid_block.attentions.0.transformer_blocks.0.attn1.to_q", "is for weights of shape"),
     ):
         save_file(peft_keys({name: (down, up)}, {}), path)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from freeinit_export.bundle.manifest import RECOMMENDED, canonical, recommended_settings, rounded_up
 from freeinit_export.errors import ExportError
-from freeinit_export.manifest import RECOMMENDED, canonical, recommended_settings, rounded_up
 
 
 def test_contracts_are_canonical():

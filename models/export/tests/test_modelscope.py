@@ -5,13 +5,13 @@ import torch
 from diffusers import DDIMScheduler
 from tiny_modelscope import tiny_modelscope
 
-from freeinit_export.diffusers_pipeline import load_model
+from freeinit_export.bundle.manifest import recommended_settings
+from freeinit_export.bundle.settings import PRESETS
 from freeinit_export.errors import ExportError
-from freeinit_export.manifest import recommended_settings
-from freeinit_export.settings import PRESETS
-from freeinit_export.tokenizer import write_tokenizer
-from freeinit_export.trace import trace_component
-from freeinit_export.verify import compare, expectations
+from freeinit_export.networks.tokenizer import write_tokenizer
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.verify import compare, expectations
+from freeinit_export.sources.diffusers_pipeline import load_model
 
 
 @pytest.fixture(scope="module")

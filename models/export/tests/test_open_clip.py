@@ -5,8 +5,9 @@ import json
 
 import pytest
 import torch
+
 from freeinit_export.errors import ExportError
-from freeinit_export.open_clip_text import (
+from freeinit_export.networks.open_clip_text import (
     OpenClipText,
     OpenClipVocabulary,
     _package_folder,

@@ -6,11 +6,11 @@ import pytest
 import torch
 from tiny_files import tiny_adapter, tiny_image_model
 
-from freeinit_export.motion_module import motion_unet
-from freeinit_export.original_norms import EachFrame, WholeClip, _Clip, use_original_norms
-from freeinit_export.trace import trace_component
-from freeinit_export.unet import unet_component
-from freeinit_export.verify import compare, expectations
+from freeinit_export.networks.original_norms import EachFrame, WholeClip, _Clip, use_original_norms
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.unet import unet_component
+from freeinit_export.networks.verify import compare, expectations
+from freeinit_export.sources.motion_module import motion_unet
 
 
 @torch.no_grad()

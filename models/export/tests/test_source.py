@@ -9,9 +9,9 @@ from diffusers import AnimateDiffPipeline, MotionAdapter, UNet2DConditionModel
 from tiny_pipeline import tiny_pipeline, tiny_unet
 
 from freeinit_export.cli import main
-from freeinit_export.diffusers_pipeline import load_model
-from freeinit_export.trace import trace_component
-from freeinit_export.verify import compare, expectations
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.verify import compare, expectations
+from freeinit_export.sources.diffusers_pipeline import load_model
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from freeinit_export.text_encoder import text_encoder_component
-from freeinit_export.trace import trace_component
-from freeinit_export.verify import compare, expectations
+from freeinit_export.networks.text_encoder import text_encoder_component
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.verify import compare, expectations
 
 
 @pytest.mark.parametrize("clip_skip", [0, 1])

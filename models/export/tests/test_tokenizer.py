@@ -5,7 +5,7 @@ from tiny_pipeline import tiny_tokenizer
 from transformers import CLIPTokenizer
 
 from freeinit_export.errors import ExportError
-from freeinit_export.tokenizer import write_tokenizer
+from freeinit_export.networks.tokenizer import write_tokenizer
 
 
 def test_files_read_by_transformers_give_the_same_ids(tmp_path):

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from freeinit_export.component import Component
 from freeinit_export.errors import ExportError
-from freeinit_export.trace import trace_component
-from freeinit_export.verify import compare, expectations
+from freeinit_export.networks.component import Component
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.verify import compare, expectations
 
 
 class Network(torch.nn.Module):

@@ -7,7 +7,7 @@ import torch
 from tiny_pipeline import randomise, tiny_unet
 
 from freeinit_export.errors import ExportError
-from freeinit_export.unet import (
+from freeinit_export.networks.unet import (
     ExportedUNet,
     TimestepEmbedding,
     latent_divisor,

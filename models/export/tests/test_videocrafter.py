@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+
 from freeinit_export import cli
 from freeinit_export.errors import ExportError
-from freeinit_export.trace import trace_component
-from freeinit_export.verify import TOLERANCE, compare, expectations
-from freeinit_export.videocrafter import load_model
-from freeinit_export.videocrafter_config import read_config
-from freeinit_export.videocrafter_tree import load_classes
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.verify import TOLERANCE, compare, expectations
+from freeinit_export.sources.videocrafter import load_model
+from freeinit_export.sources.videocrafter_config import read_config
+from freeinit_export.sources.videocrafter_tree import load_classes
 
 REFERENCE = Path(__file__).resolve().parents[3] / "tests" / "reference" / "videocrafter"
 sys.path.insert(0, str(REFERENCE))
@@ -34,7 +35,14 @@ def loaded(folder, name="rescaled", checkpoint=None, **options):
 def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videocrafter")
     path, _ = write_config("rescaled", folder)
-    arguments = ["videocrafter", str(folder / "bundle"), "--source", str(TREE), "--config", str(path)]
+    arguments = [
+        "videocrafter",
+        str(folder / "bundle"),
+        "--source",
+        str(TREE),
+        "--config",
+        str(path),
+    ]
     assert cli.main([*arguments, "--fill-zeros", "--quiet", "--license", "test"]) == 0
     return folder / "bundle"
 
@@ -46,6 +54,7 @@ def test_manifest_holds_what_the_original_does(bundle):
     assert manifest["unet"]["latent_multiple_of"] == 2  # found by trying
     assert manifest["vae"]["scaling_factor"] == 0.18215 and manifest["vae"]["spatial_scale"] == 8
     scheduler = manifest["scheduler"]
+    assert scheduler["_class_name"] == "DDIMScheduler"
     assert (scheduler["timestep_spacing"], scheduler["steps_offset"]) == ("uniform", 1)
     assert scheduler["beta_schedule"] == "scaled_linear" and scheduler["always_draw_noise"]
     table = scheduler["dynamic_rescale"]
@@ -74,7 +83,11 @@ def test_manifest_holds_what_the_original_does(bundle):
         (("image_size",), [8], "expected [height, width]"),
         (("unet_config", "params", "use_causal_attention"), True, "expected False"),
         (("unet_config", "params", "out_channels"), 8, "expected as many"),
-        (("cond_stage_config", "target"), "x.FrozenCLIPEmbedder", "expected a FrozenOpenCLIPEmbedder"),
+        (
+            ("cond_stage_config", "target"),
+            "x.FrozenCLIPEmbedder",
+            "expected a FrozenOpenCLIPEmbedder",
+        ),
         (("cond_stage_config", "params", "layer"), "first", "expected last or penultimate"),
     ],
 )
@@ -111,7 +124,9 @@ def test_configs_of_other_kinds(tmp_path):
 def test_missing_packages_are_all_named(tmp_path):
     (tmp_path / "utils").mkdir()
     (tmp_path / "lvdm").mkdir()
-    text = "import cv2\nimport first_missing\nfrom second_missing.deep import name\nclass Net: pass\n"
+    text = (
+        "import cv2\nimport first_missing\nfrom second_missing.deep import name\nclass Net: pass\n"
+    )
     (tmp_path / "lvdm" / "net.py").write_text(text)
     with pytest.raises(ExportError, match="not installed: first_missing, second_missing; install"):
         load_classes(tmp_path, ["lvdm.net.Net"])
@@ -129,7 +144,7 @@ def test_not_a_checkout(tmp_path):
 def test_checkpoints_that_do_not_fit(tmp_path):
     from videocrafter_models import TEXT, random_weights
 
-    from freeinit_export.videocrafter import _PREFIXES, _build
+    from freeinit_export.sources.videocrafter import _PREFIXES, _build
 
     path, _ = write_config("rescaled", tmp_path)
     networks = _build(TREE, read_config(path), TEXT, 0, 1, fresh=True)
@@ -144,8 +159,12 @@ def test_checkpoints_that_do_not_fit(tmp_path):
         assert says in str(error.value) and "\n" not in str(error.value)
 
     refused({"state_dict": {"x": torch.ones(1)}}, "has no weights of the unet")
-    refused({k: v for k, v in good.items() if k != key}, "unet: lacks 'time_embed.0.weight' (1 such)")
-    refused({**good, "model.diffusion_model.more": torch.ones(1)}, "has the unknown 'more' (1 such)")
+    refused(
+        {k: v for k, v in good.items() if k != key}, "unet: lacks 'time_embed.0.weight' (1 such)"
+    )
+    refused(
+        {**good, "model.diffusion_model.more": torch.ones(1)}, "has the unknown 'more' (1 such)"
+    )
     refused({**good, key: torch.ones(2, 2)}, "has the shape (2, 2); expected")
     refused([1, 2], "instead of named tensors")
     file.write_bytes(b"not a checkpoint")
@@ -180,5 +199,7 @@ def test_unet_generalises_in_every_type(tmp_path, name, dtype):
     assert compare(component.file, network, expected) <= TOLERANCE[dtype]
     # The frame rate matters where the config says so.
     latents, timestep, text, fps = component.probes[1]
-    same = torch.equal(network(latents, timestep, text, fps), network(latents, timestep, text, fps + 9))
+    same = torch.equal(
+        network(latents, timestep, text, fps), network(latents, timestep, text, fps + 9)
+    )
     assert same == (name == "plain")

@@ -32,7 +32,7 @@ void functions_of_core_text_and_io() {
   use(&ClipTokenizer::tokenize, &ClipTokenizer::encode, &ClipTokenizer::options);
   use(&parse_manifest, &read_manifest, &verify_bundle_files, &sha256_of_file);
   use(&HashStamps::knows, &HashStamps::sha256_of, &HashStamps::save);
-  use(&safetensors_element_size, &read_safetensors, &write_safetensors);
+  use(&safetensors_element_size, &SafetensorsReader::read, &write_safetensors);
   use(static_cast<DecodedVideo (*)(const std::filesystem::path&, const FrameSelection&)>(
           &read_video),
       static_cast<DecodedVideo (*)(const std::filesystem::path&, std::int64_t)>(&read_video));
@@ -57,7 +57,8 @@ void functions_of_numerics() {
       &FrequencyFilterOptions::validate, &frequency_filter_mask, &NoiseReinitializer::operator(),
       &filter_axes_from_string, static_cast<std::string_view (*)(FilterAxes) noexcept>(&to_string),
       &NoiseSource::draw, &load_tensor, &save_tensors);
-  use(&load_video_frames, &resize_images, &center_crop, &fit_frames);
+  use(&load_video_frames, &resize_images, &resize_and_crop, &check_video_writer, &write_text_file,
+      &center_crop, &fit_frames);
   use(&video_noise_source_from_string,
       static_cast<std::string_view (*)(VideoNoiseSource) noexcept>(&to_string),
       &initial_noise_from_video, &inversion_trajectory);

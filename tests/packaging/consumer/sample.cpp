@@ -20,8 +20,8 @@ std::uint64_t checksum(const at::Tensor& tensor) {
 }  // namespace
 
 int main() {
-  const freeinit::Denoiser denoiser = [](const at::Tensor& latents, std::int64_t timestep) {
-    return latents.mul(0.5).add(static_cast<double>(timestep) / 1000.0).tanh();
+  const freeinit::Denoiser denoiser = [](const at::Tensor& latents, double timestep) {
+    return latents.mul(0.5).add(timestep / 1000.0).tanh();
   };
   const freeinit::DdimScheduler scheduler({.beta_start = 0.00085, .beta_end = 0.012});
   freeinit::NoiseSource noise(42);

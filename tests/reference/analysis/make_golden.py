@@ -11,7 +11,7 @@ import numpy as np
 import spectrum
 import torch
 import vbench_formulas as vbench
-from freeinit_export.torchvision_import import import_torchvision
+from freeinit_export.sources.torchvision_import import import_torchvision
 from PIL import Image
 from safetensors.torch import save_file
 

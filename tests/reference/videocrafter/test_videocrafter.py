@@ -88,9 +88,9 @@ def exported(folder: Path, config: Path, dtype: str) -> Path:
 
 
 def fresh_networks(config: Path) -> dict[str, torch.nn.Module]:
-    from freeinit_export.open_clip_text import OpenClipText
-    from freeinit_export.videocrafter import _PREFIXES, _build
-    from freeinit_export.videocrafter_config import read_config
+    from freeinit_export.networks.open_clip_text import OpenClipText
+    from freeinit_export.sources.videocrafter import _PREFIXES, _build
+    from freeinit_export.sources.videocrafter_config import read_config
 
     networks = _build(TREE, read_config(config), TEXT, 0, 1, fresh=True)
     assert isinstance(networks["text encoder"], OpenClipText)

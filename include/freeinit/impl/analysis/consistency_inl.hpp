@@ -2,9 +2,9 @@
 
 #include <freeinit/analysis/consistency.hpp>
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 
 #include <ATen/ops/dot.h>
-#include <c10/util/StringUtil.h>
 
 #include <algorithm>
 #include <cmath>
@@ -20,8 +20,8 @@ FREEINIT_INLINE void check_video(const char* name, const at::Tensor& video) {
                       (video.is_floating_point() || video.scalar_type() == at::kByte);
   if (usable) return;
   raise(ErrorCode::invalid_argument,
-        c10::str(name, " '", video.defined() ? video.sizes() : at::IntArrayRef{},
-                 "': expected uint8 or floating point values of at least two frames, [F, ...]"));
+        concat(name, " '", video.defined() ? video.sizes() : at::IntArrayRef{},
+               "': expected uint8 or floating point values of at least two frames, [F, ...]"));
 }
 
 /// Frame `index` as a vector in double, on the CPU; only one frame is ever widened.

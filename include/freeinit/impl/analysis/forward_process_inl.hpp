@@ -1,12 +1,11 @@
 #pragma once
 
 #include <freeinit/analysis/forward_process.hpp>
-#include <freeinit/core/error.hpp>
+#include <freeinit/core/checks.hpp>
 #include <freeinit/impl/analysis/noise_statistics_inl.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/noise/noise_source.hpp>
 
-#include <c10/util/StringUtil.h>
-
+#include <algorithm>
 #include <cstddef>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -24,8 +23,8 @@ FREEINIT_INLINE std::vector<std::int64_t> analysed_timesteps(const ForwardAnalys
   for (const std::int64_t timestep : timesteps) {
     if (timestep <= last || timestep >= num_train_timesteps) {
       raise(ErrorCode::invalid_argument,
-            c10::str("timestep '", timestep, "': expected ascending timesteps from 0 to ",
-                     num_train_timesteps - 1));
+            concat("timestep '", timestep, "': expected ascending timesteps from 0 to ",
+                   num_train_timesteps - 1));
     }
     last = timestep;
   }
@@ -34,10 +33,7 @@ FREEINIT_INLINE std::vector<std::int64_t> analysed_timesteps(const ForwardAnalys
 
 FREEINIT_INLINE std::vector<at::Tensor> draw_noises(const at::Tensor& like,
                                                     const ForwardAnalysisOptions& options) {
-  if (options.num_draws < 1) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("number of draws '", options.num_draws, "': expected at least 1"));
-  }
+  check_at_least("number of draws", options.num_draws, 1);
   NoiseSource source(options.seed);
   std::vector<at::Tensor> noises;
   for (std::int64_t i = 0; i < options.num_draws; ++i) noises.push_back(source.draw(like.sizes()));
@@ -45,14 +41,14 @@ FREEINIT_INLINE std::vector<at::Tensor> draw_noises(const at::Tensor& like,
 }
 
 FREEINIT_INLINE ForwardLevel forward_level(const at::Tensor& clip, std::int64_t timestep,
-                                           const DdimScheduler& scheduler,
+                                           const NoiseSchedule& schedule,
                                            const FrequencyBands& bands,
                                            const std::vector<double>& power,
                                            const std::vector<at::Tensor>& noises, double low_stop) {
   ForwardLevel level;
   level.timestep = timestep;
-  level.alpha_cumprod = scheduler.alphas_cumprod()[static_cast<std::size_t>(timestep)];
-  const auto& rescale = scheduler.config().dynamic_rescale;
+  level.alpha_cumprod = schedule.alphas_cumprod()[static_cast<std::size_t>(timestep)];
+  const auto& rescale = schedule.config().dynamic_rescale;
   const double scale = rescale.empty() ? 1.0 : rescale[static_cast<std::size_t>(timestep)];
   for (const double p : power) {
     const double snr = level.alpha_cumprod * scale * scale * p / (1.0 - level.alpha_cumprod);
@@ -61,11 +57,21 @@ FREEINIT_INLINE ForwardLevel forward_level(const at::Tensor& clip, std::int64_t 
   }
   std::vector<NoiseStatistics> measured;
   for (const at::Tensor& noise : noises) {
-    const at::Tensor noised = scheduler.add_noise(clip, noise, timestep);
+    const at::Tensor noised = schedule.add_noise(clip, noise, timestep);
     measured.push_back(noise_statistics(bands, noised, clip, low_stop));
   }
   level.measured = mean_statistics(measured);
   return level;
+}
+
+/// Whether two analyses have bands, the same ones and the same timesteps, and a number for each.
+FREEINIT_INLINE bool measured_alike(const ForwardAnalysis& a, const ForwardAnalysis& b) {
+  const auto same_level = [&](const ForwardLevel& left, const ForwardLevel& right) {
+    return left.timestep == right.timestep && left.expected_snr.size() == b.bands.size() &&
+           left.expected_share.size() == b.bands.size();
+  };
+  return !a.bands.empty() && a.bands == b.bands && a.power.size() == b.bands.size() &&
+         std::equal(a.levels.begin(), a.levels.end(), b.levels.begin(), b.levels.end(), same_level);
 }
 
 FREEINIT_INLINE void add_level(ForwardLevel& sum, const ForwardLevel& level, double factor) {
@@ -78,24 +84,24 @@ FREEINIT_INLINE void add_level(ForwardLevel& sum, const ForwardLevel& level, dou
 }  // namespace detail
 
 FREEINIT_INLINE ForwardAnalysis analyze_forward_process(const at::Tensor& latents,
-                                                        const DdimScheduler& scheduler,
+                                                        const NoiseSchedule& schedule,
                                                         const ForwardAnalysisOptions& options) {
   if (!latents.defined() || latents.dim() != 5 || latents.numel() == 0 ||
       !latents.is_floating_point()) {
     raise(ErrorCode::invalid_argument,
-          c10::str("latents '", latents.defined() ? latents.sizes() : at::IntArrayRef{},
-                   "': expected floating point values of shape [B, C, F, height, width]"));
+          concat("latents '", latents.defined() ? latents.sizes() : at::IntArrayRef{},
+                 "': expected floating point values of shape [B, C, F, height, width]"));
   }
   const at::Tensor clip = latents.to(at::kCPU, at::kFloat);
   const FrequencyBands bands(clip.size(2), clip.size(3), clip.size(4), options.band_edges);
-  const auto timesteps = detail::analysed_timesteps(options, scheduler.num_train_timesteps());
+  const auto timesteps = detail::analysed_timesteps(options, schedule.num_train_timesteps());
   const auto noises = detail::draw_noises(clip, options);
 
   ForwardAnalysis analysis;
   analysis.bands = bands.bands();
   analysis.power = band_power(bands, clip);
   for (const std::int64_t timestep : timesteps) {
-    analysis.levels.push_back(detail::forward_level(clip, timestep, scheduler, bands,
+    analysis.levels.push_back(detail::forward_level(clip, timestep, schedule, bands,
                                                     analysis.power, noises, options.low_stop));
   }
   std::vector<NoiseStatistics> gaussian;
@@ -117,12 +123,10 @@ FREEINIT_INLINE ForwardAnalysis mean_analysis(const std::vector<ForwardAnalysis>
   mean.levels.resize(first.levels.size());
   std::vector<NoiseStatistics> gaussian;
   for (const ForwardAnalysis& one : analyses) {
-    const bool same = one.levels.size() == first.levels.size() &&
-                      one.bands.size() == first.bands.size() &&
-                      one.bands.back().bins == first.bands.back().bins;
-    if (!same) {
-      raise(ErrorCode::invalid_argument,
-            "analyses: of clips of different sizes; expected one size and the same timesteps");
+    if (!detail::measured_alike(one, first)) {
+      raise(
+          ErrorCode::invalid_argument,
+          "analyses: of different bands or timesteps; expected clips of one size, measured alike");
     }
     detail::add_scaled(mean.power, one.power, factor);
     gaussian.push_back(one.gaussian);

@@ -2,12 +2,12 @@
 
 #include <freeinit/analysis/frequency_bands.hpp>
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/fft_fftn.h>
 #include <ATen/ops/real.h>
 #include <ATen/ops/zeros.h>
-#include <c10/util/StringUtil.h>
 
 #include <algorithm>
 #include <array>
@@ -33,7 +33,7 @@ FREEINIT_INLINE void check_band_edges(const std::vector<double>& edges) {
   for (const double edge : edges) {
     if (!(edge > last) || !std::isfinite(edge)) {
       raise(ErrorCode::invalid_argument,
-            c10::str("band edge '", edge, "': expected ascending frequencies above ", last));
+            concat("band edge '", edge, "': expected ascending frequencies above ", last));
     }
     last = edge;
   }
@@ -64,9 +64,9 @@ FREEINIT_INLINE void check_spectrum_shape(const char* name, const at::Tensor& va
       n >= 3 && values.sizes().slice(static_cast<std::size_t>(n - 3)) == at::IntArrayRef(size);
   if (fits && values.is_floating_point()) return;
   raise(ErrorCode::invalid_argument,
-        c10::str(name, " '", values.defined() ? values.sizes() : at::IntArrayRef{},
-                 "': expected floating point values of shape [..., ", size[0], ", ", size[1], ", ",
-                 size[2], "]"));
+        concat(name, " '", values.defined() ? values.sizes() : at::IntArrayRef{},
+               "': expected floating point values of shape [..., ", size[0], ", ", size[1], ", ",
+               size[2], "]"));
 }
 
 /// How many spectra [T,H,W] a tensor [..., T,H,W] holds.
@@ -81,7 +81,7 @@ FREEINIT_INLINE FrequencyBands::FrequencyBands(std::int64_t frames, std::int64_t
     : frames_(frames), height_(height), width_(width) {
   if (frames < 1 || height < 1 || width < 1) {
     raise(ErrorCode::invalid_argument,
-          c10::str("video of ", frames, "x", height, "x", width, ": expected sizes of at least 1"));
+          concat("video of ", frames, "x", height, "x", width, ": expected sizes of at least 1"));
   }
   detail::check_band_edges(edges);
   bands_ = detail::bands_between(edges);
@@ -139,7 +139,7 @@ FREEINIT_INLINE BandFit fit_bands(const FrequencyBands& bands, const at::Tensor&
   const at::Tensor z = bands.spectrum(noised);
   if (x.sizes() != z.sizes()) {
     raise(ErrorCode::invalid_argument,
-          c10::str("noised video '", z.sizes(), "': expected the signal's shape, ", x.sizes()));
+          concat("noised video '", z.sizes(), "': expected the signal's shape, ", x.sizes()));
   }
   const auto xx = bands.sums(x.abs().square());
   const auto zz = bands.sums(z.abs().square());

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <freeinit/analysis/noise_statistics.hpp>
-#include <freeinit/core/error.hpp>
+#include <freeinit/core/checks.hpp>
 #include <freeinit/impl/analysis/frequency_bands_inl.hpp>
 
 #include <ATen/ops/fft_fft2.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/view_as_real.h>
-#include <c10/util/StringUtil.h>
 
 #include <cmath>
 
@@ -34,9 +33,10 @@ FREEINIT_INLINE at::Tensor frame_vectors(const at::Tensor& video, double stop_fr
   return at::view_as_real(spectrum.contiguous()).reshape({frames.size(0), -1});
 }
 
+/// Adds factor * values to a sum that begins empty.
 FREEINIT_INLINE void add_scaled(std::vector<double>& sum, const std::vector<double>& values,
                                 double factor) {
-  sum.resize(values.size());
+  if (sum.empty()) sum.resize(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) sum[i] += factor * values[i];
 }
 
@@ -45,13 +45,10 @@ FREEINIT_INLINE void add_scaled(std::vector<double>& sum, const std::vector<doub
 FREEINIT_INLINE at::Tensor frame_correlation(const at::Tensor& video, double stop_frequency) {
   if (!video.defined() || video.dim() != 4 || video.numel() == 0 || !video.is_floating_point()) {
     raise(ErrorCode::invalid_argument,
-          c10::str("video '", video.defined() ? video.sizes() : at::IntArrayRef{},
-                   "': expected floating point values of shape [C, F, height, width]"));
+          concat("video '", video.defined() ? video.sizes() : at::IntArrayRef{},
+                 "': expected floating point values of shape [C, F, height, width]"));
   }
-  if (!(stop_frequency >= 0.0)) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("stop frequency '", stop_frequency, "': expected 0 or more"));
-  }
+  check_at_least("stop frequency", stop_frequency, 0.0);
   const at::Tensor vectors = detail::frame_vectors(video, stop_frequency);
   const at::Tensor unit = vectors.div(vectors.norm(2, {1}, true).clamp_min(1e-300));
   return unit.matmul(unit.t());
@@ -62,9 +59,9 @@ FREEINIT_INLINE double adjacent_mean(const at::Tensor& frame_correlation) {
       frame_correlation.size(0) != frame_correlation.size(1) ||
       !frame_correlation.is_floating_point()) {
     raise(ErrorCode::invalid_argument,
-          c10::str("frame correlation '",
-                   frame_correlation.defined() ? frame_correlation.sizes() : at::IntArrayRef{},
-                   "': expected floating point values of shape [F, F]"));
+          concat("frame correlation '",
+                 frame_correlation.defined() ? frame_correlation.sizes() : at::IntArrayRef{},
+                 "': expected floating point values of shape [F, F]"));
   }
   if (frame_correlation.size(0) < 2) return 0.0;
   return frame_correlation.diagonal(1).mean().item<double>();
@@ -75,8 +72,8 @@ FREEINIT_INLINE NoiseStatistics noise_statistics(const FrequencyBands& bands,
                                                  double low_stop) {
   if (!noise.defined() || noise.dim() != 5) {
     raise(ErrorCode::invalid_argument,
-          c10::str("noise '", noise.defined() ? noise.sizes() : at::IntArrayRef{},
-                   "': expected [B, C, F, height, width]"));
+          concat("noise '", noise.defined() ? noise.sizes() : at::IntArrayRef{},
+                 "': expected [B, C, F, height, width]"));
   }
   NoiseStatistics statistics;
   statistics.power = band_power(bands, noise);
@@ -94,9 +91,16 @@ FREEINIT_INLINE NoiseStatistics mean_statistics(const std::vector<NoiseStatistic
   if (statistics.empty()) {
     raise(ErrorCode::invalid_argument, "statistics: empty list; expected at least one");
   }
+  const NoiseStatistics& first = statistics.front();
   const double factor = 1.0 / static_cast<double>(statistics.size());
   NoiseStatistics mean;
   for (const NoiseStatistics& one : statistics) {
+    if (one.power.size() != first.power.size() || one.share.size() != first.share.size()) {
+      raise(ErrorCode::invalid_argument,
+            concat("statistics: power of ", first.power.size(), " and ", one.power.size(),
+                   " bands, share of ", first.share.size(), " and ", one.share.size(),
+                   "; expected the same bands"));
+    }
     detail::add_scaled(mean.power, one.power, factor);
     detail::add_scaled(mean.share, one.share, factor);
     mean.frame_correlation += factor * one.frame_correlation;

@@ -2,9 +2,10 @@
 
 #include <freeinit/core/error.hpp>
 
+#include <array>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 
 // Plain `inline` in both build modes: bodies of several layers share these helpers.
@@ -25,12 +26,23 @@ inline std::ifstream open_file(const std::filesystem::path& path, const std::str
   return stream;
 }
 
-/// The whole content of a file. Throws Error: not_found, io.
+/// Bytes of a text that is read as a whole: what is longer is none of the small files read here.
+inline constexpr std::size_t kLargestText = std::size_t{16} << 20;
+
+/// The whole content of a file of at most `kLargestText`. Throws Error: not_found, invalid_file,
+/// io.
 inline std::string read_file(const std::filesystem::path& path, const std::string& what) {
   std::ifstream stream = open_file(path, what);
-  std::string content{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  std::string content;
+  for (std::array<char, 65536> part{}; stream && content.size() <= kLargestText;) {
+    stream.read(part.data(), part.size());
+    content.append(part.data(), static_cast<std::size_t>(stream.gcount()));
+  }
   if (stream.bad()) {
     raise(ErrorCode::io, what + " '" + path.string() + "': reading failed");
+  }
+  if (content.size() > kLargestText) {
+    raise(ErrorCode::invalid_file, what + " '" + path.string() + "': is longer than 16 MiB");
   }
   return content;
 }

@@ -79,6 +79,14 @@ FREEINIT_INLINE int ffmpeg_check(int result, ErrorCode code, const std::string& 
   return result;
 }
 
+/// Throws Error: unsupported.
+FREEINIT_INLINE const AVCodec* find_encoder(const char* name) {
+  const AVCodec* encoder = avcodec_find_encoder_by_name(name);
+  if (encoder != nullptr) return encoder;
+  raise(ErrorCode::unsupported,
+        std::string("this FFmpeg lacks the encoder '") + name + "', which the wanted format needs");
+}
+
 /// A local path as FFmpeg's URL: without the prefix "a:b.mp4" would name a protocol.
 FREEINIT_INLINE std::string file_url(const std::filesystem::path& path) {
   return "file:" + path.string();

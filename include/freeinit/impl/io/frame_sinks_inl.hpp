@@ -4,6 +4,7 @@
 #include <freeinit/impl/io/pixel_converter_inl.hpp>
 #include <freeinit/impl/io/png_encoder_inl.hpp>
 #include <freeinit/impl/io/stream_encoder_inl.hpp>
+#include <freeinit/io/video_file.hpp>
 
 extern "C" {
 #include <libavutil/cpu.h>
@@ -17,6 +18,21 @@ extern "C" {
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI::detail {
+
+/// FFmpeg's name of the encoder behind a format.
+FREEINIT_INLINE const char* encoder_name(VideoFormat format) {
+  switch (format) {
+    case VideoFormat::mp4:
+      return "libx264";
+    case VideoFormat::webm:
+      return "libvpx-vp9";
+    case VideoFormat::gif:
+      return "gif";
+    case VideoFormat::png_sequence:
+      break;
+  }
+  return "png";
+}
 
 /// Where a writer's frames go: one implementation for each kind of output.
 class FrameSink {
@@ -103,7 +119,7 @@ class PngSink final : public FrameSink {
 FREEINIT_INLINE EncoderSettings mp4_settings() {
   // CRF 16: no visible loss. 4:2:0 because players refuse the rest.
   EncoderSettings settings{"mp4",
-                           "libx264",
+                           encoder_name(VideoFormat::mp4),
                            AV_PIX_FMT_YUV420P,
                            {{"crf", "16"}, {"preset", "medium"}},
                            {{"movflags", "+faststart"}}};
@@ -117,7 +133,7 @@ FREEINIT_INLINE EncoderSettings mp4_settings() {
 
 FREEINIT_INLINE EncoderSettings webm_settings() {
   return {"webm",
-          "libvpx-vp9",
+          encoder_name(VideoFormat::webm),
           AV_PIX_FMT_YUV420P,
           {{"crf", "16"}, {"b", "0"}, {"deadline", "good"}, {"cpu-used", "3"}},
           {}};

@@ -3,24 +3,91 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/output_file.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
-#include <cstdint>
+#include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <fstream>
 #include <random>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-/// A name nobody else uses, hidden, beside `path`, with its extension (writers choose by it).
-FREEINIT_INLINE std::filesystem::path temporary_beside(const std::filesystem::path& path) {
+[[noreturn]] FREEINIT_INLINE void refuse_output(const std::filesystem::path& path,
+                                                const std::string& what) {
+  raise(ErrorCode::io, "output '" + path.string() + "': " + what);
+}
+
+/// A name nobody else uses, hidden, in `folder`, with the extension of `path` (writers choose by
+/// it).
+FREEINIT_INLINE std::filesystem::path temporary_in(const std::filesystem::path& folder,
+                                                   const std::filesystem::path& path) {
   std::random_device random;
   std::array<char, 17> digits{};
   std::snprintf(digits.data(), digits.size(), "%08x%08x", random(), random());
-  const std::string name = std::string(".freeinit-") + digits.data() + path.extension().string();
-  return path.parent_path() / name;
+  return folder / (std::string(".freeinit-") + digits.data() + path.extension().string());
+}
+
+/// The file or folder that an output replaces: `path` with its links followed, there or not. Empty
+/// for what must be written through: pipes, devices, sockets, and open files by their number
+/// (/dev/stdout), which have no name of their own to be replaced under.
+FREEINIT_INLINE std::filesystem::path replaced_by(const std::filesystem::path& path) {
+  constexpr int kMostLinks = 40;  // as Linux
+  std::error_code ignored;
+  std::filesystem::path place = path;
+  for (int i = 0; i < kMostLinks; ++i) {
+    const auto behind = std::filesystem::status(place, ignored);
+    if (std::filesystem::is_other(behind)) return {};
+    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(place, ignored))) return place;
+    const auto folder = std::filesystem::weakly_canonical(place.parent_path(), ignored);
+    if (folder.string().starts_with("/proc/")) return {};
+    place = place.parent_path() / std::filesystem::read_symlink(place, ignored);
+  }
+  refuse_output(path, "too many links");
+}
+
+/// A descriptor that writes into what `path` is, which nothing replaces. Standard output and error
+/// are shared with whoever else writes there, place in the file included.
+FREEINIT_INLINE int open_through(const std::filesystem::path& path) {
+  struct stat wanted {};
+  struct stat standard {};
+  if (::stat(path.c_str(), &wanted) == 0) {
+    for (const int descriptor : {STDOUT_FILENO, STDERR_FILENO}) {
+      const bool same = ::fstat(descriptor, &standard) == 0 && standard.st_dev == wanted.st_dev &&
+                        standard.st_ino == wanted.st_ino;
+      if (same) return ::dup(descriptor);
+    }
+  }
+  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+}
+
+/// Writes the content of the file `from` into `to`, a pipe, a device or an open file.
+FREEINIT_INLINE void write_through(const std::filesystem::path& from,
+                                   const std::filesystem::path& to) {
+  std::ifstream source(from, std::ios::binary);
+  const int descriptor = open_through(to);
+  if (!source || descriptor < 0) refuse_output(to, "cannot be written to");
+  std::array<char, 65536> part{};
+  bool written = true;
+  while (written && source) {
+    source.read(part.data(), part.size());
+    for (std::string_view rest(part.data(), static_cast<std::size_t>(source.gcount()));
+         written && !rest.empty();) {
+      const ssize_t count = ::write(descriptor, rest.data(), rest.size());
+      if (count > 0) rest.remove_prefix(static_cast<std::size_t>(count));
+      written = count >= 0 || errno == EINTR;
+    }
+  }
+  ::close(descriptor);
+  if (!written || source.bad()) refuse_output(to, "writing failed");
 }
 
 /// True for a folder that a PNG sequence may replace: empty, or nothing but `frame_*.png`.
@@ -36,9 +103,9 @@ FREEINIT_INLINE bool holds_only_frames(const std::filesystem::path& folder) {
 FREEINIT_INLINE void refuse_foreign_folder(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored) || holds_only_frames(path)) return;
-  raise(ErrorCode::io, "output '" + path.string() +
-                           "': the folder holds other files than frame_*.png; expected a new or "
-                           "empty folder, or an older PNG sequence");
+  refuse_output(path,
+                "the folder holds other files than frame_*.png; expected a new or empty folder, or "
+                "an older PNG sequence");
 }
 
 /// Creates and removes a file at `probe`: permissions, read-only file systems and name lengths all
@@ -46,33 +113,27 @@ FREEINIT_INLINE void refuse_foreign_folder(const std::filesystem::path& path) {
 FREEINIT_INLINE void try_to_write(const std::filesystem::path& path,
                                   const std::filesystem::path& probe) {
   std::error_code failure;
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const std::filesystem::path folder = probe.has_parent_path() ? probe.parent_path() : ".";
   if (!std::filesystem::is_directory(folder, failure)) {
-    raise(ErrorCode::io,
-          "output '" + path.string() + "': the folder '" + folder.string() + "' does not exist");
+    refuse_output(path, "the folder '" + folder.string() + "' does not exist");
   }
   const bool created = std::ofstream(probe).is_open();
   std::filesystem::remove(probe, failure);
-  if (!created) {
-    raise(ErrorCode::io, "output '" + path.string() + "': the folder '" + folder.string() +
-                             "' cannot be written to");
-  }
+  if (!created) refuse_output(path, "the folder '" + folder.string() + "' cannot be written to");
 }
 
 FREEINIT_INLINE void rename_output(const std::filesystem::path& from,
                                    const std::filesystem::path& to) {
   std::error_code failure;
   std::filesystem::rename(from, to, failure);
-  if (failure) {
-    raise(ErrorCode::io, "output '" + to.string() + "': " + failure.message());
-  }
+  if (failure) refuse_output(to, failure.message());
 }
 
 /// Replaces the folder `to`: the old one steps aside first and comes back if the rename fails.
 FREEINIT_INLINE void replace_folder(const std::filesystem::path& from,
                                     const std::filesystem::path& to) {
   refuse_foreign_folder(to);
-  const std::filesystem::path aside = temporary_beside(to);
+  const std::filesystem::path aside = temporary_in(to.parent_path(), to);
   rename_output(to, aside);
   try {
     rename_output(from, to);
@@ -89,12 +150,19 @@ FREEINIT_INLINE void replace_folder(const std::filesystem::path& from,
 FREEINIT_INLINE OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)) {
   if (path_.has_relative_path() && !path_.has_filename()) path_ = path_.parent_path();  // "dir/"
   if (!path_.has_filename() || path_.filename() == "." || path_.filename() == "..") {
-    raise(ErrorCode::io,
-          "output '" + path_.string() + "': is not the name of a file or new folder");
+    detail::refuse_output(path_, "is not the name of a file or new folder");
   }
-  temporary_ = detail::temporary_beside(path_);
+  target_ = detail::replaced_by(path_);
+  if (target_.empty()) {
+    std::error_code ignored;
+    if (::access(path_.c_str(), W_OK) != 0) detail::refuse_output(path_, "cannot be written to");
+    temporary_ =
+        detail::temporary_in(std::filesystem::temp_directory_path(ignored), path_.filename());
+  } else {
+    temporary_ = detail::temporary_in(target_.parent_path(), path_.filename());
+  }
   detail::try_to_write(path_, temporary_);
-  detail::refuse_foreign_folder(path_);
+  detail::refuse_foreign_folder(target_);
 }
 
 FREEINIT_INLINE OutputFile::~OutputFile() {
@@ -105,20 +173,24 @@ FREEINIT_INLINE OutputFile::~OutputFile() {
 
 FREEINIT_INLINE OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
+      target_(std::move(other.target_)),
       temporary_(std::exchange(other.temporary_, std::filesystem::path())) {}
 
 FREEINIT_INLINE void OutputFile::commit() {
   std::error_code ignored;
   const bool writes_folder = std::filesystem::is_directory(temporary_, ignored);
-  const bool replaces_folder = std::filesystem::is_directory(path_, ignored);
+  const bool replaces_folder = std::filesystem::is_directory(target_, ignored);
   if (std::filesystem::exists(path_, ignored) && writes_folder != replaces_folder) {
-    raise(ErrorCode::io, "output '" + path_.string() + "': a " +
-                             (replaces_folder ? "folder" : "file") + " of that name is in the way");
+    detail::refuse_output(path_, std::string("a ") + (replaces_folder ? "folder" : "file") +
+                                     " of that name is in the way");
   }
-  if (replaces_folder) {
-    detail::replace_folder(temporary_, path_);
+  if (target_.empty()) {
+    detail::write_through(temporary_, path_);
+    std::filesystem::remove(temporary_, ignored);
+  } else if (replaces_folder) {
+    detail::replace_folder(temporary_, target_);
   } else {
-    detail::rename_output(temporary_, path_);
+    detail::rename_output(temporary_, target_);
   }
   temporary_.clear();
 }

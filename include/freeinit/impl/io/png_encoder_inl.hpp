@@ -12,8 +12,7 @@ namespace freeinit::inline FREEINIT_ABI::detail {
 /// Encodes one picture and writes it to `path` directly.
 FREEINIT_INLINE void write_png_file(const std::filesystem::path& path,
                                     std::span<const std::uint8_t> rgb, int width, int height) {
-  const AVCodec* encoder = avcodec_find_encoder(AV_CODEC_ID_PNG);
-  if (encoder == nullptr) raise(ErrorCode::unsupported, "this FFmpeg lacks the encoder 'png'");
+  const AVCodec* encoder = find_encoder("png");
   const CodecHandle codec(allocated(avcodec_alloc_context3(encoder)));
   silence(codec.get());
   codec->width = width;

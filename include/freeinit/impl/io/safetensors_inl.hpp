@@ -1,14 +1,13 @@
 #pragma once
 
 #include <freeinit/impl/core/read_file_inl.hpp>
-#include <freeinit/impl/io/json_reader_inl.hpp>
+#include <freeinit/impl/io/json_inl.hpp>
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/io/safetensors.hpp>
 
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -54,40 +53,17 @@ FREEINIT_INLINE std::optional<std::uint64_t> tensor_bytes(const std::string& dty
   return bits % 8 == 0 ? std::optional(bits / 8) : std::nullopt;
 }
 
-/// One tensor of the header, before its bytes are read.
-struct TensorEntry {
-  std::string name;
-  std::string dtype;
-  std::vector<std::int64_t> shape;
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-};
-
-FREEINIT_INLINE std::vector<std::uint64_t> unsigned_list(JsonReader& reader,
-                                                         const std::string& key) {
-  const nlohmann::json& list = reader.required(key);
-  const std::string expected = "a list of integers of at least 0";
-  if (!list.is_array()) reader.refuse(key, expected);
-  std::vector<std::uint64_t> values;
-  for (const nlohmann::json& element : list) {
-    if (!element.is_number_unsigned()) reader.refuse(key, expected);
-    values.push_back(element.get<std::uint64_t>());
-  }
-  return values;
-}
-
-FREEINIT_INLINE TensorEntry parse_tensor_entry(const std::string& name, JsonReader reader) {
-  TensorEntry entry;
-  entry.name = name;
+FREEINIT_INLINE SafetensorsEntry parse_tensor_entry(JsonReader reader) {
+  SafetensorsEntry entry;
   entry.dtype = reader.text("dtype");
   if (dtype_rank(entry.dtype) == kSafetensorsDtypes.size()) {
     reader.refuse("dtype", "a dtype of the safetensors format");
   }
-  for (const std::uint64_t size : unsigned_list(reader, "shape")) {
+  for (const std::uint64_t size : reader.sizes("shape")) {
     if (size > std::uint64_t{INT64_MAX}) reader.refuse("shape", "sizes below 2^63");
     entry.shape.push_back(static_cast<std::int64_t>(size));
   }
-  const std::vector<std::uint64_t> offsets = unsigned_list(reader, "data_offsets");
+  const std::vector<std::uint64_t> offsets = reader.sizes("data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1]) {
     reader.refuse("data_offsets", "[begin, end]");
   }
@@ -100,25 +76,25 @@ FREEINIT_INLINE TensorEntry parse_tensor_entry(const std::string& name, JsonRead
   return entry;
 }
 
-/// The tensors sorted by place, checked to fill `data_bytes` without a gap or an overlap.
-FREEINIT_INLINE void check_layout(std::vector<TensorEntry>& entries, std::uint64_t data_bytes,
-                                  const std::string& origin) {
-  std::sort(entries.begin(), entries.end(), [](const TensorEntry& a, const TensorEntry& b) {
-    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
-  });
+/// Refuses tensors that leave a gap, overlap, or do not fill `data_bytes`.
+FREEINIT_INLINE void check_layout(const std::map<std::string, SafetensorsEntry>& tensors,
+                                  std::uint64_t data_bytes, const std::string& origin) {
+  std::vector<std::tuple<std::uint64_t, std::uint64_t, const std::string*>> places;
+  for (const auto& [name, entry] : tensors) places.emplace_back(entry.begin, entry.end, &name);
+  std::sort(places.begin(), places.end());
   std::uint64_t filled = 0;
-  for (const TensorEntry& entry : entries) {
-    if (entry.begin != filled) {
-      raise(ErrorCode::invalid_file, origin + ": tensor '" + entry.name + "' begins at byte " +
-                                         std::to_string(entry.begin) + " of the data; expected " +
-                                         std::to_string(filled) + " (a gap or an overlap)");
+  for (const auto& [begin, end, name] : places) {
+    if (begin != filled) {
+      raise(ErrorCode::invalid_file,
+            concat(origin, ": tensor ", quote(*name), " begins at byte ", begin,
+                   " of the data; expected ", filled, " (a gap or an overlap)"));
     }
-    filled = entry.end;
+    filled = end;
   }
   if (filled != data_bytes) {
-    raise(ErrorCode::invalid_file, origin + ": the tensors take " + std::to_string(filled) +
-                                       " bytes but the file holds " + std::to_string(data_bytes) +
-                                       " (truncated or altered)");
+    raise(ErrorCode::invalid_file,
+          concat(origin, ": the tensors take ", filled, " bytes but the file holds ", data_bytes,
+                 " (truncated or altered)"));
   }
 }
 
@@ -131,16 +107,19 @@ FREEINIT_INLINE std::map<std::string, std::string> parse_metadata(JsonReader rea
 /// The JSON text between the length field and the data; `stream` stands behind it afterwards.
 FREEINIT_INLINE std::string read_header(std::ifstream& stream, std::uint64_t file_bytes,
                                         const std::string& origin) {
-  constexpr std::uint64_t kLongest = 100'000'000;  // the limit of the format's own library
   std::array<unsigned char, 8> raw{};
   stream.read(reinterpret_cast<char*>(raw.data()), raw.size());
   if (!stream) raise(ErrorCode::invalid_file, origin + ": shorter than the 8 bytes of its length");
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < raw.size(); ++i) length |= std::uint64_t{raw[i]} << (8 * i);
-  if (length > kLongest || length > file_bytes - raw.size()) {
-    raise(ErrorCode::invalid_file, origin + ": its header claims " + std::to_string(length) +
-                                       " bytes; the file has " + std::to_string(file_bytes) +
-                                       " (truncated, or not a safetensors file)");
+  if (length > file_bytes - raw.size()) {
+    raise(ErrorCode::invalid_file,
+          concat(origin, ": its header claims ", length, " bytes; the file has ", file_bytes,
+                 " (truncated, or not a safetensors file)"));
+  }
+  if (length > kLargestText) {
+    raise(ErrorCode::invalid_file,
+          concat(origin, ": its header takes ", length, " bytes; expected at most 16 MiB"));
   }
   std::string header(static_cast<std::size_t>(length), '\0');
   stream.read(header.data(), static_cast<std::streamsize>(length));
@@ -148,39 +127,20 @@ FREEINIT_INLINE std::string read_header(std::ifstream& stream, std::uint64_t fil
   return header;
 }
 
-/// The header as the format's own writer makes it: no white space, metadata first, padded by spaces
-/// to a multiple of 8 bytes. `order`: the tensors in the order of their bytes.
-FREEINIT_INLINE std::string make_header(
-    const SafetensorsContent& content,
-    const std::vector<std::pair<std::string, const RawTensor*>>& order) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
-  std::uint64_t offset = 0;
-  for (const auto& [name, tensor] : order) {
-    const std::uint64_t end = offset + tensor->data.size();
-    header[name] = nlohmann::ordered_json::object();
-    header[name]["dtype"] = tensor->dtype;
-    header[name]["shape"] = tensor->shape;
-    header[name]["data_offsets"] = {offset, end};
-    offset = end;
-  }
-  std::string text = header.dump();
-  text.append((8 - text.size() % 8) % 8, ' ');
-  return text;
-}
+using NamedViews = std::vector<std::pair<std::string, const SafetensorsView*>>;
 
 /// The tensors in the order of their bytes: wide dtypes first, then by name.
-FREEINIT_INLINE std::vector<std::pair<std::string, const RawTensor*>> writing_order(
-    const SafetensorsContent& content, const std::filesystem::path& path) {
-  std::vector<std::pair<std::string, const RawTensor*>> order;
-  for (const auto& [name, tensor] : content.tensors) {
+FREEINIT_INLINE NamedViews writing_order(const std::map<std::string, SafetensorsView>& tensors,
+                                         const std::string& origin) {
+  NamedViews order;
+  for (const auto& [name, tensor] : tensors) {
     const std::optional<std::uint64_t> bytes = tensor_bytes(tensor.dtype, tensor.shape);
     if (!bytes || *bytes != tensor.data.size() || name == "__metadata__") {
       raise(ErrorCode::invalid_argument,
-            "safetensors '" + path.string() + "': tensor '" + name + "' of dtype '" + tensor.dtype +
-                "' has " + std::to_string(tensor.data.size()) +
-                " bytes; expected what a known dtype and the shape take, and another name than "
-                "__metadata__");
+            concat(origin, ": tensor ", quote(name), " of dtype ", quote(tensor.dtype), " has ",
+                   tensor.data.size(),
+                   " bytes; expected what a known dtype and the shape take, and another name than "
+                   "__metadata__"));
     }
     order.emplace_back(name, &tensor);
   }
@@ -190,6 +150,30 @@ FREEINIT_INLINE std::vector<std::pair<std::string, const RawTensor*>> writing_or
   return order;
 }
 
+/// The header as the format's own writer makes it: no white space, metadata first, padded by spaces
+/// to a multiple of 8 bytes. `order`: the tensors in the order of their bytes.
+FREEINIT_INLINE std::string make_header(const std::map<std::string, std::string>& metadata,
+                                        const NamedViews& order, const std::string& origin) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const auto& [name, tensor] : order) {
+    const std::uint64_t end = offset + tensor->data.size();
+    header[name] = nlohmann::ordered_json::object();
+    header[name]["dtype"] = tensor->dtype;
+    header[name]["shape"] = tensor->shape;
+    header[name]["data_offsets"] = {offset, end};
+    offset = end;
+  }
+  try {
+    std::string text = header.dump();
+    text.append((8 - text.size() % 8) % 8, ' ');
+    return text;
+  } catch (const nlohmann::json::exception&) {
+    raise(ErrorCode::invalid_argument, origin + ": a name or a metadata text is not valid UTF-8");
+  }
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE std::size_t safetensors_element_size(const std::string& dtype) noexcept {
@@ -197,46 +181,51 @@ FREEINIT_INLINE std::size_t safetensors_element_size(const std::string& dtype) n
   return rank < detail::kSafetensorsDtypes.size() ? detail::kSafetensorsDtypes[rank].bits / 8 : 0;
 }
 
-FREEINIT_INLINE SafetensorsContent read_safetensors(const std::filesystem::path& path) {
-  const std::string origin = "safetensors '" + path.string() + "'";
-  std::ifstream stream = detail::open_file(path, "safetensors");
+FREEINIT_INLINE SafetensorsReader::SafetensorsReader(const std::filesystem::path& path)
+    : origin_("safetensors '" + path.string() + "'"),
+      stream_(detail::open_file(path, "safetensors")) {
   std::error_code failure;
   const std::uint64_t file_bytes = std::filesystem::file_size(path, failure);
-  if (failure) raise(ErrorCode::io, origin + ": " + failure.message());
-  const std::string header = detail::read_header(stream, file_bytes, origin);
-  const nlohmann::json json = detail::parse_strict_json(header, origin + ": header");
-  detail::JsonReader root(json, origin, "");
-  SafetensorsContent content;
+  if (failure) raise(ErrorCode::io, origin_ + ": " + failure.message());
+  const std::string header = detail::read_header(stream_, file_bytes, origin_);
+  const nlohmann::json json = detail::parse_strict_json(header, origin_ + ": header");
+  detail::JsonReader root(json, origin_, "");
   if (root.has_value("__metadata__")) {
-    content.metadata = detail::parse_metadata(root.object("__metadata__"));
+    metadata_ = detail::parse_metadata(root.object("__metadata__"));
   }
-  std::vector<detail::TensorEntry> entries;
   for (const auto& [name, ignored] : json.items()) {
     if (name == "__metadata__") continue;
-    entries.push_back(detail::parse_tensor_entry(name, root.object(name)));
+    tensors_.emplace(name, detail::parse_tensor_entry(root.object(name)));
   }
-  detail::check_layout(entries, file_bytes - 8 - header.size(), origin);
-  for (detail::TensorEntry& entry : entries) {
-    RawTensor tensor{std::move(entry.dtype), std::move(entry.shape), {}};
-    tensor.data.resize(static_cast<std::size_t>(entry.end - entry.begin));
-    stream.read(reinterpret_cast<char*>(tensor.data.data()),
-                static_cast<std::streamsize>(tensor.data.size()));
-    if (!stream) raise(ErrorCode::io, origin + ": reading tensor '" + entry.name + "' failed");
-    content.tensors.emplace(std::move(entry.name), std::move(tensor));
+  data_begin_ = 8 + header.size();
+  detail::check_layout(tensors_, file_bytes - data_begin_, origin_);
+}
+
+FREEINIT_INLINE void SafetensorsReader::read(const std::string& name, std::span<std::byte> bytes) {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) {
+    raise(ErrorCode::not_found, concat(origin_, ": has no tensor ", quote(name)));
   }
-  return content;
+  const SafetensorsEntry& entry = found->second;
+  if (bytes.size() != entry.end - entry.begin) {
+    raise(ErrorCode::invalid_argument,
+          concat(origin_, ": tensor ", quote(name), " has ", entry.end - entry.begin,
+                 " bytes; expected room for them, not for ", bytes.size()));
+  }
+  stream_.clear();
+  stream_.seekg(static_cast<std::streamoff>(data_begin_ + entry.begin));
+  stream_.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!stream_) {
+    raise(ErrorCode::io, concat(origin_, ": reading tensor ", quote(name), " failed"));
+  }
 }
 
 FREEINIT_INLINE void write_safetensors(const std::filesystem::path& path,
-                                       const SafetensorsContent& content) {
-  const auto order = detail::writing_order(content, path);
-  std::string header;
-  try {
-    header = detail::make_header(content, order);
-  } catch (const nlohmann::json::exception&) {
-    raise(ErrorCode::invalid_argument,
-          "safetensors '" + path.string() + "': a name or a metadata text is not valid UTF-8");
-  }
+                                       const std::map<std::string, SafetensorsView>& tensors,
+                                       const std::map<std::string, std::string>& metadata) {
+  const std::string origin = "safetensors '" + path.string() + "'";
+  const auto order = detail::writing_order(tensors, origin);
+  const std::string header = detail::make_header(metadata, order, origin);
   OutputFile output(path);
   std::ofstream stream(output.temporary(), std::ios::binary);
   for (std::size_t i = 0; i < 8; ++i) stream.put(static_cast<char>(header.size() >> (8 * i) & 255));
@@ -246,7 +235,7 @@ FREEINIT_INLINE void write_safetensors(const std::filesystem::path& path,
                  static_cast<std::streamsize>(tensor->data.size()));
   }
   stream.close();
-  if (!stream) raise(ErrorCode::io, "safetensors '" + path.string() + "': writing failed");
+  if (!stream) raise(ErrorCode::io, origin + ": writing failed");
   output.commit();
 }
 

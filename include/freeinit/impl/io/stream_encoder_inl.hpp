@@ -30,11 +30,7 @@ class StreamEncoder {
   StreamEncoder(const std::filesystem::path& path, const EncoderSettings& settings, int width,
                 int height, AVRational fps)
       : path_(path) {
-    const AVCodec* encoder = avcodec_find_encoder_by_name(settings.encoder);
-    if (encoder == nullptr) {
-      raise(ErrorCode::unsupported, std::string("this FFmpeg lacks the encoder '") +
-                                        settings.encoder + "', which the wanted format needs");
-    }
+    const AVCodec* encoder = find_encoder(settings.encoder);
     AVFormatContext* output = nullptr;
     ffmpeg_check(avformat_alloc_output_context2(&output, nullptr, settings.container,
                                                 file_url(path).c_str()),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/core/checks.hpp>
 #include <freeinit/impl/io/frame_sinks_inl.hpp>
 #include <freeinit/impl/io/video_reader_inl.hpp>
 #include <freeinit/io/output_file.hpp>
@@ -7,47 +8,50 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 #include <string>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-FREEINIT_INLINE void check_picture_size(int width, int height) {
-  constexpr int kLargest = 16384;
-  if (width >= 1 && height >= 1 && width <= kLargest && height <= kLargest) return;
-  raise(ErrorCode::invalid_argument, "picture size " + std::to_string(width) + "x" +
-                                         std::to_string(height) + ": expected 1x1 to " +
-                                         std::to_string(kLargest) + "x" + std::to_string(kLargest));
+FREEINIT_INLINE void check_picture_size(std::int64_t width, std::int64_t height) {
+  constexpr std::int64_t kLargest = 16384;
+  check_between("picture width", width, 1, kLargest);
+  check_between("picture height", height, 1, kLargest);
 }
 
-FREEINIT_INLINE void check_picture_bytes(std::size_t bytes, int width, int height) {
+FREEINIT_INLINE void check_picture_bytes(std::size_t bytes, std::int64_t width,
+                                         std::int64_t height) {
   const std::size_t expected = std::size_t(width) * std::size_t(height) * 3;
   if (bytes == expected) return;
-  raise(ErrorCode::invalid_argument,
-        "picture of " + std::to_string(bytes) + " bytes: expected " + std::to_string(expected) +
-            " for " + std::to_string(width) + "x" + std::to_string(height) + " RGB");
+  raise(ErrorCode::invalid_argument, concat("picture of ", bytes, " bytes: expected ", expected,
+                                            " for ", width, "x", height, " RGB"));
 }
 
-FREEINIT_INLINE AVRational checked_fps(double fps, VideoFormat format) {
+FREEINIT_INLINE void check_rate(double fps, VideoFormat format) {
   // Browsers play GIF delays below 2/100 s at 10 frames a second.
-  const double fastest = format == VideoFormat::gif ? 50.0 : 1000.0;
-  if (!std::isfinite(fps) || fps < 0.01 || fps > fastest) {
-    raise(ErrorCode::invalid_argument, "frames per second " + std::to_string(fps) +
-                                           ": expected 0.01 to " +
-                                           std::to_string(static_cast<int>(fastest)) +
-                                           (format == VideoFormat::gif ? " for a GIF" : ""));
-  }
-  return av_d2q(fps, 1001000);
+  const bool is_gif = format == VideoFormat::gif;
+  check_between(is_gif ? "frames per second of a GIF" : "frames per second", fps, 0.01,
+                is_gif ? 50.0 : 1000.0);
+}
+
+/// A folder does not replace a file, nor a file a folder.
+FREEINIT_INLINE void check_nothing_in_the_way(const std::filesystem::path& path,
+                                              VideoFormat format) {
+  std::error_code ignored;
+  const bool is_folder = std::filesystem::is_directory(path, ignored);
+  const bool makes_folder = format == VideoFormat::png_sequence;
+  if (!std::filesystem::exists(path, ignored) || is_folder == makes_folder) return;
+  raise(ErrorCode::io, concat("output '", path.string(), "': a ", is_folder ? "folder" : "file",
+                              " of that name is in the way"));
 }
 
 FREEINIT_INLINE std::unique_ptr<FrameSink> make_sink(const std::filesystem::path& path,
                                                      VideoFormat format,
-                                                     const VideoWriterOptions& options,
-                                                     AVRational fps) {
-  const int width = options.width;
-  const int height = options.height;
+                                                     const VideoWriterOptions& options) {
+  const int width = static_cast<int>(options.width);
+  const int height = static_cast<int>(options.height);
+  const AVRational fps = av_d2q(options.fps, 1001000);
   switch (format) {
     case VideoFormat::mp4:
       return std::make_unique<StreamSink>(path, mp4_settings(), width, height, width + width % 2,
@@ -73,16 +77,15 @@ FREEINIT_INLINE VideoFormat video_format_of(const std::filesystem::path& path) {
   if (extension == ".webm") return VideoFormat::webm;
   if (extension == ".gif") return VideoFormat::gif;
   raise(ErrorCode::invalid_argument,
-        "output '" + path.string() + "': unknown extension '" + extension +
-            "'; known are .mp4, .webm, .gif, and a folder (no extension) for PNG files");
+        concat("output '", path.string(), "': unknown extension ", quote(extension),
+               "; known are .mp4, .webm, .gif, and a folder (no extension) for PNG files"));
 }
 
 struct VideoWriter::Impl {
-  Impl(const std::filesystem::path& path, const VideoWriterOptions& wanted, VideoFormat format,
-       AVRational fps)
+  Impl(const std::filesystem::path& path, const VideoWriterOptions& wanted)
       : options(wanted),
         output(path),
-        sink(detail::make_sink(output.temporary(), format, wanted, fps)) {}
+        sink(detail::make_sink(output.temporary(), video_format_of(path), wanted)) {}
 
   VideoWriterOptions options;
   OutputFile output;  // before the sink, which closes its file first
@@ -90,56 +93,63 @@ struct VideoWriter::Impl {
   bool has_frames = false;
 };
 
-FREEINIT_INLINE VideoWriter::VideoWriter(const std::filesystem::path& path,
-                                         const VideoWriterOptions& options) {
+FREEINIT_INLINE void check_video_writer(const std::filesystem::path& path,
+                                        const VideoWriterOptions& options) {
   const VideoFormat format = video_format_of(path);
   detail::check_picture_size(options.width, options.height);
-  const AVRational fps = detail::checked_fps(options.fps, format);
-  impl_ = std::make_unique<Impl>(path, options, format, fps);
+  detail::check_rate(options.fps, format);
+  static_cast<void>(detail::find_encoder(detail::encoder_name(format)));
+  detail::check_nothing_in_the_way(path, format);
+}
+
+FREEINIT_INLINE VideoWriter::VideoWriter(const std::filesystem::path& path,
+                                         const VideoWriterOptions& options) {
+  check_video_writer(path, options);
+  impl_ = std::make_unique<Impl>(path, options);
 }
 
 FREEINIT_INLINE VideoWriter::~VideoWriter() = default;
 FREEINIT_INLINE VideoWriter::VideoWriter(VideoWriter&&) noexcept = default;
 
+FREEINIT_INLINE VideoWriter::Impl& VideoWriter::unfinished() {
+  if (!impl_) raise(ErrorCode::invalid_argument, "video writer: was moved from");
+  if (impl_->sink) return *impl_;
+  raise(ErrorCode::invalid_argument,
+        "video '" + impl_->output.path().string() + "': already finished");
+}
+
 FREEINIT_INLINE void VideoWriter::add_frame(std::span<const std::uint8_t> rgb) {
-  if (!impl_->sink) {
-    raise(ErrorCode::invalid_argument,
-          "video '" + impl_->output.path().string() + "': already finished");
-  }
-  detail::check_picture_bytes(rgb.size(), impl_->options.width, impl_->options.height);
-  impl_->sink->add(rgb);
-  impl_->has_frames = true;
+  Impl& impl = unfinished();
+  detail::check_picture_bytes(rgb.size(), impl.options.width, impl.options.height);
+  impl.sink->add(rgb);
+  impl.has_frames = true;
 }
 
 FREEINIT_INLINE void VideoWriter::finish() {
-  if (!impl_->sink || !impl_->has_frames) {
-    raise(ErrorCode::invalid_argument, "video '" + impl_->output.path().string() + "': " +
-                                           (impl_->sink ? "has no frame" : "already finished"));
+  Impl& impl = unfinished();
+  if (!impl.has_frames) {
+    raise(ErrorCode::invalid_argument, "video '" + impl.output.path().string() + "': has no frame");
   }
-  impl_->sink->finish();
-  impl_->sink.reset();
-  impl_->output.commit();
+  impl.sink->finish();
+  impl.sink.reset();
+  impl.output.commit();
 }
 
 FREEINIT_INLINE void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> rgb,
-                               int width, int height) {
+                               std::int64_t width, std::int64_t height) {
   detail::check_picture_size(width, height);
   detail::check_picture_bytes(rgb.size(), width, height);
   OutputFile output(path);
-  detail::write_png_file(output.temporary(), rgb, width, height);
+  detail::write_png_file(output.temporary(), rgb, static_cast<int>(width),
+                         static_cast<int>(height));
   output.commit();
 }
 
 FREEINIT_INLINE DecodedVideo read_video(const std::filesystem::path& path,
                                         const FrameSelection& selection) {
-  const auto require = [](const char* name, std::int64_t value, std::int64_t least) {
-    if (value >= least) return;
-    raise(ErrorCode::invalid_argument, std::string(name) + " " + std::to_string(value) +
-                                           ": expected at least " + std::to_string(least));
-  };
-  require("max_frames", selection.max_frames, 1);
-  require("first frame", selection.first, 0);
-  require("frame stride", selection.stride, 1);
+  check_at_least("max_frames", selection.max_frames, 1);
+  check_at_least("first frame", selection.first, 0);
+  check_at_least("frame stride", selection.stride, 1);
   DecodedVideo video;
   detail::VideoReader(path, selection).decode(video);
   return video;

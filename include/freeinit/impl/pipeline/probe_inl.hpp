@@ -1,9 +1,9 @@
 #pragma once
 
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>
-#include <freeinit/models/dtype.hpp>
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/networks/dtype.hpp>
+#include <freeinit/noise/noise_source.hpp>
 #include <freeinit/pipeline/probe.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
@@ -152,7 +152,7 @@ class BundleProbe {
   }
 
   std::string check_recommended() {
-    const GenerationRequest request = GenerationRequest::from_manifest(manifest_);
+    const GenerationRequest& request = manifest_.recommended;
     check_request(request, manifest_);
     return c10::str(request.num_frames, " frames of ", request.width, "x", request.height);
   }
@@ -187,25 +187,28 @@ class BundleProbe {
     latents_ = noise_.draw({1, spec.in_channels, 1, size, size}, dtype, options_.device);
     if (!text_.defined()) text_ = noise_.draw({1, 1, spec.context_dim}, dtype, options_.device);
     const at::Tensor prediction =
-        unet->predict(latents_, manifest_.scheduler.num_train_timesteps - 1, text_.to(dtype),
-                      manifest_.recommended.fps);
+        unet->predict({.latents = latents_,
+                       .timestep = static_cast<double>(manifest_.scheduler.num_train_timesteps - 1),
+                       .text = text_.to(dtype),
+                       .fps = manifest_.recommended.fps});
     const std::string seen = checked_result("the prediction", prediction, dtype);
     prediction_ = prediction;
     return seen;
   }
 
   std::string step() {
-    const RecommendedSettings& settings = manifest_.recommended;
-    const DdimScheduler scheduler(ddim_config(manifest_.scheduler));
-    const auto trajectory = scheduler.trajectory(settings.num_inference_steps, settings.eta);
+    const GenerationRequest& settings = manifest_.recommended;
+    const NoiseSchedule schedule(manifest_.scheduler);
+    const auto sampler = make_sampler(schedule, settings.num_inference_steps, settings.eta);
     const bool sampled = prediction_.defined();
     const at::Tensor sample = sampled ? latents_ : noise_.draw({1, 1, 1, 2, 2});
     const at::Tensor output = sampled ? prediction_ : noise_.draw({1, 1, 1, 2, 2});
-    static_cast<void>(checked_result("the sample after one step",
-                                     trajectory->step(0, output, sample, noise_),
-                                     sample.scalar_type()));
-    return c10::str(trajectory->timesteps().size(), " steps from timestep ",
-                    trajectory->timesteps().front());
+    SamplerState state = sampler->start(sample);
+    sampler->step(state, output, noise_);
+    static_cast<void>(
+        checked_result("the sample after one step", state.latents, sample.scalar_type()));
+    return c10::str(sampler->timesteps().size(), " steps from timestep ",
+                    sampler->timesteps().front());
   }
 
   [[nodiscard]] std::unique_ptr<const Autoencoder> autoencoder(bool with_encoder) const {

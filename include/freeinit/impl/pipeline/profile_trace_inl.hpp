@@ -1,13 +1,12 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/output_file.hpp>
+#include <freeinit/io/text_file.hpp>
 #include <freeinit/pipeline/profile_trace.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <chrono>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -63,7 +62,7 @@ struct ProfileTrace::Record {
   }
 
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-  /// When time 0 was, for who compares with other clocks (benchmarks/first_call.py).
+  /// When time 0 was, for who compares with other clocks (benchmarks/measuring/first_call.py).
   double unix_seconds =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   std::vector<Span> spans;
@@ -81,28 +80,25 @@ class WatchedUNet final : public VideoUNet {
   WatchedUNet(std::shared_ptr<const VideoUNet> unet, std::shared_ptr<Record> record)
       : unet_(std::move(unet)), record_(std::move(record)) {}
 
-  [[nodiscard]] at::Tensor predict(const at::Tensor& latents, std::int64_t timestep,
-                                   const at::Tensor& text, double fps) const override {
+  [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const std::int64_t begin = record_->now();
-    at::Tensor output = unet_->predict(latents, timestep, text, fps);
+    at::Tensor output = unet_->predict(input);
     record_->unet_call_done("unet", begin);
     return output;
   }
   [[nodiscard]] bool can_reuse_features() const noexcept override {
     return unet_->can_reuse_features();
   }
-  [[nodiscard]] DeepPrediction predict_deep(const at::Tensor& latents, std::int64_t timestep,
-                                            const at::Tensor& text, double fps) const override {
+  [[nodiscard]] DeepPrediction predict_deep(const UNetInput& input) const override {
     const std::int64_t begin = record_->now();
-    DeepPrediction output = unet_->predict_deep(latents, timestep, text, fps);
+    DeepPrediction output = unet_->predict_deep(input);
     record_->unet_call_done("unet", begin);
     return output;
   }
-  [[nodiscard]] at::Tensor predict_shallow(const at::Tensor& latents, std::int64_t timestep,
-                                           const at::Tensor& text, double fps,
+  [[nodiscard]] at::Tensor predict_shallow(const UNetInput& input,
                                            const at::Tensor& deep) const override {
     const std::int64_t begin = record_->now();
-    at::Tensor output = unet_->predict_shallow(latents, timestep, text, fps, deep);
+    at::Tensor output = unet_->predict_shallow(input, deep);
     record_->unet_call_done("unet, shallow", begin);
     return output;
   }
@@ -153,12 +149,7 @@ FREEINIT_INLINE std::string ProfileTrace::json() const {
 }
 
 FREEINIT_INLINE void ProfileTrace::write(const std::filesystem::path& path) const {
-  OutputFile output(path);
-  std::ofstream file(output.temporary());
-  file << json() << '\n';
-  file.close();
-  if (!file) raise(ErrorCode::io, "trace '" + path.string() + "': cannot be written");
-  output.commit();
+  write_text_file(path, json() + "\n");
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -3,13 +3,17 @@
 // What check_request and TextToVideoPipeline::validate refuse, one function an idea.
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/models/nearest_multiples_inl.hpp>
+#include <freeinit/core/shapes.hpp>
+#include <freeinit/impl/networks/nearest_multiples_inl.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
+#include <freeinit/sampling/inversion.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
 
 #include <c10/util/StringUtil.h>
 
-#include <cmath>
+#include <array>
 #include <string>
+#include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -24,30 +28,18 @@ FREEINIT_INLINE LatentShape latent_shape(const GenerationRequest& request,
           .width = request.width / manifest.vae.spatial_scale};
 }
 
-FREEINIT_INLINE void require_at_least_one(const char* name, std::int64_t value) {
-  if (value >= 1) return;
-  raise(ErrorCode::invalid_argument, c10::str(name, " ", value, ": expected 1 or more"));
-}
-
-FREEINIT_INLINE void require_finite(const char* name, double value) {
-  if (std::isfinite(value)) return;
-  raise(ErrorCode::invalid_argument, c10::str(name, " ", value, ": expected a finite number"));
-}
-
 FREEINIT_INLINE void check_pixel_size(const char* name, std::int64_t value, std::int64_t multiple) {
   if (value >= 1 && value % multiple == 0) return;
   raise(ErrorCode::invalid_argument,
-        c10::str(name, " ", value, ": this model needs a multiple of ", multiple, "; use ",
+        c10::str(name, " '", value, "': this model needs a multiple of ", multiple, "; use ",
                  nearest_multiples(value, multiple)));
 }
 
 FREEINIT_INLINE void check_video_size(const GenerationRequest& request, const Manifest& manifest) {
-  require_at_least_one("number of videos", request.num_videos);
-  require_at_least_one("number of frames", request.num_frames);
   const auto& max_frames = manifest.unet.max_frames;
   if (max_frames && request.num_frames > *max_frames) {
-    raise(ErrorCode::invalid_argument, c10::str("number of frames ", request.num_frames,
-                                                ": this model does 1 to ", *max_frames));
+    raise(ErrorCode::invalid_argument, c10::str("number of frames '", request.num_frames,
+                                                "': this model does 1 to ", *max_frames));
   }
   const std::int64_t multiple = manifest.vae.spatial_scale * manifest.unet.latent_multiple_of;
   check_pixel_size("height", request.height, multiple);
@@ -63,62 +55,58 @@ FREEINIT_INLINE void check_start(const char* name, const at::Tensor& tensor,
   if (tensor.sizes() != at::IntArrayRef(shape.sizes())) {
     shape.batch = request.num_videos;
     raise(ErrorCode::invalid_argument,
-          c10::str(name, " ", tensor.sizes(), ": expected ", at::IntArrayRef(shape.sizes())));
+          c10::str(name, " '", tensor.sizes(), "': expected ", at::IntArrayRef(shape.sizes())));
   }
   if (!tensor.is_floating_point()) {
-    raise(ErrorCode::invalid_argument, c10::str(name, " of ", c10::toString(tensor.scalar_type()),
-                                                ": expected floating point numbers"));
+    raise(ErrorCode::invalid_argument, c10::str(name, " of '", c10::toString(tensor.scalar_type()),
+                                                "': expected floating point numbers"));
   }
-}
-
-FREEINIT_INLINE void check_guidance(const GenerationRequest& request) {
-  require_finite("guidance scale", request.guidance_scale);
-  const auto [from, to] = request.guidance_interval;
-  if (from >= 0.0 && from <= to && to <= 1.0) return;  // false for NaN
-  raise(ErrorCode::invalid_argument, c10::str("guidance interval ", from, " to ", to,
-                                              ": expected 0 <= A <= B <= 1, where 1 is noise"));
 }
 
 FREEINIT_INLINE void check_feature_cache(const GenerationRequest& request, const VideoUNet& unet) {
   if (request.cache_interval == 1 || unet.can_reuse_features()) return;
   raise(ErrorCode::unsupported,
-        c10::str("cache interval ", request.cache_interval,
-                 ": this network was not split for it; expected 1, or a TorchScript bundle whose "
+        c10::str("cache interval '", request.cache_interval,
+                 "': this network was not split for it; expected 1, or a TorchScript bundle whose "
                  "manifest says feature_cache"));
 }
 
-/// The inversion of a real video is paid from the budget of calls too.
-FREEINIT_INLINE void check_budget(const GenerationRequest& request) {
-  const auto& budget = request.free_init.budget.calls;
-  const VideoInit& init = request.video_init;
-  if (!budget || !init.latents.defined() || init.source != VideoNoiseSource::invert) return;
-  const std::int64_t inversion = request.num_inference_steps;
-  const std::int64_t last_pass =
-      steps_per_pass(request.free_init, request.num_inference_steps).back();
-  if (*budget >= inversion + last_pass) return;
-  raise(ErrorCode::invalid_argument,
-        c10::str("budget of calls '", *budget, "': the inversion takes ", inversion,
-                 " and the last pass ", last_pass, "; expected at least ", inversion + last_pass));
+FREEINIT_INLINE bool inverts_video(const GenerationRequest& request,
+                                   const GenerationInputs& inputs) {
+  return inputs.video_latents.defined() && request.real_video.source == VideoNoiseSource::invert;
 }
 
-/// Everything but the schedule itself, which needs the scheduler.
-FREEINIT_INLINE void check_settings(const GenerationRequest& request, const Manifest& manifest) {
-  check_video_size(request, manifest);
-  check_guidance(request);
-  if (!std::isfinite(request.fps) || request.fps <= 0) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("fps ", request.fps, ": expected a number above 0"));
-  }
-  require_at_least_one("decode chunk size", request.decode_chunk_size);
-  require_at_least_one("cache interval", request.cache_interval);
-  request.free_init.validate_for(latent_shape(request, manifest));
-  check_start("initial noise", request.initial_noise, request, manifest);
-  check_start("video latents", request.video_init.latents, request, manifest);
-  check_budget(request);
-  if (request.initial_noise.defined() && request.video_init.latents.defined()) {
+/// The budget of calls pays for the inversion of a real video too: what is left for the passes.
+FREEINIT_INLINE FreeInitOptions options_after_inversion(const GenerationRequest& request,
+                                                        const GenerationInputs& inputs,
+                                                        const NoiseSchedule& schedule) {
+  FreeInitOptions options = request.free_init;
+  if (!options.budget_calls || !inverts_video(request, inputs)) return options;
+  const auto steps = make_inversion(schedule, request.num_inference_steps)->timesteps().size();
+  const auto last = make_sampler(schedule, request.num_inference_steps)->timesteps().size();
+  *options.budget_calls -= static_cast<std::int64_t>(steps);
+  if (std::cmp_greater_equal(*options.budget_calls, last)) return options;
+  raise(ErrorCode::invalid_argument,
+        c10::str("budget of calls '", *request.free_init.budget_calls, "': the inversion takes ",
+                 steps, " and the last pass ", last, "; expected at least ", steps + last));
+}
+
+/// The shapes of what the run starts from.
+FREEINIT_INLINE void check_inputs(const GenerationRequest& request, const GenerationInputs& inputs,
+                                  const Manifest& manifest) {
+  check_start("initial noise", inputs.initial_noise, request, manifest);
+  check_start("video latents", inputs.video_latents, request, manifest);
+  if (inputs.initial_noise.defined() && inputs.video_latents.defined()) {
     raise(ErrorCode::invalid_argument,
           "initial noise and video latents: both given; a run starts from one of them");
   }
+  const LatentShape shape = latent_shape(request, manifest);
+  const std::array<std::int64_t, 3> size{shape.frames, shape.height, shape.width};
+  const at::Tensor& mask = inputs.filter_mask;
+  if (!mask.defined() || mask.sizes() == at::IntArrayRef(size)) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("filter mask '", mask.sizes(), "': does not fit the latents; expected ",
+                 at::IntArrayRef(size)));
 }
 
 }  // namespace detail

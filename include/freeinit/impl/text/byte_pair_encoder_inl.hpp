@@ -1,8 +1,9 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/impl/core/read_file_inl.hpp>
-#include <freeinit/impl/text/utf8_inl.hpp>
+#include <freeinit/impl/core/utf8_inl.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -156,14 +157,16 @@ class BytePairEncoder {
   }
 
   void read_merges(const Vocabulary& vocabulary, const std::filesystem::path& path) {
-    std::istringstream lines(read_file(path, "tokenizer merges"));
+    std::string content = read_file(path, "tokenizer merges");
+    content.erase(content.find_last_not_of(" \t\r\n") + 1);  // blank lines at the end
+    std::istringstream lines(content);
     std::size_t number = 0;
     for (std::string line; std::getline(lines, line);) {
       ++number;
       if (line.ends_with('\r')) line.pop_back();
       if (line.starts_with("#version")) continue;
       add_merge(vocabulary, line, number,
-                "tokenizer merges '" + path.string() + "': line " + std::to_string(number) + ": ");
+                concat("tokenizer merges '", path.string(), "': line ", number, ": "));
     }
   }
 
@@ -181,7 +184,7 @@ class BytePairEncoder {
       ids[i] = id_or(vocabulary, tokens[i], -1);
       if (ids[i] < 0) {
         raise(ErrorCode::invalid_file,
-              origin + "the vocabulary has no token '" + valid_utf8(tokens[i]) + "'");
+              concat(origin, "the vocabulary has no token ", quote(tokens[i])));
       }
     }
     // A pair that occurs twice keeps its last rank, as in Hugging Face.

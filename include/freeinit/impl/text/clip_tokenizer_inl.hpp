@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/core/checks.hpp>
 #include <freeinit/impl/text/byte_pair_encoder_inl.hpp>
 #include <freeinit/impl/text/clip_normalizer_inl.hpp>
 #include <freeinit/impl/text/clip_pattern_inl.hpp>
@@ -14,16 +15,10 @@ namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
 FREEINIT_INLINE void check_tokenizer_options(const ClipTokenizerOptions& options) {
-  if (options.max_length < 2) {
-    raise(ErrorCode::invalid_argument,
-          "tokenizer max_length " + std::to_string(options.max_length) +
-              ": too short; expected at least 2, the begin and end tokens");
-  }
+  check_at_least("tokenizer max_length", options.max_length, 2);  // the begin and end tokens
   for (const std::int64_t id :
        {options.bos_token_id, options.eos_token_id, options.pad_token_id, options.unk_token_id}) {
-    if (id >= 0 && id <= INT32_MAX) continue;
-    raise(ErrorCode::invalid_argument, "tokenizer special token id " + std::to_string(id) +
-                                           ": out of range; expected 0 .. 2147483647");
+    check_between("tokenizer special token id", id, 0, INT32_MAX);
   }
 }
 
@@ -61,30 +56,35 @@ FREEINIT_INLINE ClipTokenizer::~ClipTokenizer() = default;
 FREEINIT_INLINE ClipTokenizer::ClipTokenizer(ClipTokenizer&&) noexcept = default;
 FREEINIT_INLINE ClipTokenizer& ClipTokenizer::operator=(ClipTokenizer&&) noexcept = default;
 
-FREEINIT_INLINE const ClipTokenizerOptions& ClipTokenizer::options() const noexcept {
-  return data_->options;
+FREEINIT_INLINE const ClipTokenizer::Data& ClipTokenizer::data() const {
+  if (!data_) raise(ErrorCode::invalid_argument, "tokenizer: was moved from");
+  return *data_;
+}
+
+FREEINIT_INLINE const ClipTokenizerOptions& ClipTokenizer::options() const {
+  return data().options;
 }
 
 FREEINIT_INLINE std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view text) const {
   const std::string valid = detail::valid_utf8(text);
   std::vector<std::int64_t> ids;
   std::size_t place = 0;
-  for (const auto& special : data_->specials.find_all(valid)) {
-    data_->append_ids(std::string_view(valid).substr(place, special.begin - place), ids);
+  for (const auto& special : data().specials.find_all(valid)) {
+    data().append_ids(std::string_view(valid).substr(place, special.begin - place), ids);
     ids.push_back(special.id);
     place = special.begin + special.size;
   }
-  data_->append_ids(std::string_view(valid).substr(place), ids);
+  data().append_ids(std::string_view(valid).substr(place), ids);
   return ids;
 }
 
 FREEINIT_INLINE TokenizedPrompt ClipTokenizer::encode(std::string_view text) const {
-  const ClipTokenizerOptions& options = data_->options;
+  const ClipTokenizerOptions& options = data().options;
   const std::vector<std::int64_t> all = tokenize(text);
   const std::size_t room = static_cast<std::size_t>(options.max_length) - 2;
   const std::span<const std::int64_t> kept(all.data(), std::min(room, all.size()));
   TokenizedPrompt prompt;
-  prompt.truncated_text = data_->decoder.text(std::span(all).subspan(kept.size()));
+  prompt.truncated_text = data().decoder.text(std::span(all).subspan(kept.size()));
   prompt.ids.reserve(room + 2);
   prompt.ids.push_back(options.bos_token_id);
   prompt.ids.insert(prompt.ids.end(), kept.begin(), kept.end());

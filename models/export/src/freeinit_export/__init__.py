@@ -1,3 +1,3 @@
 """freeinit-export: text-to-video checkpoints become bundles that freeinit loads without Python."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -9,12 +9,12 @@ import warnings
 from pathlib import Path
 
 from freeinit_export import __version__
-from freeinit_export.animatediff_command import add_animatediff_command
-from freeinit_export.backend_command import add_backend_command
-from freeinit_export.diffusers_command import add_diffusers_command
+from freeinit_export.commands.animatediff import add_animatediff_command
+from freeinit_export.commands.backend import add_backend_command
+from freeinit_export.commands.diffusers import add_diffusers_command
+from freeinit_export.commands.features import add_features_command
+from freeinit_export.commands.videocrafter import add_videocrafter_command
 from freeinit_export.errors import ExportError, Report
-from freeinit_export.features_command import add_features_command
-from freeinit_export.videocrafter_command import add_videocrafter_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,9 +58,9 @@ def _export(options: argparse.Namespace, report: Report) -> None:
     transformers_logging.set_verbosity_error()  # before diffusers imports what warns
     from diffusers.utils import logging as diffusers_logging
 
-    from freeinit_export.bundle import write_bundle
-    from freeinit_export.manifest import recommended_settings
-    from freeinit_export.staging import check_target
+    from freeinit_export.bundle.manifest import recommended_settings
+    from freeinit_export.bundle.staging import check_target
+    from freeinit_export.bundle.write import write_bundle
 
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()

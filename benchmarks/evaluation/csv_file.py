@@ -1,0 +1,73 @@
+"""The results as CSV, a figure a row: what of which configuration, on which prompts, mean and 95 % interval.
+
+`of` says whether a figure is the mean or the change against plain sampling of the same prompts and
+seeds. Rows of the configurations `judge` (how often it is right on newly rendered clips) and `core`
+(what one prompt takes with the core of configurations.json) stand at the end.
+"""
+
+import csv
+import json
+
+HEAD = ["configuration", "prompts", "figure", "of", "mean", "low", "high", "n", "sentences", "request"]
+ALL, NAMED, OTHERS = "all", "background named", "background not named"
+
+
+def short(number):
+    return f"{number + 0:.6g}"  # no -0
+
+
+def write(path, summary, split, notes):
+    """`summary`: configurations to figures; `split`: rows by background; `notes`: judge and core."""
+    rows = []
+    for name, found in summary.items():
+        about = {"configuration": name, "prompts": ALL, "sentences": found["sentences"]}
+        rows.append({**about, "figure": "network calls", "of": "mean", "mean": short(found["unet_calls"]),
+                     "n": found["count"], "request": json.dumps(found["request"])})  # fmt: skip
+        rows.append({**about, **row_of("share of the gain", "mean", found["share_of_gain"])})
+        for of in ("mean", "change"):
+            rows += [{**about, **row_of(field, of, figure)} for field, figure in found[of].items()]
+    for found in split:
+        about = {"configuration": found["configuration"], "sentences": found["sentences"],
+                 "prompts": NAMED if found["background_named"] else OTHERS}  # fmt: skip
+        rows += [{**about, **row_of(field, "change", figure)} for field, figure in found["change"].items()]
+    for kind, note in notes.items():
+        figures = {field: value for field, value in note.items() if field != "n"}
+        rows += [{"configuration": kind, "figure": field, "of": "mean", "mean": short(value), "n": note["n"]}
+                 for field, value in figures.items()]  # fmt: skip
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, HEAD, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def row_of(field, of, figure):
+    low, high = figure["interval"]
+    return {"figure": field, "of": of, "mean": short(figure["mean"]), "low": short(low), "high": short(high),
+            "n": figure["count"]}  # fmt: skip
+
+
+def read(path):
+    """What `write` was given; nothing where there is no file."""
+    summary, split, notes = {}, {}, {}
+    if not path.exists():
+        return summary, [], notes
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            name, count, value = row["configuration"], int(row["n"]), float(row["mean"])
+            if not row["prompts"]:
+                notes.setdefault(name, {"n": count})[row["figure"]] = value
+                continue
+            if row["figure"] == "network calls":
+                summary[name] = {"request": json.loads(row["request"]), "count": count, "unet_calls": value,
+                                 "sentences": int(row["sentences"]), "mean": {}, "change": {}}  # fmt: skip
+                continue
+            figure = {"mean": value, "interval": [float(row["low"]), float(row["high"])], "count": count}
+            if row["prompts"] != ALL:
+                about = {"configuration": name, "background_named": row["prompts"] == NAMED, "count": count,
+                         "sentences": int(row["sentences"]), "change": {}}  # fmt: skip
+                split.setdefault((name, row["prompts"]), about)["change"][row["figure"]] = figure
+            elif row["figure"] == "share of the gain":
+                summary[name]["share_of_gain"] = figure
+            else:
+                summary[name][row["of"]][row["figure"]] = figure
+    return summary, list(split.values()), notes

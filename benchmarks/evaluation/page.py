@@ -1,0 +1,289 @@
+"""The evaluation's CSV, page and plots, from its JSON lines and the CSV of former runs."""
+
+from evaluation import csv_file
+from evaluation.plots import passes_of, plot_cost, plot_passes
+from evaluation.results import (
+    FORMS,
+    GAIN,
+    METRICS,
+    NAMED,
+    SAME,
+    SPLIT,
+    STEADINESS,
+    WORDS,
+    Results,
+    notes_of,
+)
+from report.page_tables import fill_places, table
+
+PAGE = """# Evaluation: every table
+
+<!-- Written by `benchmarks/run.py evaluation report`; changes by hand are lost. -->
+
+The answers in short: [docs/evaluation.md](../../docs/evaluation.md). The same figures as data: [evaluation.csv](evaluation.csv).
+
+What FreeInit and the methods beyond it do for the demo model ([models/shapes](../../models/shapes)): {prompts} pairs of {sentences} sentences and
+{prompts} seeds. Training never saw these sentences; tuning used the same sentences with other seeds. {steps} steps a full pass,
+guidance and everything else as the model recommends. Each configuration sets options of `freeinit generate`
+([configurations.json](../evaluation/configurations.json)). Rows with a smaller `n` were run on `n` of them, and
+their shares of the gain are taken on those. A row that the last run did not make is kept from the run before, as long as
+plain sampling gives the same figures to {same:g} %.
+
+* **Consistency**: mean cosine of the first frame with each later one, the paper's temporal consistency; of latents and of pixels,
+  since no image encoder is trained on such a world. *Gain* means its rise in latents against plain sampling.
+* **Background deviation**: standard deviation over time of the pixels in the four corners, where nothing moves; less is
+  steadier. **Flicker score**: VBench's temporal flickering, 1 for a still picture. **Motion energy**: mean squared change from
+  frame to frame. The cosine is blind to a video's scale and follows its mean colour, these three follow its contrast: read them together.
+* **Words**: share of videos in which a classifier that was trained on rendered clips alone sees the colour, the shape and the
+  motion that the prompt asks for; the background is asked for in half of the prompts, and counts there.{accuracy}
+  The judge cannot tell differences where all videos are right: +0.000 [+0.000, +0.000] means that its verdict changed for no video.
+* Differences are paired by prompt and seed against plain sampling. Brackets are 95 % intervals: bootstrap over sentences, each
+  with all its seeds, 10,000 resamples. Where all or none of the videos are right, a share's interval is the exact one
+  (Clopper-Pearson) of as many sentences.
+
+## Gain against cost
+
+{verdict}
+
+![Gain against network calls](../../docs/images/evaluation_cost.svg)
+
+The plot shows what ran on half of the prompts or more.
+
+{cost}
+
+{reading}
+
+## Named backgrounds and others
+
+{split_reading}
+
+{split}
+
+## What plain sampling gives
+
+{plain}
+
+{groups}## Other forms of consistency
+
+Change against plain. *Subject* is VBench's form, the mean of the cosines to the first frame and to the frame before; *adjacent* the
+cosine to the frame before alone; *deviation over time* is the standard deviation of each pixel of the whole picture, motion included.
+
+{forms}
+
+## More passes
+
+Of the {passes_prompts} prompts that all of these ran on.
+
+![What more passes do](../../docs/images/evaluation_passes.svg)
+
+## Again
+
+```
+scripts/evaluate.sh
+```
+
+It installs what is missing, builds the driver, trains the judge once (4 minutes of one core), makes the videos in two processes
+of one thread each and writes this page; results are kept in out/evaluation, and a stopped run goes on where it was. So made, the
+core of configurations.json, with something of every group, runs on 200 prompts and the rest on the first {wide}.
+Network calls that configurations of one prompt share are made once.{times} Every configuration on 200 prompts
+does not fit half an hour: they ask for {all_calls} network calls. Arguments are handed to
+`run.py evaluation run`: `--core NAME ...` runs others on every prompt.
+"""
+
+
+def number(value, digits):
+    return f"{value:.{digits}f}"
+
+
+def with_interval(figure, digits, sign=False):
+    low, high = figure["interval"]
+    mark = "+" if sign else ""
+    return f"{figure['mean']:{mark}.{digits}f} [{low:{mark}.{digits}f}, {high:{mark}.{digits}f}]"
+
+
+def percent(figure):
+    low, high = figure["interval"]
+    return f"{100 * figure['mean']:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def cost_table(results):
+    rows = []
+    for name, figures in sorted(results.summary.items(), key=lambda item: results.cost(item[0])):
+        if name == results.plan["plain"]:
+            continue
+        rows.append([name, number(figures["unet_calls"], 1), number(results.cost(name), 2),
+                     with_interval(figures["change"][GAIN], 4, sign=True),
+                     percent(figures["share_of_gain"]),
+                     with_interval(figures["change"][STEADINESS], 4, sign=True), str(figures["count"])])
+    head = ["configuration", "network calls", "cost", "change of consistency",
+            f"share of the gain of {results.plan['reference']}", "change of background deviation", "n"]
+    return table(head, rows)
+
+
+def cheap(results):
+    """The configurations within the cost of the goal."""
+    group = next(group for group in results.plan["groups"] if group["title"] == results.plan["goal_group"])
+    return [name for name in group["configurations"]
+            if name in results.summary and results.cost(name) <= 1.15 + 1e-9]
+
+
+def best_cheap(results):
+    return max(cheap(results), key=lambda name: results.summary[name]["share_of_gain"]["mean"], default=None)
+
+
+def way(change):
+    """Which way a figure moved, as far as its interval tells."""
+    low, high = change["interval"]
+    return "rises" if low > 0 else "falls" if high < 0 else "is not told apart from no change"
+
+
+def verdict(results):
+    """The goal of 95 % of the gain at 1.15 times the cost, checked against the figures."""
+    best = best_cheap(results)
+    if best is None:
+        return "No configuration was run that costs at most 1.15 times plain sampling."
+    figures = results.summary[best]
+    met = "meets" if figures["share_of_gain"]["mean"] >= 0.95 else "misses"
+    changes = figures["change"]
+    beside = [f"{label} {way(changes[field])} ({with_interval(changes[field], 4, sign=True)})"
+              for field, label in (("pixel_consistency", "consistency of pixels"),
+                                   (STEADINESS, "background deviation"))]
+    return (f"The goal was 95 % of the gain of three full passes at 1.15 times the cost of plain sampling or less. The "
+            f"best of the configurations within that cost, *{best}*, keeps {percent(figures['share_of_gain'])} at "
+            f"{results.cost(best):.2f} times the cost: it {met} the goal in consistency of latents, the figure that the "
+            f"goal was set in. There {' and '.join(beside)} against plain sampling. It was picked as the best of "
+            f"{len(cheap(results))} on these same data, so that its share is rather too high than too low.")
+
+
+def reading(results):
+    """Which way each figure moved, for the configurations that ran on half of the prompts or more."""
+    labels = {field: label for field, label, _ in METRICS} | {"all": "videos with all words right",
+                                                              NAMED[0]: "videos with the named background right"}
+    headings = {"rises": "Rises", "falls": "Falls", "is not told apart from no change": "Not told apart from no change"}
+    lines = []
+    for name in results.names:
+        if name == results.plan["plain"] or not results.is_broad(name):
+            continue
+        moved = {key: [] for key in headings}
+        for field, label in labels.items():
+            moved[way(results.summary[name]["change"][field])].append(label)
+        lines.append(f"* **{name}**. " + ". ".join(f"{headings[key]}: {'; '.join(found)}"
+                                                   for key, found in moved.items() if found) + ".")
+    return "Against plain sampling:\n\n" + "\n".join(lines)
+
+
+def split_by_background(results):
+    """Changes of prompts that name a background, and of those that do not."""
+    rows = []
+    for name in dict.fromkeys([results.plan["reference"], best_cheap(results), *results.plan["split"]]):
+        if name not in results.lines:
+            continue
+        for named in (True, False):
+            indices = [i for i in results.shared(name) if results.names_background(i) == named]
+            if indices:
+                rows.append({"configuration": name, "background_named": named, "count": len(indices),
+                             "sentences": len(set(results.sentences(indices))),
+                             "change": {field: results.change(name, field, indices) for field in SPLIT}})
+    return rows
+
+
+def split_reading(results, rows):
+    """Where the gain of the reference is."""
+    gains = {row["background_named"]: row["change"][GAIN]["mean"] * row["count"]
+             for row in rows if row["configuration"] == results.plan["reference"]}
+    return (f"Change against plain. {100 * gains.get(False, 0) / sum(gains.values()):.0f} % of the gain of "
+            f"{results.plan['reference']} is that of prompts which leave the background to the model.")
+
+
+def split_table(rows):
+    labels = {field: label for field, label, _ in METRICS}
+    return table(["configuration", "background"] + [labels[field] for field in SPLIT] + ["n", "sentences"],
+                 [[row["configuration"], "named" if row["background_named"] else "not named"]
+                  + [with_interval(row["change"][field], 4, sign=True) for field in SPLIT]
+                  + [str(row["count"]), str(row["sentences"])] for row in rows])
+
+
+def calls_asked(results, prompts):
+    """Network calls that configurations ask for: `prompts` says on how many each runs."""
+    return f"{sum(results.summary[name]['unet_calls'] * count for name, count in prompts.items()):,.0f}"
+
+
+def plain_table(results):
+    figures = results.summary[results.plan["plain"]]["mean"]
+    rows = [[label, with_interval(figures[field], digits)] for field, label, digits in METRICS]
+    rows += [[label, with_interval(figures[field], 3)] for field, label in WORDS + [NAMED]]
+    return table(["figure", "mean"], rows)
+
+
+def group_section(results, group):
+    rows, words = [], []
+    for name in group["configurations"]:
+        if name not in results.summary or name == results.plan["plain"]:
+            continue
+        figures = results.summary[name]
+        shown = name
+        rows.append([shown] + [with_interval(figures["change"][field], digits, sign=True)
+                               for field, _, digits in METRICS] + [str(figures["count"])])
+        words.append([shown] + [with_interval(figures["change"][field], 3, sign=True)
+                                for field, _ in WORDS + [NAMED]])
+    if not rows:
+        return ""
+    change = table(["change against plain"] + [label for _, label, _ in METRICS] + ["n"], rows)
+    right = table(["change of the share of right videos"] + [label for _, label in WORDS + [NAMED]], words)
+    return f"## {group['title']}\n\n{group['text']}\n\n{change}\n\n{right}\n\n"
+
+
+def forms_table(results):
+    """Every form of consistency, of the rows that have them all and more than a handful of videos."""
+    rows = []
+    for name, figures in results.summary.items():
+        if name == results.plan["plain"] or figures["count"] <= results.plan["wide"]:
+            continue
+        if all(field in figures["change"] for field, _ in FORMS):
+            rows.append([name] + [with_interval(figures["change"][field], 4, sign=True) for field, _ in FORMS]
+                        + [str(figures["count"])])
+    return table(["change against plain"] + [label for _, label in FORMS] + ["n"], rows)
+
+
+def accuracy_note(notes):
+    if "judge" not in notes:
+        return ""
+    found = notes["judge"]
+    words = ", ".join(f"{100 * found[name]:.1f} % {name}" for name in ("colour", "shape", "motion", "background"))
+    return f"\n  On {found['n']} newly rendered clips it is right in {words}."
+
+
+def times_note(notes):
+    if "core" not in notes:
+        return ""
+    found = notes["core"]
+    return (f" The core makes {found['network_calls']:.0f} calls a prompt and took {found['seconds']:.0f} s of one core"
+            f" each ({found['n']} prompts timed, with the OpenVINO form of the bundle).")
+
+
+def report(plan, folders, root):
+    """`folders` of JSON lines; without any, the page and the plot of costs are made from the CSV again."""
+    folder = root / "benchmarks" / "results"
+    former, former_split, former_notes = csv_file.read(folder / "evaluation.csv")
+    results = Results(plan, folders, former)
+    split = split_by_background(results) if results.lines else former_split
+    notes = notes_of(results, former_notes)
+    csv_file.write(folder / "evaluation.csv", results.summary, split, notes)
+    images = root / "docs" / "images"
+    plot_cost(results, images / "evaluation_cost.svg")
+    if results.lines:
+        plot_passes(results, images / "evaluation_passes.svg")
+    plain = results.summary[plan["plain"]]
+    prompts = plain["count"]
+    parts = {"evaluation_cost": cost_table(results), "evaluation_split": split_table(split),
+             "evaluation_plain": plain_table(results), "evaluation_forms": forms_table(results)}
+    (folder / "evaluation.md").write_text(PAGE.format(
+        prompts=prompts, sentences=plain["sentences"], steps=plain["request"]["num_inference_steps"],
+        wide=plan["wide"], same=100 * SAME, verdict=verdict(results), cost=parts["evaluation_cost"],
+        reading=reading(results), split_reading=split_reading(results, split), split=parts["evaluation_split"],
+        plain=parts["evaluation_plain"], groups="".join(group_section(results, group) for group in plan["groups"]),
+        forms=parts["evaluation_forms"], accuracy=accuracy_note(notes), times=times_note(notes),
+        passes_prompts=min(results.summary[name]["count"] for name in passes_of(results)),
+        all_calls=calls_asked(results, {name: prompts for name in results.names})))
+    fill_places(root / "docs" / "evaluation.md", parts)
+    print(f"{len(results.names)} configurations")

@@ -1,0 +1,152 @@
+"""The evaluation: the demo model with every method, on sentences that training never saw and new seeds.
+
+    python benchmarks/run.py evaluation run --driver build/dev/benchmarks/evaluation_driver \\
+        --judge FOLDER --work FOLDER [--prompts 200] [--wide 2] [--shard 0/2] \\
+        [--core plain "passes 3" ...]
+    python benchmarks/run.py evaluation report [--work FOLDER ...]
+
+`run` makes the videos (benchmarks/evaluation/driver.cpp), measures them and appends one JSON line a
+video to WORK/<configuration>.jsonl; what is there already is not made again, so a run can be stopped
+at any time. Shards are for several processes side by side. `report` writes
+benchmarks/results/evaluation.csv, the page beside it and the plots, from those lines; rows that they
+lack are kept from the CSV that is there, if its plain sampling is the same.
+
+FOLDER of --judge holds judge.pt (models/train/train.py --stage judge --out FOLDER). Needs torch,
+safetensors, and for the report matplotlib. scripts/evaluate.sh does all of it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from evaluation.lines import JUDGE, TIMES, append_line, is_of, read_lines
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = 15
+
+
+def read_plan(steps=STEPS):
+    """configurations.json, and under `requests` the fields of each configuration."""
+    plan = json.loads((ROOT / "benchmarks/evaluation/configurations.json").read_text())
+    plan["requests"] = {
+        name: {"num_inference_steps": steps, **fields}
+        for group in plan["groups"]
+        for name, fields in group["configurations"].items()
+    }
+    return plan
+
+
+def open_work(plan, options, prompts):
+    """For each prompt of this shard the configurations that have no result yet."""
+    shard, count = map(int, options.shard.split("/"))
+    lines = {name: read_lines(options.work, name) for name in plan["requests"]}
+    jobs = []
+    for prompt in prompts[shard::count]:
+        wanted = plan["requests"] if prompt["index"] < options.wide else options.core
+        missing = [name for name in wanted if not is_of(lines[name].get(prompt["index"], {}), prompt)]
+        if missing:
+            jobs.append((prompt, missing))
+    return jobs
+
+
+class Driver:
+    """evaluation_driver: a line of JSON in, a line of JSON out."""
+
+    def __init__(self, options):
+        command = [options.driver, options.bundle, str(options.threads)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, line):
+        print(json.dumps(line), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:  # its own message stands on stderr
+            sys.exit(self.process.wait() or "the driver ended early")
+        return json.loads(answer)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def make_videos(driver, plan, prompt, names, folder):
+    """The driver's answers and the frames of every configuration of one prompt."""
+    from evaluation.measure import real_clip
+    from safetensors.torch import load_file, save_file
+
+    clip, output = f"{folder}/clip.safetensors", f"{folder}/frames.safetensors"
+    save_file({"frames": real_clip(prompt)}, clip)
+    answers, videos = [], []
+    for name in names:
+        request = {"prompt": prompt["prompt"], "seed": prompt["seed"], **plan["requests"][name]}
+        line = {"group": prompt["index"], "output": output, "request": request}
+        if "init_source" in request:
+            line["clip"] = clip
+        answers.append(driver.ask(line))
+        videos.append(load_file(output)["frames"])
+        os.remove(output)
+    return answers, videos
+
+
+def run(options):
+    import torch
+    from evaluation.measure import Measure, prompts
+
+    torch.set_num_threads(options.threads)
+    plan = read_plan(options.steps)
+    options.core = options.core or plan["core"]
+    options.wide = plan["wide"] if options.wide is None else options.wide
+    if unknown := set(options.core) - set(plan["requests"]):
+        sys.exit(f"no such configuration: {', '.join(sorted(unknown))}")
+    options.work.mkdir(parents=True, exist_ok=True)
+    jobs = open_work(plan, options, prompts(options.prompts))
+    print(f"{len(jobs)} prompts to do", file=sys.stderr)
+    measure = Measure(options.judge)
+    (options.work / JUDGE).write_text(json.dumps(measure.accuracy()))
+    driver = Driver(options)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (prompt, names) in enumerate(jobs):
+            start = time.monotonic()
+            answers, videos = make_videos(driver, plan, prompt, names, folder)
+            rows = measure(torch.stack(videos), prompt["combo"])
+            for name, answer, row in zip(names, answers, rows):
+                note = {key: prompt[key] for key in ("index", "prompt", "seed")}
+                calls = {key: answer[key] for key in ("unet_calls", "calls_per_pass")}
+                append_line(options.work, name, {**note, **calls, **answer["scores"], **row})
+            calls = sum(answer["network_calls_made"] for answer in answers)
+            seconds = round(time.monotonic() - start, 2)
+            append_line(options.work, TIMES, {"index": prompt["index"], "configurations": names,
+                                              "network_calls": calls, "seconds": seconds})  # fmt: skip
+            print(f"{number + 1}/{len(jobs)}: {calls} network calls", file=sys.stderr)
+    driver.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("run", help="make and measure the videos")
+    command.add_argument("--driver", type=Path, required=True)
+    command.add_argument("--bundle", type=Path, default=ROOT / "models" / "shapes")
+    command.add_argument("--judge", type=Path, required=True, help="folder with judge.pt")
+    command.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
+    command.add_argument("--prompts", type=int, default=200)
+    command.add_argument("--wide", type=int,
+                         help="prompts that get every configuration (default: that of configurations.json)")  # fmt: skip
+    command.add_argument("--core", nargs="+", help="what the other prompts get (default: core of configurations.json)")
+    command.add_argument("--steps", type=int, default=STEPS)
+    command.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")
+    command.add_argument("--threads", type=int, default=1)
+    command = commands.add_parser("report", help="write tables and plots")
+    command.add_argument("--work", type=Path, action="append", default=[])
+    command.add_argument("--steps", type=int, default=STEPS)
+    options = parser.parse_args()
+    if options.command == "run":
+        run(options)
+    else:
+        from evaluation.page import report
+
+        report(read_plan(options.steps), options.work, ROOT)

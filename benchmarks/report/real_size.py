@@ -1,0 +1,42 @@
+"""Times and memory of models of true size."""
+
+from __future__ import annotations
+
+from report.page_tables import table
+
+NAMES = {  # in the order of the page
+    "animatediff": "AnimateDiff v2, published files",
+    "animatediff-pipeline": "AnimateDiff, saved pipeline",
+    "modelscope": "ModelScope 1.7B",
+    "videocrafter": "VideoCrafter2, 320x512",
+}
+
+
+def times_and_memory(figures: dict) -> str:
+    shapes = {found["generate"]["shape"] for found in figures.values() if "generate" in found}
+    head = ["", "weights (of these the UNet)", "export: CPU time", "wall, shared", "peak memory", "of the weights"]
+    head += ["load and run: CPU time", "wall, shared", "peak memory"]
+    rows = [_row(title, figures[name]) for name, title in NAMES.items() if name in figures]
+    missing = [title for name, title in NAMES.items() if "generate" not in figures.get(name, {})]
+    note = f"\n\nNot run to the end yet: {'; '.join(missing)}." if missing else ""
+    return f"Run: {', '.join(sorted(shapes))}.\n\n" + table(head, rows) + note
+
+
+def _row(title: str, found: dict) -> list[str]:
+    export, generate, weights = found["export"], found.get("generate"), found["bundle_mib"]
+    row = [
+        title,
+        f"{_gib(weights)} ({_gib(found['unet_mib'])})",
+        f"{export['cpu_seconds']:.0f} s",
+        f"{export['seconds']:.0f} s",
+        _gib(export["peak_mib"]),
+        f"{export['peak_mib'] / weights:.2f}",
+    ]
+    if generate is None:
+        return [*row, "", "", ""]
+    times = [f"{generate[clock]:.0f} s" for clock in ("cpu_seconds", "seconds")]
+    return [*row, *times, _gib(generate["peak_mib"])]
+
+
+def _gib(mib: float) -> str:
+    return f"{mib / 1024:.1f} GiB"

@@ -1,0 +1,227 @@
+"""A table of each kind of result, as Markdown."""
+
+from __future__ import annotations
+
+from measuring.clocks import CLOCKS, clock_of
+from measuring.reference import REFERENCE, reference_of
+from report.demands import Demand
+from report.page_tables import table
+
+
+def compared(result: dict) -> str:
+    """Peers against diffusers: one UNet call, a whole generation, memory."""
+    where, peers = result["conditions"], result["peers"]
+    clock = clock_of(where)
+    rate = result["matmul"]["gflop"] / result["matmul"][clock]
+    text = (
+        f"{_machine(where)}, {where.get('dtype', 'float32')}, {CLOCKS[clock]}, medians of"
+        f" {result['repeats']}. One UNet call of batch 2 is {result['unet_gflop']:g} GFLOP. A large"
+        f" matrix product runs at {rate:.1f} GFLOP/s in the same run.\n\n"
+    )
+    calls = {name: peer["unet"] for name, peer in peers.items() if "unet" in peer}
+    runs = {name: peer["generate"] for name, peer in peers.items() if "generate" in peer}
+    tables = []
+    if calls:
+        head = ["one UNet call", "time", "ratio", "GFLOP/s", "of the product", "difference"]
+        tables.append(table(head, [_call(name, calls, clock, result["unet_gflop"], rate) for name in calls]))
+    if runs:
+        head = [_work(where), "time", "ratio"]
+        head += ["first run", "outside networks", "peak memory", "ratio", "difference"]
+        tables.append(table(head, [_run(name, runs, clock) for name in runs]))
+    return text + "\n\n".join(tables)
+
+
+def _counted(number: int, noun: str) -> str:
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def _work(where: dict) -> str:
+    """What was measured of a run: "2 passes of 1 step"."""
+    return f"{_counted(where['passes'], 'pass')} of {_counted(where['steps'], 'step')}"
+
+
+def _machine(where: dict) -> str:
+    device = f"{where['accelerator']}, " if "accelerator" in where else ""
+    kind = f" with {where['cpu_capability']}" if "cpu_capability" in where else ""
+    return f"{device}{where['processor']}{kind}, {_counted(where['threads'], 'thread')}"
+
+
+def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list[str]:
+    speed = gflop / calls[name][clock]
+    row = [name, _seconds(calls[name], clock), _ratio(calls[name], calls[reference_of(calls)], clock)]
+    return [*row, f"{speed:.1f}", f"{speed / rate:.2f}", f"{calls[name]['difference']:.1e}"]
+
+
+def _run(name: str, runs: dict, clock: str) -> list[str]:
+    run, base = runs[name], runs[reference_of(runs)]
+    row = [name, _seconds(run, clock), _ratio(run, base, clock)]
+    row += [f"{run['first_seconds']:.1f} s"]
+    row += [f"{100 * run['outside_networks']:.2f} %" if "outside_networks" in run else ""]
+    row += [f"{run['peak_mib']} MiB", _ratio(run, base, "peak_mib")]
+    return [*row, f"{run['difference']:.1e}"]
+
+
+def _seconds(sample: dict, clock: str = "seconds") -> str:
+    value = sample[clock]
+    if abs(value) < 1e-3:
+        return f"{1e6 * value:.0f} µs"
+    return f"{value:.2f} s" if value >= 1 else f"{1e3 * value:.0f} ms"
+
+
+def _ratio(sample: dict, base: dict, key: str) -> str:
+    return f"{sample[key] / base[key]:.2f}"
+
+
+def fewer_operations(result: dict) -> str:
+    """What each option saves and what it does to the video."""
+    text = (
+        f"{_machine(result['conditions'])}, CPU time, {result['videos']} videos of {result['sentences']} sentences,"
+        f" {_work(result['conditions'])}.\n\n"
+    )
+    head = ["", "CPU time, ratio", "latent difference", "consistency", "background deviation", *result["words"]]
+    rows, changes = [], []
+    for name, found in result["options"].items():
+        shown, mean = f"`{name}`" if name.startswith("--") else name, found["mean"]
+        rows.append([shown, f"{found['ratio']:.2f}", f"{found['difference']:.3f}", f"{mean['consistency']:.4f}",
+                     f"{mean['background_deviation']:.4f}", *(f"{mean[word]:.3f}" for word in result["words"])])
+        if found["difference"] > 0:
+            changes.append([shown, *map(_changed, found["change"].values())])
+    change_head = ["change against exact", *(field.replace("_", " ") for field in result["options"]["exact"]["change"])]
+    return text + table(head, rows) + "\n\n" + table(change_head, changes)
+
+
+def _changed(change: dict) -> str:
+    low, high = change["interval"]
+    return f"{change['mean']:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+FIRST_CALL = {
+    "process": "process start (LibTorch), options, manifest",
+    "load 1": "hashes, as remembered",
+    "load 2": "tokenizer",
+    "load 3": "text encoder",
+    "load 4": "UNet",
+    "load 5": "VAE",
+    "encode 1": "prompt",
+    "encode 2": "negative prompt",
+}
+
+
+def startup(result: dict) -> str:
+    where = result["conditions"]
+    rows = [
+        [name, _seconds(found), _ratio(found, result["programs"][REFERENCE], "seconds"),
+         f"{found['cpu_seconds']:.2f} s", f"{found['peak_mib']:.0f} MiB"]
+        for name, found in result["programs"].items()
+    ]
+    text = (
+        f"{_machine(where)}: whole processes, import and load"
+        f" included, {_work(where)} of the demo model, medians of {result['repeats']}.\n\n"
+    )
+    text += table(["", "wall", "ratio", "CPU time", "peak memory"], rows)
+    found = dict(result["first_call"])
+    text += (
+        "\n\nFrom process start to its first UNet call `freeinit generate` takes"
+        f" {found.pop('first_call'):.2f} s; medians of the parts:\n\n"
+    )
+    rows = [[words, f"{1e3 * found[name]:.0f} ms"] for name, words in FIRST_CALL.items()]
+    return text + table(["part", "time"], rows)
+
+
+def memory(result: dict) -> str:
+    where, programs = result["conditions"], result["programs"]
+    base = programs[REFERENCE]
+    text = (
+        f"{_machine(where)}, {result['size']} size with weights that float16 holds, whole processes that make a video of"
+        f" {_work(where)}, medians of {result['repeats']}.\n\n"
+    )
+    rows = [
+        [f"`{name}`" if name.startswith("--") else name, f"{found['peak_mib']:.0f} MiB", _ratio(found, base, "peak_mib"),
+         _seconds(found, "cpu_seconds"), _ratio(found, base, "cpu_seconds")]
+        for name, found in programs.items()
+    ]  # fmt: skip
+    return text + table(["", "peak memory", "ratio", "CPU time", "ratio"], rows)
+
+
+def early_passes(result: dict) -> str:
+    where, peers = result["conditions"], result["peers"]
+    clock = clock_of(where)
+    text = (
+        f"{_machine(where)}, {CLOCKS[clock]}, {result['size']} size, {_work(where)},"
+        f" medians of {result['repeats']}. In freeinit every pass but the last ends after"
+        f" {_counted(result['intermediate_steps'], 'step')} with the clean sample predicted"
+        f" there; the latents then differ by {result['difference']:g} of their root mean square.\n\n"
+    )
+    base = peers[REFERENCE][clock]
+    rows = [
+        [name, str(run["unet_calls"]), _seconds(run, clock), f"{base / run[clock]:.2f}", f"{run['peak_mib']} MiB"]
+        for name, run in peers.items()
+    ]
+    return text + table(["", "UNet calls", "time", "times faster", "peak memory"], rows)
+
+
+def reached(found: list[Demand]) -> str:
+    rows = [[d.what, d.limit, _measured(d), d.verdict] for d in found]
+    return table(["figure", "demand", "measured", "reached"], rows)
+
+
+def _measured(demand: Demand) -> str:
+    interval = "" if demand.interval is None else " [{:.2f}, {:.2f}]".format(*demand.interval)
+    return f"{demand.value:.2f}{demand.unit}{interval}"
+
+
+def operators(result: dict) -> str:
+    where, backends, gflop = result["conditions"], result["seconds"], result["gflop"]
+    text = (
+        f"One UNet call at {result['size']} size, {_machine(where)}, medians of {result['repeats']}."
+        f" A large matrix product runs at {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
+    )
+    first = next(iter(backends.values()))
+    rows = []
+    for kind in sorted(first, key=lambda kind: -first[kind]):
+        row = [kind, f"{gflop[kind]:g}" if kind in gflop else ""]
+        for seconds in backends.values():
+            share = seconds[kind] / sum(seconds.values())
+            rate = f"{gflop[kind] / seconds[kind]:.0f}" if kind in gflop else ""
+            row += [f"{seconds[kind]:.2f} s", f"{100 * share:.1f} %", rate]
+        rows.append(row)
+    totals = ["all", f"{sum(gflop.values()):g}"]
+    for seconds in backends.values():
+        total = sum(seconds.values())
+        totals += [f"{total:.2f} s", "", f"{sum(gflop.values()) / total:.0f}"]
+    head = ["operators", "GFLOP"] + [cell for name in backends for cell in (name, "share", "GFLOP/s")]
+    return text + table(head, [*rows, totals])
+
+
+def smaller_weights(result: dict) -> str:
+    where = result["conditions"]
+    clock = clock_of(where)
+    text = (
+        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call at {result['size']} size,"
+        f" medians of {result['repeats']}.\n\n"
+    )
+    base = result["runtimes"][REFERENCE]
+    rows = []
+    for name, found in result["runtimes"].items():
+        memory = [f"{found['peak_mib']} MiB", _ratio(found, base, "peak_mib")] if found["peak_mib"] else ["", ""]
+        rows.append(
+            [name, _seconds(found, clock), _ratio(found, base, clock), f"{found['difference']:.1e}", *memory]
+        )
+    return text + table(["", "time", "ratio", "difference", "peak memory", "ratio"], rows)
+
+
+def reinit(result: dict) -> str:
+    """One re-initialisation here and in diffusers."""
+    ms = result["cpu_ms"]
+    shape = "x".join(map(str, result["shape"]))
+    text = (
+        f"{result['processor']}, 1 thread, latents of {shape}, CPU time, medians of {result['rounds']} rounds; diffusers"
+        f" {result['diffusers']}.\n\n"
+    )
+    rows = [
+        [what, f"{ms[pair['diffusers']]:.2f} ms", f"{ms[pair['here']]:.2f} ms", f"{pair['ratio']:g}"]
+        for what, pair in result["ratios"].items()
+    ]
+    rows += [["a bare pair of FFTs", "", f"{ms['fft_pair']:.2f} ms", ""], ["the mask", "", f"{ms['mask']:.2f} ms", ""]]
+    return text + table(["", "diffusers", "here", "times faster"], rows)

@@ -1,0 +1,34 @@
+"""The pages of results are those of the recorded figures, and every experiment can be named."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import run
+from report import pages, tables
+from report.demands import demands
+from report.page_tables import fill_places
+
+
+def test_the_page_shows_the_recorded_results():
+    results = {path.stem: json.loads(path.read_text()) for path in pages.RESULTS.glob("*.json")}
+    made = {name: pages.MADE_BY[name](result) for name, result in results.items()}
+    made["demands"] = tables.reached(demands(results))
+    assert (pages.RESULTS / "README.md").read_text() == pages.results_page(made)
+    shown = {name for _, _, names in pages.SECTIONS for name in names}
+    assert shown == set(pages.MADE_BY)
+
+
+def test_every_experiment_is_listed_with_a_line():
+    done = subprocess.run([sys.executable, Path(run.__file__), "--list"], capture_output=True, text=True, check=True)
+    listed = {line.split()[0] for line in done.stdout.splitlines() if len(line.split()) > 3}
+    assert listed == {*(path.stem for path in (run.HERE / "experiments").glob("*.py")), "report"}
+
+
+def test_only_the_named_places_of_a_page_change(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- begin one -->\nold\n<!-- end one -->\n<!-- begin two -->\nkept\n<!-- end two -->\n")
+    fill_places(page, {"one": "new", "three": "nowhere"})
+    assert page.read_text() == (
+        "a\n<!-- begin one -->\nnew\n<!-- end one -->\n<!-- begin two -->\nkept\n<!-- end two -->\n")  # fmt: skip

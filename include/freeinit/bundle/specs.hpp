@@ -1,0 +1,74 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// Size and hash of one file of a bundle.
+struct FileRecord {
+  std::uint64_t bytes = 0;
+  std::string sha256;  ///< 64 lower-case hexadecimal digits
+};
+
+/// `unet`: `forward(latents[B,C,F,H,W], timestep[B] float32, text[B,L,D], fps[B] float32)`, the
+/// same four inputs for every family (a family without fps ignores it). Limits are hard: the loader
+/// and every call refuse what lies outside.
+struct UNetSpec {
+  std::string file;
+  std::string format;  ///< "torchscript"
+  std::string dtype;   ///< "float32", "float16" or "bfloat16"
+  std::int64_t in_channels = 4;
+  std::int64_t context_dim = 768;               ///< D
+  std::int64_t latent_multiple_of = 1;          ///< latent height and width must be multiples of it
+  std::optional<std::int64_t> max_frames;       ///< longest sequence of the motion modules
+  std::optional<std::int64_t> max_text_length;  ///< longest L
+  bool uses_fps = false;
+  bool feature_cache = false;  ///< split at export: deep features can be reused between steps
+  std::vector<std::vector<std::int64_t>> verified_shapes;  ///< [B,F,H,W,L] compared at export
+  double verified_max_relative_error = 0.0;                ///< largest difference found there
+};
+
+/// An entry of `unet_backends`: the same UNet, converted for another runtime.
+struct UNetBackendSpec {
+  std::string file;
+  std::string converted_from;  ///< SHA-256 of `unet.file` when it was converted
+  double verified_max_relative_error = 0.0;
+};
+
+/// `text_encoder`: `forward(ids[B,L] int64) -> [B,L,D]`.
+struct TextEncoderSpec {
+  std::string file;
+  std::string dtype;
+  std::int64_t max_length = 77;  ///< L
+  std::int64_t width = 768;      ///< D
+};
+
+/// `vae`: decoder `forward(z[N,C,h,w]) -> [N,3,H,W]` in -1..1 with z = latents / scaling_factor;
+/// encoder `forward(images[N,3,H,W] in -1..1) -> moments [N,2C,h,w]` (mean, log-variance).
+struct AutoencoderSpec {
+  std::string decoder_file;
+  std::string encoder_file;  ///< empty when the bundle has no encoder
+  std::string dtype;
+  std::int64_t latent_channels = 4;
+  std::int64_t spatial_scale = 8;  ///< pixels per latent along height and width
+  double scaling_factor = 0.18215;
+};
+
+/// `tokenizer`: files and ids of the CLIP tokenizer, as ClipTokenizerOptions.
+struct TokenizerSpec {
+  std::string vocab_file;
+  std::string merges_file;
+  std::int64_t max_length = 77;
+  std::int64_t bos_token_id = 49406;
+  std::int64_t eos_token_id = 49407;
+  std::int64_t pad_token_id = 49407;
+  std::int64_t unk_token_id = 49407;
+  bool match_pad_token = true;  ///< see ClipTokenizerOptions
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI

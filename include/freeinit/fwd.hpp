@@ -1,0 +1,127 @@
+#pragma once
+
+// The names of all types, for headers that only mention them.
+
+#include <freeinit/core/config.hpp>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+// core
+enum class ErrorCode : int;
+enum class LogLevel;
+enum class Phase;
+class Error;
+struct LatentShape;
+struct Progress;
+struct RunControl;
+
+// options
+enum class BetaSchedule;
+enum class FilterAxes;
+enum class FilterMethod;
+enum class FilterVariant;
+enum class IntermediateResult;
+enum class MixMethod;
+enum class PredictionType;
+enum class Profile;
+enum class TimestepSpacing;
+enum class VideoNoiseSource;
+struct FreeInitOptions;
+struct FrequencyFilterOptions;
+struct GenerationRequest;
+struct GuidanceInterval;
+struct IntermediatePassOptions;
+struct NoiseMixOptions;
+struct RealVideoOptions;
+struct SamplerConfig;
+
+// text
+class ClipTokenizer;
+struct ClipTokenizerOptions;
+struct TokenizedPrompt;
+
+// io
+enum class VideoFormat;
+class OutputFile;
+class SafetensorsReader;
+class VideoWriter;
+struct DecodedVideo;
+struct FrameSelection;
+struct SafetensorsEntry;
+struct SafetensorsView;
+struct VideoWriterOptions;
+
+// bundle
+class HashStamps;
+struct AutoencoderSpec;
+struct FileRecord;
+struct ImageEncoderSpec;
+struct Manifest;
+struct TextEncoderSpec;
+struct TokenizerSpec;
+struct UNetBackendSpec;
+struct UNetSpec;
+
+// tensors
+enum class Interpolation;
+struct ImageSize;
+struct VideoFrames;
+
+// noise
+class NoiseReinitializer;
+class NoiseSource;
+
+// sampling
+class NoiseSchedule;
+class Sampler;
+struct NoiseLevel;
+struct SamplerRow;
+struct SamplerState;
+
+// passes
+class FreeInit;
+struct FreeInitResult;
+struct FreeInitSettings;
+struct FreeInitState;
+struct PassPlan;
+struct RealVideoSettings;
+struct RunHooks;
+struct RunPoint;
+
+// analysis
+class FrequencyBands;
+struct BandFit;
+struct ChangeScores;
+struct ConsistencyScores;
+struct ForwardAnalysis;
+struct ForwardAnalysisOptions;
+struct ForwardLevel;
+struct FrequencyBand;
+struct NoiseStatistics;
+
+// models
+enum class ConvolutionAlgorithm;
+enum class UNetBackend;
+class Autoencoder;
+class FeatureCache;
+class ImageEncoder;
+class TextEncoder;
+class VideoUNet;
+struct BundleOptions;
+struct DeepPrediction;
+struct GuidanceOptions;
+struct ModelBundle;
+struct TimestepInterval;
+struct UNetInput;
+
+// pipeline
+class ProfileTrace;
+class TextToVideoPipeline;
+struct GeneratedVideo;
+struct GenerationHooks;
+struct GenerationInputs;
+struct GenerationResult;
+struct ProbeFinding;
+struct ProbeReport;
+
+}  // namespace freeinit::inline FREEINIT_ABI

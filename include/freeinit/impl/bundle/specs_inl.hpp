@@ -1,0 +1,233 @@
+#pragma once
+
+#include <freeinit/bundle/manifest.hpp>
+#include <freeinit/impl/io/json_inl.hpp>
+
+#include <algorithm>
+
+// The sections of a manifest, one function each. Every message names the file and the key.
+namespace freeinit::inline FREEINIT_ABI::detail {
+
+/// The key "dtype": what networks compute in.
+FREEINIT_INLINE std::string parse_dtype(JsonReader& section) {
+  return section.one_of("dtype", {"float32", "float16", "bfloat16"});
+}
+
+/// A relative path with "/" between plain names: nothing that could leave the bundle's folder.
+FREEINIT_INLINE bool stays_inside(const std::string& path) {
+  if (path.empty() || path.find('\\') != std::string::npos ||
+      path.find('\0') != std::string::npos) {
+    return false;
+  }
+  const std::filesystem::path parsed(path);
+  if (parsed.is_absolute()) return false;
+  return std::none_of(parsed.begin(), parsed.end(), [](const std::filesystem::path& part) {
+    return part == ".." || part == "." || part.empty();
+  });
+}
+
+/// The path under `key`, which must be listed in "files".
+FREEINIT_INLINE std::string listed_file(JsonReader& section, const std::string& key,
+                                        const Manifest& manifest) {
+  const std::string path = section.text(key);
+  if (!stays_inside(path)) section.refuse(key, "a relative path inside the bundle");
+  if (!manifest.files.contains(path)) section.refuse(key, "a path that 'files' lists");
+  return path;
+}
+
+inline constexpr const char* kShapeForm = "[batch, frames, height, width, text length]";
+
+/// A shape [B,F,H,W,L] of sizes from 1 to 2^31 - 1; empty for any other value.
+FREEINIT_INLINE std::vector<std::int64_t> parse_shape(const nlohmann::json& value) {
+  const auto is_size = [](const nlohmann::json& size) {
+    return size.is_number_unsigned() && size.get<std::uint64_t>() >= 1 &&
+           size.get<std::uint64_t>() <= std::uint64_t{INT32_MAX};
+  };
+  const bool fits =
+      value.is_array() && value.size() == 5 && std::all_of(value.begin(), value.end(), is_size);
+  return fits ? value.get<std::vector<std::int64_t>>() : std::vector<std::int64_t>{};
+}
+
+FREEINIT_INLINE std::vector<std::vector<std::int64_t>> parse_verified_shapes(JsonReader& section) {
+  const std::string key = "verified_shapes";
+  const std::string expected = std::string("a list of shapes ") + kShapeForm;
+  const nlohmann::json& list = section.required(key);
+  if (!list.is_array()) section.refuse(key, expected);
+  std::vector<std::vector<std::int64_t>> shapes;
+  for (const nlohmann::json& element : list) {
+    shapes.push_back(parse_shape(element));
+    if (shapes.back().empty()) section.refuse(key, expected);
+  }
+  return shapes;
+}
+
+FREEINIT_INLINE double parse_verified_error(JsonReader& section) {
+  const std::string key = "verified_max_relative_error";
+  const double error = section.number(key);
+  if (error < 0) section.refuse(key, "a number of at least 0");
+  return error;
+}
+
+FREEINIT_INLINE UNetSpec parse_unet(JsonReader section, const Manifest& manifest) {
+  UNetSpec unet;
+  unet.file = listed_file(section, "file", manifest);
+  unet.format = section.one_of("format", {"torchscript"});
+  unet.dtype = parse_dtype(section);
+  unet.in_channels = section.count("in_channels", 1);
+  unet.context_dim = section.count("context_dim", 1);
+  unet.latent_multiple_of = section.count("latent_multiple_of", 1);
+  if (section.has_value("max_frames")) unet.max_frames = section.count("max_frames", 1);
+  if (section.has_value("max_text_length")) {
+    unet.max_text_length = section.count("max_text_length", 1);
+  }
+  unet.uses_fps = section.boolean("uses_fps");
+  if (section.has("feature_cache")) unet.feature_cache = section.boolean("feature_cache");
+  unet.verified_shapes = parse_verified_shapes(section);
+  unet.verified_max_relative_error = parse_verified_error(section);
+  section.finish();
+  return unet;
+}
+
+/// One converted network. A stale one, made of another `unet.file`, is refused. Further keys are
+/// the backend's own.
+FREEINIT_INLINE UNetBackendSpec parse_unet_backend(JsonReader section, const Manifest& manifest) {
+  UNetBackendSpec backend;
+  backend.file = listed_file(section, "file", manifest);
+  backend.converted_from = section.text("converted_from");
+  if (backend.converted_from != manifest.files.at(manifest.unet.file).sha256) {
+    section.refuse("converted_from",
+                   concat("the sha256 of ", quote(manifest.unet.file), "; convert it again"));
+  }
+  backend.verified_max_relative_error = parse_verified_error(section);
+  return backend;
+}
+
+/// A backend that this build does not know is kept: it is refused by who asks for it.
+FREEINIT_INLINE std::map<std::string, UNetBackendSpec> parse_unet_backends(
+    JsonReader section, const Manifest& manifest) {
+  std::map<std::string, UNetBackendSpec> backends;
+  for (const auto& [name, ignored] : section.value().items()) {
+    backends.emplace(name, parse_unet_backend(section.object(name), manifest));
+  }
+  return backends;
+}
+
+FREEINIT_INLINE TextEncoderSpec parse_text_encoder(JsonReader section, const Manifest& manifest) {
+  TextEncoderSpec encoder;
+  encoder.file = listed_file(section, "file", manifest);
+  encoder.dtype = parse_dtype(section);
+  encoder.max_length = section.count("max_length", 2);
+  encoder.width = section.count("width", 1);
+  section.finish();
+  return encoder;
+}
+
+FREEINIT_INLINE AutoencoderSpec parse_autoencoder(JsonReader section, const Manifest& manifest) {
+  AutoencoderSpec vae;
+  vae.decoder_file = listed_file(section, "decoder_file", manifest);
+  if (!section.text("encoder_file").empty()) {
+    vae.encoder_file = listed_file(section, "encoder_file", manifest);
+  }
+  vae.dtype = parse_dtype(section);
+  vae.latent_channels = section.count("latent_channels", 1);
+  vae.spatial_scale = section.count("spatial_scale", 1);
+  vae.scaling_factor = section.positive("scaling_factor");
+  section.finish();
+  return vae;
+}
+
+/// Reads a key into a field that keeps its default when the key is absent.
+FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key, double& field) {
+  if (section.has(key)) field = section.number(key);
+}
+FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key, bool& field) {
+  if (section.has(key)) field = section.boolean(key);
+}
+FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key,
+                                     std::string& field) {
+  if (section.has(key)) field = section.text(key);
+}
+FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key,
+                                     std::int64_t& field, std::int64_t least) {
+  if (section.has(key)) field = section.count(key, least);
+}
+
+FREEINIT_INLINE TokenizerSpec parse_tokenizer(JsonReader section, const Manifest& manifest) {
+  TokenizerSpec tokenizer;
+  tokenizer.vocab_file = listed_file(section, "vocab_file", manifest);
+  tokenizer.merges_file = listed_file(section, "merges_file", manifest);
+  tokenizer.max_length = section.count("max_length", 2);
+  tokenizer.bos_token_id = section.count("bos_token_id", 0);
+  tokenizer.eos_token_id = section.count("eos_token_id", 0);
+  tokenizer.pad_token_id = section.count("pad_token_id", 0);
+  tokenizer.unk_token_id = section.count("unk_token_id", 0);
+  read_if_present(section, "match_pad_token", tokenizer.match_pad_token);
+  section.finish();
+  return tokenizer;
+}
+
+/// The value that has this name.
+template <class Value>
+void read_if_present(JsonReader& section, const std::string& key, Value& value,
+                     Value (*from_string)(std::string_view)) {
+  if (section.has(key)) value = section.named(key, from_string);
+}
+
+/// `_class_name` names the sampler, as in diffusers' files; without it the sampler is DDIM.
+FREEINIT_INLINE SamplerConfig parse_scheduler(JsonReader section) {
+  SamplerConfig scheduler;
+  read_if_present(section, "_class_name", scheduler.sampler);
+  section.ignore_underscored();
+  read_if_present(section, "num_train_timesteps", scheduler.num_train_timesteps, 1);
+  read_if_present(section, "beta_start", scheduler.beta_start);
+  read_if_present(section, "beta_end", scheduler.beta_end);
+  read_if_present(section, "beta_schedule", scheduler.beta_schedule, beta_schedule_from_string);
+  if (section.has_value("trained_betas")) {
+    scheduler.trained_betas = section.numbers("trained_betas");
+  }
+  read_if_present(section, "clip_sample", scheduler.clip_sample);
+  read_if_present(section, "clip_sample_range", scheduler.clip_sample_range);
+  read_if_present(section, "set_alpha_to_one", scheduler.set_alpha_to_one);
+  read_if_present(section, "steps_offset", scheduler.steps_offset, 0);
+  read_if_present(section, "prediction_type", scheduler.prediction_type,
+                  prediction_type_from_string);
+  read_if_present(section, "thresholding", scheduler.thresholding);
+  read_if_present(section, "dynamic_thresholding_ratio", scheduler.dynamic_thresholding_ratio);
+  read_if_present(section, "sample_max_value", scheduler.sample_max_value);
+  read_if_present(section, "timestep_spacing", scheduler.timestep_spacing,
+                  timestep_spacing_from_string);
+  read_if_present(section, "rescale_betas_zero_snr", scheduler.rescale_betas_zero_snr);
+  if (section.has_value("dynamic_rescale")) {
+    scheduler.dynamic_rescale = section.numbers("dynamic_rescale");
+  }
+  read_if_present(section, "always_draw_noise", scheduler.always_draw_noise);
+  section.finish();
+  return scheduler;
+}
+
+FREEINIT_INLINE GenerationRequest parse_recommended(JsonReader section) {
+  GenerationRequest settings;
+  read_if_present(section, "num_frames", settings.num_frames, 1);
+  read_if_present(section, "height", settings.height, 1);
+  read_if_present(section, "width", settings.width, 1);
+  if (section.has("fps")) settings.fps = section.positive("fps");
+  if (section.has_value("output_fps")) settings.output_fps = section.positive("output_fps");
+  read_if_present(section, "num_inference_steps", settings.num_inference_steps, 1);
+  read_if_present(section, "guidance_scale", settings.guidance_scale);
+  read_if_present(section, "eta", settings.eta);
+  read_if_present(section, "num_iters", settings.free_init.num_iters, 1);
+  read_if_present(section, "negative_prompt", settings.negative_prompt);
+  if (section.has("filter")) {
+    JsonReader filter = section.object("filter");
+    FrequencyFilterOptions& options = settings.free_init.filters.front();
+    read_if_present(filter, "method", options.method, filter_method_from_string);
+    read_if_present(filter, "order", options.order);
+    read_if_present(filter, "spatial_stop_frequency", options.spatial_stop_frequency);
+    read_if_present(filter, "temporal_stop_frequency", options.temporal_stop_frequency);
+    filter.finish();
+  }
+  section.finish();
+  return settings;
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI::detail

@@ -1,0 +1,168 @@
+#pragma once
+
+// Exchanges operators of a TorchScript network for faster ones on a CPU: the file stays as it is,
+// so that every bundle can be run either way.
+
+#include <freeinit/impl/networks/backends/winograd_conv_inl.hpp>
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/linear.h>
+#include <ATen/record_function.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/ir/ir.h>
+#include <torch/csrc/jit/runtime/operator.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// LibTorch's linear layer by oneDNN's matrix product, where it has that; its own choice for
+/// float32 is MKL's, which is slower on the processors of docs/performance.md.
+FREEINIT_INLINE at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& weight,
+                                         const std::optional<at::Tensor>& bias) {
+  using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                            std::string_view, c10::List<std::optional<at::Scalar>>,
+                            std::optional<std::string_view>);
+  static const auto onednn =
+      c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  const bool serves = onednn && input.device().is_cpu() && input.scalar_type() == at::kFloat &&
+                      weight.scalar_type() == at::kFloat && input.numel() > 0;
+  if (!serves) return at::linear(input, weight, bias);
+  const c10::List<std::optional<at::Scalar>> nothing_after;
+  return onednn->typed<Linear>().call(input, weight, bias, "none", nothing_after, "");
+}
+
+/// An operator of three tensors, the last optional, and one result.
+using LayerOperator = at::Tensor (*)(const at::Tensor& input, const at::Tensor& weight,
+                                     const std::optional<at::Tensor>& bias);
+
+struct FasterOperator {
+  const char* name;
+  LayerOperator call;
+};
+
+inline constexpr FasterOperator kFasterConvolution{
+    "freeinit::winograd_conv2d",
+    [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
+      return winograd_conv2d(input, weight, bias.value_or(at::Tensor()));
+    }};
+inline constexpr FasterOperator kFasterTemporalConvolution{
+    "freeinit::winograd_temporal_conv",
+    [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
+      return winograd_temporal_conv(input, weight, bias.value_or(at::Tensor()));
+    }};
+inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear};
+
+/// Makes the operators known to TorchScript; once in a process, for more than one library may hold
+/// this code.
+FREEINIT_INLINE void register_faster_operators() {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear}) {
+    if (!torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(op.name)).empty()) continue;
+    torch::jit::registerOperator(torch::jit::Operator(
+        op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
+        [op](torch::jit::Stack& stack) {
+          RECORD_FUNCTION(op.name, {});  // for profilers, as LibTorch's own operators do
+          const auto bias = torch::jit::pop(stack).toOptional<at::Tensor>();
+          const auto weight = torch::jit::pop(stack).toTensor();
+          const auto input = torch::jit::pop(stack).toTensor();
+          torch::jit::push(stack, op.call(input, weight, bias));
+        },
+        c10::AliasAnalysisKind::FROM_SCHEMA));
+  }
+}
+
+/// Whether a value is that list: a constant, as optimising leaves it, or made of constants, as
+/// tracing writes it.
+inline bool is_list(const torch::jit::Value* value, std::initializer_list<std::int64_t> expected) {
+  if (const auto constant = torch::jit::constant_as<c10::List<std::int64_t>>(value))
+    return std::ranges::equal(constant->vec(), expected);
+  const torch::jit::Node* const list = value->node();
+  return list->kind() == c10::prim::ListConstruct &&
+         std::ranges::equal(list->inputs(), expected,
+                            [](const torch::jit::Value* element, std::int64_t number) {
+                              return torch::jit::constant_as<std::int64_t>(element) == number;
+                            });
+}
+
+/// Whether a node is a convolution with one group that is not a transposed one. Tracing writes
+/// aten::_convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding,
+/// groups, ...); what is optimised, or scripted, has aten::conv2d(..., dilation, groups).
+inline bool is_plain_convolution(const torch::jit::Node& node) {
+  if (node.kind() == c10::aten::conv2d || node.kind() == c10::aten::conv3d)
+    return torch::jit::constant_as<std::int64_t>(node.input(6)) == 1;
+  return node.kind() == c10::aten::_convolution &&
+         torch::jit::constant_as<bool>(node.input(6)) == false &&
+         torch::jit::constant_as<std::int64_t>(node.input(8)) == 1;
+}
+
+/// What computes a node faster, or null.
+inline const FasterOperator* faster_operator(const torch::jit::Node& node) {
+  if (node.kind() == c10::aten::linear) return &kFasterLinear;
+  if (!is_plain_convolution(node)) return nullptr;
+  const auto has = [&](std::initializer_list<std::int64_t> ones,
+                       std::initializer_list<std::int64_t> padding) {
+    return is_list(node.input(3), ones) && is_list(node.input(4), padding) &&
+           is_list(node.input(5), ones);
+  };
+  if (has({1, 1}, {1, 1})) return &kFasterConvolution;
+  if (has({1, 1, 1}, {1, 0, 0})) return &kFasterTemporalConvolution;
+  return nullptr;
+}
+
+/// The float16 weight behind one that a graph widens when it uses it (`freeinit-export backend
+/// float16-weights`): a convolution here widens a few kernels at a time instead.
+inline torch::jit::Value* stored_weight(torch::jit::Value* weight) {
+  torch::jit::Node* const node = weight->node();
+  const bool widens = node->kind() == c10::aten::to && node->inputs().size() == 5 &&
+                      torch::jit::constant_as<std::int64_t>(node->input(1)) ==
+                          static_cast<std::int64_t>(at::kFloat);
+  return widens && node->input(0)->node()->kind() == c10::prim::GetAttr ? node->input(0) : weight;
+}
+
+FREEINIT_INLINE std::size_t exchange_operators(torch::jit::Block& block) {
+  std::size_t exchanged = 0;
+  for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
+    for (torch::jit::Block* const inner : node->blocks()) exchanged += exchange_operators(*inner);
+    const FasterOperator* const faster = faster_operator(**node);
+    if (faster == nullptr) continue;
+    torch::jit::Value* const given = node->input(1);
+    torch::jit::Value* const weight = faster == &kFasterLinear ? given : stored_weight(given);
+    torch::jit::Node* const other = block.owningGraph()->create(
+        c10::Symbol::fromQualString(faster->name), {node->input(0), weight, node->input(2)}, 1);
+    other->insertBefore(*node);
+    other->output()->setType(node->output()->type());
+    node->output()->replaceAllUsesWith(other->output());
+    node.destroyCurrent();
+    if (!given->hasUses() && given != weight) given->node()->destroy();
+    ++exchanged;
+  }
+  return exchanged;
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE std::size_t use_winograd(const torch::jit::Module& network) {
+  detail::register_faster_operators();
+  std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
+  std::size_t exchanged = 0;
+  for (const torch::jit::Module& layer : network.modules()) {
+    for (const torch::jit::Method& method : layer.get_methods()) {
+      if (!seen.insert(&method.function()).second) continue;
+      exchanged += detail::exchange_operators(*method.graph()->block());
+    }
+  }
+  return exchanged;
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI

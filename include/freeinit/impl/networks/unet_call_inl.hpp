@@ -1,0 +1,70 @@
+#pragma once
+
+// What every backend does around its network: the same checks, the same four inputs, the same
+// promise about the result.
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/networks/video_unet.hpp>
+
+#include <ATen/ops/full.h>
+#include <c10/util/StringUtil.h>
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// Whether nobody but its owner knows `tensor` any more, so that it may be written again. Not so on
+/// a GPU, where work that reads it may still be queued.
+FREEINIT_INLINE bool may_write_again(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.is_cpu() && tensor.use_count() == 1 &&
+         tensor.storage().use_count() == 1;
+}
+
+/// Makes the inputs of a network on `device` in `dtype`. Safe to call from several threads.
+class UNetInputs {
+ public:
+  UNetInputs(at::Device device, at::ScalarType dtype) : device_(device), dtype_(dtype) {}
+
+  /// Latents, timesteps [B], text, frames per second [B], after all checks: nothing wrong reaches
+  /// the network, which may not look. The vectors are those of
+  /// the last call where that has let them go. In inference mode. Throws Error: invalid_argument.
+  [[nodiscard]] std::vector<at::Tensor> operator()(const UNetSpec& spec,
+                                                   const UNetInput& input) const {
+    const auto& [latents, timestep, text, fps] = input;
+    check_unet_input(spec, latents.sizes(), text.sizes());
+    if (latents.device() != device_ || text.device() != device_) {
+      raise(ErrorCode::invalid_argument, "latents on " + latents.device().str() + " and text on " +
+                                             text.device().str() + ": the network is on " +
+                                             device_.str());
+    }
+    const std::lock_guard lock(mutex_);
+    return {latents.to(dtype_), filled(timesteps_, latents.size(0), timestep), text.to(dtype_),
+            filled(fps_, latents.size(0), fps)};
+  }
+
+ private:
+  /// Made on the device: the sampling loop must not copy from the host.
+  [[nodiscard]] at::Tensor filled(at::Tensor& kept, std::int64_t size, double value) const {
+    if (may_write_again(kept) && kept.size(0) == size) return kept.fill_(value);
+    return kept = at::full({size}, value, at::device(device_).dtype(at::kFloat));
+  }
+
+  at::Device device_;
+  at::ScalarType dtype_;
+  mutable std::mutex mutex_;
+  mutable at::Tensor timesteps_;
+  mutable at::Tensor fps_;
+};
+
+/// Refuses a result of another shape than the interface promises. Throws Error: model.
+FREEINIT_INLINE void check_unet_output(const std::string& name, at::IntArrayRef output,
+                                       at::IntArrayRef expected) {
+  if (output == expected) return;
+  raise(ErrorCode::model, c10::str(name, ": returned ", output, "; expected ", expected));
+}
+
+}  // namespace detail
+}  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <freeinit/core/checks.hpp>
+#include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
+#include <freeinit/options/generation_request.hpp>
+
+#include <cmath>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+FREEINIT_INLINE void check_rate(const char* name, double rate) {
+  if (std::isfinite(rate) && rate > 0.0) return;
+  raise(ErrorCode::invalid_argument, concat(name, " '", rate, "': expected a number above 0"));
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE void GenerationRequest::validate() const {
+  check_at_least("number of videos", num_videos, 1);
+  check_at_least("number of frames", num_frames, 1);
+  check_at_least("height", height, 1);
+  check_at_least("width", width, 1);
+  check_at_least("decode chunk size", decode_chunk_size, 1);
+  check_at_least("cache interval", cache_interval, 1);
+  if (!std::isfinite(guidance_scale)) {
+    raise(ErrorCode::invalid_argument,
+          concat("guidance scale '", guidance_scale, "': expected a finite number"));
+  }
+  const auto [from, to] = guidance_interval;
+  if (!(from >= 0.0 && from <= to && to <= 1.0)) {  // also NaN
+    raise(ErrorCode::invalid_argument, concat("guidance interval '", from, " to ", to,
+                                              "': expected 0 <= A <= B <= 1, where 1 is noise"));
+  }
+  detail::check_rate("fps", fps);
+  detail::check_rate("output fps", output_fps.value_or(fps));
+  free_init.validate();
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,161 @@
+#pragma once
+
+// One video of a request, from its seed to its latents.
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/impl/pipeline/phase_clock_inl.hpp>
+#include <freeinit/impl/pipeline/request_check_inl.hpp>
+#include <freeinit/networks/dtype.hpp>
+#include <freeinit/networks/guidance.hpp>
+#include <freeinit/passes/free_init.hpp>
+#include <freeinit/passes/real_video_noise.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <ATen/ops/isfinite.h>
+#include <c10/util/StringUtil.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// Latents, noise and schedule are float32 whatever the networks compute in; those cast at their
+/// boundary. Half precision would lose the small steps at the end of a schedule.
+inline constexpr at::ScalarType kLatentDtype = at::kFloat;
+
+/// What the videos of a run share.
+struct RunParts {
+  const GenerationRequest& request;
+  const GenerationInputs& inputs;
+  const ModelBundle& bundle;
+  const NoiseSchedule& schedule;
+  const RunControl& control;
+  const GenerationHooks& hooks;
+  PhaseClock& clock;
+  FreeInitOptions options;  ///< the request's, with what an inversion leaves of its budget
+  std::vector<NoiseReinitializer> reinitializers{};
+  Denoiser denoiser{};
+  std::shared_ptr<FeatureCache> feature_cache{};  ///< the denoiser's, if it has one
+  Denoiser inversion{};  ///< the prompt without guidance; empty when no video is inverted
+};
+
+/// The caller's control with the clock in front: progress books time on phases and says which video
+/// it is. Pointers stay valid for one run.
+FREEINIT_INLINE RunControl timed_control(const RunParts& parts, std::int64_t video) {
+  RunControl timed = parts.control;
+  timed.progress = [&parts, video](const Progress& progress) {
+    parts.clock.lap(progress.phase);
+    Progress numbered = progress;
+    numbered.video = static_cast<int>(video);
+    numbered.num_videos = static_cast<int>(parts.request.num_videos);
+    parts.control.report(numbered);
+    parts.clock.skip();
+  };
+  return timed;
+}
+
+/// Row `index` of a tensor with one row for each video, or one for all; undefined if it is.
+FREEINIT_INLINE at::Tensor of_video(const at::Tensor& tensor, std::int64_t index) {
+  if (!tensor.defined()) return {};
+  return tensor.narrow(0, tensor.size(0) == 1 ? 0 : index, 1);
+}
+
+/// The filters of the run on its device; a mask of the caller's replaces them all.
+FREEINIT_INLINE std::vector<NoiseReinitializer> reinitializers_of(const GenerationRequest& request,
+                                                                  const at::Tensor& mask,
+                                                                  const ModelBundle& bundle) {
+  const NoiseMixOptions& mix = request.free_init.mix;
+  std::vector<NoiseReinitializer> made;
+  if (mask.defined()) {
+    made.emplace_back(mask, bundle.device, mix);
+    return made;
+  }
+  const LatentShape shape = latent_shape(request, bundle.manifest);
+  for (const FrequencyFilterOptions& filter : request.free_init.filters) {
+    made.emplace_back(filter, shape.frames, shape.height, shape.width, bundle.device, mix);
+  }
+  return made;
+}
+
+/// The noise of the real video for one video of the request. Counts its calls.
+FREEINIT_INLINE at::Tensor noise_of_real_video(const RunParts& parts, std::int64_t video,
+                                               NoiseSource& noise, std::int64_t& calls,
+                                               const RunControl& control) {
+  RealVideoSettings settings{.source = parts.request.real_video.source,
+                             .num_inference_steps = parts.request.num_inference_steps,
+                             .denoiser = [&](const at::Tensor& sample, double timestep) {
+                               ++calls;
+                               return parts.inversion(sample, timestep);
+                             }};
+  if (parts.request.real_video.low_band) settings.low_band = parts.reinitializers.front();
+  const at::Tensor latents = of_video(parts.inputs.video_latents, video);
+  return initial_noise_from_video(latents.to(parts.bundle.device, kLatentDtype), parts.schedule,
+                                  settings, noise, control);
+}
+
+/// `hook` for one video, with its time left out of the clock's phases.
+FREEINIT_INLINE RunHooks::Hook hook_of_video(const RunHooks::Hook& hook, std::int64_t video,
+                                             PhaseClock& clock, Phase running) {
+  if (!hook) return {};
+  return [&hook, &clock, video, running](RunPoint point, const at::Tensor& tensor) {
+    clock.lap(running);
+    point.video = video;
+    hook(point, tensor);
+    clock.skip();
+  };
+}
+
+/// The caller's hooks; after each pass the deep features are forgotten too.
+FREEINIT_INLINE RunHooks hooks_of_video(const RunParts& parts, std::int64_t video) {
+  RunHooks hooks{.on_noise = hook_of_video(parts.hooks.on_noise, video, parts.clock, Phase::reinit),
+                 .on_pass = hook_of_video(parts.hooks.on_pass, video, parts.clock, Phase::denoise)};
+  if (!parts.feature_cache) return hooks;
+  hooks.on_pass = [on_pass = hooks.on_pass, cache = parts.feature_cache](
+                      const RunPoint& point, const at::Tensor& latents) {
+    cache->start_pass();
+    if (on_pass) on_pass(point, latents);
+  };
+  return hooks;
+}
+
+/// Half precision that overflows, or broken weights, would otherwise end as a black video.
+FREEINIT_INLINE void check_finite(const at::Tensor& latents, const ModelBundle& bundle) {
+  if (at::isfinite(latents).all().item<bool>()) return;
+  raise(ErrorCode::model,
+        c10::str("sampling: the latents hold NaN or infinite values after networks in ",
+                 dtype_to_string(bundle.dtype), "; expected finite numbers"));
+}
+
+/// One video of the request, from its own generator, not decoded.
+FREEINIT_INLINE GeneratedVideo sample_video(const RunParts& parts, std::int64_t index) {
+  const RunControl control = timed_control(parts, index);
+  NoiseSource noise(parts.request.seed + static_cast<std::uint64_t>(index));
+  std::int64_t inversion_calls = 0;
+  FreeInitSettings settings{.shape = latent_shape(parts.request, parts.bundle.manifest),
+                            .options = parts.options,
+                            .num_inference_steps = parts.request.num_inference_steps,
+                            .eta = parts.request.eta,
+                            .dtype = kLatentDtype,
+                            .device = parts.bundle.device,
+                            .reinitializers = parts.reinitializers};
+  settings.initial_noise = parts.inputs.video_latents.defined()
+                               ? noise_of_real_video(parts, index, noise, inversion_calls, control)
+                               : of_video(parts.inputs.initial_noise, index);
+  const FreeInitResult run = free_init(parts.denoiser, parts.schedule, settings, std::move(noise),
+                                       control, hooks_of_video(parts, index));
+  GeneratedVideo video{.index = index,
+                       .latents = run.latents.to(at::kCPU, at::kFloat),
+                       .completed_passes = run.completed_passes,
+                       .cancelled = run.cancelled,
+                       .unet_calls = run.denoiser_calls + inversion_calls,
+                       .unet_calls_saved = run.calls_saved,
+                       .calls_per_pass = run.calls_per_pass};
+  check_finite(video.latents, parts.bundle);
+  parts.clock.lap(Phase::denoise);
+  return video;
+}
+
+}  // namespace detail
+}  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/core/run_control.hpp>
+#include <freeinit/bundle/manifest.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/text_encoder.hpp>
+#include <freeinit/networks/backends/unet_backend.hpp>
+#include <freeinit/networks/video_unet.hpp>
+#include <freeinit/text/clip_tokenizer.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// Where the networks of a bundle run, and how they are checked and kept.
+struct BundleOptions {
+  at::Device device = at::kCPU;
+  std::optional<at::ScalarType> dtype{};  ///< unset: as stored; a traced graph runs in one dtype
+  std::optional<UNetBackend> backend{};   ///< unset: `default_unet_backend`
+  bool verify_hashes = true;              ///< SHA-256 of each file that is used
+  /// File of HashStamps, by which files verified earlier are known again; empty: every file is read
+  /// and hashed. Only with `verify_hashes`.
+  std::filesystem::path hash_stamps{};
+  /// Text encoder and autoencoder are read when they are first used and let go by `release`, which
+  /// TextToVideoPipeline calls when it is done with them: less memory, the same numbers, some
+  /// seconds. What is wrong with their files beyond size and hash then shows only at that point.
+  bool low_memory = false;
+  /// Switches off TorchScript's profiling executor, for the whole process (LibTorch keeps that flag
+  /// globally): the first two calls of a network are then as fast as the others and peak memory is
+  /// about 40 % lower, with the same results. false leaves the flag as the host program set it.
+  bool disable_jit_profiling = true;
+};
+
+/// A device by name: "cpu", "cuda" or "cuda:N". Throws Error: invalid_argument for another name,
+/// unsupported when this machine or this LibTorch has no such device.
+[[nodiscard]] FREEINIT_API at::Device device_from_string(const std::string& name);
+
+/// The tokenizer of the bundle in `folder`. Throws Error as `ClipTokenizer`.
+[[nodiscard]] FREEINIT_API ClipTokenizer load_tokenizer(const std::filesystem::path& folder,
+                                                        const TokenizerSpec& spec);
+
+/// Everything a text-to-video pipeline is made of, loaded from one folder and checked before use:
+/// sizes and hashes of all files but other forms of the UNet than the one that runs, sections of
+/// the manifest against each other, the contract inside each network against its section, and the
+/// signature of each network; of the VAE encoder when it first encodes.
+/// Members are immutable; the bundle can be shared between threads.
+struct FREEINIT_API ModelBundle {
+  Manifest manifest;
+  ClipTokenizer tokenizer;
+  std::shared_ptr<const TextEncoder> text_encoder;
+  std::shared_ptr<const VideoUNet> unet;
+  std::shared_ptr<const Autoencoder> autoencoder;
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;  ///< of the UNet; latents are float32 in any
+  UNetBackend backend = UNetBackend::torchscript;
+
+  /// Throws Error: not_found, invalid_file, unsupported (another schema, format, dtype or device),
+  /// model (out of memory), cancelled. Reports Phase::load after each of five stages.
+  [[nodiscard]] static ModelBundle load(const std::filesystem::path& folder,
+                                        const BundleOptions& options = {},
+                                        const RunControl& control = {});
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/networks/model_bundle_inl.hpp>
+#endif

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/options/free_init_options.hpp>
+#include <freeinit/options/real_video_options.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// The noise levels at which guidance is on, as fractions of the training timesteps: 0 is a clean
+/// video, 1 is noise. Outside of it a step costs one network call of batch 1 (arXiv 2404.07724).
+struct GuidanceInterval {
+  double from = 0.0;
+  double to = 1.0;
+
+  friend bool operator==(const GuidanceInterval&, const GuidanceInterval&) = default;
+};
+
+/// What to make, as plain data. `Manifest::recommended` has the model's own settings; change what
+/// you like. Tensors that a run may start from are in `GenerationInputs`.
+struct GenerationRequest {
+  std::string prompt{};
+  std::string negative_prompt{};
+  std::int64_t num_frames = 16;
+  std::int64_t height = 512;  ///< pixels
+  std::int64_t width = 512;   ///< pixels
+  double fps = 8.0;           ///< frames per second that models which ask for it are told
+  /// Frames per second of the file, where it is not `fps`: VideoCrafter2 is told 28 and its files
+  /// have 10.
+  std::optional<double> output_fps{};
+  std::int64_t num_inference_steps = 25;
+  double guidance_scale = 7.5;  ///< <= 1 switches guidance off
+  GuidanceInterval guidance_interval{};
+  std::int64_t cache_interval = 1;  ///< 1: every step runs the whole UNet; see FeatureCache
+  double eta = 0.0;
+  std::uint64_t seed = 0;
+  std::int64_t num_videos = 1;  ///< video k uses seed + k and equals its single run, bit for bit
+  FreeInitOptions free_init{};
+  RealVideoOptions real_video{};        ///< where the inputs hold a real video
+  std::int64_t decode_chunk_size = 16;  ///< frames the decoder sees at once: bounds its memory
+
+  /// Throws Error: invalid_argument for what no model can do.
+  FREEINIT_API void validate() const;
+
+  friend bool operator==(const GenerationRequest&, const GenerationRequest&) = default;
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/options/generation_request_inl.hpp>
+#endif

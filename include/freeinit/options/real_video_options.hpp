@@ -1,0 +1,32 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+
+#include <string_view>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// How a real video becomes noise.
+/// `diffuse`: the forward process to the last training timestep, with noise of its own.
+/// `invert`: DDIM inversion, the way back through the denoiser; no noise is drawn for it.
+enum class VideoNoiseSource { diffuse, invert };
+
+/// diffuse, invert. Throws Error: invalid_argument with the known names.
+[[nodiscard]] FREEINIT_API VideoNoiseSource video_noise_source_from_string(std::string_view name);
+[[nodiscard]] FREEINIT_API std::string_view to_string(VideoNoiseSource source) noexcept;
+
+/// What is made of a real video that a run starts from.
+struct RealVideoOptions {
+  VideoNoiseSource source = VideoNoiseSource::diffuse;
+  /// Only the low band of the video's noise is kept, as the run's first filter and its mix cut it;
+  /// the high band is fresh noise.
+  bool low_band = false;
+
+  friend bool operator==(const RealVideoOptions&, const RealVideoOptions&) = default;
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/options/real_video_options_inl.hpp>
+#endif

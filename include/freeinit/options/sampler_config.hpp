@@ -1,0 +1,73 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// How the noise added per training timestep grows from beta_start to beta_end: evenly, with evenly
+/// spaced square roots (Stable Diffusion), or by GLIDE's cosine, which has no start and end.
+enum class BetaSchedule { linear, scaled_linear, squaredcos_cap_v2 };
+
+/// What the network predicts: the noise, the clean sample, or v = sqrt(abar) noise - sqrt(1 - abar)
+/// sample (arXiv 2202.00512).
+enum class PredictionType { epsilon, sample, v_prediction };
+
+/// `leading`, `linspace`, `trailing`: diffusers'. `uniform`: the grid of latent diffusion's own
+/// DDIM (VideoCrafter), 0, N/n, 2 N/n, ... below N, then `steps_offset` on top: where n does not
+/// divide N it has more than n entries, 31 for n = 30 and N = 1000.
+enum class TimestepSpacing { leading, linspace, trailing, uniform };
+
+/// Names as in diffusers' configuration files, and `uniform`. Throw Error: invalid_argument with
+/// the known names.
+[[nodiscard]] FREEINIT_API BetaSchedule beta_schedule_from_string(std::string_view name);
+[[nodiscard]] FREEINIT_API std::string_view to_string(BetaSchedule schedule) noexcept;
+[[nodiscard]] FREEINIT_API PredictionType prediction_type_from_string(std::string_view name);
+[[nodiscard]] FREEINIT_API std::string_view to_string(PredictionType type) noexcept;
+[[nodiscard]] FREEINIT_API TimestepSpacing timestep_spacing_from_string(std::string_view name);
+[[nodiscard]] FREEINIT_API std::string_view to_string(TimestepSpacing spacing) noexcept;
+
+/// A noise schedule and the sampler that walks it: the settings of diffusers' schedulers, same
+/// names, same defaults as its `DDIMScheduler`, and two that only VideoCrafter's sampler has.
+struct SamplerConfig {
+  std::string sampler = "ddim";  ///< a name of the sampler table
+
+  std::int64_t num_train_timesteps = 1000;
+  double beta_start = 0.0001;
+  double beta_end = 0.02;
+  BetaSchedule beta_schedule = BetaSchedule::linear;
+  std::vector<double> trained_betas{};  ///< replaces the schedule when not empty
+  bool clip_sample = true;
+  double clip_sample_range = 1.0;
+  bool set_alpha_to_one = true;
+  std::int64_t steps_offset = 0;
+  PredictionType prediction_type = PredictionType::epsilon;
+  bool thresholding = false;
+  double dynamic_thresholding_ratio = 0.995;
+  double sample_max_value = 1.0;
+  TimestepSpacing timestep_spacing = TimestepSpacing::leading;
+  bool rescale_betas_zero_snr = false;
+  bool use_clipped_model_output = false;  ///< in diffusers an argument of `step`
+  /// VideoCrafter's dynamic rescale: what the clean signal is multiplied by at each training
+  /// timestep, x_t = sqrt(abar_t) dynamic_rescale[t] x_0 + sqrt(1 - abar_t) noise, in the steps and
+  /// in `add_noise`. Above 0; empty: 1 everywhere.
+  std::vector<double> dynamic_rescale{};
+  /// Each step draws its noise even where eta is 0 and the noise has no effect, so that what is
+  /// drawn later is what VideoCrafter draws.
+  bool always_draw_noise = false;
+
+  /// Throws Error: invalid_argument for everything that could only fail later.
+  FREEINIT_API void validate() const;
+
+  friend bool operator==(const SamplerConfig&, const SamplerConfig&) = default;
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/options/sampler_config_inl.hpp>
+#endif

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// Where a run stands when a hook is called. All count from 0.
+struct RunPoint {
+  std::int64_t video = 0;
+  int pass = 0;
+  std::int64_t step = 0;  ///< denoiser calls made in this pass
+};
+
+/// What a caller may look at during a run, beside the progress of RunControl. Every member may stay
+/// empty. Tensors are on the device; the run does not write to them afterwards.
+struct RunHooks {
+  using Hook = std::function<void(const RunPoint& at, const at::Tensor& tensor)>;
+
+  /// Before each pass: the unit-variance noise [B,C,F,H,W] that it starts from.
+  Hook on_noise{};
+  /// After each complete pass: its result [B,C,F,H,W], the clean prediction if the pass ended
+  /// early.
+  Hook on_pass{};
+};
+
+}  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <freeinit/core/config.hpp>
+#include <freeinit/io/video_file.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// The frames of a video file as a tensor.
+struct VideoFrames {
+  at::Tensor frames;     ///< [F,H,W,3] uint8, CPU
+  double fps = 0.0;      ///< of the file; 0 when it does not say
+  bool cut = false;      ///< the file holds more of the wanted frames
+  bool damaged = false;  ///< as DecodedVideo::damaged
+};
+
+/// Decodes the wanted frames. Throws Error: as `read_video`.
+[[nodiscard]] FREEINIT_API VideoFrames load_video_frames(const std::filesystem::path& path,
+                                                         const FrameSelection& selection);
+
+/// Fits frames [F,H,W,3] (uint8) to another size without distortion: resized (bilinear,
+/// antialiased) until they just cover height x width, then the middle is cut out. Returns
+/// [F,height,width,3] uint8. Throws Error: invalid_argument.
+[[nodiscard]] FREEINIT_API at::Tensor fit_frames(const at::Tensor& frames, std::int64_t height,
+                                                 std::int64_t width);
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/tensors/video_frames_inl.hpp>
+#endif

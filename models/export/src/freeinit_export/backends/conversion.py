@@ -1,0 +1,108 @@
+"""`freeinit-export backend`: adds a converted UNet to a bundle that exists.
+
+The TorchScript file in the bundle is the original: it is converted, the converted network is
+compared with it at other shapes and timesteps, and only then is the manifest changed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import tempfile
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from freeinit_export.backends.table import backend_module
+from freeinit_export.bundle.manifest import canonical, file_record, rounded_up
+from freeinit_export.errors import ExportError, Report, one_line
+from freeinit_export.networks.component import Inputs
+from freeinit_export.networks.unet_inputs import random_inputs
+from freeinit_export.networks.verify import Expectation, compare
+
+_TIMESTEPS = (999, 37, 500)
+
+
+def add_backend(name: str, bundle: Path, report: Report) -> float:
+    """Adds backend `name` to the bundle; returns the largest relative difference. On any failure
+    the bundle stays as it was."""
+    manifest = _read_manifest(bundle)
+    unet = manifest["unet"]
+    if unet["dtype"] != "float32":
+        raise ExportError(f"unet: is in {unet['dtype']}; expected float32, as CPUs want it")
+    network = _load(bundle / unet["file"])
+    backend = backend_module(name)
+    probes = _probes(unet)
+    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=bundle) as staging, torch.no_grad():
+        expected = [Expectation("__call__", probe, (network(*probe),)) for probe in probes]
+        file = Path(staging) / backend.FILE
+        backend.convert(network, probes[0], canonical(unet), file)
+        report(f"converted for {name}")
+        difference = compare(backend.FILE, backend.runner(file), expected, backend.TOLERANCE)
+        report(
+            f"within {backend.TOLERANCE:g} of the original at {len(probes)} inputs, largest"
+            f" difference {difference:.2g}"
+        )
+        _publish(
+            bundle,
+            manifest,
+            Path(staging),
+            name,
+            {
+                "file": backend.FILE,
+                "converted_from": manifest["files"][unet["file"]]["sha256"],
+                "verified_max_relative_error": rounded_up(difference),
+            },
+        )
+    return difference
+
+
+def _read_manifest(bundle: Path) -> dict[str, Any]:
+    path = bundle / "manifest.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"'{path}': is not the manifest of a bundle: {one_line(error)}")
+
+
+def _load(path: Path) -> torch.jit.ScriptModule:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network = torch.jit.load(path, map_location="cpu").eval()
+    except Exception as error:  # the loader raises RuntimeError and its kin
+        raise ExportError(f"'{path}': cannot be loaded: {one_line(error)}")
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network
+
+
+def _probes(unet: dict[str, Any]) -> list[Inputs]:
+    """The inputs to compare at: the shapes at which the TorchScript file itself was compared."""
+    shapes = unet["verified_shapes"]
+    if not shapes:
+        raise ExportError("unet: 'verified_shapes' is empty; expected a shape to compare at")
+    timesteps = itertools.cycle(_TIMESTEPS)
+    inputs = partial(random_inputs, unet["in_channels"], unet["context_dim"], torch.float32)
+    return [inputs(shape, timestep) for shape, timestep in zip(shapes, timesteps)]
+
+
+def _publish(
+    bundle: Path, manifest: dict[str, Any], staging: Path, name: str, entry: dict[str, Any]
+) -> None:
+    """Moves the new files into the bundle, then the manifest that names them."""
+    for path in sorted(staging.rglob("*")):
+        if path.is_file():
+            relative = path.relative_to(staging)
+            (bundle / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, bundle / relative)
+            manifest["files"][relative.as_posix()] = file_record(bundle / relative)
+    manifest.setdefault("unet_backends", {})[name] = entry
+    fresh = bundle / ".manifest.json"
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
+    fresh.write_text(text + "\n", encoding="utf-8")
+    fresh.replace(bundle / "manifest.json")

@@ -1,0 +1,24 @@
+"""The backends that `freeinit-export backend` can add: one module and one row each.
+
+The module `freeinit_export.backends.NAME` (with `_` for `-`) has
+
+* `FILE`: the file in the bundle that the manifest names;
+* `TOLERANCE`: the largest relative difference from the TorchScript file;
+* `convert(network, example, contract, file)`: writes `file`, which carries the text `contract`;
+* `runner(file)`: the written network as a function of the four inputs.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+BACKENDS = {  # name: what a user gets
+    "openvino": "CPU, fast for small networks",
+    "int8": "CPU, smaller, not quite the same video",
+    "float16-weights": "CPU, weights of half the size",
+}
+
+
+def backend_module(name: str):
+    """Imported late: --help need not wait for LibTorch."""
+    return importlib.import_module(f"freeinit_export.backends.{name.replace('-', '_')}")

@@ -1,0 +1,132 @@
+"""From a VideoModel to a bundle: trace, compare, write, read again, publish."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from freeinit_export.bundle.manifest import canonical, file_records, rounded_up, write_manifest
+from freeinit_export.bundle.staging import staged
+from freeinit_export.errors import ExportError, Report
+from freeinit_export.networks.component import VideoModel
+from freeinit_export.networks.tokenizer import write_tokenizer
+from freeinit_export.networks.torchscript_file import write_torchscript
+from freeinit_export.networks.trace import trace_component
+from freeinit_export.networks.verify import compare, expectations, save_expectations
+
+# The section of the manifest that each network repeats as its contract.
+SECTION = {
+    "unet": "unet",
+    "text_encoder": "text_encoder",
+    "vae_decoder": "vae",
+    "vae_encoder": "vae",
+}
+
+
+def write_bundle(
+    model: VideoModel,
+    out: Path,
+    about: dict[str, str],
+    recommended: dict[str, Any],
+    overwrite: bool,
+    report: Report,
+) -> dict[str, float]:
+    """Writes the bundle `out`; returns the largest relative difference by file. `about`: name,
+    description, license. On any failure nothing is left behind. Empties `model.components`."""
+    with (
+        staged(out, overwrite) as folder,
+        tempfile.TemporaryDirectory() as scratch,
+        torch.no_grad(),
+    ):
+        tokenizer = write_tokenizer(model.tokenizer, folder)
+        tokenizer["max_length"] = model.max_text_length
+        report("tokenizer: vocab.json and merges.txt encode as the original does")
+        sections, worst = _write_networks(model, folder, Path(scratch), report)
+        reread = _check_in_fresh_process(folder, Path(scratch), sections)
+        report(f"read again by a fresh process: largest difference {max(reread.values()):.2g}")
+        write_manifest(
+            folder / "manifest.json",
+            {
+                "name": about["name"],
+                "family": model.family,
+                "description": about["description"],
+                "license": about["license"],
+                "created_by": model.created_by,
+                "files": file_records(folder),
+                **sections,
+                "tokenizer": tokenizer,
+                "scheduler": model.scheduler,
+                "recommended": recommended,
+            },
+        )
+    return {name: max(value, worst[name]) for name, value in reread.items()}
+
+
+def _write_networks(
+    model: VideoModel, folder: Path, scratch: Path, report: Report
+) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
+    """Traces, compares and writes the networks; returns the final sections of the manifest and the
+    largest difference by file.
+
+    Each network is let go once it is written, so that the process that reads the files again does
+    not need memory beside them.
+    """
+    dtype = {"dtype": str(model.dtype).removeprefix("torch.")}
+    sections = {name: {**getattr(model, name), **dtype} for name in sorted(set(SECTION.values()))}
+    worst = {}
+    for role in list(model.components):
+        component = model.components.pop(role)
+        expected = expectations(component)
+        save_expectations(scratch / component.file, expected)
+        traced = trace_component(component)
+        difference = worst[component.file] = compare(component.file, traced, expected)
+        if role == "unet":
+            sections["unet"]["verified_max_relative_error"] = rounded_up(difference)
+        contract = canonical(sections[SECTION[role]])
+        write_torchscript(folder / component.file, traced, contract)
+        report(
+            f"{component.file}: equal to the original at {len(expected)} other shapes, largest"
+            f" difference {difference:.2g}"
+        )
+        del component, traced, expected
+        gc.collect()
+    return sections, worst
+
+
+def _check_in_fresh_process(
+    folder: Path, scratch: Path, sections: dict[str, dict[str, Any]]
+) -> dict[str, float]:
+    """`scratch` holds the expected outputs of every network, under the network's file name."""
+    checks = [
+        {
+            "file": str(folder / expected.name),
+            "expectations": str(expected),
+            "contract": canonical(sections[SECTION[expected.stem]]),
+        }
+        for expected in sorted(scratch.glob("*.pt"))
+    ]
+    request = scratch / "checks.json"
+    request.write_text(json.dumps(checks), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "freeinit_export.bundle.reload_check",
+        str(request),
+        str(torch.get_num_threads()),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    try:
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise ExportError(f"the check in a fresh process ended with code {done.returncode}: {last}")
+    if "error" in answer:
+        raise ExportError(f"after saving, in a fresh process: {answer['error']}")
+    return answer

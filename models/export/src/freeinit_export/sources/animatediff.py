@@ -1,0 +1,73 @@
+"""Source `animatediff`: an image model, a motion module and LoRAs, as their authors publish them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from freeinit_export.bundle.settings import POSITIONS_V1, animatediff_settings, preset_scheduler
+from freeinit_export.networks.component import VideoModel
+from freeinit_export.networks.original_norms import use_original_norms
+from freeinit_export.sources.lora import LoraFile, merge_lora
+from freeinit_export.sources.motion_module import load_motion_module, motion_unet
+from freeinit_export.sources.parts import About, Parts, video_model
+from freeinit_export.sources.stable_diffusion import load_image_model
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the pieces are."""
+
+    base: Path
+    motion_module: Path
+    checkpoint: Path | None = None
+    tokenizer: Path | None = None
+    loras: list[LoraFile] = field(default_factory=list)
+    motion_loras: list[LoraFile] = field(default_factory=list)
+
+
+def load_animatediff(
+    files: Files,
+    dtype: torch.dtype,
+    clip_skip: int = 0,
+    preset: str = "freeinit-official",
+    norms: str = "diffusers",
+) -> VideoModel:
+    """Puts the pieces together and prepares everything that is exported. `norms`: see
+    `original_norms`."""
+    scheduler = preset_scheduler(preset, "animatediff")
+    image = load_image_model(files.base, files.checkpoint, files.tokenizer, dtype)
+    networks = {"unet": image.unet, "text_encoder": image.text_encoder}
+    notes = [_merged(lora, networks, "--lora") for lora in files.loras]
+    adapter = load_motion_module(files.motion_module, dtype)
+    unet = motion_unet(image.unet, adapter, files.motion_module)
+    notes += [_merged(lora, {"unet": unet}, "--motion-lora") for lora in files.motion_loras]
+    positions = unet.config.motion_max_seq_length
+    if norms == "original":
+        use_original_norms(unet, version1=positions == POSITIONS_V1)
+    names = [f"{lora.path.name}:{lora.scale:g}" for lora in [*files.loras, *files.motion_loras]]
+    about = About(
+        family="animatediff",
+        source="AnimateDiff files",
+        scheduler=scheduler,
+        recommended=animatediff_settings(positions),
+        notes=notes,
+        details={
+            "source_text_layout": "one text per frame; exported as one per video",
+            "scheduler_preset": preset,
+            "norms": norms,
+            "base": files.base.name,
+            "checkpoint": files.checkpoint.name if files.checkpoint else "",
+            "motion_module": files.motion_module.name,
+            "loras": ", ".join(names),
+        },
+    )
+    parts = Parts(unet, image.text_encoder, image.vae, image.tokenizer)
+    return video_model(parts, about, dtype, clip_skip)
+
+
+def _merged(lora: LoraFile, networks: dict[str, torch.nn.Module], option: str) -> str:
+    layers = merge_lora(lora, networks, option)
+    return f"{lora.path.name}: {layers} layers added with scale {lora.scale:g}"

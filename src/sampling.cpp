@@ -1,0 +1,10 @@
+// The compiled form of the layer "sampling".
+#ifdef FREEINIT_HEADER_ONLY
+#error "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
+#endif
+
+#include <freeinit/impl/sampling/inversion_inl.hpp>
+#include <freeinit/impl/sampling/noise_schedule_inl.hpp>
+#include <freeinit/impl/sampling/sampler_inl.hpp>
+#include <freeinit/impl/sampling/sampler_table_inl.hpp>
+#include <freeinit/impl/sampling/samplers/ddim_inl.hpp>

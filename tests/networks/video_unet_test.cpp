@@ -1,0 +1,240 @@
+#include "networks/tiny_networks.hpp"
+#include "support/error_of.hpp"
+
+#include <freeinit/networks/video_unet.hpp>
+
+#include <ATen/Functions.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <exception>
+#include <fstream>
+
+namespace video_unet_test {
+
+using freeinit::check_unet_input;
+using freeinit::load_torchscript_unet;
+using freeinit::UNetSpec;
+
+class VideoUNet : public TinyNetworks {
+ protected:
+  [[nodiscard]] std::unique_ptr<const freeinit::VideoUNet> load() const {
+    const auto known = manifest();
+    return load_torchscript_unet(folder() / "unet.pt", known.unet, known.contracts.at("unet"),
+                                 at::kCPU);
+  }
+  /// Replaces the UNet by another program, keeping its contract.
+  void replace_by(const std::string& source) const {
+    tiny_bundle::write(folder(), {.unet_source = source});
+  }
+};
+
+const at::Tensor& latents() {
+  static const at::Tensor value =
+      at::arange(2 * 4 * 3 * 4 * 6, at::kFloat).sin().reshape({2, 4, 3, 4, 6});
+  return value;
+}
+const at::Tensor& text() {
+  static const at::Tensor value = at::arange(2 * 12 * 8, at::kFloat).cos().reshape({2, 12, 8});
+  return value;
+}
+
+UNetSpec limits() {
+  UNetSpec spec;
+  spec.in_channels = 4;
+  spec.context_dim = 8;
+  spec.latent_multiple_of = 8;
+  spec.max_frames = 24;
+  spec.max_text_length = 77;
+  return spec;
+}
+
+TEST(CheckUNetInput, AcceptsWhatTheModelCanDo) {
+  check_unet_input(limits(), {2, 4, 24, 8, 64}, {2, 77, 8});
+  check_unet_input(limits(), {1, 4, 1, 16, 8}, {1, 1, 8});
+}
+
+TEST(CheckUNetInput, NamesTheWrongSizeAndTheRightOnes) {
+  const auto with = [](std::vector<std::int64_t> latents, std::vector<std::int64_t> text) {
+    return error_of([&] { check_unet_input(limits(), latents, text); }).what() + std::string();
+  };
+  EXPECT_EQ(with({1, 4, 16, 45, 64}, {1, 77, 8}),
+            "latents [1, 4, 16, 45, 64]: height 45 is not a multiple of 8; use 40 or 48");
+  EXPECT_EQ(with({1, 4, 16, 8, 3}, {1, 77, 8}),
+            "latents [1, 4, 16, 8, 3]: width 3 is not a multiple of 8; use 8");
+  EXPECT_EQ(with({1, 4, 33, 8, 8}, {1, 77, 8}),
+            "latents [1, 4, 33, 8, 8]: 33 frames; the model does 1 to 24");
+  EXPECT_EQ(with({1, 3, 16, 8, 8}, {1, 77, 8}),
+            "latents [1, 3, 16, 8, 8]: 3 channels; the model has 4");
+  EXPECT_EQ(with({1, 4, 16, 8}, {1, 77, 8}),
+            "latents [1, 4, 16, 8]: expected [batch, channels, frames, height, width]");
+  EXPECT_EQ(with({0, 4, 16, 8, 8}, {0, 77, 8}), "latents [0, 4, 16, 8, 8]: the batch is empty");
+  EXPECT_EQ(with({2, 4, 16, 8, 8}, {1, 77, 8}),
+            "text embedding [1, 77, 8]: batch 1, but the latents have batch 2");
+  EXPECT_EQ(with({1, 4, 16, 8, 8}, {1, 78, 8}),
+            "text embedding [1, 78, 8]: length 78; the model takes 1 to 77");
+  EXPECT_EQ(with({1, 4, 16, 8, 8}, {1, 77, 768}),
+            "text embedding [1, 77, 768]: width 768; the model attends to width 8");
+  EXPECT_EQ(with({1, 4, 16, 8, 8}, {77, 8}),
+            "text embedding [77, 8]: expected [batch, length, width]");
+}
+
+TEST(CheckUNetInput, WithoutLimitsAnyLengthIsRight) {
+  UNetSpec spec = limits();
+  spec.max_frames.reset();
+  spec.max_text_length.reset();
+  check_unet_input(spec, {1, 4, 1000, 8, 8}, {1, 1000, 8});
+}
+
+TEST_F(VideoUNet, EveryInputReachesTheNetwork) {
+  const auto unet = load();
+  const at::Tensor base = unet->predict({latents(), 500, text()});
+  EXPECT_EQ(base.sizes(), latents().sizes());
+  EXPECT_FALSE(base.equal(unet->predict({latents(), 501, text()})));
+  EXPECT_FALSE(base.equal(unet->predict({latents(), 500.5, text()})));
+  EXPECT_FALSE(base.equal(unet->predict({latents(), 500, text().mul(2)})));
+  EXPECT_FALSE(base.equal(unet->predict({latents(), 500, text(), 9.0})));
+  EXPECT_TRUE(base.equal(unet->predict({latents(), 500, text()})));
+}
+
+TEST_F(VideoUNet, KeepsTheDtypeOfTheLatents) {
+  const at::Tensor output = load()->predict({latents().to(at::kDouble), 10, text()});
+  EXPECT_EQ(output.scalar_type(), at::kDouble);
+}
+
+TEST_F(VideoUNet, RunsWithoutAutograd) {
+  at::Tensor watched = latents().clone().set_requires_grad(true);
+  EXPECT_FALSE(load()->predict({watched, 10, text()}).requires_grad());
+}
+
+TEST_F(VideoUNet, RefusesShapesBeforeTheNetworkRuns) {
+  EXPECT_ERROR(invalid_argument, "height 5 is not a multiple of 2; use 4 or 6",
+               load()->predict({at::zeros({1, 4, 3, 5, 6}), 10, text().narrow(0, 0, 1)}));
+}
+
+TEST_F(VideoUNet, NarrowWeightsAreWidened) {
+  tiny_bundle::write(folder(), {.half_weights = true});
+  const auto unet = load();
+  EXPECT_EQ(unet->predict({latents(), 10, text()}).scalar_type(), at::kFloat);
+}
+
+TEST_F(VideoUNet, WideWeightsOfHalfPrecisionNetworksAreLeft) {
+  replace_by(R"(
+def forward(self, latents, timestep, text, fps):
+    assert self.mood.dtype == 6  # float32
+    assert latents.dtype == 5  # float16
+    return latents + self.mood.sum().to(latents.dtype)
+)");
+  auto spec = manifest().unet;
+  spec.dtype = "float16";
+  const auto unet = load_torchscript_unet(folder() / "unet.pt", spec, "", at::kCPU);
+  EXPECT_EQ(unet->predict({latents(), 10, text()}).scalar_type(), at::kFloat);
+}
+
+TEST_F(VideoUNet, WeightsThatTheGraphWidensAreLeft) {
+  const auto file = folder() / "unet.pt";
+  tiny_bundle::write(folder(), {.unet_source = R"(
+def forward(self, latents, timestep, text, fps):
+    assert self.mood.dtype == 5  # float16
+    return latents + self.mood.to(6).sum()
+)",
+                                .half_weights = true});
+  const auto run = [&] {
+    return load_torchscript_unet(file, manifest().unet, "", at::kCPU)
+        ->predict({latents(), 10, text()});
+  };
+  EXPECT_ERROR(model, "AssertionError", run());  // widened
+  auto network = torch::jit::load(file.string());
+  network.register_attribute("widens_weights", c10::BoolType::get(), true);
+  network.save(file.string());
+  EXPECT_EQ(run().scalar_type(), at::kFloat);
+}
+
+TEST_F(VideoUNet, MissingFile) {
+  EXPECT_ERROR(not_found, "nothing.pt': no such file",
+               load_torchscript_unet(folder() / "nothing.pt", manifest().unet, "", at::kCPU));
+}
+
+TEST_F(VideoUNet, NoTorchScriptFile) {
+  std::ofstream(folder() / "unet.pt") << "this is no archive";
+  const auto error = error_of([&] { (void)load(); });
+  EXPECT_EQ(error.code(), freeinit::ErrorCode::invalid_file);
+  EXPECT_NE(std::string(error.what()).find("not a readable TorchScript file"), std::string::npos)
+      << error.what();
+  try {
+    (void)load();
+  } catch (const freeinit::Error& seen) {
+    EXPECT_THROW(std::rethrow_if_nested(seen), std::exception) << "the cause is not nested";
+  }
+}
+
+TEST_F(VideoUNet, TruncatedFile) {
+  std::filesystem::resize_file(folder() / "unet.pt",
+                               std::filesystem::file_size(folder() / "unet.pt") / 2);
+  EXPECT_ERROR(invalid_file, "not a readable TorchScript file", load());
+}
+
+TEST_F(VideoUNet, ContractMustAgree) {
+  auto known = manifest();
+  const auto with = [&](const std::string& contract) {
+    return load_torchscript_unet(folder() / "unet.pt", known.unet, contract, at::kCPU);
+  };
+  EXPECT_NO_THROW((void)with("")) << "an empty contract skips the comparison";
+  nlohmann::json contract = nlohmann::json::parse(known.contracts.at("unet"));
+  contract["context_dim"] = 768;
+  EXPECT_ERROR(invalid_file, "'context_dim' is 8 in the file, but manifest.json says 768",
+               with(contract.dump()));
+  contract["context_dim"] = 8;
+  contract.erase("uses_fps");
+  EXPECT_ERROR(invalid_file, "'uses_fps' is true in the file, but manifest.json says absent",
+               with(contract.dump()));
+}
+
+TEST_F(VideoUNet, WrongNumberOfInputs) {
+  replace_by("def forward(self, latents, timestep, text):\n    return latents\n");
+  EXPECT_ERROR(invalid_file,
+               "forward takes 3 tensors and returns 1; expected forward(latents, timestep, text, "
+               "fps) -> one tensor",
+               load());
+}
+
+TEST_F(VideoUNet, NoForward) {
+  replace_by("def other(self, latents):\n    return latents\n");
+  EXPECT_ERROR(invalid_file, "has no forward(latents, timestep, text, fps)", load());
+}
+
+TEST_F(VideoUNet, OtherDtypeIsUnsupported) {
+  EXPECT_ERROR(
+      unsupported, "was exported in float32 and runs in it alone, not in float16; export",
+      load_torchscript_unet(folder() / "unet.pt", manifest().unet, "", at::kCPU, at::kHalf));
+}
+
+TEST_F(VideoUNet, OtherFormatIsUnsupported) {
+  auto spec = manifest().unet;
+  spec.format = "onnx";
+  EXPECT_ERROR(unsupported, "format 'onnx'",
+               load_torchscript_unet(folder() / "unet.pt", spec, "", at::kCPU));
+}
+
+TEST_F(VideoUNet, FailureInsideTheNetworkIsOneLine) {
+  replace_by(
+      "def forward(self, latents, timestep, text, fps):\n"
+      "    return latents + torch.zeros([7, 7])\n");
+  const auto error = error_of([&] { (void)load()->predict({latents(), 10, text()}); });
+  EXPECT_EQ(error.code(), freeinit::ErrorCode::model);
+  const std::string message = error.what();
+  EXPECT_NE(message.find("forward failed for inputs of [2, 4, 3, 4, 6], [2], [2, 12, 8], [2]: "
+                         "The size of tensor a (6) must match"),
+            std::string::npos)
+      << message;
+}
+
+TEST_F(VideoUNet, WrongResultIsRefused) {
+  replace_by("def forward(self, latents, timestep, text, fps):\n    return latents[:, :, 1:]\n");
+  EXPECT_ERROR(model, "forward returned [2, 4, 2, 4, 6]; expected [2, 4, 3, 4, 6]",
+               load()->predict({latents(), 10, text()}));
+  replace_by("def forward(self, latents, timestep, text, fps):\n    return 3\n");
+  EXPECT_ERROR(model, "forward returned Int, not a tensor",
+               load()->predict({latents(), 10, text()}));
+}
+
+}  // namespace video_unet_test

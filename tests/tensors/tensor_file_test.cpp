@@ -1,0 +1,115 @@
+#include <freeinit/io/safetensors.hpp>
+#include <freeinit/noise/noise_source.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
+
+#include <ATen/ops/complex.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/imag.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cstring>
+#include <string>
+
+#include "support/error_of.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace tensor_file_test {
+namespace {
+
+at::Tensor randn(at::IntArrayRef shape) {
+  return freeinit::NoiseSource(std::uint64_t{1}).draw(shape);
+}
+
+TEST(TensorFile, KeepsEveryDtypeAndShape) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  for (const at::ScalarType dtype : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong,
+                                     at::kInt, at::kShort, at::kChar, at::kByte, at::kBool}) {
+    const at::Tensor value = randn({2, 3, 5}).mul(20.0).abs().to(dtype);
+    freeinit::save_tensors(path, {{"value", value}});
+    const at::Tensor read = freeinit::load_tensor(path);
+    EXPECT_EQ(read.scalar_type(), dtype);
+    EXPECT_TRUE(read.equal(value)) << dtype;
+  }
+  for (const at::ScalarType dtype :
+       {at::kUInt16, at::kUInt32, at::kUInt64, at::kComplexFloat, at::kFloat8_e4m3fn,
+        at::kFloat8_e5m2, at::kFloat8_e4m3fnuz, at::kFloat8_e5m2fnuz, at::kFloat8_e8m0fnu}) {
+    const at::Tensor value = randn({2, 3, 5}).mul(20.0).abs().to(dtype);
+    freeinit::save_tensors(path, {{"value", value}});
+    const at::Tensor read = freeinit::load_tensor(path);
+    EXPECT_EQ(read.scalar_type(), dtype);
+    EXPECT_EQ(read.sizes(), value.sizes());
+    EXPECT_EQ(std::memcmp(read.const_data_ptr(), value.const_data_ptr(), value.nbytes()), 0)
+        << dtype;
+  }
+  freeinit::save_tensors(path, {{"scalar", at::scalar_tensor(3.5)}, {"empty", at::empty({0, 4})}});
+  EXPECT_EQ(freeinit::load_tensor(path, "scalar").item<float>(), 3.5F);
+  EXPECT_EQ(freeinit::load_tensor(path, "scalar").dim(), 0);
+  EXPECT_EQ(freeinit::load_tensor(path, "empty").sizes(), (at::IntArrayRef{0, 4}));
+}
+
+TEST(TensorFile, WritesViewsContiguouslyAndKeepsMetadata) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  const at::Tensor value = randn({4, 6}).t().slice(0, 1, 5, 2);
+  freeinit::save_tensors(path, {{"value", value}}, {{"seed", "7"}});
+  EXPECT_TRUE(freeinit::load_tensor(path, "value").equal(value));
+  EXPECT_EQ(freeinit::SafetensorsReader(path).metadata().at("seed"), "7");
+}
+
+TEST(TensorFile, WritesValuesThatAreNegatedOrConjugatedLazily) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  const at::Tensor conjugate = at::complex(randn({3}), randn({3}).add(1)).conj();
+  freeinit::save_tensors(path, {{"c", conjugate}, {"imaginary", at::imag(conjugate)}});
+  EXPECT_TRUE(freeinit::load_tensor(path, "c").equal(conjugate));
+  EXPECT_TRUE(freeinit::load_tensor(path, "imaginary").equal(at::imag(conjugate)));
+}
+
+/// The most memory this process has had, in MiB.
+long peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss / 1024;
+}
+
+// A tensor of 128 MiB is written from where it is, and read to where it shall be.
+TEST(TensorFile, NeedsNoMemoryForCopies) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  const at::Tensor value = at::full({128 << 20}, 7, at::kByte);
+  const long with_one = peak_memory();
+  freeinit::save_tensors(path, {{"value", value}, {"other", value.narrow(0, 0, 8)}});
+  EXPECT_LT(peak_memory() - with_one, 64);
+  EXPECT_EQ(freeinit::load_tensor(path, "value")[-1].item<int>(), 7);
+  EXPECT_LT(peak_memory() - with_one, 128 + 64);
+}
+
+TEST(TensorFile, NamesWhatIsMissing) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  EXPECT_ERROR(not_found, "x.safetensors", freeinit::load_tensor(path));
+  freeinit::save_tensors(path, {{"a", randn({1})}, {"b", randn({2})}});
+  EXPECT_ERROR(not_found, "a, b", freeinit::load_tensor(path));
+  EXPECT_ERROR(not_found, "a, b", freeinit::load_tensor(path, "c"));
+}
+
+TEST(TensorFile, RefusesDtypesTheFormatOrLibTorchLacks) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  const auto refuse = [&] {
+    freeinit::save_tensors(path, {{"c", randn({2}).to(at::kComplexDouble)}});
+  };
+  EXPECT_ERROR(unsupported, "dtype", refuse());
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_ERROR(invalid_argument, "undefined", freeinit::save_tensors(path, {{"c", at::Tensor()}}));
+  freeinit::write_safetensors(path, {{{"x", {"F6_E2M3", {4}, {3, std::byte{0}}}}}, {}});
+  EXPECT_ERROR(unsupported, "dtype 'F6_E2M3' is not read; expected one of F64, F32",
+               freeinit::load_tensor(path));
+}
+
+}  // namespace
+}  // namespace tensor_file_test
