@@ -181,7 +181,7 @@ void save_if_asked(const json& job, const at::Tensor& latents) {
 }
 
 freeinit::GenerationRequest request_of(const json& job, const freeinit::Manifest& manifest) {
-  auto request = freeinit::GenerationRequest::from_manifest(manifest);
+  freeinit::GenerationRequest request = manifest.recommended;
   request.prompt = job.at("prompt");
   request.negative_prompt = "";
   request.seed = job.at("seed");
@@ -235,8 +235,8 @@ json generation(const json& job, const freeinit::TextToVideoPipeline& pipeline,
   freeinit::GenerationResult generated;
   json result = clocked(pipeline.bundle().device, [&] { generated = pipeline.generate(request); });
   result["network_seconds"] = networks.take();
-  result["unet_calls"] = generated.unet_calls;
-  save_if_asked(job, generated.latents);
+  result["unet_calls"] = generated.unet_calls();
+  save_if_asked(job, generated.videos[0].latents);
   return result;
 }
 
