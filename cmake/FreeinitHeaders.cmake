@@ -10,9 +10,10 @@ set(FREEINIT_DECLARATIONS
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
   tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/noise_mix noise/noise_reinitializer noise/noise_source
-  sampling/inversion sampling/noise_schedule sampling/sampler sampling/sampler_table
-  sampling/samplers/ddim
-  passes/denoiser passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
+  sampling/denoiser sampling/inversion sampling/noise_schedule sampling/sampler
+  sampling/sampler_table
+  sampling/samplers/ddim sampling/samplers/euler
+  passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
   networks/model_bundle networks/text_encoder networks/video_unet networks/winograd
@@ -35,7 +36,7 @@ set(FREEINIT_BODIES
   noise/noise_source noise/spectral_factor
   sampling/betas sampling/inversion sampling/latents_check sampling/noise_schedule sampling/sampler
   sampling/sampler_table sampling/step_grid sampling/step_math
-  sampling/samplers/ddim
+  sampling/samplers/ddim sampling/samplers/euler
   passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder

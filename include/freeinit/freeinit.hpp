@@ -46,7 +46,7 @@
 #include <freeinit/options/noise_mix_options.hpp>
 #include <freeinit/options/real_video_options.hpp>
 #include <freeinit/options/sampler_config.hpp>
-#include <freeinit/passes/denoiser.hpp>
+#include <freeinit/sampling/denoiser.hpp>
 #include <freeinit/passes/free_init.hpp>
 #include <freeinit/passes/free_init_state.hpp>
 #include <freeinit/passes/real_video_noise.hpp>
@@ -61,6 +61,7 @@
 #include <freeinit/sampling/sampler.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 #include <freeinit/sampling/samplers/ddim.hpp>
+#include <freeinit/sampling/samplers/euler.hpp>
 #include <freeinit/tensors/resize.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/tensors/video_frames.hpp>

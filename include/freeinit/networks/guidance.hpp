@@ -3,7 +3,7 @@
 #include <freeinit/core/config.hpp>
 #include <freeinit/networks/feature_cache.hpp>
 #include <freeinit/networks/video_unet.hpp>
-#include <freeinit/passes/denoiser.hpp>
+#include <freeinit/sampling/denoiser.hpp>
 
 #include <ATen/core/Tensor.h>
 
