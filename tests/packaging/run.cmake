@@ -1,5 +1,6 @@
 # Installs the built library, moves the installation elsewhere, and builds other projects on it.
-#   cmake -DSOURCE=... -DBUILD=... -DWORK=... [-DFORWARD=...] [-DSHARED=ON] -P run.cmake
+#   cmake -DPART=installed|consumers -DSOURCE=... -DBUILD=... -DWORK=... [-DFORWARD=...] [-DSHARED=ON] -P run.cmake
+# PART: `installed` compiles nothing; `consumers` comes after it.
 # FORWARD: settings of this build that the other projects need, as -D arguments joined by "|".
 # SHARED: the library is a shared one.
 
@@ -113,10 +114,13 @@ function(build_subdirectory)
   run("program of the parent project" "${WORK}/subdirectory/inside")
 endfunction()
 
-file(REMOVE_RECURSE "${WORK}")
-install_and_move()
-run_installed_programs()
-find_components()
-configure_without_googletest()
-build_consumer()
-build_subdirectory()
+if(PART STREQUAL "installed")
+  file(REMOVE_RECURSE "${WORK}")
+  install_and_move()
+  run_installed_programs()
+  find_components()
+  configure_without_googletest()
+else()
+  build_consumer()
+  build_subdirectory()
+endif()
