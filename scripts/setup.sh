@@ -45,7 +45,7 @@ _freeinit_packages() {
   command -v ninja >/dev/null || echo ninja-build
   if [[ -n $1 ]]; then echo libgtest-dev; fi
   # One version, since each formats and warns in its own way.
-  if [[ $1 == --ci ]]; then echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
+  if [[ $1 == --ci ]]; then echo git clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
 }
 
 _freeinit_is_installed() {
