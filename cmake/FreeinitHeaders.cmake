@@ -7,8 +7,8 @@ set(FREEINIT_DECLARATIONS
   numerics/noise_mix numerics/noise_reinitializer numerics/noise_source numerics/scheduler numerics/tensor_file
   numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
-  networks/model_bundle networks/text_encoder networks/video_unet
+  networks/autoencoder networks/device networks/dtype networks/feature_cache networks/guidance
+  networks/image_encoder networks/model_bundle networks/network_source networks/text_encoder networks/video_unet
   networks/backends/unet_backend
   pipeline/probe pipeline/profile_trace pipeline/text_to_video_pipeline pipeline/video_init)
 
@@ -26,11 +26,13 @@ set(FREEINIT_BODIES
   numerics/noise_source numerics/pass_plan numerics/python_power numerics/tensor_file
   numerics/time_budget numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
-  networks/late_network networks/late_networks networks/model_bundle networks/nearest_multiples networks/text_encoder
-  networks/torchscript_module networks/unet_call networks/video_unet
-  networks/backends/cuda_graphs networks/backends/openvino networks/backends/unet_backend
-  networks/backends/winograd_conv networks/backends/winograd_graph
+  networks/autoencoder networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
+  networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
+  networks/nearest_multiples networks/text_encoder networks/torchscript_module networks/torchscript_unet
+  networks/unet_call networks/video_unet
+  networks/backends/cuda_graphs networks/backends/int8 networks/backends/openvino networks/backends/torchscript
+  networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
+  networks/backends/winograd_graph
   models/winograd_dispatch models/winograd_kernels models/winograd_tiling
   pipeline/phase_clock pipeline/probe pipeline/profile_trace pipeline/request_check pipeline/text_to_video_pipeline
   pipeline/video_init)

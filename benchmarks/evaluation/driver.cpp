@@ -79,10 +79,10 @@ struct Evaluation {
 
   /// The prompt's real clip as latents, on file.
   [[nodiscard]] std::string encoded_clip(const json& prompt) const {
-    const auto& size = pipeline.bundle().manifest.recommended;
+    const auto& size = pipeline.bundle().manifest().recommended;
     const at::Tensor frames = freeinit::load_tensor(prompt["clip"].get<std::string>());
     const at::Tensor latents =
-        freeinit::encode_clip(*pipeline.bundle().autoencoder, frames, size.height, size.width);
+        freeinit::encode_clip(*pipeline.bundle().autoencoder(), frames, size.height, size.width);
     const auto file = out / "clip_latents.safetensors";
     freeinit::save_tensors(file, {{"latents", latents}});
     return file.string();
@@ -95,7 +95,7 @@ struct Evaluation {
     for (const std::string name : prompt["configurations"]) {
       auto options = configurations[name].get<std::vector<std::string>>();
       std::replace(options.begin(), options.end(), std::string("{clip}"), clip);
-      const auto request = request_of(options, prompt, pipeline.bundle().manifest);
+      const auto request = request_of(options, prompt, pipeline.bundle().manifest());
       const auto result = pipeline.generate(request);
       const at::Tensor frames = result.frames[0].mul(255).round().to(at::kByte);
       videos[name] = frames;
@@ -116,8 +116,8 @@ struct Evaluation {
 int evaluate(const std::filesystem::path& folder, const char* jobs_file, const char* out) {
   const json jobs = json::parse(std::ifstream(jobs_file));
   auto bundle = freeinit::ModelBundle::load(folder);
-  const auto unet = std::make_shared<const freeinit_evaluation::MemoizedUNet>(bundle.unet);
-  bundle.unet = unet;
+  const auto unet = std::make_shared<const freeinit_evaluation::MemoizedUNet>(bundle.unet());
+  bundle = bundle.with(unet);
   const freeinit::TextToVideoPipeline pipeline(std::move(bundle));
   const Evaluation evaluation{pipeline, unet, out, jobs["configurations"]};
   for (const json& prompt : jobs["prompts"]) evaluation.run(prompt);

@@ -46,7 +46,7 @@ void run(const char* folder, const char* prompt, const char* output, const char*
   const freeinit::TextToVideoPipeline pipeline(freeinit::ModelBundle::load(
       folder, {.device = freeinit::device_from_string(device)}, control));
 
-  auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+  auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest());
   request.prompt = prompt;
   request.seed = 42;
   request.free_init.num_iters = 3;  // 1 = plain sampling

@@ -27,20 +27,21 @@ TEST_F(Generate, GivesAVideo) {
   EXPECT_EQ(result.completed_passes, 2);
   EXPECT_EQ(result.unet_calls, 8);
   EXPECT_FALSE(result.cancelled);
-  EXPECT_TRUE(
-      result.frames.equal(freeinit::decode_video(*pipeline.bundle().autoencoder, result.latents)));
+  EXPECT_TRUE(result.frames.equal(
+      freeinit::decode_video(*pipeline.bundle().autoencoder(), result.latents)));
 }
 
 TEST_F(Generate, IsTheLoopOverItsParts) {
   const auto& bundle = pipeline.bundle();
   const auto encode = [&](const std::string& text) {
-    return bundle.text_encoder->encode(at::tensor(bundle.tokenizer.encode(text).ids).unsqueeze(0));
+    return bundle.text_encoder()->encode(
+        at::tensor(bundle.tokenizer().encode(text).ids).unsqueeze(0));
   };
   freeinit::SamplingOptions sampling;
   sampling.num_inference_steps = 4;
   freeinit::NoiseSource noise(7);
   const auto expected = freeinit::free_init(
-      freeinit::guided_denoiser(bundle.unet, encode("a cat"), encode(""),
+      freeinit::guided_denoiser(bundle.unet(), encode("a cat"), encode(""),
                                 {.guidance_scale = 3.0, .fps = 8.0}),
       pipeline.scheduler(), {1, 4, 4, 8, 8}, request.free_init, sampling, noise);
   EXPECT_TRUE(pipeline.generate(request).latents.equal(expected.latents));
@@ -242,6 +243,17 @@ TEST_F(Generate, StopInALaterVideoKeepsTheVideosBefore) {
   EXPECT_EQ(two.completed_passes, 1);
   request.num_videos = 1;
   EXPECT_TRUE(one.latents.equal(pipeline.generate(request).latents));
+}
+
+// More elements than 64 bits count, and more bytes than there are addresses.
+TEST_F(Generate, WhatNoMemoryHoldsIsOneLine) {
+  for (const auto& [height, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {4'000'000'000, 4'000'000'000}, {4'000'000'000'000, 1'000}}) {
+    request.height = height;
+    request.width = width;
+    EXPECT_ERROR(model, "video of 4 frames of " + std::to_string(width) + "x",
+                 pipeline.generate(request));
+  }
 }
 
 }  // namespace generate_test

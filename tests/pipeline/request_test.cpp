@@ -28,7 +28,7 @@ class Request : public TinyPipeline {
 };
 
 TEST_F(Request, ComesFromTheManifest) {
-  const auto made = GenerationRequest::from_manifest(pipeline.bundle().manifest);
+  const auto made = GenerationRequest::from_manifest(pipeline.bundle().manifest());
   EXPECT_EQ(made.num_frames, 4);
   EXPECT_EQ(made.height, 16);
   EXPECT_EQ(made.width, 16);

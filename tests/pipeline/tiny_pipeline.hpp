@@ -36,5 +36,5 @@ class TinyPipeline : public testing::Test {
 
   const freeinit::TextToVideoPipeline pipeline = make_tiny_pipeline();
   freeinit::GenerationRequest request =
-      freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+      freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest());
 };

@@ -20,7 +20,6 @@ class SlowUNet final : public freeinit::VideoUNet {
     seconds += 1.0;
     return inner_->predict(input);
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
   mutable double seconds = 0.0;
 
@@ -88,8 +87,8 @@ TEST_F(VideoInit, InversionIsPaidFromTheBudget) {
 
 TEST_F(VideoInit, InversionTakesTimeFromTheBudget) {
   freeinit::ModelBundle bundle = make_tiny_bundle();
-  const auto slow = std::make_shared<const SlowUNet>(bundle.unet);
-  bundle.unet = slow;
+  const auto slow = std::make_shared<const SlowUNet>(bundle.unet());
+  bundle = bundle.with(slow);
   const freeinit::TextToVideoPipeline timed(std::move(bundle));
   const auto steps = static_cast<double>(request.num_inference_steps);
   request.free_init.num_iters = 3;
@@ -110,14 +109,14 @@ TEST_F(VideoInit, InversionFollowsThePromptWithoutGuidanceAndIsCounted) {
   EXPECT_EQ(pipeline.generate(request).unet_calls, plain_calls + request.num_inference_steps);
 
   const auto& bundle = pipeline.bundle();
-  const at::Tensor text =
-      bundle.text_encoder->encode(at::tensor(bundle.tokenizer.encode("a cat").ids).unsqueeze(0));
+  const at::Tensor text = bundle.text_encoder()->encode(
+      at::tensor(bundle.tokenizer().encode("a cat").ids).unsqueeze(0));
   NoiseSource noise(1);
   const at::Tensor expected = freeinit::initial_noise_from_video(
       clip, pipeline.scheduler(),
       {.source = VideoNoiseSource::invert, .num_inference_steps = request.num_inference_steps},
       noise,
-      freeinit::guided_denoiser(bundle.unet, text, {},
+      freeinit::guided_denoiser(bundle.unet(), text, {},
                                 {.guidance_scale = 1.0, .fps = request.fps}));
   EXPECT_TRUE(start.equal(expected));
 }
@@ -134,10 +133,11 @@ TEST_F(VideoInit, EveryVideoOfABatchEqualsItsSingleRun) {
 
 TEST_F(VideoInit, EncodesFramesOfAnySize) {
   const at::Tensor frames = at::full({4, 30, 20, 3}, 128, at::kByte);
-  const at::Tensor encoded = freeinit::encode_clip(*pipeline.bundle().autoencoder, frames, 16, 16);
+  const at::Tensor encoded =
+      freeinit::encode_clip(*pipeline.bundle().autoencoder(), frames, 16, 16);
   EXPECT_EQ(encoded.sizes(), at::IntArrayRef(shape));
   const at::Tensor same = at::full({1, 4, 16, 16, 3}, 128.0 / 255.0);
-  EXPECT_TRUE(encoded.equal(freeinit::encode_video(*pipeline.bundle().autoencoder, same)));
+  EXPECT_TRUE(encoded.equal(freeinit::encode_video(*pipeline.bundle().autoencoder(), same)));
 }
 
 TEST_F(VideoInit, RefusesWhatDoesNotFit) {

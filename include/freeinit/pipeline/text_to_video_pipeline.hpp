@@ -93,7 +93,7 @@ class FREEINIT_API TextToVideoPipeline {
   /// The scheduler of Profile::diffusers: what the manifest says.
   [[nodiscard]] const DdimScheduler& scheduler() const noexcept { return scheduler_; }
 
-  /// `check_request`, and what the loaded UNet cannot do: a shape that its backend does not serve,
+  /// `check_request`, and what the loaded UNet cannot do: a shape beyond its own limits,
   /// features reused by a network that was not split for it. Runs no network. Throws Error:
   /// invalid_argument, unsupported.
   void validate(const GenerationRequest& request) const;
@@ -106,6 +106,8 @@ class FREEINIT_API TextToVideoPipeline {
                                           const RunControl& control = {}) const;
 
  private:
+  [[nodiscard]] GenerationResult generate_unguarded(const GenerationRequest& request,
+                                                    const RunControl& control) const;
   [[nodiscard]] const DdimScheduler& scheduler_for(Profile profile) const noexcept;
 
   ModelBundle bundle_;

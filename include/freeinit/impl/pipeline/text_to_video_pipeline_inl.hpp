@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/networks/library_error_inl.hpp>
 #include <freeinit/impl/pipeline/phase_clock_inl.hpp>
 #include <freeinit/impl/pipeline/request_check_inl.hpp>
 #include <freeinit/impl/pipeline/video_init_inl.hpp>
@@ -15,7 +16,6 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
-#include <set>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -35,13 +35,13 @@ struct PromptEmbeddings {
 /// numbers of a batch of two would differ from diffusers'.
 FREEINIT_INLINE at::Tensor encode_text(const ModelBundle& bundle, const std::string& name,
                                        const std::string& text, const RunControl& control) {
-  const TokenizedPrompt prompt = bundle.tokenizer.encode(text);
+  const TokenizedPrompt prompt = bundle.tokenizer().encode(text);
   if (!prompt.truncated_text.empty()) {
     control.message(LogLevel::warning, name + ": longer than " + std::to_string(prompt.ids.size()) +
                                            " tokens; cut off: '" + prompt.truncated_text + "'");
   }
   const at::Tensor ids = at::tensor(prompt.ids, at::kLong).unsqueeze(0);
-  return bundle.text_encoder->encode(ids).to(bundle.device, bundle.dtype);
+  return bundle.text_encoder()->encode(ids).to(bundle.device(), bundle.dtype());
 }
 
 FREEINIT_INLINE PromptEmbeddings encode_prompts(const ModelBundle& bundle,
@@ -73,29 +73,20 @@ FREEINIT_INLINE bool inverts_video(const GenerationRequest& request) {
          request.video_init.source == VideoNoiseSource::invert;
 }
 
-/// The batch sizes that the UNet will be called with: two where a step is guided, else one.
-FREEINIT_INLINE std::set<std::int64_t> batch_sizes(const GenerationRequest& request,
-                                                   const DdimScheduler& scheduler) {
-  std::set<std::int64_t> sizes;
-  if (inverts_video(request)) sizes.insert(1);
-  const auto interval = timesteps_of(request.guidance_interval, scheduler.num_train_timesteps());
-  const auto trajectory = scheduler.trajectory(request.num_inference_steps, request.eta);
-  for (const double timestep : trajectory->timesteps()) {
-    sizes.insert(request.guidance_scale > 1.0 && interval.contains(timestep) ? 2 : 1);
-  }
-  return sizes;
+/// What a run makes, for the message where that is too much.
+FREEINIT_INLINE std::string size_in_words(const GenerationRequest& request) {
+  return c10::str("video of ", request.num_frames, " frames of ", request.width, "x",
+                  request.height);
 }
 
-/// A backend may serve one shape alone, which should not be found out in the middle of a run.
-FREEINIT_INLINE void check_unet_shapes(const GenerationRequest& request, const ModelBundle& bundle,
-                                       const DdimScheduler& scheduler) {
-  const Manifest& manifest = bundle.manifest;
+/// A UNet may have limits of its own, which should not be found out in the middle of a run.
+FREEINIT_INLINE void check_unet_input_of(const GenerationRequest& request,
+                                         const ModelBundle& bundle) {
+  const Manifest& manifest = bundle.manifest();
   LatentShape shape = latent_shape(request, manifest);
-  for (const std::int64_t batch : batch_sizes(request, scheduler)) {
-    shape.batch = batch;
-    bundle.unet->check_input(shape.sizes(),
-                             {batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
-  }
+  shape.batch = request.guidance_scale > 1.0 ? 2 : 1;
+  bundle.unet()->check_input(
+      shape.sizes(), {shape.batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
 }
 
 /// How the UNet is called. The cache, if there is one, is this run's own.
@@ -136,12 +127,12 @@ FREEINIT_INLINE VideoNoiseOptions video_noise_options(const GenerationRequest& r
   if (!request.video_init.low_band) return options;
   const FreeInitOptions& free_init = request.free_init;
   if (free_init.filter_mask.defined()) {
-    options.low_band.emplace(free_init.filter_mask, bundle.device, free_init.mix);
+    options.low_band.emplace(free_init.filter_mask, bundle.device(), free_init.mix);
   } else {
-    const LatentShape shape = latent_shape(request, bundle.manifest);
+    const LatentShape shape = latent_shape(request, bundle.manifest());
     const FrequencyFilterOptions& filter =
         free_init.filter_schedule.empty() ? free_init.filter : free_init.filter_schedule.front();
-    options.low_band.emplace(filter, shape.frames, shape.height, shape.width, bundle.device,
+    options.low_band.emplace(filter, shape.frames, shape.height, shape.width, bundle.device(),
                              free_init.mix);
   }
   return options;
@@ -183,9 +174,10 @@ FREEINIT_INLINE at::Tensor noise_of_real_video(const RunParts& parts,
     ++calls;
     return parts.inversion(sample, timestep);
   };
-  return initial_noise_from_video(
-      latents.narrow(0, latents.size(0) == 1 ? 0 : video, 1).to(parts.bundle.device, kLatentDtype),
-      parts.scheduler, video_noise_options(request, parts.bundle), noise, counted, control);
+  return initial_noise_from_video(latents.narrow(0, latents.size(0) == 1 ? 0 : video, 1)
+                                      .to(parts.bundle.device(), kLatentDtype),
+                                  parts.scheduler, video_noise_options(request, parts.bundle),
+                                  noise, counted, control);
 }
 
 /// `callback` with its time left out of the clock's phases.
@@ -240,8 +232,8 @@ FREEINIT_INLINE FreeInitResult sample_video(const RunParts& parts, const Generat
   FreeInitOptions options = request.free_init;
   options.budget = rest_of(options.budget, inversion_calls, start);
   FreeInitResult result =
-      free_init(parts.denoiser, parts.scheduler, latent_shape(request, parts.bundle.manifest),
-                options, sampling, noise, kLatentDtype, parts.bundle.device, timed);
+      free_init(parts.denoiser, parts.scheduler, latent_shape(request, parts.bundle.manifest()),
+                options, sampling, noise, kLatentDtype, parts.bundle.device(), timed);
   result.denoiser_calls += inversion_calls;
   return result;
 }
@@ -251,7 +243,7 @@ FREEINIT_INLINE void check_finite(const at::Tensor& latents, const ModelBundle& 
   if (at::isfinite(latents).all().item<bool>()) return;
   raise(ErrorCode::model,
         c10::str("sampling: the latents hold NaN or infinite values after networks in ",
-                 dtype_to_string(bundle.dtype), "; expected finite numbers"));
+                 dtype_to_string(bundle.dtype()), "; expected finite numbers"));
 }
 
 /// All videos of the request, without decoding. A stop before the first pass of a later video keeps
@@ -336,8 +328,8 @@ FREEINIT_INLINE DdimConfig ddim_config(const SchedulerSpec& spec, Profile profil
 
 FREEINIT_INLINE TextToVideoPipeline::TextToVideoPipeline(ModelBundle bundle)
     : bundle_(std::move(bundle)),
-      scheduler_(ddim_config(bundle_.manifest.scheduler)),
-      official_scheduler_(ddim_config(bundle_.manifest.scheduler, Profile::official)) {}
+      scheduler_(ddim_config(bundle_.manifest().scheduler)),
+      official_scheduler_(ddim_config(bundle_.manifest().scheduler, Profile::official)) {}
 
 FREEINIT_INLINE const DdimScheduler& TextToVideoPipeline::scheduler_for(
     Profile profile) const noexcept {
@@ -356,20 +348,26 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
 }
 
 FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& request) const {
-  check_request(request, bundle_.manifest);
-  detail::check_feature_cache(request, *bundle_.unet);
-  detail::check_unet_shapes(request, bundle_, scheduler_for(request.free_init.profile));
+  check_request(request, bundle_.manifest());
+  detail::check_feature_cache(request, *bundle_.unet());
+  detail::check_unet_input_of(request, bundle_);
 }
 
 FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate(const GenerationRequest& request,
                                                                const RunControl& control) const {
+  return detail::with_library_errors(detail::size_in_words(request),
+                                     [&] { return generate_unguarded(request, control); });
+}
+
+FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate_unguarded(
+    const GenerationRequest& request, const RunControl& control) const {
   validate(request);
   detail::note_other_steps(scheduler_for(request.free_init.profile), request, control);
   detail::PhaseClock clock;
   const auto embeddings = detail::encode_prompts(bundle_, request, control);
-  bundle_.text_encoder->release();
+  bundle_.text_encoder()->release();
   const auto denoiser = [&](const GuidanceOptions& guidance) {
-    return guided_denoiser(bundle_.unet, embeddings.positive, embeddings.negative, guidance);
+    return guided_denoiser(bundle_.unet(), embeddings.positive, embeddings.negative, guidance);
   };
   const DdimScheduler& scheduler = scheduler_for(request.free_init.profile);
   const GuidanceOptions guidance = detail::guidance_of(request, scheduler);
@@ -386,8 +384,8 @@ FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate(const GenerationR
     RunControl decoding = detail::timed_control(control, clock, 0, 1);
     decoding.stop = {};  // after a stop, too, the caller wants to see what is done
     result.frames =
-        decode_video(*bundle_.autoencoder, result.latents, request.decode_chunk_size, decoding);
-    bundle_.autoencoder->release();
+        decode_video(*bundle_.autoencoder(), result.latents, request.decode_chunk_size, decoding);
+    bundle_.autoencoder()->release();
   }
   result.seconds = clock.seconds();
   return result;
