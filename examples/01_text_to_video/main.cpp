@@ -29,7 +29,7 @@ void run(const char* folder, const char* prompt, const char* output, const char*
   const freeinit::TextToVideoPipeline pipeline(freeinit::ModelBundle::load(
       folder, {.device = freeinit::device_from_string(device)}, control));
 
-  freeinit::GenerationRequest request = pipeline.bundle().manifest.recommended;
+  freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
   request.prompt = prompt;
   request.seed = 42;
   request.free_init.num_iters = 3;  // 1 = plain sampling

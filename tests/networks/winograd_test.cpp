@@ -3,7 +3,7 @@
 // none.
 #include "support/allocation_counter.hpp"
 
-#include <freeinit/networks/winograd.hpp>
+#include <freeinit/impl/networks/backends/winograd_graph_inl.hpp>
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
@@ -26,9 +26,9 @@
 
 namespace winograd_test {
 
-using freeinit::use_winograd;
 using freeinit::winograd_conv2d;
 using freeinit::winograd_temporal_conv;
+using freeinit::detail::use_winograd;
 
 /// Of the largest value. LibTorch's own float32 kernels are within 8e-6 of float64 at the widths of
 /// Stable Diffusion; the transforms multiply by up to 8, which may cost three bits.

@@ -27,7 +27,6 @@ class NotingUNet final : public freeinit::VideoUNet {
     note('S', input.latents);
     return inner_->predict_shallow(input, deep);
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
   mutable std::string calls;
 
@@ -50,8 +49,8 @@ class FewerOperations : public TinyPipeline {
     const TemporaryFolder folder;
     tiny_bundle::write(folder.path());
     freeinit::ModelBundle bundle = freeinit::ModelBundle::load(folder.path());
-    const auto unet = std::make_shared<NotingUNet>(bundle.unet);
-    bundle.unet = unet;
+    const auto unet = std::make_shared<NotingUNet>(bundle.unet());
+    bundle = bundle.with(unet);
     (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(wanted);
     return unet->calls;
   }
@@ -81,11 +80,11 @@ TEST_F(FewerOperations, TheSplitNetworkIsTheWholeOne) {
   const auto& bundle = pipeline.bundle();
   const at::Tensor latents = at::randn({2, 4, 4, 8, 8});
   const at::Tensor text = at::randn({2, tiny_bundle::kTextLength, tiny_bundle::kTextWidth});
-  const at::Tensor expected = bundle.unet->predict({latents, 321, text});
-  const auto [output, deep] = bundle.unet->predict_deep({latents, 321, text});
+  const at::Tensor expected = bundle.unet()->predict({latents, 321, text});
+  const auto [output, deep] = bundle.unet()->predict_deep({latents, 321, text});
   EXPECT_TRUE(output.equal(expected));
-  EXPECT_TRUE(bundle.unet->predict_shallow({latents, 321, text}, deep).equal(expected));
-  EXPECT_FALSE(bundle.unet->predict_shallow({latents, 321, text}, deep.mul(2)).equal(expected));
+  EXPECT_TRUE(bundle.unet()->predict_shallow({latents, 321, text}, deep).equal(expected));
+  EXPECT_FALSE(bundle.unet()->predict_shallow({latents, 321, text}, deep.mul(2)).equal(expected));
 }
 
 TEST_F(FewerOperations, GuidanceInAnInterval) {
@@ -112,7 +111,7 @@ def forward(self, latents, timestep, text, fps):
     return latents
 )"});
   const freeinit::TextToVideoPipeline pipeline(freeinit::ModelBundle::load(folder.path()));
-  auto request = pipeline.bundle().manifest.recommended;
+  auto request = pipeline.bundle().manifest().recommended;
   request.cache_interval = 2;
   EXPECT_ERROR(unsupported, "was not split for it", pipeline.validate(request));
 }

@@ -35,16 +35,16 @@ TEST_F(Generate, GivesAVideo) {
   EXPECT_FALSE(video.cancelled);
   EXPECT_FALSE(result.cancelled);
   EXPECT_TRUE(
-      video.frames.equal(freeinit::decode_video(*pipeline.bundle().autoencoder, video.latents)[0]));
+      video.frames.equal(freeinit::decode_video(*pipeline.bundle().autoencoder(), video.latents)[0]));
 }
 
 TEST_F(Generate, IsTheLoopOverItsParts) {
   const auto& bundle = pipeline.bundle();
   const auto encode = [&](const std::string& text) {
-    return bundle.text_encoder->encode(at::tensor(bundle.tokenizer.encode(text).ids).unsqueeze(0));
+    return bundle.text_encoder()->encode(at::tensor(bundle.tokenizer().encode(text).ids).unsqueeze(0));
   };
   const auto expected = freeinit::free_init(
-      freeinit::guided_denoiser(bundle.unet, encode("a cat"), encode(""),
+      freeinit::guided_denoiser(bundle.unet(), encode("a cat"), encode(""),
                                 {.guidance_scale = 3.0, .fps = 8.0}),
       pipeline.schedule(),
       {.shape = {1, 4, 4, 8, 8}, .options = request.free_init, .num_inference_steps = 4},
@@ -263,7 +263,6 @@ class FailingUNet final : public freeinit::VideoUNet {
     at::Tensor output = inner_->predict(input);
     return left_-- > 0 ? output : output.mul(std::nan(""));
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
  private:
   std::shared_ptr<const VideoUNet> inner_;
@@ -272,7 +271,7 @@ class FailingUNet final : public freeinit::VideoUNet {
 
 TEST_F(Generate, AVideoIsHandedOnBeforeALaterOneFails) {
   freeinit::ModelBundle bundle = make_tiny_bundle();
-  bundle.unet = std::make_shared<FailingUNet>(bundle.unet, 8 + 1);
+  bundle = bundle.with(std::make_shared<FailingUNet>(bundle.unet(), 8 + 1));
   const freeinit::TextToVideoPipeline failing(std::move(bundle));
   request.num_videos = 2;
   std::vector<freeinit::GeneratedVideo> seen;

@@ -23,7 +23,7 @@ class ProfileTrace : public TinyPipeline {
   /// The spans of a watched run, by category.
   std::map<std::string, std::vector<json>> run() {
     freeinit::ModelBundle bundle = make_tiny_bundle();
-    bundle.unet = trace.watch(std::move(bundle.unet));
+    bundle = bundle.with(trace.watch(std::move(bundle.unet())));
     (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, {}, trace.watch(control));
     std::map<std::string, std::vector<json>> spans;
     const json recorded = json::parse(trace.json());
@@ -75,7 +75,7 @@ TEST_F(ProfileTrace, ChangesNothingAndPassesProgressOn) {
   (void)run();
   EXPECT_EQ(events, expected);
   freeinit::ModelBundle bundle = make_tiny_bundle();
-  bundle.unet = trace.watch(std::move(bundle.unet));
+  bundle = bundle.with(trace.watch(std::move(bundle.unet())));
   const auto watched = freeinit::TextToVideoPipeline(std::move(bundle)).generate(request);
   EXPECT_TRUE(latents_of(watched).equal(latents()));
 }

@@ -85,13 +85,13 @@ TEST_F(RealVideo, InversionFollowsThePromptWithoutGuidanceAndIsCounted) {
 
   const auto& bundle = pipeline.bundle();
   const at::Tensor text =
-      bundle.text_encoder->encode(at::tensor(bundle.tokenizer.encode("a cat").ids).unsqueeze(0));
+      bundle.text_encoder()->encode(at::tensor(bundle.tokenizer().encode("a cat").ids).unsqueeze(0));
   NoiseSource noise(1);
   const at::Tensor expected = freeinit::initial_noise_from_video(
       clip, pipeline.schedule(),
       {.source = VideoNoiseSource::invert,
        .num_inference_steps = request.num_inference_steps,
-       .denoiser = freeinit::guided_denoiser(bundle.unet, text, {},
+       .denoiser = freeinit::guided_denoiser(bundle.unet(), text, {},
                                              {.guidance_scale = 1.0, .fps = request.fps})},
       noise);
   EXPECT_TRUE(start.equal(expected));
@@ -109,10 +109,10 @@ TEST_F(RealVideo, EveryVideoOfABatchEqualsItsSingleRun) {
 
 TEST_F(RealVideo, EncodesFramesOfAnySize) {
   const at::Tensor frames = at::full({4, 30, 20, 3}, 128, at::kByte);
-  const at::Tensor encoded = freeinit::encode_clip(*pipeline.bundle().autoencoder, frames, 16, 16);
+  const at::Tensor encoded = freeinit::encode_clip(*pipeline.bundle().autoencoder(), frames, 16, 16);
   EXPECT_EQ(encoded.sizes(), at::IntArrayRef(shape));
   const at::Tensor same = at::full({1, 4, 16, 16, 3}, 128.0 / 255.0);
-  EXPECT_TRUE(encoded.equal(freeinit::encode_video(*pipeline.bundle().autoencoder, same)));
+  EXPECT_TRUE(encoded.equal(freeinit::encode_video(*pipeline.bundle().autoencoder(), same)));
 }
 
 TEST_F(RealVideo, RefusesWhatDoesNotFit) {

@@ -43,7 +43,7 @@ class Request : public TinyPipeline {
 };
 
 TEST_F(Request, ComesFromTheManifest) {
-  const auto made = pipeline.bundle().manifest.recommended;
+  const auto made = pipeline.bundle().manifest().recommended;
   EXPECT_EQ(made.num_frames, 4);
   EXPECT_EQ(made.height, 16);
   EXPECT_EQ(made.width, 16);
@@ -116,7 +116,7 @@ TEST_F(Request, InitialNoiseMustFit) {
 
 // The grid of `uniform` has 31 steps for 30, and the budget pays for each of them.
 TEST_F(Request, ABudgetCountsTheStepsOfTheGrid) {
-  freeinit::Manifest manifest = pipeline.bundle().manifest;
+  freeinit::Manifest manifest = pipeline.bundle().manifest();
   manifest.scheduler.timestep_spacing = freeinit::TimestepSpacing::uniform;
   request.num_inference_steps = 30;
   request.real_video.source = freeinit::VideoNoiseSource::invert;

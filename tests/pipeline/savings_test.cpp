@@ -41,7 +41,6 @@ class CountingUNet final : public freeinit::VideoUNet {
     counts_.unet_batches.push_back(input.latents.size(0));
     return inner_->predict(input);
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
  private:
   std::shared_ptr<const VideoUNet> inner_;
@@ -73,7 +72,6 @@ class UncountedUNet final : public freeinit::VideoUNet {
   at::Tensor predict(const freeinit::UNetInput& input) const override {
     return counter_.uncounted([&] { return inner_->predict(input); });
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
  private:
   std::shared_ptr<const VideoUNet> inner_;
@@ -91,9 +89,9 @@ class Savings : public TinyPipeline {
   Counts counts_of(const freeinit::GenerationRequest& wanted) const {
     Counts counts;
     freeinit::ModelBundle bundle = make_tiny_bundle();
-    bundle.text_encoder = std::make_shared<CountingTextEncoder>(bundle.text_encoder, counts);
-    bundle.unet = std::make_shared<CountingUNet>(bundle.unet, counts);
-    bundle.autoencoder = std::make_shared<CountingAutoencoder>(bundle.autoencoder, counts);
+    bundle = bundle.with(std::make_shared<CountingTextEncoder>(bundle.text_encoder(), counts));
+    bundle = bundle.with(std::make_shared<CountingUNet>(bundle.unet(), counts));
+    bundle = bundle.with(std::make_shared<CountingAutoencoder>(bundle.autoencoder(), counts));
     (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(wanted, inputs, {}, hooks);
     return counts;
   }
@@ -126,7 +124,7 @@ TEST_F(Savings, AStepAsksForNoMemoryOutsideTheNetwork) {
     request.guidance_scale = guidance_scale;
     const AllocationCounter counter;
     freeinit::ModelBundle bundle = make_tiny_bundle();
-    bundle.unet = std::make_shared<UncountedUNet>(bundle.unet, counter);
+    bundle = bundle.with(std::make_shared<UncountedUNet>(bundle.unet(), counter));
     std::vector<std::int64_t> of_steps;
     std::int64_t before = 0;
     freeinit::RunControl control;
@@ -164,7 +162,7 @@ TEST_F(Savings, ChunksOnTheWayAreTheWholeVideo) {
   const at::Tensor expected = frames_of(result);
   const at::Tensor frames = at::full_like(expected, -1.0);
   std::int64_t largest = 0;
-  freeinit::decode_video_to(*pipeline.bundle().autoencoder, latents_of(result), 3,
+  freeinit::decode_video_to(*pipeline.bundle().autoencoder(), latents_of(result), 3,
                             [&](std::int64_t video, std::int64_t first, const at::Tensor& chunk) {
                               largest = std::max(largest, chunk.size(0));
                               frames.select(0, video).narrow(0, first, chunk.size(0)).copy_(chunk);

@@ -70,7 +70,6 @@ class MeteredUNet final : public freeinit::VideoUNet {
     operators += simulated_device::operators() - before;
     return output;
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
   mutable std::int64_t operators = 0;
 
@@ -81,8 +80,8 @@ class MeteredUNet final : public freeinit::VideoUNet {
 /// Operators of each step of each pass, those of the network left out.
 std::vector<std::int64_t> operators_of_steps(const freeinit::GenerationRequest& request) {
   freeinit::ModelBundle bundle = make_tiny_bundle(simulated_device::device());
-  const auto unet = std::make_shared<const MeteredUNet>(bundle.unet);
-  bundle.unet = unet;
+  const auto unet = std::make_shared<const MeteredUNet>(bundle.unet());
+  bundle = bundle.with(unet);
   std::vector<std::int64_t> found;
   std::int64_t before = 0;
   freeinit::RunControl control;
@@ -117,7 +116,7 @@ TEST_F(OnDevice, EtaAddsOneDrawAStep) {
 }
 
 TEST_F(OnDevice, LatentsFromAnotherDeviceAreRefused) {
-  const auto& unet = *on_device.bundle().unet;
+  const auto& unet = *on_device.bundle().unet();
   EXPECT_ERROR(invalid_argument,
                "latents on cpu and text on cpu: the network is on privateuseone:0",
                unet.predict({at::zeros({1, 4, 4, 8, 8}), 1, at::zeros({1, 12, 8})}));

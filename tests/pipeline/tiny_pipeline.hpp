@@ -59,7 +59,7 @@ class TinyPipeline : public testing::Test {
   [[nodiscard]] at::Tensor latents() const { return latents_of(generate()); }
 
   const freeinit::TextToVideoPipeline pipeline = make_tiny_pipeline();
-  freeinit::GenerationRequest request = pipeline.bundle().manifest.recommended;
+  freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
   freeinit::GenerationInputs inputs;
   freeinit::GenerationHooks hooks;
 };

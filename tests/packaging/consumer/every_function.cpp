@@ -87,16 +87,13 @@ void functions_of_analysis() {
 }
 
 void functions_of_models_and_pipeline() {
-  use(&check_unet_input, &load_torchscript_unet, &load_torchscript_text_encoder,
-      &load_torchscript_autoencoder, &decode_video, &encode_video, &guided_denoiser,
-      &device_from_string, &load_tokenizer, &dtype_from_string, &dtype_to_string,
-      &ModelBundle::load);
+  use(&check_unet_input, &load_torchscript_text_encoder, &load_torchscript_autoencoder,
+      &decode_video, &encode_video, &guided_denoiser, &device_from_string, &check_device,
+      &load_tokenizer, &dtype_from_string, &dtype_to_string);
   use(&FeatureCache::start_pass, &FeatureCache::predict, &VideoUNet::predict_deep,
       &VideoUNet::predict_shallow);
   use(&probe_bundle, &ProbeReport::first_failure, &ProbeReport::num_failures);
-  use(static_cast<std::string (*)(UNetBackend)>(&to_string), &unet_backend_from_string,
-      &built_unet_backends, &default_unet_backend, &load_unet, &decode_video_to);
-  use(&winograd_conv2d, &winograd_temporal_conv, &use_winograd);
+  use(&unet_backends, &unet_backend, &default_unet_backend, &load_unet, &decode_video_to);
   use(&parse_image_encoder_spec, &load_torchscript_image_encoder, &preprocess_images,
       &image_features);
   use(&ProfileTrace::json, &ProfileTrace::write,
@@ -109,7 +106,11 @@ void functions_of_models_and_pipeline() {
 
 // Constructors have no address; these calls need them, and the destructors.
 TextToVideoPipeline make_pipeline(const char* folder) {
-  return TextToVideoPipeline(ModelBundle::load(folder));
+  const ModelBundle bundle = ModelBundle::load(Manifest{}, folder);
+  return TextToVideoPipeline(ModelBundle::load(folder)
+                                 .with(bundle.text_encoder())
+                                 .with(bundle.unet())
+                                 .with(bundle.autoencoder()));
 }
 void make_the_rest(const char* path, const at::Tensor& mask) {
   const ClipTokenizer tokenizer(path, path);

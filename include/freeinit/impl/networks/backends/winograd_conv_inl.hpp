@@ -9,8 +9,8 @@
 //
 // The sums are those of the definition in another order, so that results agree up to rounding.
 
+#include <freeinit/core/config.hpp>
 #include <freeinit/impl/models/winograd_dispatch_inl.hpp>
-#include <freeinit/networks/winograd.hpp>
 
 #include <ATen/TensorIterator.h>
 #include <ATen/core/Tensor.h>
@@ -42,7 +42,7 @@ inline constexpr std::int64_t kSkew = 16;
 
 /// `elements` floats that the convolutions of this thread share: a network asks for them in its
 /// first call, and they stay until the thread ends.
-FREEINIT_INLINE float* shared_memory(std::int64_t elements) {
+inline float* shared_memory(std::int64_t elements) {
   thread_local at::Tensor memory;
   if (!memory.defined() || memory.numel() < elements) {
     memory.reset();  // before there are two
@@ -215,8 +215,8 @@ inline bool serves(const at::Tensor& input, const at::Tensor& weight, const at::
 
 }  // namespace detail::winograd
 
-FREEINIT_INLINE at::Tensor winograd_conv2d(const at::Tensor& input, const at::Tensor& weight,
-                                           const at::Tensor& bias) {
+inline at::Tensor winograd_conv2d(const at::Tensor& input, const at::Tensor& weight,
+                                  const at::Tensor& bias) {
   using namespace detail::winograd;
   const auto* const kernels = routines<ImageTiling>();
   if (kernels != nullptr && serves(input, weight, bias, 4, {kKernel, kKernel}))
@@ -224,8 +224,8 @@ FREEINIT_INLINE at::Tensor winograd_conv2d(const at::Tensor& input, const at::Te
   return at::conv2d(input, weight.to(input.scalar_type()), bias, 1, 1);
 }
 
-FREEINIT_INLINE at::Tensor winograd_temporal_conv(const at::Tensor& input, const at::Tensor& weight,
-                                                  const at::Tensor& bias) {
+inline at::Tensor winograd_temporal_conv(const at::Tensor& input, const at::Tensor& weight,
+                                         const at::Tensor& bias) {
   using namespace detail::winograd;
   const auto* const kernels = routines<FrameTiling>();
   if (kernels != nullptr && serves(input, weight, bias, 5, {kKernel, 1, 1}))
