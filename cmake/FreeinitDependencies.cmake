@@ -9,4 +9,4 @@ include(FreeinitPkgConfig)
 add_library(freeinit_private_dependencies INTERFACE)
 set_target_properties(freeinit_private_dependencies PROPERTIES EXPORT_NAME private_dependencies)
 target_link_libraries(freeinit_private_dependencies INTERFACE
-  Eigen3::Eigen nlohmann_json::nlohmann_json PkgConfig::FREEINIT_TEXT PkgConfig::FREEINIT_FFMPEG)
+  freeinit_kernels Eigen3::Eigen nlohmann_json::nlohmann_json PkgConfig::FREEINIT_TEXT PkgConfig::FREEINIT_FFMPEG)

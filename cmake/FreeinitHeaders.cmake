@@ -8,7 +8,7 @@ set(FREEINIT_DECLARATIONS
   numerics/video_frames numerics/video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
-  models/text_encoder models/unet_backend models/video_unet models/winograd
+  models/text_encoder models/unet_backend models/video_unet
   pipeline/probe pipeline/profile_trace pipeline/text_to_video_pipeline pipeline/video_init)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
@@ -28,7 +28,7 @@ set(FREEINIT_BODIES
   models/autoencoder models/dtype models/feature_cache models/guided_denoiser models/image_encoder models/model_bundle
   models/aotinductor_unet models/cuda_graph_unet models/late_network models/late_networks models/nearest_multiples models/openvino_unet models/text_encoder
   models/torchscript_module models/unet_backend models/unet_call models/video_unet
-  models/winograd_conv models/winograd_dispatch models/winograd_graph models/winograd_kernels models/winograd_tiling
+  models/winograd_conv models/winograd_graph
   pipeline/phase_clock pipeline/probe pipeline/profile_trace pipeline/request_check pipeline/text_to_video_pipeline
   pipeline/video_init)
 

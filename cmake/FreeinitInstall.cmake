@@ -1,7 +1,7 @@
 include(CMakePackageConfigHelpers)
 set(FREEINIT_PACKAGE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/freeinit")
 
-install(TARGETS freeinit freeinit_header_only freeinit_private_dependencies
+install(TARGETS freeinit freeinit_header_only freeinit_kernels freeinit_private_dependencies
         EXPORT freeinitTargets FILE_SET HEADERS)
 install(EXPORT freeinitTargets NAMESPACE freeinit:: DESTINATION "${FREEINIT_PACKAGE_DIR}")
 configure_package_config_file(cmake/freeinitConfig.cmake.in freeinitConfig.cmake

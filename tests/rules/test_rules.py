@@ -35,10 +35,12 @@ class SourceRules(unittest.TestCase):
         for header in ["numerics/x.hpp", "text/x.hpp", "impl/models/x_inl.hpp", "pipeline/x.hpp"]:
             text = f"#include <freeinit/{header}>\n"
             self.breaks("includes only go down", {"include/freeinit/impl/io/a_inl.hpp": text})
+        self.breaks("includes only go down", {"kernels/src/x.cpp": "#include <freeinit/core/error.hpp>\n"})
 
     def test_libtorch(self):
         body = "include/freeinit/impl/io/a_inl.hpp"
         self.breaks("it has no LibTorch", {body: "#include <ATen/core/Tensor.h>\n"})
+        self.breaks("it has no LibTorch", {"kernels/src/x.cpp": "#include <ATen/core/Tensor.h>\n"})
         self.breaks("TorchScript stays in impl/models", {"src/pipeline.cpp": "#include <torch/script.h>\n"})
         self.breaks("TorchScript stays", {"src/cli/x.cpp": "# include <torch/csrc/jit/api/module.h>\n"})
         self.breaks("public headers take", {"include/freeinit/models/b.hpp": "#include <ATen/ATen.h>\n"},

@@ -3,7 +3,6 @@
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/io/manifest.hpp>
-#include <freeinit/models/winograd.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -39,8 +38,7 @@ class FREEINIT_API Autoencoder {
 /// as `load_torchscript_unet`.
 [[nodiscard]] FREEINIT_API std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
     const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype = {},
-    ConvolutionAlgorithm convolutions = ConvolutionAlgorithm::direct);
+    at::Device device, std::optional<at::ScalarType> dtype = {});
 
 /// Decodes latents [B,C,F,h,w] in chunks of `chunk_size` frames to frames [B,F,H,W,3], float32 in
 /// 0..1, on the CPU; memory of the decoder stays bounded by the chunk. Chunks never span two

@@ -18,8 +18,8 @@ namespace freeinit::inline FREEINIT_ABI {
 /// the largest value), and so does the last one where float16 holds the weights.
 enum class UNetBackend {
   torchscript,  ///< the reference: every device, shape and option
-  winograd,     ///< the same file, and the autoencoder's, with ConvolutionAlgorithm::winograd; CPU,
-                ///< float32, every shape
+  winograd,     ///< the same file, and the autoencoder's, with convolutions by Winograd's algorithm
+             ///< (arXiv 1509.09308), which rounds a little differently; CPU, float32, every shape
   openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
   aotinductor,  ///< native code of one kind of CPU for one shape; builds with FREEINIT_WITH_AOTI
   int8,         ///< as `winograd`, with linear layers in int8, which changes the video a little

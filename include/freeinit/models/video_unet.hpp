@@ -2,7 +2,6 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/io/manifest.hpp>
-#include <freeinit/models/winograd.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -68,8 +67,7 @@ FREEINIT_API void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents
 /// contract or signature), unsupported (device, dtype, format), model (out of memory).
 [[nodiscard]] FREEINIT_API std::unique_ptr<const VideoUNet> load_torchscript_unet(
     const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype = {},
-    ConvolutionAlgorithm convolutions = ConvolutionAlgorithm::direct);
+    at::Device device, std::optional<at::ScalarType> dtype = {});
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

@@ -79,7 +79,6 @@ void functions_of_models_and_pipeline() {
   use(&probe_bundle, &ProbeReport::first_failure, &ProbeReport::num_failures);
   use(static_cast<std::string (*)(UNetBackend)>(&to_string), &unet_backend_from_string,
       &built_unet_backends, &default_unet_backend, &load_unet, &decode_video_to);
-  use(&winograd_conv2d, &winograd_temporal_conv, &use_winograd);
   use(&parse_image_encoder_spec, &load_torchscript_image_encoder, &preprocess_images,
       &image_features);
   use(&ProfileTrace::json, &ProfileTrace::write,

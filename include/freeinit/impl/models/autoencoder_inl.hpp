@@ -95,26 +95,35 @@ FREEINIT_INLINE at::Tensor decode_chunk(const Autoencoder& autoencoder, const at
   return frames;
 }
 
+/// As load_torchscript_autoencoder, with the convolutions of the networks computed so.
+FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_autoencoder_with(
+    ConvolutionAlgorithm convolutions, const std::filesystem::path& bundle,
+    const AutoencoderSpec& spec, const std::string& contract, at::Device device,
+    std::optional<at::ScalarType> dtype) {
+  const auto load = [=](const std::filesystem::path& file, std::string_view input) {
+    return TorchScriptModule({.file = file,
+                              .contract = contract,
+                              .inputs = {input},
+                              .dtype = spec.dtype,
+                              .wanted = dtype,
+                              .device = device,
+                              .convolutions = convolutions});
+  };
+  // Absolute: by the time it is read, the process may be in another folder.
+  auto load_encoder = [load, file = std::filesystem::absolute(bundle / spec.encoder_file)] {
+    return std::make_unique<const TorchScriptModule>(load(file, "images"));
+  };
+  return std::make_unique<const TorchScriptAutoencoder>(load(bundle / spec.decoder_file, "latents"),
+                                                        std::move(load_encoder), spec);
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
     const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype, ConvolutionAlgorithm convolutions) {
-  const auto load = [=](const std::filesystem::path& file, std::string_view input) {
-    return detail::TorchScriptModule({.file = file,
-                                      .contract = contract,
-                                      .inputs = {input},
-                                      .dtype = spec.dtype,
-                                      .wanted = dtype,
-                                      .device = device,
-                                      .convolutions = convolutions});
-  };
-  // Absolute: by the time it is read, the process may be in another folder.
-  auto load_encoder = [load, file = std::filesystem::absolute(bundle / spec.encoder_file)] {
-    return std::make_unique<const detail::TorchScriptModule>(load(file, "images"));
-  };
-  return std::make_unique<const detail::TorchScriptAutoencoder>(
-      load(bundle / spec.decoder_file, "latents"), std::move(load_encoder), spec);
+    at::Device device, std::optional<at::ScalarType> dtype) {
+  return detail::load_autoencoder_with(detail::ConvolutionAlgorithm::direct, bundle, spec, contract,
+                                       device, dtype);
 }
 
 FREEINIT_INLINE void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/impl/models/autoencoder_inl.hpp>
 #include <freeinit/impl/models/late_networks_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
 #include <freeinit/impl/models/unet_backend_inl.hpp>
@@ -63,7 +64,7 @@ FREEINIT_INLINE std::shared_ptr<const Autoencoder> load_autoencoder(
   auto load = [folder = reading_folder(folder, options), spec = manifest.vae,
                contract = manifest.contracts.at("vae"), device = options.device,
                dtype = options.dtype, convolutions = convolutions_of(backend)] {
-    return load_torchscript_autoencoder(folder, spec, contract, device, dtype, convolutions);
+    return load_autoencoder_with(convolutions, folder, spec, contract, device, dtype);
   };
   if (options.low_memory) {
     return std::make_shared<const LateAutoencoder>(std::move(load), manifest.vae);

@@ -4,6 +4,7 @@
 #include <freeinit/impl/models/aotinductor_unet_inl.hpp>
 #include <freeinit/impl/models/openvino_unet_inl.hpp>
 #include <freeinit/impl/models/torchscript_module_inl.hpp>
+#include <freeinit/impl/models/video_unet_inl.hpp>
 #include <freeinit/models/unet_backend.hpp>
 
 #include <c10/util/Exception.h>
@@ -100,8 +101,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_int8_unet(const std::files
   spec.feature_cache = false;  // only forward is quantised
   NoWarnings quiet;
   const c10::WarningUtils::WarningHandlerGuard guard(&quiet);
-  return load_torchscript_unet(file, spec, contract, at::kCPU, {},
-                               convolutions_of(UNetBackend::int8));
+  return load_unet_with(convolutions_of(UNetBackend::int8), file, spec, contract, at::kCPU, {});
 }
 
 }  // namespace detail
@@ -157,19 +157,19 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
                                                            UNetBackend backend, at::Device device,
                                                            std::optional<at::ScalarType> dtype) {
   const std::string& contract = manifest.contracts.at("unet");
-  const ConvolutionAlgorithm convolutions = detail::convolutions_of(backend);
+  const auto convolutions = detail::convolutions_of(backend);
   if (backend != UNetBackend::torchscript) detail::check_backend(manifest, backend, device, dtype);
   if (detail::runs_unet_file(backend)) {
-    return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
-                                 dtype, convolutions);
+    return detail::load_unet_with(convolutions, folder / manifest.unet.file, manifest.unet,
+                                  contract, device, dtype);
   }
   const UNetBackendSpec& entry = manifest.unet_backends.at(to_string(backend));
   if (backend == UNetBackend::int8) {
     return detail::load_int8_unet(folder / entry.file, manifest.unet, contract);
   }
   if (backend == UNetBackend::float16_weights) {
-    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype,
-                                 convolutions);
+    return detail::load_unet_with(convolutions, folder / entry.file, manifest.unet, contract,
+                                  device, dtype);
   }
 #ifdef FREEINIT_WITH_OPENVINO
   if (backend == UNetBackend::openvino) {

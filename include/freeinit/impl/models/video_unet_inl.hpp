@@ -121,6 +121,35 @@ class TorchScriptUNet final : public VideoUNet {
   UNetInputs inputs_;
 };
 
+/// As load_torchscript_unet, with the convolutions of the network computed so.
+FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet_with(
+    ConvolutionAlgorithm convolutions, const std::filesystem::path& file, const UNetSpec& spec,
+    const std::string& contract, at::Device device, std::optional<at::ScalarType> dtype) {
+  if (spec.format != "torchscript") {
+    raise(ErrorCode::unsupported, "network '" + file.string() + "': format '" + spec.format +
+                                      "' is not one this build runs; expected torchscript");
+  }
+  TorchScriptModule module({.file = file,
+                            .contract = contract,
+                            .inputs = {"latents", "timestep", "text", "fps"},
+                            .dtype = spec.dtype,
+                            .wanted = dtype,
+                            .device = device,
+                            .convolutions = convolutions});
+  for (const char* method : {kDeepMethod, kShallowMethod}) {
+    if (!spec.feature_cache || module.has_method(method)) continue;
+    raise(ErrorCode::invalid_file, module.name() + ": has no " + method +
+                                       ", but the manifest says that its features can be reused");
+  }
+  auto unet = std::make_unique<const TorchScriptUNet>(module, spec);
+#ifdef FREEINIT_WITH_CUDA_GRAPHS
+  if (device.is_cuda()) {
+    return std::make_unique<const CudaGraphUNet>(std::move(module), std::move(unet));
+  }
+#endif
+  return unet;
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE void VideoUNet::check_input(at::IntArrayRef latents, at::IntArrayRef text) const {
@@ -149,30 +178,9 @@ FREEINIT_INLINE void check_unet_input(const UNetSpec& spec, at::IntArrayRef late
 
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(
     const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype, ConvolutionAlgorithm convolutions) {
-  if (spec.format != "torchscript") {
-    raise(ErrorCode::unsupported, "network '" + file.string() + "': format '" + spec.format +
-                                      "' is not one this build runs; expected torchscript");
-  }
-  detail::TorchScriptModule module({.file = file,
-                                    .contract = contract,
-                                    .inputs = {"latents", "timestep", "text", "fps"},
-                                    .dtype = spec.dtype,
-                                    .wanted = dtype,
-                                    .device = device,
-                                    .convolutions = convolutions});
-  for (const char* method : {detail::kDeepMethod, detail::kShallowMethod}) {
-    if (!spec.feature_cache || module.has_method(method)) continue;
-    raise(ErrorCode::invalid_file, module.name() + ": has no " + method +
-                                       ", but the manifest says that its features can be reused");
-  }
-  auto unet = std::make_unique<const detail::TorchScriptUNet>(module, spec);
-#ifdef FREEINIT_WITH_CUDA_GRAPHS
-  if (device.is_cuda()) {
-    return std::make_unique<const detail::CudaGraphUNet>(std::move(module), std::move(unet));
-  }
-#endif
-  return unet;
+    at::Device device, std::optional<at::ScalarType> dtype) {
+  return detail::load_unet_with(detail::ConvolutionAlgorithm::direct, file, spec, contract, device,
+                                dtype);
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI
