@@ -17,6 +17,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace freeinit::kernels::HWY_NAMESPACE {
 
+#if HWY_NATIVE_FMA  // without, results would be other bits, and there are no kernels
+
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::int64_t kMostLanes = 16;
@@ -116,6 +118,8 @@ HWY_INLINE void transform_output(Source from, Line<float> to, Put put = {}) {
   put(to.first + 2 * to.distance, hn::MulAdd(all(4), far_sum, sum));
   put(to.first + 3 * to.distance, hn::Add(hn::MulAdd(all(8), far_difference, difference), m5));
 }
+
+#endif
 
 }  // namespace freeinit::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

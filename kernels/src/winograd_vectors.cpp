@@ -17,7 +17,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace freeinit::kernels::HWY_NAMESPACE {
 
-#if HWY_NATIVE_FMA  // without, results would be other bits
+#if HWY_NATIVE_FMA
 
 constexpr std::int64_t kVectors = 2;  ///< of columns that are multiplied together
 /// Rows that are: with the sums of each in registers, of which AVX2 has 16 and the others 32.
