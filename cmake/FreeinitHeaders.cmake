@@ -46,7 +46,6 @@ set(FREEINIT_BODIES
   networks/backends/cuda_graphs networks/backends/int8 networks/backends/openvino networks/backends/torchscript
   networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
   networks/backends/winograd_graph
-  models/winograd_dispatch models/winograd_kernels models/winograd_tiling
   pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace
   pipeline/prompt_embeddings pipeline/request_check pipeline/text_to_video_pipeline
   pipeline/video_run)

@@ -23,7 +23,8 @@ freeinit_set_run_path(freeinit "${CMAKE_INSTALL_LIBDIR}")
 install(TARGETS freeinit EXPORT freeinitCompiledTargets FILE_SET HEADERS)
 install(TARGETS freeinit_header_only freeinit_header_only_backends EXPORT freeinitHeaderOnlyTargets
         FILE_SET HEADERS)
-install(TARGETS freeinit_private_dependencies EXPORT freeinitDependenciesTargets)
+install(TARGETS freeinit_private_dependencies freeinit_kernels EXPORT freeinitDependenciesTargets
+        FILE_SET HEADERS)
 foreach(part Compiled HeaderOnly Dependencies)
   install(EXPORT freeinit${part}Targets NAMESPACE freeinit:: DESTINATION "${FREEINIT_PACKAGE_DIR}")
 endforeach()

@@ -35,7 +35,6 @@
 #include <freeinit/networks/text_encoder.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/networks/video_unet.hpp>
-#include <freeinit/networks/winograd.hpp>
 #include <freeinit/noise/frequency_filter.hpp>
 #include <freeinit/noise/noise_mix.hpp>
 #include <freeinit/noise/noise_reinitializer.hpp>

@@ -155,7 +155,7 @@ inline std::size_t exchange_operators(torch::jit::Block& block) {
 /// by `winograd_conv2d` and `winograd_temporal_conv` where stride, padding, dilation and groups are
 /// theirs, and linear layers by oneDNN's matrix product where this LibTorch has it. Returns how
 /// many layers those are. Call it before the network first runs, since a method is compiled then.
-inline std::size_t use_winograd(const torch::jit::Module& network) {
+inline std::size_t use_winograd(torch::jit::Module& network) {
   register_faster_operators();
   std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
   std::size_t exchanged = 0;
