@@ -27,11 +27,13 @@
 #include <freeinit/io/text_file.hpp>
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/device.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/networks/feature_cache.hpp>
 #include <freeinit/networks/guidance.hpp>
 #include <freeinit/networks/image_encoder.hpp>
 #include <freeinit/networks/model_bundle.hpp>
+#include <freeinit/networks/network_source.hpp>
 #include <freeinit/networks/text_encoder.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/networks/video_unet.hpp>

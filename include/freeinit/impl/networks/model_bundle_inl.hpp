@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/networks/late_networks_inl.hpp>
 #include <freeinit/networks/dtype.hpp>
