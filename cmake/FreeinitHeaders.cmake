@@ -43,7 +43,7 @@ set(FREEINIT_BODIES
   networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
   networks/nearest_multiples networks/text_encoder networks/torchscript_module networks/torchscript_unet
   networks/unet_call networks/video_unet
-  networks/backends/cuda_graphs networks/backends/int8 networks/backends/openvino networks/backends/torchscript
+  networks/backends/cuda_graphs networks/backends/int8 networks/backends/loaders networks/backends/openvino networks/backends/torchscript
   networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
   networks/backends/winograd_graph
   pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace

@@ -26,9 +26,13 @@
 
 namespace winograd_test {
 
-using freeinit::detail::use_winograd;
 using freeinit::detail::winograd_conv2d;
 using freeinit::detail::winograd_temporal_conv;
+
+/// By value: a copy of a module is the same network.
+std::size_t use_winograd(torch::jit::Module module) {
+  return freeinit::detail::use_winograd(module);
+}
 
 /// Of the largest value. LibTorch's own float32 kernels are within 8e-6 of float64 at the widths of
 /// Stable Diffusion; the transforms multiply by up to 8, which may cost three bits.

@@ -5,7 +5,7 @@
 
 #ifdef FREEINIT_WITH_CUDA_GRAPHS
 
-#include <freeinit/impl/networks/backends/unet_backend_inl.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
 #include <freeinit/impl/networks/torchscript_unet_inl.hpp>
 
 #include <ATen/cuda/CUDAGraph.h>

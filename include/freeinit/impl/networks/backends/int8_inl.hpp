@@ -2,7 +2,7 @@
 
 // A TorchScript network whose linear layers compute in int8, which changes the video a little.
 
-#include <freeinit/impl/networks/backends/unet_backend_inl.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
 
 #include <c10/util/Exception.h>
 

@@ -5,7 +5,7 @@
 
 #ifdef FREEINIT_WITH_OPENVINO
 
-#include <freeinit/impl/networks/backends/unet_backend_inl.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
 #include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/networks/library_error_inl.hpp>
 #include <freeinit/impl/networks/unet_call_inl.hpp>

@@ -3,7 +3,7 @@
 // The reference: a UNet as it was exported, on every device, in every shape and dtype. Backends
 // that are another file or other operators of TorchScript load it too.
 
-#include <freeinit/impl/networks/backends/unet_backend_inl.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
 #include <freeinit/impl/networks/torchscript_unet_inl.hpp>
 
 #include <memory>

@@ -3,6 +3,7 @@
 // The table of backends. Each has a file of its own beside this one, and a unit in src/backends/.
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
 #include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/networks/dtype.hpp>
@@ -14,15 +15,9 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(const NetworkSource& source,
-                                                                       const UNetSpec& spec);
-FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_int8_unet(const NetworkSource& source,
-                                                                const UNetSpec& spec);
-
 // What a build leaves out has a row without a loader.
 using UNetLoader = decltype(UNetBackend::load);
 #ifdef FREEINIT_WITH_WINOGRAD
-FREEINIT_INLINE void compute_by_winograd(torch::jit::Module& network);
 inline constexpr NetworkRewrite kWinograd = compute_by_winograd;
 inline constexpr UNetLoader kLoadWinograd = load_torchscript_unet, kLoadInt8 = load_int8_unet;
 #else
@@ -30,15 +25,11 @@ inline constexpr NetworkRewrite kWinograd = nullptr;
 inline constexpr UNetLoader kLoadWinograd = nullptr, kLoadInt8 = nullptr;
 #endif
 #ifdef FREEINIT_WITH_OPENVINO
-FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_openvino_unet(const NetworkSource& source,
-                                                                    const UNetSpec& spec);
 inline constexpr UNetLoader kLoadOpenVino = load_openvino_unet;
 #else
 inline constexpr UNetLoader kLoadOpenVino = nullptr;
 #endif
 #ifdef FREEINIT_WITH_CUDA_GRAPHS
-FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_cuda_graphs_unet(const NetworkSource& source,
-                                                                       const UNetSpec& spec);
 inline constexpr UNetLoader kLoadCudaGraphs = load_cuda_graphs_unet;
 #else
 inline constexpr UNetLoader kLoadCudaGraphs = nullptr;

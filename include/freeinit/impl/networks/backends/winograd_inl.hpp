@@ -5,7 +5,7 @@
 
 #ifdef FREEINIT_WITH_WINOGRAD
 
-#include <freeinit/impl/networks/backends/unet_backend_inl.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
 #include <freeinit/impl/networks/backends/winograd_graph_inl.hpp>
 
 namespace freeinit::inline FREEINIT_ABI {
