@@ -147,10 +147,9 @@ TEST_P(Backend, TheWholeVideoIsTheSame) {
     freeinit::TextToVideoPipeline pipeline(
         freeinit::ModelBundle::load(bundle(), {.backend = backend}));
     EXPECT_EQ(pipeline.bundle().backend().name, backend);
-    auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest());
+    freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
     request.prompt = "a";
-    request.decode = false;
-    return pipeline.generate(request).latents;
+    return pipeline.generate(request).videos[0].latents;
   };
   // The tolerance of a whole run: rounding grows over eight steps and two passes.
   EXPECT_LT(difference(make(GetParam()), make("torchscript")), 10 * tolerance_of(GetParam()));
@@ -204,7 +203,7 @@ TEST_P(Threads, EightOnOnePipelineEachMakeTheVideoOfASingleRun) {
       freeinit::ModelBundle::load(bundle(), {.backend = GetParam(), .low_memory = true}));
   std::vector<freeinit::GenerationRequest> requests;
   for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6, 7, 8}) {
-    auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest());
+    freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
     request.prompt = std::string(seed, 'a');
     request.seed = seed;
     request.num_frames = 1 + static_cast<std::int64_t>(seed % 3);
@@ -219,8 +218,9 @@ TEST_P(Threads, EightOnOnePipelineEachMakeTheVideoOfASingleRun) {
   }
   threads.clear();
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    EXPECT_TRUE(together[i].latents.equal(alone[i].latents)) << "thread " << i;
-    EXPECT_TRUE(together[i].frames.equal(alone[i].frames)) << "thread " << i;
+    const freeinit::GeneratedVideo& video = together[i].videos[0];
+    EXPECT_TRUE(video.latents.equal(alone[i].videos[0].latents)) << "thread " << i;
+    EXPECT_TRUE(video.frames.equal(alone[i].videos[0].frames)) << "thread " << i;
   }
 }
 
