@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/impl/tensors/frames_check_inl.hpp>
 #include <freeinit/impl/tensors/resize_inl.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 
@@ -11,20 +12,6 @@
 #include <span>
 
 namespace freeinit::inline FREEINIT_ABI {
-namespace detail {
-
-FREEINIT_INLINE void check_frames(const at::Tensor& frames) {
-  if (frames.defined() && frames.dim() == 4 && frames.size(3) == 3 && frames.numel() > 0 &&
-      frames.scalar_type() == at::kByte) {
-    return;
-  }
-  raise(ErrorCode::invalid_argument,
-        concat("frames '", frames.defined() ? frames.sizes() : at::IntArrayRef{},
-               "': expected uint8 values of shape [F, height, width, 3]"));
-}
-
-}  // namespace detail
-
 FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
                                               const FrameSelection& selection) {
   const DecodedVideo video = read_video(path, selection);
@@ -37,7 +24,7 @@ FREEINIT_INLINE void save_video_frames(const std::filesystem::path& path, const 
                                        double fps) {
   const bool scaled = frames.defined() && frames.is_floating_point();
   const at::Tensor bytes = scaled ? frames.mul(255).round().to(at::kByte) : frames;
-  detail::check_frames(bytes);
+  detail::check_frames("frames", bytes);
   const at::Tensor on_host = bytes.to(at::kCPU).contiguous();
   VideoWriter writer(path, {.width = static_cast<int>(bytes.size(2)),
                             .height = static_cast<int>(bytes.size(1)),
@@ -51,7 +38,7 @@ FREEINIT_INLINE void save_video_frames(const std::filesystem::path& path, const 
 
 FREEINIT_INLINE at::Tensor fit_frames(const at::Tensor& frames, std::int64_t height,
                                       std::int64_t width) {
-  detail::check_frames(frames);
+  detail::check_frames("frames", frames);
   detail::check_image_size(height, width);
   const auto h = static_cast<double>(frames.size(1));
   const auto w = static_cast<double>(frames.size(2));
