@@ -12,7 +12,8 @@
 #include <freeinit/io/text_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/networks/model_bundle.hpp>
-#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+#include <freeinit/pipeline/clip_latents.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -100,7 +101,7 @@ class LatentReader {
 std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Console& console) {
   const auto folder = bundle_or_default(arguments.bundle);
   const auto manifest = freeinit::read_manifest(folder);
-  const freeinit::DdimScheduler scheduler(freeinit::ddim_config(manifest.scheduler));
+  const freeinit::NoiseSchedule schedule(manifest.scheduler);
   auto selection = arguments.selection;
   selection.max_frames = arguments.num_frames.value_or(manifest.recommended.num_frames);
   LatentReader reader(arguments, folder, manifest);
@@ -109,7 +110,7 @@ std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Cons
     for (const Clip& clip : load_clips(file, selection, console)) {
       console.progress("analyze " + clip.name, {});
       analyses.push_back({clip.name, freeinit::analyze_forward_process(
-                                         reader.latents(clip), scheduler, arguments.options)});
+                                         reader.latents(clip), schedule, arguments.options)});
     }
   }
   if (analyses.size() > 1) {

@@ -6,7 +6,8 @@
 #include "output_plan.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/frequency_filter.hpp>
+#include <freeinit/noise/frequency_filter.hpp>
+#include <freeinit/noise/noise_mix.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>

@@ -9,17 +9,6 @@
 #include <nlohmann/json.hpp>
 
 namespace freeinit_cli {
-namespace {
-
-freeinit::FilterVariant filter_variant_from_string(const std::string& name) {
-  if (name == "official") return freeinit::FilterVariant::official;
-  if (name == "strict") return freeinit::FilterVariant::strict;
-  freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                  "filter variant '" + name + "': unknown; expected official or strict");
-}
-
-}  // namespace
-
 freeinit::FrequencyFilterOptions FilterArguments::over(
     freeinit::FrequencyFilterOptions options) const {
   if (!mask_file.empty() && (method || variant || order || spatial_stop || temporal_stop || axes)) {
@@ -29,7 +18,7 @@ freeinit::FrequencyFilterOptions FilterArguments::over(
             "': given with options of a filter, which it replaces; expected one of them");
   }
   if (method) options.method = freeinit::filter_method_from_string(*method);
-  if (variant) options.variant = filter_variant_from_string(*variant);
+  if (variant) options.variant = freeinit::filter_variant_from_string(*variant);
   options.order = order.value_or(options.order);
   options.spatial_stop_frequency = spatial_stop.value_or(options.spatial_stop_frequency);
   options.temporal_stop_frequency = temporal_stop.value_or(options.temporal_stop_frequency);
@@ -92,12 +81,11 @@ void add_mix_options(CLI::App& command, MixArguments& arguments) {
 }
 
 nlohmann::ordered_json filter_json(const freeinit::FrequencyFilterOptions& options) {
-  const bool strict = options.variant == freeinit::FilterVariant::strict;
   return {{"method", std::string(to_string(options.method))},
           {"order", options.order},
           {"spatial_stop_frequency", options.spatial_stop_frequency},
           {"temporal_stop_frequency", options.temporal_stop_frequency},
-          {"variant", strict ? "strict" : "official"},
+          {"variant", std::string(to_string(options.variant))},
           {"axes", std::string(to_string(options.axes))}};
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
-#include <freeinit/numerics/frequency_filter.hpp>
-#include <freeinit/numerics/noise_mix.hpp>
+#include <freeinit/options/frequency_filter_options.hpp>
+#include <freeinit/options/noise_mix_options.hpp>
+
+#include <ATen/core/Tensor.h>
 
 #include <nlohmann/json_fwd.hpp>
 

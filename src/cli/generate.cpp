@@ -9,7 +9,10 @@
 #include "stopwatch.hpp"
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/io/video_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/pipeline/clip_latents.hpp>
+#include <freeinit/pipeline/profile_trace.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <CLI/CLI.hpp>
@@ -35,8 +38,8 @@ Examples:
   freeinit generate "a blue square" --mix variance-preserving --filter-axes temporal
   freeinit generate "a blue square" --filter-schedule gaussian:0.3,butterworth:0.2:0.2
   freeinit generate "a blue square" --intermediate prediction --intermediate-steps 3
-  freeinit generate "a blue square" --intermediate partial --stop-timestep 321 --mix freqprior
-  freeinit generate "a blue square" --num-iters 5 --tolerance 0.02 --budget-calls 60
+  freeinit generate "a blue square" --intermediate partial --intermediate-steps 17 --mix freqprior
+  freeinit generate "a blue square" --num-iters 5 --budget-calls 60
   freeinit generate --config settings.toml --json          (settings.toml: prompt = "a blue square")
 
 Ctrl-C ends the run after the current step and writes the last complete pass; a second one kills.)";
@@ -67,7 +70,7 @@ struct PreparedRun {
   std::filesystem::path bundle;
   freeinit::Manifest manifest;
   freeinit::GenerationRequest request;
-  double file_fps = 0.0;
+  freeinit::GenerationInputs inputs;
   at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
 };
 
@@ -76,8 +79,12 @@ void warn_of_idle_options(const GenerateArguments& arguments,
                           const freeinit::GenerationRequest& request, Console& console) {
   const std::string idle = arguments.methods.of_later_passes();
   // The low band of a video is mixed as that of a pass is.
-  if (request.free_init.num_iters != 1 || request.video_init.low_band || idle.empty()) return;
+  if (request.free_init.num_iters != 1 || request.real_video.low_band || idle.empty()) return;
   console.warning("--num-iters 1 is plain sampling: nothing comes of " + idle);
+}
+
+double file_fps(const freeinit::GenerationRequest& request) {
+  return request.output_fps.value_or(request.fps);
 }
 
 PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
@@ -92,9 +99,14 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   run.manifest = freeinit::read_manifest(run.bundle);
   run.bundle_options = arguments.bundle_options(run.manifest);
   run.request = arguments.request(run.manifest);
-  freeinit::check_request(run.request, run.manifest);
-  run.file_fps = arguments.file_fps(run.manifest, run.request);
-  run.init_frames = arguments.video_init.read(run.request, console);
+  run.inputs = arguments.inputs();
+  run.init_frames = arguments.video_init.read(run.request, run.inputs, console);
+  freeinit::check_request(run.request, run.manifest, run.inputs);
+  for (int i = 0; i < run.plan.num_videos; ++i) {
+    freeinit::check_video_writer(
+        run.plan.video_path(i),
+        {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
+  }
   warn_of_idle_options(arguments, run.request, console);
   arguments.runtime.apply_to_process();
   return run;
@@ -110,32 +122,14 @@ freeinit::TextToVideoPipeline load_pipeline(const PreparedRun& run,
 }
 
 /// What needs the networks: the request's own checks, then the latents of --init-video.
-void complete_request(PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline,
-                      const freeinit::RunControl& control) {
-  pipeline.validate(run.request);
+void complete_inputs(PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline,
+                     const freeinit::RunControl& control) {
+  pipeline.validate(run.request, run.inputs);
   if (!run.init_frames.defined()) return;
   const auto& autoencoder = *pipeline.bundle().autoencoder();
-  run.request.video_init.latents = freeinit::encode_clip(
-      autoencoder, run.init_frames, run.request.height, run.request.width, control);
+  run.inputs.video_latents = freeinit::encode_clip(autoencoder, run.init_frames, run.request.height,
+                                                   run.request.width, control);
   autoencoder.release();
-}
-
-/// With --save-passes every pass is decoded and written as soon as it is complete, with the noise
-/// it started from.
-void write_passes_on_the_way(freeinit::GenerationRequest& request, const OutputWriter& writer,
-                             const freeinit::TextToVideoPipeline& pipeline) {
-  if (writer.plan.passes_folder.empty()) return;
-  auto noise = std::make_shared<at::Tensor>();  // kept until its pass is complete
-  request.on_noise = [noise](int, const at::Tensor& start) { *noise = start; };
-  request.on_pass = [&, noise, chunk = request.decode_chunk_size, video = -1](
-                        int pass, const at::Tensor& latents) mutable {
-    if (pass == 0) ++video;        // videos come in turn
-    freeinit::RunControl control;  // without a stop token: a complete pass is always written
-    control.progress = writer.progress;
-    const auto& autoencoder = *pipeline.bundle().autoencoder();
-    writer.write_pass(video, pass, *noise, latents,
-                      freeinit::decode_video(autoencoder, latents, chunk, control));
-  };
 }
 
 std::string stop_note(const freeinit::GenerationRequest& request,
@@ -144,35 +138,39 @@ std::string stop_note(const freeinit::GenerationRequest& request,
     return std::to_string(i) + " of " + std::to_string(n);
   };
   std::string note = "stopped: written as it was after pass " +
-                     of(result.completed_passes, request.free_init.num_iters);
+                     of(result.videos.back().completed_passes, request.free_init.num_iters);
   if (request.num_videos > 1) {
-    note += " of video " + of(result.latents.size(0), request.num_videos);
+    note += " of video " + of(static_cast<std::int64_t>(result.videos.size()), request.num_videos);
   }
   return note;
 }
 
-/// Samples, decodes and writes; `seconds` gets the time of each phase.
+/// Samples, and writes each video when it is there; `seconds` gets the time of each phase.
 freeinit::GenerationResult generate_and_write(const PreparedRun& run,
                                               const freeinit::TextToVideoPipeline& pipeline,
                                               const freeinit::RunControl& control, Console& console,
                                               PhaseSeconds& seconds) {
-  auto request = run.request;
-  const OutputWriter writer{
-      .plan = run.plan,
-      .fps = run.file_fps,
-      .profile = request.free_init.profile,
-      .metadata = {{"prompt", request.prompt}, {"seed", std::to_string(request.seed)}},
-      .progress = control.progress};
-  write_passes_on_the_way(request, writer, pipeline);
-  request.decode = !run.plan.frames.empty();  // else frames go to the video as they are decoded
-  auto result = pipeline.generate(request, control);
+  const auto& request = run.request;
+  OutputWriter writer(
+      run.plan, *pipeline.bundle().autoencoder(),
+      {.fps = file_fps(request),
+       .profile = request.free_init.profile,
+       .chunk_size = request.decode_chunk_size,
+       .metadata = {{"prompt", request.prompt}, {"seed", std::to_string(request.seed)}},
+       .progress = control.progress});
+  freeinit::GenerationResult result;
+  try {
+    result = pipeline.generate(request, run.inputs, control, writer.hooks());
+  } catch (const freeinit::Error&) {
+    if (writer.videos_written() > 0) {
+      console.warning("failed in video " + std::to_string(writer.videos_written() + 1) + " of " +
+                      std::to_string(request.num_videos) + "; those before it are written");
+    }
+    throw;
+  }
   if (result.cancelled) console.warning(stop_note(request, result));
-  seconds.insert(result.seconds.begin(), result.seconds.end());
-  if (request.decode) {
-    writer.write_result(result.latents, result.frames, seconds);
-  } else {
-    const auto& autoencoder = *pipeline.bundle().autoencoder();
-    writer.decode_and_write(autoencoder, result.latents, request.decode_chunk_size, seconds);
+  for (const auto& times : {result.seconds, writer.seconds()}) {
+    for (const auto& [phase, time] : times) seconds[phase] += time;
   }
   return result;
 }
@@ -190,7 +188,7 @@ void run_generate(const GenerateArguments& arguments, Console& console) {
   const Stopwatch loading;
   const auto pipeline = load_pipeline(run, trace, control);
   PhaseSeconds seconds{{freeinit::Phase::load, loading.seconds()}};
-  complete_request(run, pipeline, control);
+  complete_inputs(run, pipeline, control);
   console.info("seed " + std::to_string(run.request.seed));
   const auto write_trace = [&] {
     if (trace) trace->write(run.plan.trace);

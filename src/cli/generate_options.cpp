@@ -8,7 +8,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <cmath>
 #include <random>
 
 namespace freeinit_cli {
@@ -78,13 +77,14 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
 }  // namespace
 
 freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest& manifest) const {
-  auto request = freeinit::GenerationRequest::from_manifest(manifest);
+  auto request = manifest.recommended;
   request.prompt = prompt;
   request.negative_prompt = negative_prompt.value_or(request.negative_prompt);
   request.num_frames = num_frames.value_or(request.num_frames);
   request.height = height.value_or(request.height);
   request.width = width.value_or(request.width);
   request.fps = fps.value_or(request.fps);
+  if (output_fps) request.output_fps = output_fps;
   request.num_inference_steps = num_inference_steps.value_or(request.num_inference_steps);
   request.guidance_scale = guidance_scale.value_or(request.guidance_scale);
   if (!guidance_interval.empty()) {
@@ -97,20 +97,17 @@ freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest&
   request.free_init.num_iters = num_iters.value_or(request.free_init.num_iters);
   request.free_init.fast_sampling = fast_sampling;
   if (profile) request.free_init.profile = freeinit::profile_from_string(*profile);
-  request.free_init.filter = filter.over(request.free_init.filter);
-  request.free_init.filter_mask = filter.mask();
+  for (auto& each : request.free_init.filters) each = filter.over(each);
   request.free_init = methods.over(request.free_init);
   if (runtime.low_memory) request.decode_chunk_size = 1;
-  if (!init_noise.empty()) request.initial_noise = freeinit::load_tensor(init_noise);
   return request;
 }
 
-double GenerateArguments::file_fps(const freeinit::Manifest& manifest,
-                                   const freeinit::GenerationRequest& request) const {
-  const double rate = output_fps.value_or(manifest.recommended.output_fps.value_or(request.fps));
-  if (rate > 0 && std::isfinite(rate)) return rate;
-  freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                  "output-fps '" + std::to_string(rate) + "': expected a number above 0");
+freeinit::GenerationInputs GenerateArguments::inputs() const {
+  freeinit::GenerationInputs inputs;
+  if (!init_noise.empty()) inputs.initial_noise = freeinit::load_tensor(init_noise);
+  inputs.filter_mask = filter.mask();
+  return inputs;
 }
 
 freeinit::BundleOptions GenerateArguments::bundle_options(

@@ -42,10 +42,8 @@ struct GenerateArguments {
   /// load_tensor.
   [[nodiscard]] freeinit::GenerationRequest request(const freeinit::Manifest& manifest) const;
 
-  /// Frames per second of the file: as given, else as the manifest recommends, else what the model
-  /// is told. Throws freeinit::Error: invalid_argument.
-  [[nodiscard]] double file_fps(const freeinit::Manifest& manifest,
-                                const freeinit::GenerationRequest& request) const;
+  /// Noise and mask from their files. Throws freeinit::Error: as load_tensor, invalid_argument.
+  [[nodiscard]] freeinit::GenerationInputs inputs() const;
 
   /// Throws freeinit::Error: invalid_argument, unsupported.
   [[nodiscard]] freeinit::BundleOptions bundle_options(const freeinit::Manifest& manifest) const;

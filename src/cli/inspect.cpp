@@ -2,12 +2,11 @@
 #include "default_bundle.hpp"
 #include "json_text.hpp"
 
-#include <freeinit/core/error.hpp>
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/core/error.hpp>
 #include <freeinit/networks/model_bundle.hpp>
-#include <freeinit/numerics/ddim_scheduler.hpp>
 #include <freeinit/pipeline/probe.hpp>
-#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -70,12 +69,14 @@ std::string limits_text(const freeinit::Manifest& manifest) {
   return text + ", prompts of at most " + std::to_string(manifest.tokenizer.max_length) + " tokens";
 }
 
-std::string recommended_text(const freeinit::RecommendedSettings& r) {
+std::string recommended_text(const freeinit::GenerationRequest& r) {
+  const auto& filter = r.free_init.filters.front();
   return std::to_string(r.num_frames) + " frames of " + std::to_string(r.width) + "x" +
          std::to_string(r.height) + " at " + plain(r.fps) + " fps, " +
          std::to_string(r.num_inference_steps) + " steps, guidance " + plain(r.guidance_scale) +
-         ", " + std::to_string(r.num_iters) + " passes, filter " + r.filter_method + " " +
-         plain(r.spatial_stop_frequency) + "/" + plain(r.temporal_stop_frequency);
+         ", " + std::to_string(r.free_init.num_iters) + " passes, filter " +
+         std::string(to_string(filter.method)) + " " + plain(filter.spatial_stop_frequency) + "/" +
+         plain(filter.temporal_stop_frequency);
 }
 
 void print_manifest(const std::filesystem::path& folder, const freeinit::Manifest& manifest,
@@ -174,7 +175,7 @@ freeinit::Manifest checked_manifest(const std::filesystem::path& folder) {
   freeinit::BundleOptions options;
   options.backend = "torchscript";
   auto manifest = freeinit::ModelBundle::load(folder, options).manifest();
-  static_cast<void>(freeinit::DdimScheduler(freeinit::ddim_config(manifest.scheduler)));
+  static_cast<void>(freeinit::NoiseSchedule(manifest.scheduler));
   const auto& used = freeinit::default_unet_backend(manifest, options.device);
   if (used.has_own_file()) {
     static_cast<void>(freeinit::load_unet(folder, manifest, used.name, options.device));

@@ -51,20 +51,17 @@ freeinit::FrequencyFilterOptions filter_of(const std::string& entry,
 freeinit::FreeInitOptions MethodArguments::over(freeinit::FreeInitOptions options) const {
   options.mix = mix.options();
   if (!filter_schedule.empty()) {
+    const auto filter = options.filters.front();
+    options.filters.clear();
     for (const std::string& entry : parts_of(filter_schedule, ',')) {
-      options.filter_schedule.push_back(filter_of(entry, options.filter));
+      options.filters.push_back(filter_of(entry, filter));
     }
   }
   if (intermediate) {
     options.intermediate.result = freeinit::intermediate_result_from_string(*intermediate);
   }
   options.intermediate.steps = intermediate_steps;
-  options.intermediate.stop_timestep = stop_timestep;
-  options.intermediate.pass_tolerance = pass_tolerance;
-  options.intermediate.num_inference_steps = intermediate_num_inference_steps;
-  options.tolerance = tolerance;
-  options.budget.calls = budget_calls;
-  options.budget.seconds = budget_seconds;
+  options.budget_calls = budget_calls;
   options.validate();
   return options;
 }
@@ -77,8 +74,6 @@ std::string MethodArguments::of_later_passes() const {
   add(mix.method.has_value(), "--mix");
   add(!filter_schedule.empty(), "--filter-schedule");
   add(intermediate.has_value(), "--intermediate");
-  add(intermediate_num_inference_steps.has_value(), "--intermediate-num-inference-steps");
-  add(tolerance.has_value(), "--tolerance");
   return names;
 }
 
@@ -96,28 +91,16 @@ void add_method_options(CLI::App& command, MethodArguments& a) {
             "NAME");
   fewer.add("--intermediate-steps", a.intermediate_steps,
             "partial, prediction: network calls of each pass before the last", "N");
-  fewer.add("--stop-timestep", a.stop_timestep,
-            "partial, prediction: stop before the first timestep at or below this one", "T");
-  fewer.add("--pass-tolerance", a.pass_tolerance,
-            "partial, prediction: stop when the low band of the clean prediction changes by at "
-            "most this share",
-            "X");
-  fewer.add("--intermediate-num-inference-steps", a.intermediate_num_inference_steps,
-            "Steps of the grid of the passes before the last [as the last]", "N");
-  fewer.add("--tolerance", a.tolerance,
-            "The next pass is the last when the re-initialised low band changes by at most this "
-            "share",
-            "X");
   fewer.add("--budget-calls", a.budget_calls,
             "Network calls of each video at most; the last pass always runs whole", "N");
-  fewer.add("--budget-seconds", a.budget_seconds,
-            "Sampling time of each video at most, by forecast; as above", "X");
 }
 
 nlohmann::ordered_json methods_json(const freeinit::FreeInitOptions& options) {
   nlohmann::ordered_json json{{"mix", mix_json(options.mix)}};
-  for (const auto& filter : options.filter_schedule) {
-    json["filter_schedule"].push_back(filter_json(filter));
+  if (options.filters.size() > 1) {
+    for (const auto& filter : options.filters) {
+      json["filter_schedule"].push_back(filter_json(filter));
+    }
   }
   const auto& passes = options.intermediate;
   json["intermediate"] = std::string(to_string(passes.result));
@@ -125,12 +108,7 @@ nlohmann::ordered_json methods_json(const freeinit::FreeInitOptions& options) {
     if (value) json[name] = *value;
   };
   add("intermediate_steps", passes.steps);
-  add("stop_timestep", passes.stop_timestep);
-  add("pass_tolerance", passes.pass_tolerance);
-  add("intermediate_num_inference_steps", passes.num_inference_steps);
-  add("tolerance", options.tolerance);
-  add("budget_calls", options.budget.calls);
-  add("budget_seconds", options.budget.seconds);
+  add("budget_calls", options.budget_calls);
   return json;
 }
 

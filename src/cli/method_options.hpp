@@ -2,7 +2,7 @@
 
 #include "filter_options.hpp"
 
-#include <freeinit/numerics/free_init.hpp>
+#include <freeinit/options/free_init_options.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -17,14 +17,12 @@ class App;
 namespace freeinit_cli {
 
 /// The options of `generate` that go beyond the paper's FreeInit: mixes, filters per pass, passes
-/// that end early, budgets. What is not given leaves the method as the paper has it.
+/// that end early, a budget. What is not given leaves the method as the paper has it.
 struct MethodArguments {
   MixArguments mix;
   std::string filter_schedule;
   std::optional<std::string> intermediate;
-  std::optional<std::int64_t> intermediate_steps, stop_timestep, intermediate_num_inference_steps;
-  std::optional<double> pass_tolerance, tolerance, budget_seconds;
-  std::optional<std::int64_t> budget_calls;
+  std::optional<std::int64_t> intermediate_steps, budget_calls;
 
   /// `options` with everything replaced that was given; its filter is the one whose settings the
   /// entries of the schedule leave out. Throws freeinit::Error: invalid_argument.

@@ -4,6 +4,7 @@
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/io/video_file.hpp>
 
+#include <regex>
 #include <set>
 #include <system_error>
 
@@ -26,15 +27,30 @@ std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index,
   return plan.passes_folder / name;
 }
 
+std::filesystem::path resolved(const std::filesystem::path& path) {
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+}
+
+/// Names that the files of a pass have: pass_1.mp4, noise_1_0.safetensors, a folder pass_1.
+bool is_pass_name(const std::string& name) {
+  static const std::regex form(R"((pass_\d+(_\d+)?(\.\w+)?)|(noise_\d+(_\d+)?\.safetensors))");
+  return std::regex_match(name, form);
+}
+
 /// One output would overwrite the other.
 void check_distinct(const OutputPlan& plan) {
   std::vector<std::filesystem::path> named{plan.latents, plan.frames, plan.trace};
   for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
   std::set<std::filesystem::path> seen;
   for (const auto& path : named) {
-    if (path.empty() ||
-        seen.insert(std::filesystem::weakly_canonical(std::filesystem::absolute(path))).second)
-      continue;
+    if (path.empty()) continue;
+    auto place = resolved(path);
+    if (!place.has_filename()) place = place.parent_path();  // a folder of frames
+    const bool among_passes =
+        !plan.passes_folder.empty() &&
+        place.parent_path() == resolved(plan.passes_folder / "x").parent_path() &&
+        is_pass_name(place.filename().string());
+    if (!among_passes && seen.insert(place).second) continue;
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "'" + path.string() + "': named for two outputs");
   }
@@ -69,12 +85,21 @@ void OutputPlan::check() const {
   }
 }
 
-void OutputPlan::make_passes_folder() const {
+void OutputPlan::empty_passes_folder() const {
   std::error_code error;
   std::filesystem::create_directory(passes_folder, error);
   if (!std::filesystem::is_directory(passes_folder)) {
     freeinit::raise(freeinit::ErrorCode::io, "folder '" + passes_folder.string() +
                                                  "': cannot be made (" + error.message() + ")");
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(passes_folder)) {
+    if (!is_pass_name(entry.path().filename().string())) continue;
+    std::filesystem::remove_all(entry.path(), error);
+    if (!error) continue;
+    freeinit::raise(freeinit::ErrorCode::io, "'" + entry.path().string() +
+                                                 "': a pass of an earlier run that cannot be "
+                                                 "removed (" +
+                                                 error.message() + ")");
   }
 }
 

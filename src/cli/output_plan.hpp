@@ -25,8 +25,9 @@ struct OutputPlan {
   /// Throws freeinit::Error: invalid_argument, io.
   void check() const;
 
-  /// Makes the folder for passes if it is not there. Throws freeinit::Error: io.
-  void make_passes_folder() const;
+  /// Makes the folder for passes if it is not there, and removes what an earlier run has left of
+  /// its passes: they would be taken for this run's. Throws freeinit::Error: io.
+  void empty_passes_folder() const;
 
   /// The path of video `index`: `video` itself, or NAME_<index>.EXT when there are several.
   [[nodiscard]] std::filesystem::path video_path(int index) const;

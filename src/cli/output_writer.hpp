@@ -6,50 +6,66 @@
 #include <freeinit/core/progress.hpp>
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
-#include <freeinit/numerics/free_init.hpp>
+#include <freeinit/options/free_init_options.hpp>
+#include <freeinit/pipeline/generation.hpp>
 
 #include <ATen/core/Tensor.h>
 
-#include <filesystem>
+#include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace freeinit_cli {
 
-/// Writes tensors and videos of a run to the places of its plan.
-struct OutputWriter {
-  OutputPlan plan;
+/// How an OutputWriter writes.
+struct WriterOptions {
   double fps = 8.0;
   /// Pixels become bytes as the profile's code does it: diffusers rounds, the authors' code
   /// truncates.
   freeinit::Profile profile = freeinit::Profile::diffusers;
+  std::int64_t chunk_size = 16;                 ///< frames decoded at once
   std::map<std::string, std::string> metadata;  ///< of the tensor files
-  freeinit::ProgressCallback progress;          ///< told Phase::write, frame after frame
+  freeinit::ProgressCallback progress;          ///< told Phase::decode and Phase::write
+};
 
-  /// `frames` [B,F,H,W,3] float32 in 0..1, `latents` [B,C,F,h,w]. B is less than the plan's number
-  /// of videos after a stop. Books its time. Throws freeinit::Error: io.
-  void write_result(const at::Tensor& latents, const at::Tensor& frames,
-                    PhaseSeconds& seconds) const;
+/// Writes tensors and videos of a run to the places of its plan, each as soon as it is there.
+/// Everything that is sampled is written, also after a stop.
+class OutputWriter {
+ public:
+  /// `autoencoder` must outlive the writer.
+  OutputWriter(OutputPlan plan, const freeinit::Autoencoder& autoencoder, WriterOptions options);
 
-  /// The same from the latents alone: frames are decoded in chunks on their way into the video, so
-  /// that never more than a chunk is in memory. Throws freeinit::Error: io, model.
-  void decode_and_write(const freeinit::Autoencoder& autoencoder, const at::Tensor& latents,
-                        std::int64_t chunk_size, PhaseSeconds& seconds) const;
+  /// The hooks through which the pipeline hands on passes and videos; they throw freeinit::Error:
+  /// io, model. The writer must outlive the run.
+  [[nodiscard]] freeinit::GenerationHooks hooks();
 
-  /// One pass of one video: the noise it started from and its latents [1,C,F,h,w], `frames`
-  /// [1,F,H,W,3]. Throws freeinit::Error: io.
-  void write_pass(int video, int pass, const at::Tensor& noise, const at::Tensor& latents,
-                  const at::Tensor& frames) const;
-
-  /// `frames` [F,H,W,3] float32 in 0..1.
-  void write_video(const std::filesystem::path& path, const at::Tensor& frames) const;
+  [[nodiscard]] std::size_t videos_written() const noexcept { return latents_.size(); }
+  /// Time of decoding and writing.
+  [[nodiscard]] const PhaseSeconds& seconds() const noexcept { return seconds_; }
 
  private:
+  void pass_done(const freeinit::RunPoint& at, const at::Tensor& latents);
+  void video_done(const freeinit::GeneratedVideo& video);
+  void write_tensors() const;
+  /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`. `keep`: returns the frames
+  /// [F,H,W,3] too; else memory is that of a chunk.
+  at::Tensor write_decoded(const std::filesystem::path& path, const at::Tensor& latents, bool keep);
+  void write_video(const std::filesystem::path& path, const at::Tensor& frames);
   [[nodiscard]] freeinit::VideoWriter open_video(const std::filesystem::path& path,
                                                  std::int64_t height, std::int64_t width) const;
-  /// `frames` [n,H,W,3] from frame `first` of `count` on.
+  /// `frames` [n,H,W,3] float32 in 0..1, from frame `first` of `count` on.
   void add_frames(freeinit::VideoWriter& video, const at::Tensor& frames, std::int64_t first,
                   std::int64_t count) const;
+
+  OutputPlan plan_;
+  const freeinit::Autoencoder& autoencoder_;
+  WriterOptions options_;
+  PhaseSeconds seconds_;
+  at::Tensor pass_noise_;            ///< of the running pass, with a folder for passes
+  at::Tensor pass_frames_;           ///< of the last pass written there: those of the video
+  std::vector<at::Tensor> latents_;  ///< of the videos written
+  std::vector<at::Tensor> frames_;   ///< only where the plan has a file for them
 };
 
 }  // namespace freeinit_cli

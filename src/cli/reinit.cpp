@@ -3,12 +3,11 @@
 #include "json_text.hpp"
 #include "output_plan.hpp"
 
-#include <freeinit/core/error.hpp>
 #include <freeinit/bundle/manifest.hpp>
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/noise_reinitializer.hpp>
+#include <freeinit/core/error.hpp>
+#include <freeinit/noise/noise_reinitializer.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
-#include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -75,11 +74,11 @@ void check_combination(const ReinitArguments& arguments) {
   }
 }
 
-freeinit::DdimConfig schedule(const ReinitArguments& arguments) {
+freeinit::SamplerConfig schedule_config(const ReinitArguments& arguments) {
   if (!arguments.bundle.empty()) {
-    return freeinit::ddim_config(freeinit::read_manifest(arguments.bundle).scheduler);
+    return freeinit::read_manifest(arguments.bundle).scheduler;
   }
-  freeinit::DdimConfig config;
+  freeinit::SamplerConfig config;
   config.num_train_timesteps = arguments.num_train_timesteps.value_or(config.num_train_timesteps);
   config.beta_start = arguments.beta_start.value_or(config.beta_start);
   config.beta_end = arguments.beta_end.value_or(config.beta_end);
@@ -111,13 +110,13 @@ void check_same_shape(const at::Tensor& a, const std::string& a_file, const at::
 
 at::Tensor diffused_latents(const ReinitArguments& arguments) {
   if (!arguments.diffused.empty()) return load_video_tensor(arguments.diffused);
-  const freeinit::DdimScheduler scheduler(schedule(arguments));
+  const freeinit::NoiseSchedule schedule(schedule_config(arguments));
   const at::Tensor latents = load_video_tensor(arguments.latents);
   const at::Tensor noise = load_video_tensor(arguments.noise);
   check_same_shape(latents, arguments.latents, noise, arguments.noise);
-  const std::int64_t last = scheduler.num_train_timesteps() - 1;
-  if (!arguments.latents_timestep) return scheduler.add_noise(latents, noise, last);
-  return scheduler.add_noise_between(latents, noise, *arguments.latents_timestep, last);
+  const std::int64_t last = schedule.last_timestep();
+  if (!arguments.latents_timestep) return schedule.add_noise(latents, noise, last);
+  return schedule.add_noise_between(latents, noise, *arguments.latents_timestep, last);
 }
 
 /// The fresh noise, as many tensors as the mix takes.

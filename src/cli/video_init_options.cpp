@@ -22,7 +22,8 @@ bool low_band_of(const std::optional<std::string>& name) {
 
 }  // namespace
 
-at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request, Console& console) const {
+at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request,
+                                    freeinit::GenerationInputs& inputs, Console& console) const {
   if (!video.empty() && !latents.empty()) {
     refuse_init("--init-video and --init-latents: both given; expected one of them");
   }
@@ -35,14 +36,14 @@ at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request, Consol
     }
     return {};
   }
-  if (request.initial_noise.defined()) {
+  if (inputs.initial_noise.defined()) {
     refuse_init("--init-noise with --init-video or --init-latents: a run starts from one of them");
   }
-  auto& init = request.video_init;
+  auto& init = request.real_video;
   if (source) init.source = freeinit::video_noise_source_from_string(*source);
   init.low_band = low_band_of(band);
   if (!latents.empty()) {
-    init.latents = freeinit::load_tensor(latents);
+    inputs.video_latents = freeinit::load_tensor(latents);
     return {};
   }
   auto wanted = selection;

@@ -24,11 +24,13 @@ struct VideoInitArguments {
 
   [[nodiscard]] bool given() const { return !video.empty() || !latents.empty(); }
 
-  /// Checks the options, writes source and band (and latents from a file) into the request, and
+  /// Checks the options, writes source and band into the request and latents from a file into the
+  /// inputs, and
   /// reads the frames of a video, fitted to the request's size: [F,H,W,3] uint8, undefined without
   /// one. They are encoded once there is an autoencoder. Warns of missing frames.
   /// Throws freeinit::Error.
-  [[nodiscard]] at::Tensor read(freeinit::GenerationRequest& request, Console& console) const;
+  [[nodiscard]] at::Tensor read(freeinit::GenerationRequest& request,
+                                freeinit::GenerationInputs& inputs, Console& console) const;
 };
 
 void add_video_init_options(CLI::App& command, VideoInitArguments& arguments);
