@@ -1,10 +1,11 @@
+#include "analyze/forward_report.hpp"
+#include "analyze/pass_report.hpp"
+#include "generate/output_plan.hpp"
 #include "shared/clip_input.hpp"
 #include "shared/command.hpp"
+#include "shared/option_group.hpp"
 #include "shared/default_bundle.hpp"
-#include "analyze/forward_report.hpp"
 #include "shared/json_text.hpp"
-#include "generate/output_plan.hpp"
-#include "analyze/pass_report.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
 #include <freeinit/bundle/verify.hpp>
@@ -172,7 +173,9 @@ void add_analyze(CLI::App& app, Action& selected) {
   command->add_option("--num-draws", a.options.num_draws, "Noises per timestep")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  command->add_option("--seed", a.options.seed, "Seed of the noises")->capture_default_str();
+  command->add_option("--seed", a.options.seed, "Seed of the noises")
+      ->check(check_no_minus)
+      ->capture_default_str();
   command->add_option("--csv", a.csv, "Write the figures as CSV")->type_name("FILE");
   command->add_option("--plot", a.plot, "Write the plots (.svg)")->type_name("FILE");
   command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();

@@ -13,11 +13,7 @@ using freeinit::ForwardAnalysis;
 using freeinit::ForwardLevel;
 using nlohmann::ordered_json;
 
-std::string full_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
-}
+constexpr int kCsvDigits = 9;  // of a float32
 
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
@@ -124,28 +120,6 @@ Chart correlation_chart(const ForwardAnalysis& analysis) {
 
 }  // namespace
 
-std::string short_number(double value) {
-  char text[32];
-  const bool plain = value == 0 || (std::abs(value) >= 0.001 && std::abs(value) < 100000);
-  std::snprintf(text, sizeof text, plain ? "%.3g" : "%.1e", value);
-  return text;
-}
-
-void print_columns(const std::vector<std::vector<std::string>>& rows, Console& console) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string gap(widths[i] - row[i].size(), ' ');
-      line += i == 0 ? "  " + row[i] + gap : "  " + gap + row[i];
-    }
-    console.result(line);
-  }
-}
-
 std::string band_name(const freeinit::FrequencyBand& band) {
   if (band.upper == 0.0) return "0";
   if (band.upper > 1.7) return ">" + short_number(band.lower);
@@ -192,16 +166,18 @@ std::string forward_csv(const std::vector<NamedAnalysis>& analyses) {
       for (std::size_t i = 0; i < analysis.bands.size(); ++i) {
         const auto& band = analysis.bands[i];
         csv += csv_field(name) + "," + timestep + "," + alpha + "," +
-               full_number(std::max(band.lower, 0.0)) + "," + full_number(band.upper) + "," +
-               std::to_string(band.bins) + "," + full_number(analysis.power[i]) + "," +
-               full_number(expected.empty() ? 0.0 : expected[i]) + "," +
-               full_number(measured.share[i]) + "," + full_number(measured.frame_correlation) +
-               "," + full_number(measured.low_frame_correlation) + "\n";
+               format_number(std::max(band.lower, 0.0), kCsvDigits) + "," +
+               format_number(band.upper, kCsvDigits) + "," + std::to_string(band.bins) + "," +
+               format_number(analysis.power[i], kCsvDigits) + "," +
+               format_number(expected.empty() ? 0.0 : expected[i], kCsvDigits) + "," +
+               format_number(measured.share[i], kCsvDigits) + "," +
+               format_number(measured.frame_correlation, kCsvDigits) + "," +
+               format_number(measured.low_frame_correlation, kCsvDigits) + "\n";
       }
     };
     for (const ForwardLevel& level : analysis.levels) {
-      rows(std::to_string(level.timestep), full_number(level.alpha_cumprod), level.expected_snr,
-           level.measured);
+      rows(std::to_string(level.timestep), format_number(level.alpha_cumprod, kCsvDigits),
+           level.expected_snr, level.measured);
     }
     rows("gaussian", "0", {}, analysis.gaussian);
   }

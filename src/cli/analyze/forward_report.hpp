@@ -1,7 +1,8 @@
 #pragma once
 
-#include "shared/console.hpp"
 #include "analyze/svg_chart.hpp"
+#include "shared/console.hpp"
+#include "shared/text_output.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
 
@@ -24,11 +25,6 @@ struct NamedAnalysis {
 /// The bands as JSON: lower, upper, bins.
 [[nodiscard]] nlohmann::ordered_json bands_json(const std::vector<freeinit::FrequencyBand>& bands);
 [[nodiscard]] nlohmann::ordered_json statistics_json(const freeinit::NoiseStatistics& statistics);
-
-/// A table on stdout: columns right-aligned but for the first.
-void print_columns(const std::vector<std::vector<std::string>>& rows, Console& console);
-/// `value` with about three digits.
-[[nodiscard]] std::string short_number(double value);
 
 void print_forward(const NamedAnalysis& named, Console& console);
 

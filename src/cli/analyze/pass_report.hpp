@@ -1,7 +1,7 @@
 #pragma once
 
-#include "shared/console.hpp"
 #include "analyze/svg_chart.hpp"
+#include "shared/console.hpp"
 
 #include <freeinit/analysis/noise_statistics.hpp>
 

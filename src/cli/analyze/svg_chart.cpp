@@ -1,5 +1,7 @@
 #include "analyze/svg_chart.hpp"
 
+#include "shared/text_output.hpp"
+
 #include <freeinit/io/text_file.hpp>
 
 #include <algorithm>
@@ -19,15 +21,7 @@ constexpr std::array<const char*, 8> kColours{"#0072b2", "#d55e00", "#009e73", "
                                               "#e69f00", "#56b4e9", "#000000", "#999999"};
 
 std::string coordinate(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return text;
-}
-
-std::string tick_label(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
+  return fixed_number(value, 2);
 }
 
 std::string escaped(const std::string& text) {
@@ -143,11 +137,11 @@ class ChartDrawing {
     label(left_ + kLeft, 20, chart_.title, "font-weight=\"bold\"");
     for (const double tick : y_.ticks) {
       line(left_ + kLeft, py(tick), right, py(tick), "stroke=\"#dddddd\"");
-      label(left_ + kLeft - 6, py(tick) + 4, tick_label(tick), "text-anchor=\"end\"");
+      label(left_ + kLeft - 6, py(tick) + 4, format_number(tick), "text-anchor=\"end\"");
     }
     for (const double tick : x_.ticks) {
       line(px(tick), bottom, px(tick), bottom + 4, "stroke=\"#444444\"");
-      label(px(tick), bottom + 18, tick_label(tick), "text-anchor=\"middle\"");
+      label(px(tick), bottom + 18, format_number(tick), "text-anchor=\"middle\"");
     }
     for (std::size_t i = 0; i < chart_.x_names.size(); ++i) {
       const double row = i % 2 == 0 ? 0 : kNameRow;  // neighbours would overlap in one row

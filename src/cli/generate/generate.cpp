@@ -1,10 +1,10 @@
+#include "generate/generate_options.hpp"
+#include "generate/generate_report.hpp"
+#include "generate/output_writer.hpp"
 #include "shared/command.hpp"
 #include "shared/config_file.hpp"
 #include "shared/default_bundle.hpp"
-#include "generate/generate_options.hpp"
-#include "generate/generate_report.hpp"
 #include "shared/interrupt.hpp"
-#include "generate/output_writer.hpp"
 #include "shared/progress_view.hpp"
 #include "shared/stopwatch.hpp"
 

@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::int64_t kMostVideos = 1024;
 
-/// CLI11 2.1 reads "-1" as 2^64 - 1.
-std::string check_no_minus(const std::string& text) {
-  return text.starts_with('-') ? "expected 0 or more, got " + text : std::string();
-}
-
 /// 32 bits: short enough to be typed again.
 std::uint64_t random_seed() {
   return std::random_device{}() & 0xffffffffU;
@@ -129,7 +124,7 @@ OutputPlan GenerateArguments::output_plan() const {
   return {.video = output,
           .latents = save_latents,
           .frames = save_frames,
-          .trace = runtime.profile_trace,
+          .trace = runtime.trace,
           .passes_folder = save_passes,
           .num_videos = static_cast<int>(num_videos)};
 }

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "shared/filter_options.hpp"
 #include "generate/method_options.hpp"
 #include "generate/output_plan.hpp"
-#include "shared/runtime_options.hpp"
 #include "generate/video_init_options.hpp"
+#include "shared/filter_options.hpp"
+#include "shared/runtime_options.hpp"
 
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 

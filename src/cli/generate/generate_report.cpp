@@ -2,6 +2,7 @@
 
 #include "shared/default_bundle.hpp"
 #include "shared/json_text.hpp"
+#include "shared/text_output.hpp"
 
 #include <freeinit/networks/dtype.hpp>
 
@@ -119,8 +120,7 @@ std::string report_line(const GenerateArguments& arguments,
   const std::int64_t saved_calls = totals(result).saved;
   const std::string saved =
       saved_calls > 0 ? " (" + std::to_string(saved_calls) + " saved)" : std::string();
-  char time[32];
-  std::snprintf(time, sizeof time, "%.1f s", total(seconds));
+  const std::string time = fixed_number(total(seconds), 1) + " s";
   return files + "  " + std::to_string(request.num_frames) + " frames of " +
          std::to_string(request.width) + "x" + std::to_string(request.height) + ", seed " +
          std::to_string(request.seed) + ", passes " +

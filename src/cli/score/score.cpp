@@ -1,8 +1,9 @@
+#include "analyze/forward_report.hpp"
+#include "generate/output_plan.hpp"
 #include "shared/clip_input.hpp"
 #include "shared/command.hpp"
-#include "analyze/forward_report.hpp"
 #include "shared/json_text.hpp"
-#include "generate/output_plan.hpp"
+#include "shared/text_output.hpp"
 
 #include <freeinit/analysis/consistency.hpp>
 #include <freeinit/core/error.hpp>
@@ -129,24 +130,18 @@ std::vector<ScoreRow> mean_rows(const std::vector<ScoreRow>& rows) {
   return means;
 }
 
-std::string digits(double value, const char* format) {
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 void print_scores(const std::vector<ScoreRow>& rows, Console& console) {
   std::vector<std::vector<std::string>> table{{"clip", "space", "frames", "temporal", "subject",
                                                "adjacent", "flickering", "motion", "deviation"}};
   for (const ScoreRow& row : rows) {
     const auto& consistency = row.consistency;
     table.push_back({row.clip, row.space, std::to_string(row.num_frames),
-                     digits(consistency.temporal_consistency, "%.4f"),
-                     digits(consistency.subject_consistency, "%.4f"),
-                     digits(consistency.adjacent_consistency, "%.4f"),
-                     row.is_pixels() ? digits(temporal_flickering(*row.change), "%.4f") : "-",
-                     row.change ? digits(row.change->motion_energy, "%.3g") : "-",
-                     row.change ? digits(row.change->temporal_deviation, "%.3g") : "-"});
+                     fixed_number(consistency.temporal_consistency, 4),
+                     fixed_number(consistency.subject_consistency, 4),
+                     fixed_number(consistency.adjacent_consistency, 4),
+                     row.is_pixels() ? fixed_number(temporal_flickering(*row.change), 4) : "-",
+                     row.change ? format_number(row.change->motion_energy, 3) : "-",
+                     row.change ? format_number(row.change->temporal_deviation, 3) : "-"});
   }
   print_columns(table, console);
 }

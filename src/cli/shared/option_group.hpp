@@ -7,6 +7,11 @@
 
 namespace freeinit_cli {
 
+/// For unsigned options: CLI11 2.1 reads "-1" as 2^64 - 1.
+inline std::string check_no_minus(const std::string& text) {
+  return text.starts_with('-') ? "expected 0 or more, got " + text : std::string();
+}
+
 /// Options that stand under one heading of the help.
 class OptionGroup {
  public:

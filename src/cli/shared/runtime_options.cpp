@@ -70,8 +70,7 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
       "frame, and give freed memory back");
   machine.add_flag("--rehash", a.rehash,
                    "Hash every file of the bundle, also those untouched since they were verified");
-  machine.add("--profile-trace", a.profile_trace,
-              "Write where the time went as a Chrome trace (.json)", "FILE");
+  machine.add("--trace", a.trace, "Write where the time went as a Chrome trace (.json)", "FILE");
 }
 
 }  // namespace freeinit_cli

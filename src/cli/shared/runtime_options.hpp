@@ -20,7 +20,7 @@ struct RuntimeArguments {
   std::string backend;               ///< empty: the fastest of bundle and build
   bool low_memory = false;
   bool rehash = false;
-  std::string profile_trace;  ///< file; empty: no trace
+  std::string trace;  ///< file; empty: no trace
 
   /// How the bundle is to be loaded. Throws freeinit::Error: invalid_argument, unsupported.
   [[nodiscard]] freeinit::BundleOptions bundle_options() const;

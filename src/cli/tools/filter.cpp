@@ -1,9 +1,10 @@
+#include "generate/output_plan.hpp"
 #include "shared/command.hpp"
 #include "shared/filter_options.hpp"
 #include "shared/json_text.hpp"
+#include "shared/text_output.hpp"
 #include "tools/mask_figures.hpp"
 #include "tools/mask_image.hpp"
-#include "generate/output_plan.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/noise/frequency_filter.hpp>
@@ -67,15 +68,7 @@ void check_mask_shape(const std::vector<std::int64_t>& shape) {
 }
 
 std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g %%", 100 * share);
-  return text;
-}
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
+  return format_number(100 * share, 4) + " %";
 }
 
 /// The mask that is asked for: made by a filter, or the user's.
@@ -95,18 +88,16 @@ at::Tensor mask_of(const FilterCommandArguments& arguments,
 
 void print_table(const FilterCommandArguments& arguments, const MaskFigures& figures,
                  const at::Tensor& mask, Console& console) {
-  const auto row = [&](const std::string& name, const std::string& value) {
-    console.result(name + std::string(18 - name.size(), ' ') + value);
-  };
-  row("shape", std::to_string(mask.size(0)) + " x " + std::to_string(mask.size(1)) + " x " +
-                   std::to_string(mask.size(2)));
-  row("kept share", percent(figures.kept_share));
-  row("kept bins", std::to_string(figures.kept_bins) + " of " + std::to_string(mask.numel()) +
-                       " with a mask of 0.5 or more");
-  row("variance kept", percent(figures.variance_kept) + " of white noise");
-  row("symmetry error", number(figures.symmetry_error));
-  row("value at DC", number(figures.dc));
-  if (!arguments.output.empty()) row("written", arguments.output);
+  print_facts({{"shape", std::to_string(mask.size(0)) + " x " + std::to_string(mask.size(1)) +
+                             " x " + std::to_string(mask.size(2))},
+               {"kept share", percent(figures.kept_share)},
+               {"kept bins", std::to_string(figures.kept_bins) + " of " +
+                                 std::to_string(mask.numel()) + " with a mask of 0.5 or more"},
+               {"variance kept", percent(figures.variance_kept) + " of white noise"},
+               {"symmetry error", format_number(figures.symmetry_error)},
+               {"value at DC", format_number(figures.dc)},
+               {"written", arguments.output}},
+              console);
 }
 
 nlohmann::ordered_json figures_json(const FilterCommandArguments& arguments, const at::Tensor& mask,

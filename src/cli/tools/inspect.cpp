@@ -1,20 +1,22 @@
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
 #include "shared/json_text.hpp"
+#include "shared/text_output.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
-#include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/pipeline/probe.hpp>
-#include <freeinit/sampling/noise_schedule.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <cstdio>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace freeinit_cli {
 namespace {
@@ -22,42 +24,27 @@ namespace {
 struct InspectArguments {
   std::string bundle;
   bool json = false;
-  bool probe = false;
+  bool check = false;
 };
 
 constexpr const char* kInspectFooter = R"(
-Checks what generate checks before it samples: the manifest, size and SHA-256 of every file, and that
-each network loads and repeats its part of the manifest, and the schedule. --probe goes on: it tries
-every part on its own, runs each network once at a small size, and says what is wrong and how to mend
-it.
+Reads the manifest, checks size and SHA-256 of every file and shows what the bundle is. --check goes on:
+it tries every part on its own, loads each network and runs it once at a small size, and says what is
+wrong and how to mend it.
 
 Examples:
   freeinit inspect path/to/bundle
   freeinit inspect path/to/bundle --json
-  freeinit inspect path/to/bundle --probe)";
-
-std::string plain(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.10g", value);
-  return text;
-}
-
-class Table {
- public:
-  explicit Table(Console& console) : console_(console) {}
-
-  void row(const std::string& name, const std::string& value) {
-    if (value.empty()) return;
-    console_.result(name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + value);
-  }
-
- private:
-  Console& console_;
-};
+  freeinit inspect path/to/bundle --check)";
 
 std::string unet_text(const freeinit::UNetSpec& unet) {
   return unet.file + ", " + unet.dtype + ", " + std::to_string(unet.in_channels) +
          " channels, text width " + std::to_string(unet.context_dim);
+}
+
+std::string autoencoder_text(const freeinit::AutoencoderSpec& vae) {
+  return vae.decoder_file + (vae.encoder_file.empty() ? " (no encoder)" : ", " + vae.encoder_file) +
+         ", " + vae.dtype + ", 1:" + std::to_string(vae.spatial_scale);
 }
 
 std::string limits_text(const freeinit::Manifest& manifest) {
@@ -72,38 +59,36 @@ std::string limits_text(const freeinit::Manifest& manifest) {
 std::string recommended_text(const freeinit::GenerationRequest& r) {
   const auto& filter = r.free_init.filters.front();
   return std::to_string(r.num_frames) + " frames of " + std::to_string(r.width) + "x" +
-         std::to_string(r.height) + " at " + plain(r.fps) + " fps, " +
-         std::to_string(r.num_inference_steps) + " steps, guidance " + plain(r.guidance_scale) +
-         ", " + std::to_string(r.free_init.num_iters) + " passes, filter " +
-         std::string(to_string(filter.method)) + " " + plain(filter.spatial_stop_frequency) + "/" +
-         plain(filter.temporal_stop_frequency);
+         std::to_string(r.height) + " at " + format_number(r.fps) + " fps, " +
+         std::to_string(r.num_inference_steps) + " steps, guidance " +
+         format_number(r.guidance_scale) + ", " + std::to_string(r.free_init.num_iters) +
+         " passes, filter " + std::string(to_string(filter.method)) + " " +
+         format_number(filter.spatial_stop_frequency) + "/" +
+         format_number(filter.temporal_stop_frequency);
 }
 
 void print_manifest(const std::filesystem::path& folder, const freeinit::Manifest& manifest,
                     Console& console) {
-  Table table(console);
-  table.row("bundle", folder.string());
-  table.row("name", manifest.name);
-  table.row("family", manifest.family);
-  table.row("description", manifest.description);
-  table.row("license", manifest.license);
-  table.row("schema", std::to_string(manifest.schema));
-  table.row("unet", unet_text(manifest.unet));
-  for (const auto& [name, backend] : manifest.unet_backends) table.row(name, backend.file);
-  table.row("text encoder", manifest.text_encoder.file + ", " + manifest.text_encoder.dtype);
-  table.row(
-      "autoencoder",
-      manifest.vae.decoder_file +
-          (manifest.vae.encoder_file.empty() ? " (no encoder)" : ", " + manifest.vae.encoder_file) +
-          ", " + manifest.vae.dtype + ", 1:" + std::to_string(manifest.vae.spatial_scale));
-  table.row("limits", limits_text(manifest));
-  table.row("recommended", recommended_text(manifest.recommended));
-  for (const auto& [key, value] : manifest.created_by) table.row("made with", key + " " + value);
-  for (const auto& [name, record] : manifest.files) {
-    console.result("file ok         " + record.sha256 + "  " + std::to_string(record.bytes) +
-                   " bytes  " + name);
+  std::vector<std::pair<std::string, std::string>> facts{
+      {"bundle", folder.string()},       {"name", manifest.name},
+      {"family", manifest.family},       {"description", manifest.description},
+      {"license", manifest.license},     {"schema", std::to_string(manifest.schema)},
+      {"unet", unet_text(manifest.unet)}};
+  for (const auto& [name, backend] : manifest.unet_backends) facts.emplace_back(name, backend.file);
+  facts.emplace_back("text encoder",
+                     manifest.text_encoder.file + ", " + manifest.text_encoder.dtype);
+  facts.emplace_back("autoencoder", autoencoder_text(manifest.vae));
+  facts.emplace_back("sampler", manifest.scheduler.sampler);
+  facts.emplace_back("limits", limits_text(manifest));
+  facts.emplace_back("recommended", recommended_text(manifest.recommended));
+  for (const auto& [key, value] : manifest.created_by) {
+    facts.emplace_back("made with", key + " " + value);
   }
-  console.result("networks ok     every network loads and agrees with the manifest");
+  for (const auto& [name, record] : manifest.files) {
+    facts.emplace_back("file ok",
+                       record.sha256 + "  " + std::to_string(record.bytes) + " bytes  " + name);
+  }
+  print_facts(facts, console);
 }
 
 nlohmann::ordered_json inspect_json(const std::filesystem::path& folder,
@@ -115,7 +100,7 @@ nlohmann::ordered_json inspect_json(const std::filesystem::path& folder,
   }
   std::ifstream text(folder / "manifest.json");
   return {{"bundle", folder.string()},
-          {"checks", {{"manifest", true}, {"files", true}, {"networks", true}}},
+          {"checks", {{"manifest", true}, {"files", true}}},
           {"files", std::move(files)},
           {"manifest", nlohmann::ordered_json::parse(text)}};
 }
@@ -132,7 +117,7 @@ const char* name_of(freeinit::ProbeFinding::Outcome outcome) {
   return "";
 }
 
-nlohmann::ordered_json probe_json(const std::filesystem::path& folder,
+nlohmann::ordered_json check_json(const std::filesystem::path& folder,
                                   const freeinit::ProbeReport& report) {
   auto parts = nlohmann::ordered_json::array();
   for (const auto& finding : report.findings) {
@@ -149,10 +134,10 @@ nlohmann::ordered_json probe_json(const std::filesystem::path& folder,
 }
 
 /// One line a part; a failure also ends the command with its code.
-void run_probe(const std::filesystem::path& folder, bool json, Console& console) {
+void run_check(const std::filesystem::path& folder, bool json, Console& console) {
   const auto report = freeinit::probe_bundle(folder);
   if (json) {
-    console.result(json_text(probe_json(folder, report)));
+    console.result(json_text(check_json(folder, report)));
   } else {
     for (const auto& finding : report.findings) {
       const std::string outcome = name_of(finding.outcome);
@@ -169,27 +154,15 @@ void run_probe(const std::filesystem::path& folder, bool json, Console& console)
   }
 }
 
-/// Makes every check; throws at the first failure. The UNet is loaded in its reference form, and in
-/// the one that generate would run where that is a file of its own.
-freeinit::Manifest checked_manifest(const std::filesystem::path& folder) {
-  freeinit::BundleOptions options;
-  options.backend = "torchscript";
-  auto manifest = freeinit::ModelBundle::load(folder, options).manifest();
-  static_cast<void>(freeinit::NoiseSchedule(manifest.scheduler));
-  const auto& used = freeinit::default_unet_backend(manifest, options.device);
-  if (used.has_own_file()) {
-    static_cast<void>(freeinit::load_unet(folder, manifest, used.name, options.device));
-  }
-  return manifest;
-}
-
 void run_inspect(const InspectArguments& arguments, Console& console) {
   const auto folder = bundle_or_default(arguments.bundle);
-  if (arguments.probe) {
-    run_probe(folder, arguments.json, console);
+  if (arguments.check) {
+    run_check(folder, arguments.json, console);
     return;
   }
-  const auto manifest = checked_manifest(folder);
+  const auto manifest = freeinit::read_manifest(folder);
+  freeinit::verify_bundle_files(folder, manifest);
+  static_cast<void>(freeinit::find_sampler(manifest.scheduler.sampler));
   if (arguments.json) {
     console.result(json_text(inspect_json(folder, manifest)));
   } else {
@@ -200,11 +173,11 @@ void run_inspect(const InspectArguments& arguments, Console& console) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Action& selected) {
-  auto* command = app.add_subcommand("inspect", "Check a bundle and show what it is");
+  auto* command = app.add_subcommand("inspect", "Show what a bundle is, or check it");
   auto arguments = std::make_shared<InspectArguments>();
   command->add_option("BUNDLE", arguments->bundle, kBundleHelp);
   command->add_flag("--json", arguments->json, "Print everything as one JSON object");
-  command->add_flag("--probe", arguments->probe,
+  command->add_flag("--check", arguments->check,
                     "Try every part, run each network once, say what is wrong");
   command->footer(kInspectFooter);
   command->callback(

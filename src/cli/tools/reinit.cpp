@@ -1,7 +1,7 @@
+#include "generate/output_plan.hpp"
 #include "shared/command.hpp"
 #include "shared/filter_options.hpp"
 #include "shared/json_text.hpp"
-#include "generate/output_plan.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/error.hpp>
