@@ -1,4 +1,4 @@
-"""inspect --probe."""
+"""inspect --check."""
 
 import json
 import unittest
@@ -6,9 +6,9 @@ import unittest
 from support import BUNDLE, CommandTest
 
 
-class Probe(CommandTest):
+class Check(CommandTest):
     def test_good_bundle(self):
-        lines = self.succeeds("inspect", BUNDLE, "--probe").stdout.splitlines()
+        lines = self.succeeds("inspect", BUNDLE, "--check").stdout.splitlines()
         self.assertTrue(all(line.startswith("ok      ") for line in lines), lines)
         self.assertTrue(any("unet: [1, 4, 1, 8, 8]" in line for line in lines), lines)
 
@@ -16,7 +16,7 @@ class Probe(CommandTest):
         bundle = self.copy_of_bundle()
         (bundle / "unet.pt").unlink()
         (bundle / "vae_decoder.pt").write_bytes(b"PK")
-        done = self.run_command("inspect", bundle, "--probe")
+        done = self.run_command("inspect", bundle, "--check")
         self.assertEqual(done.returncode, 3)  # the kind of the first: unet.pt is not there
         failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED  ")]
         self.assertEqual(len(failed), 2, done.stdout)
@@ -31,7 +31,7 @@ class Probe(CommandTest):
         bundle = self.copy_of_bundle()
         self.manifest["recommended"]["width"] = 17
         (bundle / "manifest.json").write_text(json.dumps(self.manifest))
-        done = self.run_command("inspect", bundle, "--probe", "--json")
+        done = self.run_command("inspect", bundle, "--check", "--json")
         self.assertEqual(done.returncode, 2)
         report = json.loads(done.stdout)
         self.assertFalse(report["ok"])
@@ -39,7 +39,7 @@ class Probe(CommandTest):
         self.assertEqual((failed["part"], failed["code"]), ("recommended", 2))
         self.assertIn("17", failed["detail"])
         self.assertIn("manifest.json", failed["remedy"])
-        self.assertTrue(json.loads(self.succeeds("inspect", BUNDLE, "--probe", "--json").stdout)["ok"])
+        self.assertTrue(json.loads(self.succeeds("inspect", BUNDLE, "--check", "--json").stdout)["ok"])
 
 
 if __name__ == "__main__":
