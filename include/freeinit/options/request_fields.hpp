@@ -24,12 +24,12 @@ enum class FieldKind { flag, integer, unsigned_integer, number, text, numbers };
 /// One setting of a GenerationRequest: all that the command line, configuration files, JSON and
 /// pages know of it.
 struct RequestField {
-  std::string_view name;   ///< the key, "num_frames"; the option has dashes, --num-frames
-  std::string_view group;  ///< heading of the help
-  std::string_view type;   ///< stands behind the option: N, X, NAME, TEXT, LIST, "A B"; a flag: ""
-  std::string_view unit;   ///< "pixels"; may be empty
-  std::string_view help;   ///< one line
-  std::string limits;      ///< in words, or the names there are; may be empty
+  std::string_view name;  ///< the key, "num_frames"; the option has dashes, --num-frames
+  std::string_view type;  ///< stands behind the option: N, X, NAME, TEXT, LIST, "A B"; a flag: ""
+  std::string_view unit;  ///< "pixels"; may be empty
+  std::string_view help;  ///< one line
+  std::string limits;     ///< in words, or the names there are; may be empty
+  std::string_view group{};  ///< heading of the help
   FieldKind kind{};
   /// Nothing for an optional setting that is not set.
   std::function<std::optional<FieldValue>(const GenerationRequest&)> get{};

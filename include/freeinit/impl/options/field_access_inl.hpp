@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <iterator>
@@ -44,12 +43,13 @@ FREEINIT_INLINE std::string_view expected_of(FieldKind kind) {
 }
 
 template <class T>
-concept Integer = std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t>;
+inline constexpr bool kIsInteger =
+    std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint64_t>;
 
 FREEINIT_INLINE bool is_finite(const auto& value) {
   using Value = std::remove_cvref_t<decltype(value)>;
-  if constexpr (std::same_as<Value, double>) return std::isfinite(value);
-  if constexpr (std::same_as<Value, std::vector<double>>) {
+  if constexpr (std::is_same_v<Value, double>) return std::isfinite(value);
+  if constexpr (std::is_same_v<Value, std::vector<double>>) {
     return std::all_of(value.begin(), value.end(), [](double x) { return std::isfinite(x); });
   }
   return true;
@@ -60,12 +60,12 @@ template <class Plain>
 [[nodiscard]] std::optional<Plain> value_as(const FieldValue& value) {
   const auto convert = [](const auto& given) -> std::optional<Plain> {
     using Given = std::remove_cvref_t<decltype(given)>;
-    if constexpr (std::same_as<Given, Plain>) {
+    if constexpr (std::is_same_v<Given, Plain>) {
       if (is_finite(given)) return given;
-    } else if constexpr (Integer<Given> && Integer<Plain>) {
+    } else if constexpr (kIsInteger<Given> && kIsInteger<Plain>) {
       if (std::in_range<Plain>(given)) return static_cast<Plain>(given);
-    } else if constexpr (Integer<Given> && std::same_as<Plain, double>) {
-      return static_cast<double>(given);
+    } else if constexpr (kIsInteger<Given> && std::is_same_v<Plain, double>) {
+      return static_cast<Plain>(given);
     }
     return std::nullopt;
   };
@@ -114,17 +114,18 @@ template <class Number>
   return std::nullopt;
 }
 
-/// The row with how to read and write it: `get` gives a Plain or an optional of it, `set` takes
-/// one.
-template <class Plain, class Get, class Set>
+/// The row with how to read and write it: `get` gives a value or an optional one, `set` takes it.
+template <class Get, class Set>
 [[nodiscard]] RequestField with_access(RequestField row, Get get, Set set) {
+  using Value = std::invoke_result_t<Get, const GenerationRequest&>;
+  using Plain = typename decltype(std::optional(std::declval<Value>()))::value_type;
   row.kind = static_cast<FieldKind>(FieldValue(Plain{}).index());
   row.get = [get](const GenerationRequest& request) -> std::optional<FieldValue> {
     const std::optional<Plain> value = get(request);
     if (!value) return std::nullopt;
     return *value;
   };
-  row.set = [set, shown = RequestField(row)](GenerationRequest& request, const FieldValue& value) {
+  row.set = [set, shown = row](GenerationRequest& request, const FieldValue& value) {
     const std::optional<Plain> plain = value_as<Plain>(value);
     if (!plain) refuse_field(shown, field_text(value), expected_of(shown.kind));
     set(request, *plain);
@@ -132,40 +133,26 @@ template <class Plain, class Get, class Set>
   return row;
 }
 
-template <class Member>
-struct PlainOf {
-  using Type = std::conditional_t<std::is_enum_v<Member>, std::string, Member>;
-};
-template <class Member>
-struct PlainOf<std::optional<Member>> {
-  using Type = Member;
-};
-
-/// The name of an enumeration's value, any other member as it is.
-template <class Member>
-[[nodiscard]] auto plain_of(const Member& member) {
-  if constexpr (std::is_enum_v<Member>) {
-    return std::string(to_string(member));
-  } else {
-    return member;
-  }
-}
-
-/// The row of one member: `member` gives a reference to it; an enumeration comes with its
-/// from_string.
-template <class Member>
-[[nodiscard]] RequestField with_member(RequestField row, Member member, auto... from_string) {
-  using Value = std::remove_cvref_t<std::invoke_result_t<Member, GenerationRequest&>>;
-  return with_access<typename PlainOf<Value>::Type>(
-      std::move(row),
-      [member](const GenerationRequest& request) { return plain_of(std::invoke(member, request)); },
-      [member, from_string...](GenerationRequest& request, const auto& plain) {
-        if constexpr (sizeof...(from_string) == 1) {
-          std::invoke(member, request) = (from_string(plain), ...);
-        } else {
-          std::invoke(member, request) = plain;
-        }
-      });
+/// Makes rows under one heading of members of `owner`, a part of the request: of a pointer to the
+/// member or what gives a reference to it, and for an enumeration its from_string.
+template <class Owner>
+[[nodiscard]] auto rows_under(std::vector<RequestField>& fields, std::string_view group,
+                              Owner owner) {
+  return [&fields, group, owner](RequestField row, auto member, auto... from_string) {
+    const auto reference = [ owner, member ](auto& request) -> auto& {
+      return std::invoke(member, std::invoke(owner, request));
+    };
+    const auto get = [reference](const GenerationRequest& request) {
+      if constexpr (sizeof...(from_string) == 0) return reference(request);
+      if constexpr (sizeof...(from_string) == 1) return std::string(to_string(reference(request)));
+    };
+    const auto set = [reference, from_string...](GenerationRequest& request, const auto& plain) {
+      if constexpr (sizeof...(from_string) == 0) reference(request) = plain;
+      if constexpr (sizeof...(from_string) == 1) reference(request) = (from_string(plain), ...);
+    };
+    row.group = group;
+    fields.push_back(with_access(std::move(row), get, set));
+  };
 }
 
 }  // namespace detail
@@ -178,11 +165,11 @@ FREEINIT_INLINE FieldValue field_from_text(const RequestField& field, std::strin
 FREEINIT_INLINE std::string field_text(const FieldValue& value) {
   const auto text_of = [](const auto& plain) -> std::string {
     using Plain = std::remove_cvref_t<decltype(plain)>;
-    if constexpr (std::same_as<Plain, bool>) {
+    if constexpr (std::is_same_v<Plain, bool>) {
       return plain ? "true" : "false";
-    } else if constexpr (std::same_as<Plain, std::string>) {
+    } else if constexpr (std::is_same_v<Plain, std::string>) {
       return plain;
-    } else if constexpr (std::same_as<Plain, std::vector<double>>) {
+    } else if constexpr (std::is_same_v<Plain, std::vector<double>>) {
       std::string text;
       for (const double number : plain) text += (text.empty() ? "" : " ") + field_text(number);
       return text;

@@ -12,52 +12,48 @@
 #include <freeinit/options/request_fields.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-using Fields = std::vector<RequestField>;
 using Request = GenerationRequest;
+using Fields = std::vector<RequestField>;
 
 FREEINIT_INLINE void add_video_fields(Fields& fields) {
-  const auto add = [&fields](RequestField row, auto member) {
-    fields.push_back(with_member(std::move(row), member));
-  };
-  add({"prompt", "Video", "TEXT", "", "What the video shows", ""}, &Request::prompt);
-  add({"num_frames", "Video", "N", "frames", "Frames", "at least 1"}, &Request::num_frames);
-  add({"height", "Video", "N", "pixels", "Height in pixels", "at least 1"}, &Request::height);
-  add({"width", "Video", "N", "pixels", "Width in pixels", "at least 1"}, &Request::width);
-  add({"fps", "Video", "X", "frames per second",
-       "Frames per second, of the file and for models that ask", "above 0"},
+  const auto add = rows_under(fields, "Video", std::identity{});
+  add({"prompt", "TEXT", "", "What the video shows", ""}, &Request::prompt);
+  add({"num_frames", "N", "frames", "Frames", "at least 1"}, &Request::num_frames);
+  add({"height", "N", "pixels", "Height in pixels", "at least 1"}, &Request::height);
+  add({"width", "N", "pixels", "Width in pixels", "at least 1"}, &Request::width);
+  add({"fps", "X", "frames per second", "Frames per second, of the file and for models that ask",
+       "above 0"},
       &Request::fps);
-  add({"output_fps", "Video", "X", "frames per second", "Frames per second of the file, if others",
+  add({"output_fps", "X", "frames per second", "Frames per second of the file, if others",
        "above 0"},
       &Request::output_fps);
-  add({"num_videos", "Video", "N", "videos", "Videos; video k uses seed S + k", "at least 1"},
+  add({"num_videos", "N", "videos", "Videos; video k uses seed S + k", "at least 1"},
       &Request::num_videos);
 }
 
 FREEINIT_INLINE void add_sampling_fields(Fields& fields) {
-  const auto add = [&fields](RequestField row, auto member) {
-    fields.push_back(with_member(std::move(row), member));
-  };
-  add({"negative_prompt", "Sampling", "TEXT", "", "What the video should not show", ""},
+  const auto add = rows_under(fields, "Sampling", std::identity{});
+  add({"negative_prompt", "TEXT", "", "What the video should not show", ""},
       &Request::negative_prompt);
-  add({"num_inference_steps", "Sampling", "N", "steps", "Denoising steps of a full pass",
-       "at least 1"},
+  add({"num_inference_steps", "N", "steps", "Denoising steps of a full pass", "at least 1"},
       &Request::num_inference_steps);
-  add({"guidance_scale", "Sampling", "X", "", "Guidance; 1 or less switches it off", "finite"},
+  add({"guidance_scale", "X", "", "Guidance; 1 or less switches it off", "finite"},
       &Request::guidance_scale);
   const RequestField interval{
       "guidance_interval",
-      "Sampling",
       "A B",
       "noise level",
       "Guidance only from noise level A to B: 0 is a clean video, 1 is noise [0 1]",
-      "0 <= A <= B <= 1"};
-  fields.push_back(with_access<std::vector<double>>(
+      "0 <= A <= B <= 1",
+      "Sampling"};
+  fields.push_back(with_access(
       interval,
       [](const Request& request) {
         return std::vector{request.guidance_interval.from, request.guidance_interval.to};
@@ -66,28 +62,22 @@ FREEINIT_INLINE void add_sampling_fields(Fields& fields) {
         if (ends.size() != 2) refuse_field(interval, field_text(ends), "two numbers");
         request.guidance_interval = {ends[0], ends[1]};
       }));
-  add({"cache_interval", "Sampling", "N", "steps",
+  add({"cache_interval", "N", "steps",
        "Run the whole UNet every N-th step, and its first and last layers between them",
        "at least 1"},
       &Request::cache_interval);
-  add({"eta", "Sampling", "X", "", "DDIM's eta in 0..1", "0 to 1"}, &Request::eta);
-  add({"seed", "Sampling", "N", "", "Seed S [random, printed]", "0 to 18446744073709551615"},
-      &Request::seed);
+  add({"eta", "X", "", "DDIM's eta in 0..1", "0 to 1"}, &Request::eta);
+  add({"seed", "N", "", "Seed S [random, printed]", "0 to 18446744073709551615"}, &Request::seed);
 }
 
 FREEINIT_INLINE void add_free_init_fields(Fields& fields) {
-  const auto add = [&fields](RequestField row, auto member, auto... from_string) {
-    const auto of_request = [member](auto& request) -> auto& {
-      return std::invoke(member, request.free_init);
-    };
-    fields.push_back(with_member(std::move(row), of_request, from_string...));
-  };
-  add({"num_iters", "FreeInit", "N", "passes",
-       "FreeInit passes as in the authors' code: 1 is plain sampling", "1 to 1000"},
+  const auto add = rows_under(fields, "FreeInit", &Request::free_init);
+  add({"num_iters", "N", "passes", "FreeInit passes as in the authors' code: 1 is plain sampling",
+       "1 to 1000"},
       &FreeInitOptions::num_iters);
-  add({"fast_sampling", "FreeInit", "", "", "Coarse to fine: earlier passes run fewer steps", ""},
+  add({"fast_sampling", "", "", "Coarse to fine: earlier passes run fewer steps", ""},
       &FreeInitOptions::fast_sampling);
-  add({"profile", "FreeInit", "NAME", "",
+  add({"profile", "NAME", "",
        "Whose rules where implementations differ: diffusers or official [diffusers]",
        listed_names(kProfileNames)},
       &FreeInitOptions::profile, profile_from_string);
@@ -99,44 +89,35 @@ auto& first_filter(auto& request) {
   raise(ErrorCode::invalid_argument, "filters '[]': empty; expected at least one");
 }
 
-/// The row of a member of the filters: read from the first one, written to all of them.
-template <class Member>
-[[nodiscard]] RequestField with_filter_member(RequestField row, Member member,
-                                              auto... from_string) {
-  RequestField field = with_member(
-      std::move(row),
-      [member](auto& request) -> auto& { return std::invoke(member, first_filter(request)); },
-      from_string...);
-  field.set = [member, set = field.set](Request& request, const FieldValue& value) {
-    set(request, value);
-    auto& filters = request.free_init.filters;
-    for (auto& filter : filters) std::invoke(member, filter) = std::invoke(member, filters.front());
-  };
-  return field;
-}
-
+/// Read from the first filter, written to all of them.
 FREEINIT_INLINE void add_filter_fields(Fields& fields) {
-  const auto add = [&fields](RequestField row, auto member, auto... from_string) {
-    fields.push_back(with_filter_member(std::move(row), member, from_string...));
-  };
   using Filter = FrequencyFilterOptions;
-  add({"filter", "Filter", "NAME", "", "butterworth, gaussian, ideal or box",
+  const auto add = [&fields](RequestField row, auto Filter::*member, auto... from_string) {
+    rows_under(
+        fields, "Filter", [](auto& request) -> auto& { return first_filter(request); })(
+        std::move(row), member, from_string...);
+    fields.back().set = [member, set = fields.back().set](Request& request, const auto& value) {
+      set(request, value);
+      for (Filter& filter : request.free_init.filters) {
+        filter.*member = first_filter(request).*member;
+      }
+    };
+  };
+  add({"filter", "NAME", "", "butterworth, gaussian, ideal or box",
        listed_names(kFilterMethodNames)},
       &Filter::method, filter_method_from_string);
-  add({"order", "Filter", "X", "", "Order of the Butterworth filter, above 0", "above 0"},
-      &Filter::order);
-  add({"spatial_stop", "Filter", "X", "Nyquist frequencies",
+  add({"order", "X", "", "Order of the Butterworth filter, above 0", "above 0"}, &Filter::order);
+  add({"spatial_stop", "X", "Nyquist frequencies",
        "Spatial stop frequency in 0..1, where 1 is the Nyquist frequency", "0 to 1"},
       &Filter::spatial_stop_frequency);
-  add({"temporal_stop", "Filter", "X", "Nyquist frequencies", "Temporal stop frequency in 0..1",
-       "0 to 1"},
+  add({"temporal_stop", "X", "Nyquist frequencies", "Temporal stop frequency in 0..1", "0 to 1"},
       &Filter::temporal_stop_frequency);
-  add({"filter_variant", "Filter", "NAME", "",
+  add({"filter_variant", "NAME", "",
        "official: bit-equal to the authors' code; strict: the filter its name promises, symmetric "
        "at every size [official]",
        listed_names(kFilterVariantNames)},
       &Filter::variant, filter_variant_from_string);
-  add({"filter_axes", "Filter", "NAME", "",
+  add({"filter_axes", "NAME", "",
        "spatio-temporal, temporal (only --temporal-stop counts) or spatial (only --spatial-stop) "
        "[spatio-temporal]",
        listed_names(kFilterAxesNames)},
@@ -144,21 +125,21 @@ FREEINIT_INLINE void add_filter_fields(Fields& fields) {
 }
 
 FREEINIT_INLINE void add_mix_fields(Fields& fields) {
-  fields.push_back(with_member(
-      {"mix", "Filter", "NAME", "",
+  const auto add = rows_under(
+      fields, "Filter", [](auto& request) -> auto& { return request.free_init.mix; });
+  add({"mix", "NAME", "",
        "How low and high band are put together: freeinit, variance-preserving or freqprior "
        "[freeinit]",
        listed_names(kMixMethodNames)},
-      [](auto& request) -> auto& { return request.free_init.mix.method; }, mix_method_from_string));
-  fields.push_back(with_member(
-      {"mix_ratio", "Filter", "X", "",
-       "freqprior: share of the old noise in both branches, 0..1 [0.8]", "0 to 1"},
-      [](auto& request) -> auto& { return request.free_init.mix.ratio; }));
-  fields.push_back(with_access<std::string>(
-      {"filter_schedule", "Filter", "LIST", "",
+      &NoiseMixOptions::method, mix_method_from_string);
+  add({"mix_ratio", "X", "", "freqprior: share of the old noise in both branches, 0..1 [0.8]",
+       "0 to 1"},
+      &NoiseMixOptions::ratio);
+  fields.push_back(with_access(
+      {"filter_schedule", "LIST", "",
        "Filters that change per pass: NAME[:SPATIAL[:TEMPORAL[:ORDER]]], ... by commas; the last "
        "one stays",
-       "entries by commas"},
+       "entries by commas", "Filter"},
       [](const Request& request) { return schedule_text(request.free_init.filters); },
       [](Request& request, const std::string& text) {
         request.free_init.filters = schedule_from_text(text, first_filter(request));
@@ -166,44 +147,45 @@ FREEINIT_INLINE void add_mix_fields(Fields& fields) {
 }
 
 FREEINIT_INLINE void add_network_call_fields(Fields& fields) {
-  fields.push_back(with_member(
-      {"intermediate", "Fewer network calls", "NAME", "",
+  constexpr std::string_view kGroup = "Fewer network calls";
+  const auto add = rows_under(
+      fields, kGroup, [](auto& request) -> auto& { return request.free_init.intermediate; });
+  add({"intermediate", "NAME", "",
        "What passes before the last hand on: full, partial (noised on from where they stop) or "
        "prediction (the clean prediction there) [full]",
        listed_names(kIntermediateResultNames)},
-      [](auto& request) -> auto& { return request.free_init.intermediate.result; },
-      intermediate_result_from_string));
-  fields.push_back(with_member(
-      {"intermediate_steps", "Fewer network calls", "N", "network calls",
+      &IntermediatePassOptions::result, intermediate_result_from_string);
+  add({"intermediate_steps", "N", "network calls",
        "partial, prediction: network calls of each pass before the last", "at least 1"},
-      [](auto& request) -> auto& { return request.free_init.intermediate.steps; }));
-  fields.push_back(with_member(
-      {"budget_calls", "Fewer network calls", "N", "network calls",
+      &IntermediatePassOptions::steps);
+  rows_under(fields, kGroup, &Request::free_init)(
+      {"budget_calls", "N", "network calls",
        "Network calls of each video at most; the last pass always runs whole", "at least 1"},
-      [](auto& request) -> auto& { return request.free_init.budget_calls; }));
+      &FreeInitOptions::budget_calls);
 }
 
 FREEINIT_INLINE void add_other_fields(Fields& fields) {
-  fields.push_back(with_member(
-      {"init_source", "Noise of a real video", "NAME", "",
+  constexpr std::string_view kGroup = "Noise of a real video";
+  rows_under(fields, kGroup, &Request::real_video)(
+      {"init_source", "NAME", "",
        "diffuse: forward process to the last timestep; invert: DDIM inversion [diffuse]",
        listed_names(kVideoNoiseSourceNames)},
-      [](auto& request) -> auto& { return request.real_video.source; },
-      video_noise_source_from_string));
+      &RealVideoOptions::source, video_noise_source_from_string);
   static constexpr NameTable<bool, 2> kBands{{{"full", false}, {"low", true}}};
-  fields.push_back(with_access<std::string>(
-      {"init_band", "Noise of a real video", "NAME", "",
+  fields.push_back(with_access(
+      {"init_band", "NAME", "",
        "full, or low: only what the filter keeps, with fresh high frequencies [full]",
-       listed_names(kBands)},
+       listed_names(kBands), kGroup},
       [](const Request& request) {
         return std::string(name_of_value(request.real_video.low_band, kBands));
       },
       [](Request& request, const std::string& name) {
         request.real_video.low_band = value_from_name("init_band", name, kBands);
       }));
-  fields.push_back(with_member({"decode_chunk_size", "Machine", "N", "frames",
-                                "Frames the decoder sees at once: bounds its memory", "at least 1"},
-                               &Request::decode_chunk_size));
+  rows_under(fields, "Machine", std::identity{})(
+      {"decode_chunk_size", "N", "frames", "Frames the decoder sees at once: bounds its memory",
+       "at least 1"},
+      &Request::decode_chunk_size);
 }
 
 /// A JSON value that no field can have becomes text, so that the field's message shows it.
