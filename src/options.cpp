@@ -8,4 +8,5 @@
 #include <freeinit/impl/options/generation_request_inl.hpp>
 #include <freeinit/impl/options/noise_mix_options_inl.hpp>
 #include <freeinit/impl/options/real_video_options_inl.hpp>
+#include <freeinit/impl/options/request_fields_inl.hpp>
 #include <freeinit/impl/options/sampler_config_inl.hpp>

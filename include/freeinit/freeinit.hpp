@@ -46,6 +46,7 @@
 #include <freeinit/options/generation_request.hpp>
 #include <freeinit/options/noise_mix_options.hpp>
 #include <freeinit/options/real_video_options.hpp>
+#include <freeinit/options/request_fields.hpp>
 #include <freeinit/options/sampler_config.hpp>
 #include <freeinit/sampling/denoiser.hpp>
 #include <freeinit/passes/free_init.hpp>

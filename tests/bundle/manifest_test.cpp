@@ -5,7 +5,7 @@
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
-#include <freeinit/impl/io/json_inl.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/bundle/manifest.hpp>
-#include <freeinit/impl/io/json_inl.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
 
 #include <algorithm>
 
