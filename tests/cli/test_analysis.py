@@ -277,7 +277,7 @@ class InitVideo(AnalysisTest):
         height = self.manifest["recommended"]["height"] + 1
         write_y4m(self.folder / "four.y4m", 4)  # none too many, so no warning
         fails(2, "--init-video", "four.y4m", "--height", height,
-              says=f"height {height}: this model needs a multiple")
+              says=f"height '{height}': this model needs a multiple")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 #include "generate/output_plan.hpp"
 #include "shared/clip_input.hpp"
 #include "shared/command.hpp"
-#include "shared/option_group.hpp"
 #include "shared/default_bundle.hpp"
 #include "shared/json_text.hpp"
+#include "shared/option_group.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
 #include <freeinit/bundle/verify.hpp>

@@ -77,7 +77,7 @@ struct PreparedRun {
 /// Not an error: who compares numbers of passes leaves the other options as they are.
 void warn_of_idle_options(const GenerateArguments& arguments,
                           const freeinit::GenerationRequest& request, Console& console) {
-  const std::string idle = arguments.methods.of_later_passes();
+  const std::string idle = arguments.settings.given_of({"mix", "filter_schedule", "intermediate"});
   // The low band of a video is mixed as that of a pass is.
   if (request.free_init.num_iters != 1 || request.real_video.low_band || idle.empty()) return;
   console.warning("--num-iters 1 is plain sampling: nothing comes of " + idle);
@@ -88,17 +88,23 @@ double file_fps(const freeinit::GenerationRequest& request) {
 }
 
 PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
-  if (arguments.prompt.empty()) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
+  const auto refuse = [](const std::string& message) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+  };
+  const std::string of_video = arguments.settings.given_of({"init_source", "init_band"});
+  if (!arguments.video_init.given() && !of_video.empty()) {
+    refuse(of_video + ": expected --init-video or --init-latents with it");
   }
   PreparedRun run;
   run.plan = arguments.output_plan();
   run.plan.check();
   run.bundle = bundle_or_default(arguments.bundle);
   run.manifest = freeinit::read_manifest(run.bundle);
-  run.bundle_options = arguments.bundle_options(run.manifest);
   run.request = arguments.request(run.manifest);
+  if (run.request.prompt.empty()) {
+    refuse("PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
+  }
+  run.bundle_options = arguments.bundle_options(run.manifest, run.request);
   run.inputs = arguments.inputs();
   run.init_frames = arguments.video_init.read(run.request, run.inputs, console);
   freeinit::check_request(run.request, run.manifest, run.inputs);

@@ -5,6 +5,7 @@
 #include "shared/text_output.hpp"
 
 #include <freeinit/networks/dtype.hpp>
+#include <freeinit/options/request_fields.hpp>
 
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
@@ -24,17 +25,6 @@ nlohmann::ordered_json seconds_json(const PhaseSeconds& seconds) {
     json[std::string(to_string(phase))] = found == seconds.end() ? 0.0 : found->second;
   }
   return json;
-}
-
-/// null for a run that starts from Gaussian noise.
-nlohmann::ordered_json video_init_json(const VideoInitArguments& arguments,
-                                       const freeinit::RealVideoOptions& init) {
-  if (!arguments.given()) return nullptr;
-  return {{"file", arguments.video.empty() ? arguments.latents : arguments.video},
-          {"source", std::string(to_string(init.source))},
-          {"band", init.low_band ? "low" : "full"},
-          {"start", arguments.selection.first},
-          {"stride", arguments.selection.stride}};
 }
 
 double total(const PhaseSeconds& seconds) {
@@ -68,45 +58,28 @@ std::string report_json(const GenerateArguments& arguments,
     outputs.push_back(plan.video_path(static_cast<int>(video.index)).string());
   }
   const auto& bundle = pipeline.bundle();
-  const bool own_mask = !arguments.filter.mask_file.empty();
   const auto calls = totals(result);
-  nlohmann::ordered_json json{
-      {"output", outputs.front()},
-      {"outputs", outputs},
-      {"prompt", request.prompt},
-      {"negative_prompt", request.negative_prompt},
-      {"seed", request.seed},
-      {"num_videos", request.num_videos},
-      {"num_frames", request.num_frames},
-      {"height", request.height},
-      {"width", request.width},
-      {"fps", request.fps},
-      {"num_inference_steps", request.num_inference_steps},
-      {"guidance_scale", request.guidance_scale},
-      {"guidance_interval", {request.guidance_interval.from, request.guidance_interval.to}},
-      {"cache_interval", request.cache_interval},
-      {"eta", request.eta},
-      {"num_iters", request.free_init.num_iters},
-      {"completed_passes", result.videos.back().completed_passes},
-      {"cancelled", result.cancelled},
-      {"fast_sampling", request.free_init.fast_sampling},
-      {"filter",
-       own_mask ? nlohmann::ordered_json() : filter_json(request.free_init.filters.front())},
-      {"profile", std::string(to_string(request.free_init.profile))},
-      {"methods", methods_json(request.free_init)},
-      {"video_init", video_init_json(arguments.video_init, request.real_video)},
-      {"unet_calls", result.unet_calls()},
-      {"unet_calls_saved", calls.saved},
-      {"calls_per_pass", calls.per_pass},
-      {"seconds", seconds_json(seconds)},
-      {"bundle", bundle_or_default(arguments.bundle).string()},
-      {"model", bundle.manifest().name},
-      {"device", bundle.device().str()},
-      {"dtype", freeinit::dtype_to_string(bundle.dtype())},
-      {"backend", bundle.backend().name},
-      {"threads", at::get_num_threads()},
-      {"version", FREEINIT_VERSION}};
-  if (own_mask) json["methods"]["filter_mask"] = arguments.filter.mask_file;
+  // First the request, by the names of its options, then what came of it.
+  auto json = nlohmann::ordered_json::parse(freeinit::request_to_json(request));
+  const auto& init = arguments.video_init;
+  const auto& init_file = init.video.empty() ? init.latents : init.video;
+  json["init_video"] = init.given() ? nlohmann::ordered_json(init_file) : nullptr;
+  if (!arguments.filter_mask.empty()) json["filter_mask"] = arguments.filter_mask;
+  json.update({{"output", outputs.front()},
+               {"outputs", outputs},
+               {"completed_passes", result.videos.back().completed_passes},
+               {"cancelled", result.cancelled},
+               {"unet_calls", result.unet_calls()},
+               {"unet_calls_saved", calls.saved},
+               {"calls_per_pass", calls.per_pass},
+               {"seconds", seconds_json(seconds)},
+               {"bundle", bundle_or_default(arguments.bundle).string()},
+               {"model", bundle.manifest().name},
+               {"device", bundle.device().str()},
+               {"dtype", freeinit::dtype_to_string(bundle.dtype())},
+               {"backend", std::string(bundle.backend().name)},
+               {"threads", at::get_num_threads()},
+               {"version", FREEINIT_VERSION}});
   return json_text(json);
 }
 

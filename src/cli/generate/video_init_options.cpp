@@ -10,38 +10,24 @@
 namespace freeinit_cli {
 namespace {
 
-[[noreturn]] void refuse_init(const std::string& message) {
+[[noreturn]] void refuse(const std::string& message) {
   freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
-}
-
-bool low_band_of(const std::optional<std::string>& name) {
-  if (!name || *name == "full") return false;
-  if (*name == "low") return true;
-  refuse_init("init-band '" + *name + "': unknown; expected full or low");
 }
 
 }  // namespace
 
-at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request,
+at::Tensor VideoInitArguments::read(const freeinit::GenerationRequest& request,
                                     freeinit::GenerationInputs& inputs, Console& console) const {
   if (!video.empty() && !latents.empty()) {
-    refuse_init("--init-video and --init-latents: both given; expected one of them");
+    refuse("--init-video and --init-latents: both given; expected one of them");
   }
   if (video.empty() && (selection.first != 0 || selection.stride != 1)) {
-    refuse_init("--init-start and --init-stride: need --init-video");
+    refuse("--init-start and --init-stride: need --init-video");
   }
-  if (!given()) {
-    if (source || band) {
-      refuse_init("--init-source and --init-band: need --init-video or --init-latents");
-    }
-    return {};
-  }
+  if (!given()) return {};
   if (inputs.initial_noise.defined()) {
-    refuse_init("--init-noise with --init-video or --init-latents: a run starts from one of them");
+    refuse("--init-noise with --init-video or --init-latents: a run starts from one of them");
   }
-  auto& init = request.real_video;
-  if (source) init.source = freeinit::video_noise_source_from_string(*source);
-  init.low_band = low_band_of(band);
   if (!latents.empty()) {
     inputs.video_latents = freeinit::load_tensor(latents);
     return {};
@@ -51,10 +37,10 @@ at::Tensor VideoInitArguments::read(freeinit::GenerationRequest& request,
   const auto read = freeinit::load_video_frames(video, wanted);
   const at::Tensor& frames = read.frames;
   if (frames.size(0) < request.num_frames) {
-    refuse_init("init-video '" + video + "': gives " + std::to_string(frames.size(0)) +
-                " frames from frame " + std::to_string(selection.first) + " on with stride " +
-                std::to_string(selection.stride) + "; expected " +
-                std::to_string(request.num_frames) + " (--num-frames)");
+    refuse("init-video '" + video + "': gives " + std::to_string(frames.size(0)) +
+           " frames from frame " + std::to_string(selection.first) + " on with stride " +
+           std::to_string(selection.stride) + "; expected " + std::to_string(request.num_frames) +
+           " (--num-frames)");
   }
   const at::Tensor fitted = freeinit::fit_frames(frames, request.height, request.width);
   warn_of_missing_frames(video, read, wanted, console);
@@ -67,11 +53,6 @@ void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {
             "Start from the noise of this video instead of Gaussian noise", "FILE");
   noise.add("--init-latents", arguments.latents, "The same from latents [B,C,F,h,w] (.safetensors)",
             "FILE");
-  noise.add("--init-source", arguments.source,
-            "diffuse: forward process to the last timestep; invert: DDIM inversion [diffuse]",
-            "NAME");
-  noise.add("--init-band", arguments.band,
-            "full, or low: only what the filter keeps, with fresh high frequencies [full]", "NAME");
   noise.add("--init-start", arguments.selection.first, "First frame of the video")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

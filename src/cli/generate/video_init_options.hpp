@@ -19,17 +19,14 @@ namespace freeinit_cli {
 /// Options of `generate` for noise that comes from a real video.
 struct VideoInitArguments {
   std::string video, latents;  ///< files; at most one
-  std::optional<std::string> source, band;
   freeinit::FrameSelection selection;
 
   [[nodiscard]] bool given() const { return !video.empty() || !latents.empty(); }
 
-  /// Checks the options, writes source and band into the request and latents from a file into the
-  /// inputs, and
-  /// reads the frames of a video, fitted to the request's size: [F,H,W,3] uint8, undefined without
-  /// one. They are encoded once there is an autoencoder. Warns of missing frames.
-  /// Throws freeinit::Error.
-  [[nodiscard]] at::Tensor read(freeinit::GenerationRequest& request,
+  /// Checks the options, writes latents from a file into the inputs, and reads the frames of a
+  /// video, fitted to the request's size: [F,H,W,3] uint8, undefined without one. They are encoded
+  /// once there is an autoencoder. Warns of missing frames. Throws freeinit::Error.
+  [[nodiscard]] at::Tensor read(const freeinit::GenerationRequest& request,
                                 freeinit::GenerationInputs& inputs, Console& console) const;
 };
 

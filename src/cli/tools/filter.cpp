@@ -1,7 +1,7 @@
 #include "generate/output_plan.hpp"
 #include "shared/command.hpp"
-#include "shared/filter_options.hpp"
 #include "shared/json_text.hpp"
+#include "shared/setting_options.hpp"
 #include "shared/text_output.hpp"
 #include "tools/mask_figures.hpp"
 #include "tools/mask_image.hpp"
@@ -25,7 +25,6 @@ namespace {
 struct FilterCommandArguments {
   std::vector<std::int64_t> shape;
   FilterArguments filter;
-  MixArguments mix;
   std::string output;
   bool json = false;
 };
@@ -78,7 +77,7 @@ at::Tensor mask_of(const FilterCommandArguments& arguments,
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "filter: expected either --shape T H W or --filter-mask FILE");
   }
-  if (const at::Tensor mask = arguments.filter.mask(); mask.defined()) {
+  if (const at::Tensor mask = load_mask(arguments.filter.mask_file); mask.defined()) {
     return mask.to(at::kFloat).contiguous();
   }
   const auto& shape = arguments.shape;
@@ -113,8 +112,9 @@ nlohmann::ordered_json figures_json(const FilterCommandArguments& arguments, con
 }
 
 void run_filter(const FilterCommandArguments& arguments, Console& console) {
-  const auto options = arguments.filter.over({});
-  const auto mix = arguments.mix.options();
+  arguments.filter.check();
+  const auto options = arguments.filter.filter();
+  const auto mix = arguments.filter.mix();
   const auto format = mask_format(arguments.output);
   if (format != MaskFormat::none) check_writable(arguments.output);
 
@@ -147,7 +147,6 @@ void add_filter(CLI::App& app, Action& selected) {
       ->expected(3)
       ->type_name("T H W");
   add_filter_options(*command, arguments->filter);
-  add_mix_options(*command, arguments->mix);
   command
       ->add_option(
           "-o,--output", arguments->output,

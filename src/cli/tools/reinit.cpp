@@ -1,7 +1,7 @@
 #include "generate/output_plan.hpp"
 #include "shared/command.hpp"
-#include "shared/filter_options.hpp"
 #include "shared/json_text.hpp"
+#include "shared/setting_options.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/error.hpp>
@@ -25,7 +25,6 @@ struct ReinitArguments {
   std::vector<std::string> fresh;
   std::optional<std::int64_t> latents_timestep;
   FilterArguments filter;
-  MixArguments mix;
   std::string bundle;
   std::optional<std::int64_t> num_train_timesteps;
   std::optional<double> beta_start, beta_end;
@@ -134,7 +133,7 @@ freeinit::NoiseReinitializer make_reinitializer(const ReinitArguments& arguments
                                                 const freeinit::FrequencyFilterOptions& filter,
                                                 const freeinit::NoiseMixOptions& mix,
                                                 const at::Tensor& diffused) {
-  if (const at::Tensor mask = arguments.filter.mask(); mask.defined()) {
+  if (const at::Tensor mask = load_mask(arguments.filter.mask_file); mask.defined()) {
     return freeinit::NoiseReinitializer(mask, at::kCPU, mix);
   }
   return {filter, diffused.size(-3), diffused.size(-2), diffused.size(-1), at::kCPU, mix};
@@ -142,8 +141,9 @@ freeinit::NoiseReinitializer make_reinitializer(const ReinitArguments& arguments
 
 void run_reinit(const ReinitArguments& arguments, Console& console) {
   check_combination(arguments);
-  const auto options = arguments.filter.over({});
-  const auto mix = arguments.mix.options();
+  arguments.filter.check();
+  const auto options = arguments.filter.filter();
+  const auto mix = arguments.filter.mix();
   check_tensor_file(arguments.output);
   const at::Tensor diffused = diffused_latents(arguments);
   const auto reinitialize = make_reinitializer(arguments, options, mix, diffused);
@@ -189,7 +189,6 @@ void add_reinit(CLI::App& app, Action& selected) {
       ->type_name("FILE")
       ->required();
   add_filter_options(*command, a.filter);
-  add_mix_options(*command, a.mix);
   command->add_option("--bundle", a.bundle, "Take the schedule from this bundle")->type_name("DIR");
   command->add_option("--num-train-timesteps", a.num_train_timesteps, "Schedule length [1000]");
   command->add_option("--beta-start", a.beta_start, "First beta [0.0001]");
