@@ -100,7 +100,7 @@ class BadSettings(CommandTest):
         for start, end in ((0.5, 0.25), (-0.5, 1), (0, 1.5), ("nan", 1)):
             with self.subTest(f"{start} {end}"):
                 self.fails(2, "generate", "x", "--guidance-interval", start, end,
-                           says="guidance interval")
+                           says="guidance")
         self.fails(2, "generate", "x", "--guidance-interval", 0.5, says="--guidance-interval")
 
     def test_numbers_that_are_none(self):

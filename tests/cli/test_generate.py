@@ -207,7 +207,7 @@ class ConfigFile(CommandTest):
         self.assertTrue(report["fast_sampling"])
         self.assertEqual(report["output"], "from file.gif")
         self.assertEqual(report["guidance_interval"], [0.25, 1])
-        self.assertEqual(report["filter"]["spatial_stop_frequency"], 0.5)
+        self.assertEqual(report["spatial_stop"], 0.5)
 
     def test_bad_files(self):
         for text, code, says in (

@@ -19,8 +19,8 @@ using freeinit::FieldKind;
 using freeinit::RequestField;
 
 /// Settings of a filter, which a mask replaces.
-const std::vector<std::string_view> kFilterFields{
-    "filter", "order", "spatial_stop", "temporal_stop", "filter_variant", "filter_axes"};
+const std::vector<std::string_view> kFilterFields{"filter",        "order",          "spatial_stop",
+                                                  "temporal_stop", "filter_variant", "filter_axes"};
 
 std::string option_name(std::string_view field) {
   std::string name = "--" + std::string(field);

@@ -3,8 +3,8 @@
 // A network's file repeats its section of the manifest, the contract, and must agree with it.
 // `inline` in both modes: the units of several backends share it.
 
-#include <freeinit/core/error.hpp>
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/core/error.hpp>
 
 #include <nlohmann/json.hpp>
 
