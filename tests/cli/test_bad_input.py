@@ -148,10 +148,14 @@ class BadOutput(CommandTest):
 
     def test_two_outputs_in_one_file(self):
         (self.folder / "here").symlink_to(".")
+        (self.folder / "frames").mkdir()
         for outputs in (("--save-latents", "a.safetensors", "--save-frames", "./a.safetensors"),
                         ("--save-latents", "a.safetensors", "--trace", "here/a.safetensors"),
                         ("-o", "a.gif", "--trace", "a.gif"),
-                        ("-o", "a.gif", "--num-videos", "2", "--trace", "a_1.gif")):
+                        ("-o", "a.gif", "--num-videos", "2", "--trace", "a_1.gif"),
+                        ("-o", "frames/", "--save-passes", "frames"),
+                        ("-o", "frames", "--save-latents", "frames/l.safetensors"),
+                        ("-o", "frames/", "--save-passes", "frames/passes")):
             with self.subTest(outputs):
                 self.fails(2, "generate", "x", *outputs, says="two outputs")
 

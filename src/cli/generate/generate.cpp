@@ -167,7 +167,7 @@ freeinit::GenerationResult generate_and_write(const PreparedRun& run,
   freeinit::GenerationResult result;
   try {
     result = pipeline.generate(request, run.inputs, control, writer.hooks());
-  } catch (const freeinit::Error&) {
+  } catch (...) {  // memory that ran out, too
     if (writer.videos_written() > 0) {
       console.warning("failed in video " + std::to_string(writer.videos_written() + 1) + " of " +
                       std::to_string(request.num_videos) + "; those before it are written");

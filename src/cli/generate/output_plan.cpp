@@ -7,6 +7,7 @@
 #include <regex>
 #include <set>
 #include <system_error>
+#include <vector>
 
 namespace freeinit_cli {
 namespace {
@@ -28,7 +29,8 @@ std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index,
 }
 
 std::filesystem::path resolved(const std::filesystem::path& path) {
-  return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+  const auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+  return place.has_filename() ? place : place.parent_path();  // a folder may end with a slash
 }
 
 /// Names that the files of a pass have: pass_1.mp4, noise_1_0.safetensors, a folder pass_1.
@@ -37,22 +39,38 @@ bool is_pass_name(const std::string& name) {
   return std::regex_match(name, form);
 }
 
-/// One output would overwrite the other.
+[[noreturn]] void refuse_output(const std::filesystem::path& path, const std::string& reason) {
+  freeinit::raise(freeinit::ErrorCode::invalid_argument, "'" + path.string() + "': " + reason);
+}
+
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const auto from_there = path.lexically_relative(folder);
+  return !from_there.empty() && from_there != "." && *from_there.begin() != "..";
+}
+
+/// One output would overwrite the other: two of one name, one with the name of a pass, one in a
+/// folder of frames, which is replaced as a whole.
 void check_distinct(const OutputPlan& plan) {
   std::vector<std::filesystem::path> named{plan.latents, plan.frames, plan.trace};
   for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
+  std::erase_if(named, [](const auto& path) { return path.empty(); });
+  const auto passes =
+      plan.passes_folder.empty() ? plan.passes_folder : resolved(plan.passes_folder);
   std::set<std::filesystem::path> seen;
+  if (!passes.empty()) seen.insert(passes);
   for (const auto& path : named) {
-    if (path.empty()) continue;
-    auto place = resolved(path);
-    if (!place.has_filename()) place = place.parent_path();  // a folder of frames
+    const auto place = resolved(path);
     const bool among_passes =
-        !plan.passes_folder.empty() &&
-        place.parent_path() == resolved(plan.passes_folder / "x").parent_path() &&
-        is_pass_name(place.filename().string());
-    if (!among_passes && seen.insert(place).second) continue;
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "'" + path.string() + "': named for two outputs");
+        place.parent_path() == passes && is_pass_name(place.filename().string());
+    if (among_passes || !seen.insert(place).second) refuse_output(path, "named for two outputs");
+  }
+  if (freeinit::video_format_of(plan.video) != freeinit::VideoFormat::png_sequence) return;
+  for (int index = 0; index < plan.num_videos; ++index) {
+    for (const auto& place : seen) {
+      if (lies_in(place, resolved(plan.video_path(index)))) {
+        refuse_output(place, "lies in the folder of frames of another of two outputs");
+      }
+    }
   }
 }
 

@@ -1,0 +1,99 @@
+"""Where outputs go: what is refused first, what is replaced, what stays after a failure."""
+
+import json
+import subprocess
+import time
+import unittest
+
+from support import COMMAND, CommandTest, read_tensor, write_tensor
+
+
+class RefusedBeforeTheBundleLoads(CommandTest):
+    def test_what_no_video_file_can_have(self):
+        bundle = self.copy_of_bundle()
+        (bundle / "unet.pt").unlink()
+        wide = 16384 + self.manifest["vae"]["spatial_scale"] * self.manifest["unet"]["latent_multiple_of"]
+        for options, says in ((("--fps", "60", "-o", "x.gif"), "50"),
+                              (("--output-fps", "2000"), "2000"),
+                              (("--width", str(wide)), "16384"),
+                              (("--height", str(wide)), "16384")):
+            with self.subTest(options):
+                self.fails(2, "generate", "x", "--bundle", bundle, *options, says=says)
+
+
+class WrittenThrough(CommandTest):
+    """Links are followed, devices and pipes stay what they are."""
+
+    def setUp(self):
+        super().setUp()
+        write_tensor(self.folder / "z.safetensors", [1, 4, 4, 8, 8],
+                     [(i % 7) / 7 for i in range(1024)])
+
+    def test_links(self):
+        for option, name in (("--csv", "a.csv"), ("--plot", "a.svg")):
+            (self.folder / "target").write_text("old")
+            (self.folder / name).symlink_to("target")
+            self.succeeds("analyze", "z.safetensors", option, name)
+            self.assertTrue((self.folder / name).is_symlink())
+            self.assertGreater((self.folder / "target").stat().st_size, 100)
+        (self.folder / "trace.json").symlink_to("target")
+        self.generate("-o", "a.gif", "--trace", "trace.json")
+        self.assertTrue((self.folder / "trace.json").is_symlink())
+        self.assertIn("traceEvents", json.loads((self.folder / "target").read_text()))
+
+    def test_standard_output(self):
+        out = self.folder / "out"
+        out.symlink_to("/proc/self/fd/1")  # as /dev/stdout is
+        shown = self.succeeds("analyze", "z.safetensors", "--csv", "out").stdout
+        self.assertTrue(shown.startswith("clip,timestep,"), shown[:80])
+        self.assertTrue(out.is_symlink())
+
+
+class Passes(CommandTest):
+    def test_every_pass_is_decoded_once(self):
+        for options in ((), ("--low-memory",), ("--save-frames", "f.safetensors")):
+            report = self.generate("-o", "a.gif", "--num-iters", 2, "--save-passes", "run",
+                                   "--trace", "trace.json", *options)
+            events = json.loads((self.folder / "trace.json").read_text())["traceEvents"]
+            decoded = [event for event in events if event["cat"] == "decode"]
+            chunk = report["decode_chunk_size"]
+            calls = 2 * -(-report["num_frames"] // chunk)
+            self.assertEqual(len(decoded), calls, options)
+            self.assertEqual((self.folder / "a.gif").read_bytes(),
+                             (self.folder / "run/pass_2.gif").read_bytes())
+
+    def test_the_decoder_is_let_go_between_passes(self):
+        bundle = self.copy_of_bundle()
+        process = subprocess.Popen(
+            [COMMAND, "generate", "x", "-o", "a.gif", "--bundle", bundle, "--low-memory",
+             "--num-inference-steps", "500", "--num-iters", "100", "--save-passes", "run"],
+            cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        while not (self.folder / "run/pass_1.gif").exists():
+            self.assertIsNone(process.poll(), "ended by itself")
+            time.sleep(0.01)
+        (bundle / "vae_decoder.pt").unlink()  # what is read again is missed now
+        _, stderr = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 3, stderr)
+        self.assertIn("vae_decoder.pt", stderr)
+
+
+class Videos(CommandTest):
+    def test_a_video_that_fails_takes_none_before_it_along(self):
+        shape = [3, 4, 4, 8, 8]
+        count = 4 * 4 * 8 * 8
+        values = [0.5] * count * 2 + [3e38] * count  # the third becomes infinite
+        write_tensor(self.folder / "n.safetensors", shape, values)
+        done = self.run_command("generate", "x", "--num-inference-steps", 2, "--num-videos", 3,
+                                "-o", "v.gif", "--init-noise", "n.safetensors",
+                                "--save-latents", "l.safetensors")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn("failed in video 3 of 3; those before it are written", done.stderr)
+        self.assertIn("error: sampling: the latents hold NaN", done.stderr)
+        self.assertEqual(self.files(), ["l.safetensors", "n.safetensors", "v_0.gif", "v_1.gif"])
+        self.assertEqual(read_tensor(self.folder / "l.safetensors")[1][0], 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
