@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
 #include <limits>
 #include <map>
+#include <sstream>
 #include <string>
 
 #include "support/error_of.hpp"
@@ -227,6 +230,38 @@ TEST(RequestFields, SayWhatTheyAre) {
   set_field(request, "fps", 24);  // a whole number where any number fits
   EXPECT_EQ(field_value(request, "fps"), FieldValue(24.0));
   EXPECT_EQ(field_value(request, "output_fps"), std::nullopt);
+}
+
+std::string default_of(const freeinit::RequestField& field) {
+  if (field.name == "seed") return "random";  // the command draws one
+  const auto value = field.get(GenerationRequest{});
+  const std::string text = value ? freeinit::field_text(*value) : "";
+  return text.empty() ? "" : "`" + text + "`";
+}
+
+/// The table of settings as docs/command.md has it.
+std::string markdown() {
+  std::string text, group;
+  for (const auto& field : freeinit::request_fields()) {
+    if (field.name == "prompt") continue;  // an argument, not an option
+    if (field.group != group) {
+      group = field.group;
+      text += freeinit::concat("\n| ", group, " | | accepted | default |\n|---|---|---|---|\n");
+    }
+    std::string option(field.name);
+    std::replace(option.begin(), option.end(), '_', '-');
+    text += freeinit::concat("| `--", option, field.type.empty() ? "" : " ", field.type, "` | ",
+                             field.help, " | ", field.limits, " | ", default_of(field), " |\n");
+  }
+  return text;
+}
+
+TEST(RequestFields, AreTheTableOfTheDocumentation) {
+  std::stringstream page;
+  page << std::ifstream(FREEINIT_SOURCE_DIR "/docs/command.md").rdbuf();
+  const std::string wanted = "<!-- fields: begin -->\n" + markdown() + "\n<!-- fields: end -->";
+  EXPECT_TRUE(page.str().find(wanted) != std::string::npos) << "docs/command.md wants this table:\n"
+                                                            << wanted;
 }
 
 }  // namespace

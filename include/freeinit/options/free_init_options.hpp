@@ -55,7 +55,7 @@ struct FreeInitOptions {
   std::int64_t num_iters = 3;  ///< sampling passes; 1 = plain sampling, as in the authors' code
   /// Entry k is for re-initialisation k (before pass k + 2), the last entry for all after it; at
   /// least one.
-  std::vector<FrequencyFilterOptions> filters{FrequencyFilterOptions{}};
+  std::vector<FrequencyFilterOptions> filters = std::vector<FrequencyFilterOptions>(1);
   bool fast_sampling = false;  ///< coarse to fine: pass i runs int(n / num_iters * (i + 1)) steps
   Profile profile = Profile::diffusers;
 

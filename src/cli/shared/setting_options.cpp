@@ -40,7 +40,8 @@ std::string problem_of(const RequestField& field, const std::string& text) {
 
 void add_option(CLI::App& command, const RequestField& field, std::string& text, bool& given) {
   const std::string group(field.group);
-  const std::string help(field.help);
+  const std::string help =
+      std::string(field.help) + (field.limits.empty() ? "" : " (" + field.limits + ")");
   if (field.kind == FieldKind::flag) {
     command
         .add_flag_callback(

@@ -171,7 +171,9 @@ FREEINIT_INLINE std::string field_text(const FieldValue& value) {
       return plain;
     } else if constexpr (std::is_same_v<Plain, std::vector<double>>) {
       std::string text;
-      for (const double number : plain) text += (text.empty() ? "" : " ") + field_text(number);
+      for (const double number : plain) {
+        text.append(text.empty() ? "" : " ").append(field_text(number));
+      }
       return text;
     } else {
       char digits[32];

@@ -25,16 +25,18 @@ using Fields = std::vector<RequestField>;
 FREEINIT_INLINE void add_video_fields(Fields& fields) {
   const auto add = rows_under(fields, "Video", std::identity{});
   add({"prompt", "TEXT", "", "What the video shows", ""}, &Request::prompt);
-  add({"num_frames", "N", "frames", "Frames", "at least 1"}, &Request::num_frames);
+  add({"num_frames", "N", "frames", "Length in frames", "at least 1"}, &Request::num_frames);
   add({"height", "N", "pixels", "Height in pixels", "at least 1"}, &Request::height);
   add({"width", "N", "pixels", "Width in pixels", "at least 1"}, &Request::width);
   add({"fps", "X", "frames per second", "Frames per second, of the file and for models that ask",
        "above 0"},
       &Request::fps);
-  add({"output_fps", "X", "frames per second", "Frames per second of the file, if others",
+  add({"output_fps", "X", "frames per second",
+       "Frames per second of the file, if others: VideoCrafter2 is told 28, its files have 10",
        "above 0"},
       &Request::output_fps);
-  add({"num_videos", "N", "videos", "Videos; video k uses seed S + k", "at least 1"},
+  add({"num_videos", "N", "videos",
+       "Videos; video k uses seed S + k and equals its single run bit for bit", "at least 1"},
       &Request::num_videos);
 }
 
@@ -46,13 +48,13 @@ FREEINIT_INLINE void add_sampling_fields(Fields& fields) {
       &Request::num_inference_steps);
   add({"guidance_scale", "X", "", "Guidance; 1 or less switches it off", "finite"},
       &Request::guidance_scale);
-  const RequestField interval{
-      "guidance_interval",
-      "A B",
-      "noise level",
-      "Guidance only from noise level A to B: 0 is a clean video, 1 is noise [0 1]",
-      "0 <= A <= B <= 1",
-      "Sampling"};
+  const RequestField interval{"guidance_interval",
+                              "A B",
+                              "noise level",
+                              "Guidance only from noise level A to B: 0 is a clean video, 1 is "
+                              "noise; elsewhere a step costs half",
+                              "0 <= A <= B <= 1",
+                              "Sampling"};
   fields.push_back(with_access(
       interval,
       [](const Request& request) {
@@ -63,11 +65,13 @@ FREEINIT_INLINE void add_sampling_fields(Fields& fields) {
         request.guidance_interval = {ends[0], ends[1]};
       }));
   add({"cache_interval", "N", "steps",
-       "Run the whole UNet every N-th step, and its first and last layers between them",
+       "Run the whole UNet every N-th step, its first and last layers between them (DeepCache); "
+       "needs a bundle split at export",
        "at least 1"},
       &Request::cache_interval);
-  add({"eta", "X", "", "DDIM's eta in 0..1", "0 to 1"}, &Request::eta);
-  add({"seed", "N", "", "Seed S [random, printed]", "0 to 18446744073709551615"}, &Request::seed);
+  add({"eta", "X", "", "DDIM's eta", "0 to 1"}, &Request::eta);
+  add({"seed", "N", "", "Seed S of the first video; a random one is printed", "0 to 2^64 - 1"},
+      &Request::seed);
 }
 
 FREEINIT_INLINE void add_free_init_fields(Fields& fields) {
@@ -75,10 +79,9 @@ FREEINIT_INLINE void add_free_init_fields(Fields& fields) {
   add({"num_iters", "N", "passes", "FreeInit passes as in the authors' code: 1 is plain sampling",
        "1 to 1000"},
       &FreeInitOptions::num_iters);
-  add({"fast_sampling", "", "", "Coarse to fine: earlier passes run fewer steps", ""},
+  add({"fast_sampling", "", "", "Coarse to fine: pass i of N runs int(steps / N * i) steps", ""},
       &FreeInitOptions::fast_sampling);
-  add({"profile", "NAME", "",
-       "Whose rules where implementations differ: diffusers or official [diffusers]",
+  add({"profile", "NAME", "", "Whose rules where diffusers and the authors' code differ",
        listed_names(kProfileNames)},
       &FreeInitOptions::profile, profile_from_string);
 }
@@ -103,23 +106,21 @@ FREEINIT_INLINE void add_filter_fields(Fields& fields) {
       }
     };
   };
-  add({"filter", "NAME", "", "butterworth, gaussian, ideal or box",
-       listed_names(kFilterMethodNames)},
+  add({"filter", "NAME", "", "Falloff of the low-pass filter", listed_names(kFilterMethodNames)},
       &Filter::method, filter_method_from_string);
-  add({"order", "X", "", "Order of the Butterworth filter, above 0", "above 0"}, &Filter::order);
+  add({"order", "X", "", "Order of the Butterworth filter", "above 0"}, &Filter::order);
   add({"spatial_stop", "X", "Nyquist frequencies",
-       "Spatial stop frequency in 0..1, where 1 is the Nyquist frequency", "0 to 1"},
+       "Spatial stop frequency; 1 is the Nyquist frequency", "0 to 1"},
       &Filter::spatial_stop_frequency);
-  add({"temporal_stop", "X", "Nyquist frequencies", "Temporal stop frequency in 0..1", "0 to 1"},
+  add({"temporal_stop", "X", "Nyquist frequencies", "Temporal stop frequency", "0 to 1"},
       &Filter::temporal_stop_frequency);
   add({"filter_variant", "NAME", "",
        "official: bit-equal to the authors' code; strict: the filter its name promises, symmetric "
-       "at every size [official]",
+       "at every size",
        listed_names(kFilterVariantNames)},
       &Filter::variant, filter_variant_from_string);
   add({"filter_axes", "NAME", "",
-       "spatio-temporal, temporal (only --temporal-stop counts) or spatial (only --spatial-stop) "
-       "[spatio-temporal]",
+       "Which axes count; temporal looks at --temporal-stop alone, spatial at --spatial-stop",
        listed_names(kFilterAxesNames)},
       &Filter::axes, filter_axes_from_string);
 }
@@ -127,19 +128,14 @@ FREEINIT_INLINE void add_filter_fields(Fields& fields) {
 FREEINIT_INLINE void add_mix_fields(Fields& fields) {
   const auto add = rows_under(
       fields, "Filter", [](auto& request) -> auto& { return request.free_init.mix; });
-  add({"mix", "NAME", "",
-       "How low and high band are put together: freeinit, variance-preserving or freqprior "
-       "[freeinit]",
-       listed_names(kMixMethodNames)},
+  add({"mix", "NAME", "", "How low and high band are put together", listed_names(kMixMethodNames)},
       &NoiseMixOptions::method, mix_method_from_string);
-  add({"mix_ratio", "X", "", "freqprior: share of the old noise in both branches, 0..1 [0.8]",
-       "0 to 1"},
+  add({"mix_ratio", "X", "", "freqprior: share of the old noise in both branches", "0 to 1"},
       &NoiseMixOptions::ratio);
   fields.push_back(with_access(
       {"filter_schedule", "LIST", "",
-       "Filters that change per pass: NAME[:SPATIAL[:TEMPORAL[:ORDER]]], ... by commas; the last "
-       "one stays",
-       "entries by commas", "Filter"},
+       "A filter for each re-initialisation, by commas; the last one stays",
+       "NAME[:SPATIAL[:TEMPORAL[:ORDER[:VARIANT[:AXES]]]]], ...", "Filter"},
       [](const Request& request) { return schedule_text(request.free_init.filters); },
       [](Request& request, const std::string& text) {
         request.free_init.filters = schedule_from_text(text, first_filter(request));
@@ -151,8 +147,8 @@ FREEINIT_INLINE void add_network_call_fields(Fields& fields) {
   const auto add = rows_under(
       fields, kGroup, [](auto& request) -> auto& { return request.free_init.intermediate; });
   add({"intermediate", "NAME", "",
-       "What passes before the last hand on: full, partial (noised on from where they stop) or "
-       "prediction (the clean prediction there) [full]",
+       "What passes before the last hand on: all of it, what they stopped at, noised on (partial), "
+       "or the clean prediction there",
        listed_names(kIntermediateResultNames)},
       &IntermediatePassOptions::result, intermediate_result_from_string);
   add({"intermediate_steps", "N", "network calls",
@@ -160,7 +156,9 @@ FREEINIT_INLINE void add_network_call_fields(Fields& fields) {
       &IntermediatePassOptions::steps);
   rows_under(fields, kGroup, &Request::free_init)(
       {"budget_calls", "N", "network calls",
-       "Network calls of each video at most; the last pass always runs whole", "at least 1"},
+       "Network calls of each video at most, the inversion of a real video included; the last pass "
+       "always runs whole",
+       "at least 1"},
       &FreeInitOptions::budget_calls);
 }
 
@@ -168,13 +166,13 @@ FREEINIT_INLINE void add_other_fields(Fields& fields) {
   constexpr std::string_view kGroup = "Noise of a real video";
   rows_under(fields, kGroup, &Request::real_video)(
       {"init_source", "NAME", "",
-       "diffuse: forward process to the last timestep; invert: DDIM inversion [diffuse]",
+       "diffuse: forward process to the last timestep; invert: DDIM inversion",
        listed_names(kVideoNoiseSourceNames)},
       &RealVideoOptions::source, video_noise_source_from_string);
   static constexpr NameTable<bool, 2> kBands{{{"full", false}, {"low", true}}};
   fields.push_back(with_access(
       {"init_band", "NAME", "",
-       "full, or low: only what the filter keeps, with fresh high frequencies [full]",
+       "What is kept of it; low: only what the filter keeps, with fresh high frequencies",
        listed_names(kBands), kGroup},
       [](const Request& request) {
         return std::string(name_of_value(request.real_video.low_band, kBands));
