@@ -34,14 +34,15 @@ TEST_F(Generate, GivesAVideo) {
   EXPECT_EQ(video.unet_calls, 8);
   EXPECT_FALSE(video.cancelled);
   EXPECT_FALSE(result.cancelled);
-  EXPECT_TRUE(
-      video.frames.equal(freeinit::decode_video(*pipeline.bundle().autoencoder(), video.latents)[0]));
+  EXPECT_TRUE(video.frames.equal(
+      freeinit::decode_video(*pipeline.bundle().autoencoder(), video.latents)[0]));
 }
 
 TEST_F(Generate, IsTheLoopOverItsParts) {
   const auto& bundle = pipeline.bundle();
   const auto encode = [&](const std::string& text) {
-    return bundle.text_encoder()->encode(at::tensor(bundle.tokenizer().encode(text).ids).unsqueeze(0));
+    return bundle.text_encoder()->encode(
+        at::tensor(bundle.tokenizer().encode(text).ids).unsqueeze(0));
   };
   const auto expected = freeinit::free_init(
       freeinit::guided_denoiser(bundle.unet(), encode("a cat"), encode(""),
@@ -308,6 +309,16 @@ TEST_F(Generate, HooksSayWhichVideoPassAndStep) {
   (void)generate();
   EXPECT_EQ(passes,
             (std::vector<std::array<std::int64_t, 3>>{{0, 0, 4}, {0, 1, 4}, {1, 0, 4}, {1, 1, 4}}));
+}
+
+// More elements than 64 bits count, and more bytes than there are addresses.
+TEST_F(Generate, WhatNoMemoryHoldsIsOneLine) {
+  for (const auto& [height, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {4'000'000'000, 4'000'000'000}, {4'000'000'000'000, 1'000}}) {
+    request.height = height;
+    request.width = width;
+    EXPECT_ERROR(model, "video of 4 frames of " + std::to_string(width) + "x", (void)generate());
+  }
 }
 
 }  // namespace generate_test
