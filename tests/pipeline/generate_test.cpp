@@ -311,4 +311,14 @@ TEST_F(Generate, HooksSayWhichVideoPassAndStep) {
             (std::vector<std::array<std::int64_t, 3>>{{0, 0, 4}, {0, 1, 4}, {1, 0, 4}, {1, 1, 4}}));
 }
 
+// More elements than 64 bits count, and more bytes than there are addresses.
+TEST_F(Generate, WhatNoMemoryHoldsIsOneLine) {
+  for (const auto& [height, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {4'000'000'000, 4'000'000'000}, {4'000'000'000'000, 1'000}}) {
+    request.height = height;
+    request.width = width;
+    EXPECT_ERROR(model, "video of 4 frames of " + std::to_string(width) + "x", (void)generate());
+  }
+}
+
 }  // namespace generate_test
