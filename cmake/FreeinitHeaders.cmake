@@ -30,7 +30,7 @@ set(FREEINIT_BODIES
   io/ffmpeg_handles io/frame_sinks io/gif_palette io/json io/output_file io/pixel_converter
   io/png_encoder io/safetensors io/sha256 io/stream_encoder io/text_file io/video_file io/video_reader
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
-  tensors/byte_resize tensors/resize tensors/tensor_file tensors/video_frames
+  tensors/byte_resize tensors/frames_check tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer
   noise/noise_source noise/spectral_factor
   sampling/betas sampling/inversion sampling/latents_check sampling/noise_schedule sampling/sampler

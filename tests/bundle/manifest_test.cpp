@@ -5,18 +5,25 @@
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
+#include <freeinit/impl/io/json_inl.hpp>
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace io_test {
 namespace {
 
 using freeinit::parse_manifest;
+using freeinit::detail::JsonReader;
 using nlohmann::json;
+
+// A reader refers to its value: one that is gone at the end of the line would dangle.
+static_assert(std::is_constructible_v<JsonReader, const json&, std::string, std::string>);
+static_assert(!std::is_constructible_v<JsonReader, json, std::string, std::string>);
 
 TEST(Manifest, ReadsEveryKey) {
   const freeinit::Manifest manifest = parse_manifest(example_manifest().dump(), "m");

@@ -12,6 +12,7 @@
 
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
@@ -106,7 +107,8 @@ TEST(TensorFile, RefusesDtypesTheFormatOrLibTorchLacks) {
   EXPECT_ERROR(unsupported, "dtype", refuse());
   EXPECT_FALSE(std::filesystem::exists(path));
   EXPECT_ERROR(invalid_argument, "undefined", freeinit::save_tensors(path, {{"c", at::Tensor()}}));
-  freeinit::write_safetensors(path, {{{"x", {"F6_E2M3", {4}, {3, std::byte{0}}}}}, {}});
+  const std::vector<std::byte> packed(3);
+  freeinit::write_safetensors(path, {{"x", {"F6_E2M3", {4}, packed}}});
   EXPECT_ERROR(unsupported, "dtype 'F6_E2M3' is not read; expected one of F64, F32",
                freeinit::load_tensor(path));
 }

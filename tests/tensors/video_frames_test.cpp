@@ -102,7 +102,7 @@ TEST(VideoFrames, RefusesWhatDoesNotFit) {
                freeinit::resize_images(images, 0, 4, Interpolation::bilinear));
   EXPECT_ERROR(invalid_argument, "image width '10000000000'",
                freeinit::fit_frames(at::zeros({1, 4, 4, 3}, at::kByte), 4, 10'000'000'000));
-  EXPECT_ERROR(invalid_argument, "[F, height, width, 3]", freeinit::fit_frames(images, 4, 4));
+  EXPECT_ERROR(invalid_argument, "[N, height, width, 3]", freeinit::fit_frames(images, 4, 4));
 }
 
 }  // namespace video_frames_test

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/impl/networks/torchscript_module_inl.hpp>
+#include <freeinit/impl/tensors/frames_check_inl.hpp>
 #include <freeinit/networks/image_encoder.hpp>
 #include <freeinit/tensors/resize.hpp>
 
@@ -63,15 +64,6 @@ FREEINIT_INLINE std::string contract_of(const std::filesystem::path& file) {
   }
 }
 
-FREEINIT_INLINE void check_pictures(const at::Tensor& frames) {
-  const bool usable = frames.defined() && frames.dim() == 4 && frames.size(3) == 3 &&
-                      frames.numel() > 0 && frames.scalar_type() == at::kByte;
-  if (usable) return;
-  raise(ErrorCode::invalid_argument,
-        c10::str("pictures '", frames.defined() ? frames.sizes() : at::IntArrayRef{},
-                 "': expected uint8 values of shape [N, height, width, 3]"));
-}
-
 /// [1,3,1,1] float32.
 FREEINIT_INLINE at::Tensor channel_tensor(const std::array<double, 3>& values) {
   return at::tensor(values, at::kFloat).reshape({1, 3, 1, 1});
@@ -102,7 +94,7 @@ FREEINIT_INLINE std::unique_ptr<const ImageEncoder> load_torchscript_image_encod
 
 FREEINIT_INLINE at::Tensor preprocess_images(const at::Tensor& frames,
                                              const ImageEncoderSpec& spec) {
-  detail::check_pictures(frames);
+  detail::check_frames("pictures", frames);
   const std::int64_t height = frames.size(1);
   const std::int64_t width = frames.size(2);
   const std::int64_t shorter = std::min(height, width);
@@ -122,7 +114,7 @@ FREEINIT_INLINE at::Tensor preprocess_images(const at::Tensor& frames,
 
 FREEINIT_INLINE at::Tensor image_features(const ImageEncoder& encoder, const at::Tensor& frames,
                                           std::int64_t chunk_size, const RunControl& control) {
-  detail::check_pictures(frames);
+  detail::check_frames("pictures", frames);
   if (chunk_size < 1) {
     raise(ErrorCode::invalid_argument,
           c10::str("chunk size ", chunk_size, ": expected 1 or more frames"));

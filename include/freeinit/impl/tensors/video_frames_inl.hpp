@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/impl/tensors/frames_check_inl.hpp>
 #include <freeinit/impl/tensors/resize_inl.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 
@@ -10,20 +11,6 @@
 #include <cstring>
 
 namespace freeinit::inline FREEINIT_ABI {
-namespace detail {
-
-FREEINIT_INLINE void check_frames(const at::Tensor& frames) {
-  if (frames.defined() && frames.dim() == 4 && frames.size(3) == 3 && frames.numel() > 0 &&
-      frames.scalar_type() == at::kByte) {
-    return;
-  }
-  raise(ErrorCode::invalid_argument,
-        concat("frames '", frames.defined() ? frames.sizes() : at::IntArrayRef{},
-               "': expected uint8 values of shape [F, height, width, 3]"));
-}
-
-}  // namespace detail
-
 FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
                                               const FrameSelection& selection) {
   const DecodedVideo video = read_video(path, selection);
@@ -34,7 +21,7 @@ FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
 
 FREEINIT_INLINE at::Tensor fit_frames(const at::Tensor& frames, std::int64_t height,
                                       std::int64_t width) {
-  detail::check_frames(frames);
+  detail::check_frames("frames", frames);
   detail::check_image_size(height, width);
   const auto h = static_cast<double>(frames.size(1));
   const auto w = static_cast<double>(frames.size(2));
