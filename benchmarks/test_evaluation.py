@@ -52,7 +52,7 @@ def test_shares_without_spread_get_the_exact_interval():
 
 
 def made_up_lines(plan, root, names, count=8):
-    for place in ("lines", "docs/images", "benchmarks/results"):
+    for place in ("lines", "benchmarks/results"):
         (root / place).mkdir(parents=True, exist_ok=True)
     for name in names:
         for index, value in enumerate(normal(count)):

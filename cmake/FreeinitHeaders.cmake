@@ -10,12 +10,13 @@ set(FREEINIT_DECLARATIONS
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
   tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/noise_mix noise/noise_reinitializer noise/noise_source
-  sampling/inversion sampling/noise_schedule sampling/sampler sampling/sampler_table
-  sampling/samplers/ddim
-  passes/denoiser passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
+  sampling/denoiser sampling/inversion sampling/noise_schedule sampling/sampler
+  sampling/sampler_table
+  sampling/samplers/ddim sampling/samplers/euler
+  passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
-  networks/model_bundle networks/text_encoder networks/video_unet networks/winograd
+  networks/autoencoder networks/device networks/dtype networks/feature_cache networks/guidance
+  networks/image_encoder networks/model_bundle networks/network_source networks/text_encoder networks/video_unet
   networks/backends/unet_backend
   pipeline/clip_latents pipeline/generation pipeline/probe pipeline/profile_trace
   pipeline/text_to_video_pipeline)
@@ -35,15 +36,16 @@ set(FREEINIT_BODIES
   noise/noise_source noise/spectral_factor
   sampling/betas sampling/inversion sampling/latents_check sampling/noise_schedule sampling/sampler
   sampling/sampler_table sampling/step_grid sampling/step_math
-  sampling/samplers/ddim
+  sampling/samplers/ddim sampling/samplers/euler
   passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  networks/autoencoder networks/dtype networks/feature_cache networks/guidance networks/image_encoder
-  networks/late_network networks/late_networks networks/model_bundle networks/nearest_multiples networks/text_encoder
-  networks/torchscript_module networks/unet_call networks/video_unet
-  networks/backends/cuda_graphs networks/backends/openvino networks/backends/unet_backend
-  networks/backends/winograd_conv networks/backends/winograd_graph
-  models/winograd_dispatch models/winograd_kernels models/winograd_tiling
+  networks/autoencoder networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
+  networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
+  networks/nearest_multiples networks/text_encoder networks/torchscript_module networks/torchscript_unet
+  networks/unet_call networks/video_unet
+  networks/backends/cuda_graphs networks/backends/int8 networks/backends/loaders networks/backends/openvino networks/backends/torchscript
+  networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
+  networks/backends/winograd_graph
   pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace
   pipeline/prompt_embeddings pipeline/request_check pipeline/text_to_video_pipeline
   pipeline/video_run)

@@ -7,7 +7,7 @@ set(FREEINIT_TEST_DATA "${PROJECT_SOURCE_DIR}/tests/golden")
 function(freeinit_add_test layer)
   cmake_parse_arguments(PARSE_ARGV 1 arg "NO_TORCH" "" "SOURCES")
   _freeinit_test_executable(${layer} "${arg_SOURCES}" freeinit::freeinit)
-  _freeinit_test_executable(${layer}_header_only "${arg_SOURCES}" freeinit::header_only)
+  _freeinit_test_executable(${layer}_header_only "${arg_SOURCES}" freeinit::header_only_backends)
   if(arg_NO_TORCH)
     _freeinit_test_executable(${layer}_sanitized "${arg_SOURCES};${FREEINIT_BASE_SOURCES}"
                               freeinit_private_dependencies)

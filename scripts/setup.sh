@@ -40,12 +40,12 @@ _freeinit_quietly() {
 _freeinit_packages() {
   echo g++ pkg-config libeigen3-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev \
     libavformat-dev libavcodec-dev libavfilter-dev libavutil-dev libswscale-dev \
-    libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev python3-venv
+    libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev libhwy-dev python3-venv
   _freeinit_have_cmake || echo cmake
   command -v ninja >/dev/null || echo ninja-build
   if [[ -n $1 ]]; then echo libgtest-dev; fi
   # One version, since each formats and warns in its own way.
-  if [[ $1 == --ci ]]; then echo clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
+  if [[ $1 == --ci ]]; then echo git clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
 }
 
 _freeinit_is_installed() {

@@ -3,8 +3,8 @@
 #
 #   tests    the whole test suite, C++ (ctest) and Python (pytest); what runs if no part is named
 #   format   clang-format finds nothing to change
-#   clang    clang builds the shared library and the command without a warning; the command, installed,
-#            runs from an empty environment
+#   clang    clang builds the shared library, the command and the examples without a warning; they are
+#            installed, moved, and run from an empty environment
 #   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
 #   tidy     clang-tidy of the layers that changed since FREEINIT_SINCE (main, or the commit before)
 #   shared   the whole of ctest against the shared library
@@ -94,15 +94,14 @@ part_format() { stage "format" check_format; }
 # Not optimised: that is for g++. One folder for all that needs clang.
 configure_clang() {
   configure "$with_clang" -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DBUILD_SHARED_LIBS=ON \
-    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DFREEINIT_BUILD_FUZZERS=ON \
-    -DFREEINIT_BUILD_EXAMPLES=OFF >"$FREEINIT_ROOT/build/clang.log" 2>&1 ||
+    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DFREEINIT_BUILD_FUZZERS=ON >"$FREEINIT_ROOT/build/clang.log" 2>&1 ||
     { cat "$FREEINIT_ROOT/build/clang.log"; return 1; }
 }
 
 check_clang() {
-  configure_clang && cmake --build "$with_clang" --parallel "$jobs" --target freeinit_cli &&
-    cmake --install "$with_clang" --prefix "$with_clang/prefix" >/dev/null &&
-    env -i "$with_clang/prefix/bin/freeinit" filter --shape 2 4 4
+  configure_clang &&
+    cmake --build "$with_clang" --parallel "$jobs" --target freeinit_cli example_{text_to_video,any_denoiser,measure} &&
+    ctest --test-dir "$with_clang" --output-on-failure -R packaging_installed
 }
 
 part_clang() { stage "clang, shared, installed" check_clang; }

@@ -8,3 +8,4 @@
 #include <freeinit/impl/sampling/sampler_inl.hpp>
 #include <freeinit/impl/sampling/sampler_table_inl.hpp>
 #include <freeinit/impl/sampling/samplers/ddim_inl.hpp>
+#include <freeinit/impl/sampling/samplers/euler_inl.hpp>

@@ -51,18 +51,18 @@ json scores_of(const at::Tensor& frames, const at::Tensor& latents) {
 class Evaluation {
  public:
   explicit Evaluation(freeinit::ModelBundle bundle)
-      : unet_(std::make_shared<const freeinit_evaluation::MemoizedUNet>(bundle.unet)),
+      : unet_(std::make_shared<const freeinit_evaluation::MemoizedUNet>(bundle.unet())),
         pipeline_(with(std::move(bundle), unet_)) {}
 
   json answer(const json& line) {
     if (line.at("group") != group_) unet_->forget();
     group_ = line.at("group");
     const freeinit::ModelBundle& bundle = pipeline_.bundle();
-    auto request = freeinit_evaluation::request_of(line.at("request"), bundle.manifest);
+    auto request = freeinit_evaluation::request_of(line.at("request"), bundle.manifest());
     if (line.contains("clip")) {
       const at::Tensor clip = freeinit::load_tensor(line["clip"].get<std::string>());
       request.video_init.latents =
-          freeinit::encode_clip(*bundle.autoencoder, clip, request.height, request.width);
+          freeinit::encode_clip(*bundle.autoencoder(), clip, request.height, request.width);
     }
     const std::int64_t calls_before = unet_->calls_made();
     const auto result = pipeline_.generate(request);
@@ -77,7 +77,7 @@ class Evaluation {
  private:
   static freeinit::ModelBundle with(freeinit::ModelBundle bundle,
                                     std::shared_ptr<const freeinit::VideoUNet> unet) {
-    bundle.unet = std::move(unet);
+    bundle = bundle.with(std::move(unet));
     return bundle;
   }
 

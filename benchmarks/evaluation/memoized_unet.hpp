@@ -26,8 +26,6 @@ class MemoizedUNet final : public freeinit::VideoUNet {
     return known_[std::move(key)] = unet_->predict(input);
   }
 
-  [[nodiscard]] const freeinit::UNetSpec& spec() const noexcept override { return unet_->spec(); }
-
   /// Calls that were computed since `forget`.
   [[nodiscard]] std::int64_t calls_made() const noexcept { return calls_made_; }
 

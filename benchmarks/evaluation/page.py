@@ -1,7 +1,7 @@
-"""The evaluation's CSV, page and plots, from its JSON lines and the CSV of former runs."""
+"""The evaluation's CSV, page and plot, from its JSON lines and the CSV of former runs."""
 
 from evaluation import csv_file
-from evaluation.plots import passes_of, plot_cost, plot_passes
+from evaluation.plots import plot_cost
 from evaluation.results import (
     FORMS,
     GAIN,
@@ -14,7 +14,7 @@ from evaluation.results import (
     Results,
     notes_of,
 )
-from report.page_tables import fill_places, table
+from report.page_tables import table
 
 PAGE = """# Evaluation: every table
 
@@ -45,7 +45,7 @@ plain sampling gives the same figures to {same:g} %.
 
 {verdict}
 
-![Gain against network calls](../../docs/images/evaluation_cost.svg)
+![Gain against network calls](evaluation_cost.svg)
 
 The plot shows what ran on half of the prompts or more.
 
@@ -69,12 +69,6 @@ Change against plain. *Subject* is VBench's form, the mean of the cosines to the
 cosine to the frame before alone; *deviation over time* is the standard deviation of each pixel of the whole picture, motion included.
 
 {forms}
-
-## More passes
-
-Of the {passes_prompts} prompts that all of these ran on.
-
-![What more passes do](../../docs/images/evaluation_passes.svg)
 
 ## Again
 
@@ -269,21 +263,14 @@ def report(plan, folders, root):
     split = split_by_background(results) if results.lines else former_split
     notes = notes_of(results, former_notes)
     csv_file.write(folder / "evaluation.csv", results.summary, split, notes)
-    images = root / "docs" / "images"
-    plot_cost(results, images / "evaluation_cost.svg")
-    if results.lines:
-        plot_passes(results, images / "evaluation_passes.svg")
+    plot_cost(results, folder / "evaluation_cost.svg")
     plain = results.summary[plan["plain"]]
     prompts = plain["count"]
-    parts = {"evaluation_cost": cost_table(results), "evaluation_split": split_table(split),
-             "evaluation_plain": plain_table(results), "evaluation_forms": forms_table(results)}
     (folder / "evaluation.md").write_text(PAGE.format(
         prompts=prompts, sentences=plain["sentences"], steps=plain["request"]["num_inference_steps"],
-        wide=plan["wide"], same=100 * SAME, verdict=verdict(results), cost=parts["evaluation_cost"],
-        reading=reading(results), split_reading=split_reading(results, split), split=parts["evaluation_split"],
-        plain=parts["evaluation_plain"], groups="".join(group_section(results, group) for group in plan["groups"]),
-        forms=parts["evaluation_forms"], accuracy=accuracy_note(notes), times=times_note(notes),
-        passes_prompts=min(results.summary[name]["count"] for name in passes_of(results)),
+        wide=plan["wide"], same=100 * SAME, verdict=verdict(results), cost=cost_table(results),
+        reading=reading(results), split_reading=split_reading(results, split), split=split_table(split),
+        plain=plain_table(results), groups="".join(group_section(results, group) for group in plan["groups"]),
+        forms=forms_table(results), accuracy=accuracy_note(notes), times=times_note(notes),
         all_calls=calls_asked(results, {name: prompts for name in results.names})))
-    fill_places(root / "docs" / "evaluation.md", parts)
     print(f"{len(results.names)} configurations")

@@ -1,15 +1,13 @@
-"""The plots of the evaluation."""
+"""The plot of the evaluation."""
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy
-from evaluation.intervals import mean
 
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "freeinit"  # the same figures, the same file
+matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text, not outlines
 CHEAP = 1.97  # the cost at which the plot of gains breaks: half of the methods lie close together below
-SHOWN = [("latent_consistency", "consistency, latents"), ("background_deviation", "background deviation"),
-         ("motion_energy", "motion energy"), ("all", "share with all words right")]
 
 
 def label(axes, points):
@@ -59,28 +57,6 @@ def plot_cost(results, path):
     panels[1].legend(fontsize=8)
     figure.supxlabel("network calls, plain sampling = 1", fontsize=9)
     panels[0].set_ylabel(f"share of the gain of {results.plan['reference']}")
-    save(figure, path)
-
-
-def passes_of(results):
-    return [n for n in [results.plan["plain"]] + [f"passes {i}" for i in range(2, 6)] if n in results.summary]
-
-
-def plot_passes(results, path):
-    """What each number of passes gives, on the prompts that all of this run have."""
-    names = [name for name in passes_of(results) if name in results.lines]
-    shared = sorted(set.intersection(*(set(results.lines[name]) for name in names)))
-    figure, axes = plt.subplots(1, 4, figsize=(14, 3.4))
-    for axis, (field, title) in zip(axes, SHOWN):
-        figures = [mean(results.column(name, field, shared), results.sentences(shared)) for name in names]
-        means = numpy.array([value["mean"] for value in figures])
-        bounds = numpy.array([value["interval"] for value in figures])
-        passes = range(1, len(names) + 1)
-        axis.plot(passes, means, marker="o")
-        axis.fill_between(passes, bounds[:, 0], bounds[:, 1], alpha=0.25)
-        axis.set_xticks(list(passes))
-        axis.set_xlabel("passes")
-        axis.set_title(title, fontsize=9)
     save(figure, path)
 
 

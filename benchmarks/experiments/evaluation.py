@@ -8,7 +8,7 @@
 `run` makes the videos (benchmarks/evaluation/driver.cpp), measures them and appends one JSON line a
 video to WORK/<configuration>.jsonl; what is there already is not made again, so a run can be stopped
 at any time. Shards are for several processes side by side. `report` writes
-benchmarks/results/evaluation.csv, the page beside it and the plots, from those lines; rows that they
+benchmarks/results/evaluation.csv, the page beside it and the plot, from those lines; rows that they
 lack are kept from the CSV that is there, if its plain sampling is the same.
 
 FOLDER of --judge holds judge.pt (models/train/train.py --stage judge --out FOLDER). Needs torch,
@@ -140,7 +140,7 @@ def main():
     command.add_argument("--steps", type=int, default=STEPS)
     command.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")
     command.add_argument("--threads", type=int, default=1)
-    command = commands.add_parser("report", help="write tables and plots")
+    command = commands.add_parser("report", help="write tables and the plot")
     command.add_argument("--work", type=Path, action="append", default=[])
     command.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()

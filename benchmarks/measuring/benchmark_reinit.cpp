@@ -6,9 +6,9 @@
 //   mask, fft_pair            the mask alone; the bare rfftn and irfftn of the same tensor
 //
 // compare_reinit.py runs this beside diffusers and prints the ratios.
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/noise_reinitializer.hpp>
-#include <freeinit/numerics/noise_source.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
+#include <freeinit/noise/noise_reinitializer.hpp>
+#include <freeinit/noise/noise_source.hpp>
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -29,8 +29,8 @@ freeinit::NoiseReinitializer make_reinitializer() {
   return {{}, kShape[2], kShape[3], kShape[4]};
 }
 
-const freeinit::DdimScheduler& scheduler() {
-  static const freeinit::DdimScheduler instance{
+const freeinit::NoiseSchedule& schedule() {
+  static const freeinit::NoiseSchedule instance{
       {.beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false}};
   return instance;
 }
@@ -57,7 +57,7 @@ void mix_cached(benchmark::State& state) {
 at::Tensor between_passes(const freeinit::NoiseReinitializer& reinitialise,
                           const at::Tensor& latents, const at::Tensor& original,
                           freeinit::NoiseSource& noise) {
-  const at::Tensor diffused = scheduler().add_noise(latents, original, 999);
+  const at::Tensor diffused = schedule().add_noise(latents, original, 999);
   return reinitialise(diffused, noise.draw(kShape));
 }
 

@@ -104,7 +104,6 @@ class TimedUNet final : public freeinit::VideoUNet {
                              const at::Tensor& deep) const override {
     return (*time_)([&] { return inner_->predict_shallow(input, deep); });
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
  private:
   std::shared_ptr<const VideoUNet> inner_;
@@ -140,9 +139,9 @@ class TimedAutoencoder final : public freeinit::Autoencoder {
 };
 
 freeinit::ModelBundle timed(freeinit::ModelBundle bundle, const SharedTime& time) {
-  bundle.unet = std::make_shared<TimedUNet>(bundle.unet, time);
-  bundle.text_encoder = std::make_shared<TimedTextEncoder>(bundle.text_encoder, time);
-  bundle.autoencoder = std::make_shared<TimedAutoencoder>(bundle.autoencoder, time);
+  bundle = bundle.with(std::make_shared<TimedUNet>(bundle.unet(), time));
+  bundle = bundle.with(std::make_shared<TimedTextEncoder>(bundle.text_encoder(), time));
+  bundle = bundle.with(std::make_shared<TimedAutoencoder>(bundle.autoencoder(), time));
   return bundle;
 }
 
@@ -181,7 +180,7 @@ void save_if_asked(const json& job, const at::Tensor& latents) {
 }
 
 freeinit::GenerationRequest request_of(const json& job, const freeinit::Manifest& manifest) {
-  auto request = freeinit::GenerationRequest::from_manifest(manifest);
+  freeinit::GenerationRequest request = manifest.recommended;
   request.prompt = job.at("prompt");
   request.negative_prompt = "";
   request.seed = job.at("seed");
@@ -208,14 +207,14 @@ freeinit::GenerationRequest request_of(const json& job, const freeinit::Manifest
 json unet_call(const json& job, const freeinit::ModelBundle& bundle) {
   const std::string file = job.at("input");
   const auto input = [&](const char* name) {
-    return freeinit::load_tensor(file, name).to(bundle.device, bundle.dtype);
+    return freeinit::load_tensor(file, name).to(bundle.device(), bundle.dtype());
   };
   const at::Tensor latents = input("latents");
   const at::Tensor text = input("text");
   const double timestep = job.at("timestep");
   at::Tensor output;
-  json result = clocked(bundle.device, [&] {
-    output = bundle.unet->predict({latents, timestep, text});
+  json result = clocked(bundle.device(), [&] {
+    output = bundle.unet()->predict({latents, timestep, text});
   });
   save_if_asked(job, output);
   return result;
@@ -230,13 +229,14 @@ json profiled_unet_call(const json& job, const freeinit::ModelBundle& bundle) {
 
 json generation(const json& job, const freeinit::TextToVideoPipeline& pipeline,
                 NetworkTime& networks) {
-  const auto request = request_of(job, pipeline.bundle().manifest);
+  const auto request = request_of(job, pipeline.bundle().manifest());
   networks.take();  // calls of earlier jobs
   freeinit::GenerationResult generated;
-  json result = clocked(pipeline.bundle().device, [&] { generated = pipeline.generate(request); });
+  json result =
+      clocked(pipeline.bundle().device(), [&] { generated = pipeline.generate(request); });
   result["network_seconds"] = networks.take();
-  result["unet_calls"] = generated.unet_calls;
-  save_if_asked(job, generated.latents);
+  result["unet_calls"] = generated.unet_calls();
+  save_if_asked(job, generated.videos[0].latents);
   return result;
 }
 
@@ -258,7 +258,7 @@ int main(int argc, char** argv) {
     at::set_num_threads(std::stoi(argv[2]));
     const auto start = Clock::now();
     freeinit::BundleOptions options;
-    options.backend = freeinit::unet_backend_from_string(argv[3]);
+    options.backend = argv[3];
     options.device = freeinit::device_from_string(argv[4]);
     const auto networks = std::make_shared<NetworkTime>(options.device);
     const freeinit::TextToVideoPipeline pipeline(

@@ -4,13 +4,9 @@
 //
 // BUNDLE is a folder made by freeinit-export, for example models/shapes.
 
-#include <freeinit/core/error.hpp>
-#include <freeinit/io/video_file.hpp>
-#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+#include <freeinit/freeinit.hpp>
 
-#include <cstdint>
 #include <iostream>
-#include <span>
 #include <string_view>
 
 namespace {
@@ -25,19 +21,6 @@ void print_message(freeinit::LogLevel, std::string_view message) {
   std::cerr << "\nnote: " << message << '\n';
 }
 
-/// `frames`: [F,H,W,3] in 0..1.
-void write_video(const char* path, const at::Tensor& frames, double fps) {
-  const at::Tensor bytes = frames.mul(255).round().to(at::kByte).contiguous();
-  const std::size_t frame_size = static_cast<std::size_t>(bytes[0].numel());
-  freeinit::VideoWriter writer(path, {.width = static_cast<int>(bytes.size(2)),
-                                      .height = static_cast<int>(bytes.size(1)),
-                                      .fps = fps});
-  for (std::int64_t i = 0; i < bytes.size(0); ++i) {
-    writer.add_frame(std::span(bytes[i].const_data_ptr<std::uint8_t>(), frame_size));
-  }
-  writer.finish();
-}
-
 void run(const char* folder, const char* prompt, const char* output, const char* device) {
   freeinit::RunControl control;
   control.progress = print_progress;
@@ -46,15 +29,15 @@ void run(const char* folder, const char* prompt, const char* output, const char*
   const freeinit::TextToVideoPipeline pipeline(freeinit::ModelBundle::load(
       folder, {.device = freeinit::device_from_string(device)}, control));
 
-  auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+  freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
   request.prompt = prompt;
   request.seed = 42;
   request.free_init.num_iters = 3;  // 1 = plain sampling
 
-  const freeinit::GenerationResult result = pipeline.generate(request, control);
-  write_video(output, result.frames[0], request.fps);
+  const freeinit::GenerationResult result = pipeline.generate(request, {}, control);
+  freeinit::save_video_frames(output, result.videos[0].frames, request.fps);
   std::cerr << '\n'
-            << output << ": " << result.frames.size(1) << " frames, " << result.unet_calls
+            << output << ": " << request.num_frames << " frames, " << result.unet_calls()
             << " network calls, " << result.seconds.at(freeinit::Phase::denoise)
             << " s of denoising\n";
 }

@@ -5,8 +5,8 @@
 // model in its place: anything that takes latents [B,C,F,H,W] and a timestep and returns the
 // predicted noise.
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/free_init.hpp>
+#include <freeinit/passes/free_init.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
 
 #include <ATen/ATen.h>
 
@@ -38,26 +38,25 @@ void print_progress(const freeinit::Progress& progress) {
 
 int main() {
   try {
-    const freeinit::DdimScheduler scheduler(
+    const freeinit::NoiseSchedule schedule(
         {.beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false});
     const at::Tensor target = moving_spot();
     const freeinit::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
-      const double abar = scheduler.alphas_cumprod()[static_cast<std::size_t>(timestep)];
+      const double abar = schedule.alphas_cumprod()[static_cast<std::size_t>(timestep)];
       return (latents - std::sqrt(abar) * target) / std::sqrt(1.0 - abar);
     };
 
-    freeinit::FreeInitOptions options{.num_iters = 3};
+    freeinit::FreeInitSettings settings{.shape = kShape, .num_inference_steps = 12};
+    settings.options.num_iters = 3;
     // Only the low band of a pass before the last is used, and that settles first.
-    options.intermediate = {.result = freeinit::IntermediateResult::prediction, .steps = 3};
-    options.mix.method = freeinit::MixMethod::variance_preserving;
-    options.budget.calls = 20;
+    settings.options.intermediate = {.result = freeinit::IntermediateResult::prediction,
+                                     .steps = 3};
+    settings.options.mix.method = freeinit::MixMethod::variance_preserving;
 
-    freeinit::NoiseSource noise(std::uint64_t{42});
     freeinit::RunControl control;
     control.progress = print_progress;
     const freeinit::FreeInitResult result =
-        freeinit::free_init(denoiser, scheduler, kShape, options, {.num_inference_steps = 12},
-                            noise, at::kFloat, at::kCPU, control);
+        freeinit::free_init(denoiser, schedule, settings, freeinit::NoiseSource(42), control);
 
     const auto error = (result.latents - target).abs().max().item<double>();
     std::cout << result.denoiser_calls << " denoiser calls, " << result.calls_saved

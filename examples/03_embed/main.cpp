@@ -4,8 +4,8 @@
 //   embed [SECONDS]      stops after SECONDS, default: never
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/numerics/ddim_scheduler.hpp>
-#include <freeinit/numerics/free_init.hpp>
+#include <freeinit/passes/free_init.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -41,19 +41,11 @@ freeinit::FreeInitResult sample(std::stop_token stop, Gauge& gauge) {
     gauge.step = progress.step;
     gauge.num_steps = progress.num_steps;
   };
-  freeinit::DdimConfig schedule;
-  schedule.beta_start = 0.00085;
-  schedule.beta_end = 0.012;
-  schedule.clip_sample = false;
-  schedule.steps_offset = 1;
-  const freeinit::DdimScheduler scheduler(schedule);
-  freeinit::FreeInitOptions options;
-  options.num_iters = 3;
-  freeinit::SamplingOptions sampling;
-  sampling.num_inference_steps = 20;
-  freeinit::NoiseSource noise(42);
-  return freeinit::free_init(predict_noise, scheduler, {1, 4, 16, 32, 32}, options, sampling, noise,
-                             at::kFloat, at::kCPU, control);
+  const freeinit::NoiseSchedule schedule(
+      {.beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false, .steps_offset = 1});
+  return freeinit::free_init(predict_noise, schedule,
+                             {.shape = {1, 4, 16, 32, 32}, .num_inference_steps = 20},
+                             freeinit::NoiseSource(42), control);
 }
 
 int run(double seconds) {

@@ -26,10 +26,10 @@ at::Tensor moving_spot() {
 int main() {
   try {
     const at::Tensor latents = moving_spot();
-    const freeinit::DdimScheduler scheduler(
+    const freeinit::NoiseSchedule schedule(
         {.beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false});
     const freeinit::ForwardAnalysis gap =
-        freeinit::analyze_forward_process(latents, scheduler, {.timesteps = {500, 999}});
+        freeinit::analyze_forward_process(latents, schedule, {.timesteps = {500, 999}});
     for (std::size_t i = 0; i < gap.bands.size(); ++i) {
       std::cout << "frequencies up to " << gap.bands[i].upper << ": signal-to-noise "
                 << gap.levels.back().expected_snr[i] << " at timestep 999\n";

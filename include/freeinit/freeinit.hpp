@@ -27,15 +27,16 @@
 #include <freeinit/io/text_file.hpp>
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/device.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/networks/feature_cache.hpp>
 #include <freeinit/networks/guidance.hpp>
 #include <freeinit/networks/image_encoder.hpp>
 #include <freeinit/networks/model_bundle.hpp>
+#include <freeinit/networks/network_source.hpp>
 #include <freeinit/networks/text_encoder.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/networks/video_unet.hpp>
-#include <freeinit/networks/winograd.hpp>
 #include <freeinit/noise/frequency_filter.hpp>
 #include <freeinit/noise/noise_mix.hpp>
 #include <freeinit/noise/noise_reinitializer.hpp>
@@ -46,7 +47,7 @@
 #include <freeinit/options/noise_mix_options.hpp>
 #include <freeinit/options/real_video_options.hpp>
 #include <freeinit/options/sampler_config.hpp>
-#include <freeinit/passes/denoiser.hpp>
+#include <freeinit/sampling/denoiser.hpp>
 #include <freeinit/passes/free_init.hpp>
 #include <freeinit/passes/free_init_state.hpp>
 #include <freeinit/passes/real_video_noise.hpp>
@@ -61,6 +62,7 @@
 #include <freeinit/sampling/sampler.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 #include <freeinit/sampling/samplers/ddim.hpp>
+#include <freeinit/sampling/samplers/euler.hpp>
 #include <freeinit/tensors/resize.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/tensors/video_frames.hpp>

@@ -99,9 +99,9 @@ struct ForwardLevel;
 struct FrequencyBand;
 struct NoiseStatistics;
 
-// models
-enum class ConvolutionAlgorithm;
-enum class UNetBackend;
+// networks
+enum class Runtime;
+enum class WeightStorage;
 class Autoencoder;
 class FeatureCache;
 class ImageEncoder;
@@ -110,8 +110,10 @@ class VideoUNet;
 struct BundleOptions;
 struct DeepPrediction;
 struct GuidanceOptions;
-struct ModelBundle;
+class ModelBundle;
+struct NetworkSource;
 struct TimestepInterval;
+struct UNetBackend;
 struct UNetInput;
 
 // pipeline

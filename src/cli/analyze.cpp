@@ -85,8 +85,9 @@ class LatentReader {
       return file.first != manifest_.vae.decoder_file && file.first != manifest_.vae.encoder_file;
     });
     freeinit::verify_bundle_files(folder_, checked);
-    autoencoder_ = freeinit::load_torchscript_autoencoder(folder_, manifest_.vae,
-                                                          manifest_.contracts.at("vae"), device_);
+    autoencoder_ = freeinit::load_torchscript_autoencoder(
+        {.file = folder_, .contract = manifest_.contracts.at("vae"), .device = device_},
+        manifest_.vae);
   }
 
   std::filesystem::path folder_;

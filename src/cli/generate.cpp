@@ -65,6 +65,7 @@ struct PreparedRun {
   OutputPlan plan;
   freeinit::BundleOptions bundle_options;
   std::filesystem::path bundle;
+  freeinit::Manifest manifest;
   freeinit::GenerationRequest request;
   double file_fps = 0.0;
   at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
@@ -88,11 +89,11 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   run.plan = arguments.output_plan();
   run.plan.check();
   run.bundle = bundle_or_default(arguments.bundle);
-  const auto manifest = freeinit::read_manifest(run.bundle);
-  run.bundle_options = arguments.bundle_options(manifest);
-  run.request = arguments.request(manifest);
-  freeinit::check_request(run.request, manifest);
-  run.file_fps = arguments.file_fps(manifest, run.request);
+  run.manifest = freeinit::read_manifest(run.bundle);
+  run.bundle_options = arguments.bundle_options(run.manifest);
+  run.request = arguments.request(run.manifest);
+  freeinit::check_request(run.request, run.manifest);
+  run.file_fps = arguments.file_fps(run.manifest, run.request);
   run.init_frames = arguments.video_init.read(run.request, console);
   warn_of_idle_options(arguments, run.request, console);
   arguments.runtime.apply_to_process();
@@ -103,18 +104,19 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
 freeinit::TextToVideoPipeline load_pipeline(const PreparedRun& run,
                                             const std::optional<freeinit::ProfileTrace>& trace,
                                             const freeinit::RunControl& control) {
-  auto bundle = freeinit::ModelBundle::load(run.bundle, run.bundle_options, control);
-  if (trace) bundle.unet = trace->watch(std::move(bundle.unet));
+  auto bundle = freeinit::ModelBundle::load(run.manifest, run.bundle, run.bundle_options, control);
+  if (trace) bundle = bundle.with(trace->watch(bundle.unet()));
   return freeinit::TextToVideoPipeline(std::move(bundle));
 }
 
 /// What needs the networks: the request's own checks, then the latents of --init-video.
-void complete_request(PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline) {
+void complete_request(PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline,
+                      const freeinit::RunControl& control) {
   pipeline.validate(run.request);
   if (!run.init_frames.defined()) return;
-  const auto& autoencoder = *pipeline.bundle().autoencoder;
-  run.request.video_init.latents =
-      freeinit::encode_clip(autoencoder, run.init_frames, run.request.height, run.request.width);
+  const auto& autoencoder = *pipeline.bundle().autoencoder();
+  run.request.video_init.latents = freeinit::encode_clip(
+      autoencoder, run.init_frames, run.request.height, run.request.width, control);
   autoencoder.release();
 }
 
@@ -130,7 +132,7 @@ void write_passes_on_the_way(freeinit::GenerationRequest& request, const OutputW
     if (pass == 0) ++video;        // videos come in turn
     freeinit::RunControl control;  // without a stop token: a complete pass is always written
     control.progress = writer.progress;
-    const auto& autoencoder = *pipeline.bundle().autoencoder;
+    const auto& autoencoder = *pipeline.bundle().autoencoder();
     writer.write_pass(video, pass, *noise, latents,
                       freeinit::decode_video(autoencoder, latents, chunk, control));
   };
@@ -169,7 +171,7 @@ freeinit::GenerationResult generate_and_write(const PreparedRun& run,
   if (request.decode) {
     writer.write_result(result.latents, result.frames, seconds);
   } else {
-    const auto& autoencoder = *pipeline.bundle().autoencoder;
+    const auto& autoencoder = *pipeline.bundle().autoencoder();
     writer.decode_and_write(autoencoder, result.latents, request.decode_chunk_size, seconds);
   }
   return result;
@@ -188,7 +190,7 @@ void run_generate(const GenerateArguments& arguments, Console& console) {
   const Stopwatch loading;
   const auto pipeline = load_pipeline(run, trace, control);
   PhaseSeconds seconds{{freeinit::Phase::load, loading.seconds()}};
-  complete_request(run, pipeline);
+  complete_request(run, pipeline, control);
   console.info("seed " + std::to_string(run.request.seed));
   const auto write_trace = [&] {
     if (trace) trace->write(run.plan.trace);

@@ -115,13 +115,11 @@ double GenerateArguments::file_fps(const freeinit::Manifest& manifest,
 
 freeinit::BundleOptions GenerateArguments::bundle_options(
     const freeinit::Manifest& manifest) const {
-  using freeinit::UNetBackend;
   auto options = runtime.bundle_options();
-  const auto backend =
-      options.backend.value_or(freeinit::default_unet_backend(manifest, options.device));
-  // OpenVINO cannot reuse features: who asks for that and names no backend does not get it.
-  if (cache_interval > 1 && !options.backend && backend == UNetBackend::openvino)
-    options.backend = UNetBackend::torchscript;
+  if (options.backend.empty()) {
+    options.backend =
+        freeinit::default_unet_backend(manifest, options.device, cache_interval > 1).name;
+  }
   return options;
 }
 

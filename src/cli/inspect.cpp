@@ -172,12 +172,12 @@ void run_probe(const std::filesystem::path& folder, bool json, Console& console)
 /// the one that generate would run where that is a file of its own.
 freeinit::Manifest checked_manifest(const std::filesystem::path& folder) {
   freeinit::BundleOptions options;
-  options.backend = freeinit::UNetBackend::torchscript;
-  auto manifest = freeinit::ModelBundle::load(folder, options).manifest;
+  options.backend = "torchscript";
+  auto manifest = freeinit::ModelBundle::load(folder, options).manifest();
   static_cast<void>(freeinit::DdimScheduler(freeinit::ddim_config(manifest.scheduler)));
-  const auto used = freeinit::default_unet_backend(manifest, options.device);
-  if (manifest.unet_backends.contains(to_string(used))) {
-    static_cast<void>(freeinit::load_unet(folder, manifest, used, options.device));
+  const auto& used = freeinit::default_unet_backend(manifest, options.device);
+  if (used.has_own_file()) {
+    static_cast<void>(freeinit::load_unet(folder, manifest, used.name, options.device));
   }
   return manifest;
 }

@@ -23,13 +23,21 @@ std::filesystem::path hash_stamps_file() {
   return {};
 }
 
+std::string backend_names() {
+  std::string names;
+  for (const auto& backend : freeinit::unet_backends()) {
+    names.append(names.empty() ? "" : ", ").append(backend.name);
+  }
+  return names;
+}
+
 }  // namespace
 
 freeinit::BundleOptions RuntimeArguments::bundle_options() const {
   freeinit::BundleOptions options;
   options.device = freeinit::device_from_string(device);
   if (dtype) options.dtype = freeinit::dtype_from_string(*dtype);
-  if (backend) options.backend = freeinit::unet_backend_from_string(*backend);
+  if (!backend.empty()) options.backend = freeinit::unet_backend(backend).name;
   options.low_memory = low_memory;
   if (!rehash) options.hash_stamps = hash_stamps_file();
   return options;
@@ -50,12 +58,12 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   machine.add("--device", a.device, "cpu, cuda or cuda:N", "NAME")->capture_default_str();
   machine.add("--dtype", a.dtype, "float32, float16 or bfloat16 [as stored in the bundle]", "NAME");
   machine.add("--threads", a.threads, "CPU threads [LibTorch's choice]");
-  machine.add(
-      "--backend", a.backend,
-      "What runs the UNet: torchscript, winograd, openvino, int8 or float16-weights "
-      "[on a CPU float16-weights or winograd for a large network, openvino if it is there for a "
-      "small one; else torchscript]",
-      "NAME");
+  machine.add("--backend", a.backend,
+              "What runs the UNet: " + backend_names() +
+                  " [on a CPU float16-weights or winograd for a large network, openvino if it is "
+                  "there for a "
+                  "small one; else torchscript]",
+              "NAME");
   machine.add_flag(
       "--low-memory", a.low_memory,
       "Read text encoder and autoencoder when they are needed, let them go after, decode frame by "

@@ -15,9 +15,9 @@ namespace freeinit_cli {
 /// Options of `generate` that say how it runs and change no result.
 struct RuntimeArguments {
   std::string device = "cpu";
-  std::optional<std::string> dtype;    ///< unset: as stored in the bundle
-  std::optional<int> threads;          ///< unset: LibTorch's choice
-  std::optional<std::string> backend;  ///< unset: the fastest of bundle and build
+  std::optional<std::string> dtype;  ///< unset: as stored in the bundle
+  std::optional<int> threads;        ///< unset: LibTorch's choice
+  std::string backend;               ///< empty: the fastest of bundle and build
   bool low_memory = false;
   bool rehash = false;
   std::string profile_trace;  ///< file; empty: no trace

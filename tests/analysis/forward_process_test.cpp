@@ -2,6 +2,7 @@
 #include "support/golden.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
+#include <freeinit/noise/noise_source.hpp>
 
 #include <ATen/Functions.h>
 

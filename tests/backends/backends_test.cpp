@@ -10,13 +10,14 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace backends_test {
-
-using freeinit::UNetBackend;
 
 /// Largest difference over largest value. Other kernels sum in another order: export compares with
 /// 1e-5, and these networks have one convolution.
@@ -26,16 +27,36 @@ constexpr double kInt8Tolerance = 1e-2;
 /// float16: half a step of its 11 bits in every weight, of which most cancel in a sum.
 constexpr double kFloat16Tolerance = 0x1p-11;
 
-double tolerance_of(UNetBackend backend) {
-  if (backend == UNetBackend::int8) return kInt8Tolerance;
-  return backend == UNetBackend::float16_weights ? kFloat16Tolerance : kTolerance;
+double tolerance_of(const std::string& backend) {
+  switch (freeinit::unet_backend(backend).weights) {
+    case freeinit::WeightStorage::int8:
+      return kInt8Tolerance;
+    case freeinit::WeightStorage::float16:
+      return kFloat16Tolerance;
+    case freeinit::WeightStorage::as_exported:
+      break;
+  }
+  return kTolerance;
 }
 
 /// As GoogleTest takes it.
-std::string name_of(UNetBackend backend) {
-  std::string name = to_string(backend);
-  std::ranges::replace(name, '-', '_');
-  return name;
+std::string name_of(std::string backend) {
+  std::ranges::replace(backend, '-', '_');
+  return backend;
+}
+
+/// The backends of this build that run on a CPU, those with a file of their own alone or all.
+std::vector<std::string> backends(bool with_own_file) {
+  std::vector<std::string> names;
+  for (const auto& backend : freeinit::unet_backends()) {
+    if (!backend.is_built() || backend.runtime == freeinit::Runtime::cuda_graphs) continue;
+    if (backend.has_own_file() || !with_own_file) names.emplace_back(backend.name);
+  }
+  return names;
+}
+
+bool is_built(const std::string& backend) {
+  return freeinit::unet_backend(backend).is_built();
 }
 
 std::filesystem::path bundle() {
@@ -46,7 +67,7 @@ freeinit::Manifest manifest() {
   return freeinit::read_manifest(bundle());
 }
 
-std::unique_ptr<const freeinit::VideoUNet> load(UNetBackend backend) {
+std::unique_ptr<const freeinit::VideoUNet> load(const std::string& backend) {
   return freeinit::load_unet(bundle(), manifest(), backend, at::kCPU);
 }
 
@@ -64,17 +85,11 @@ double difference(const at::Tensor& value, const at::Tensor& expected) {
   return value.sub(expected).abs().max().div(expected.abs().max()).item<double>();
 }
 
-/// The backend under test; skipped where the build has none.
-class Backend : public testing::TestWithParam<UNetBackend> {
- protected:
-  void SetUp() override {
-    const auto built = freeinit::built_unet_backends();
-    if (std::find(built.begin(), built.end(), GetParam()) == built.end()) GTEST_SKIP();
-  }
-};
+/// The backend under test.
+class Backend : public testing::TestWithParam<std::string> {};
 
 TEST_P(Backend, PredictsWhatTorchScriptPredicts) {
-  const auto reference = load(UNetBackend::torchscript);
+  const auto reference = load("torchscript");
   const auto unet = load(GetParam());
   const at::Tensor x = latents({2, 4, 4, 8, 8});
   for (const double timestep : {999, 500, 0}) {
@@ -128,18 +143,16 @@ TEST_P(Backend, ServesSeveralThreads) {
 }
 
 TEST_P(Backend, TheWholeVideoIsTheSame) {
-  const auto make = [](UNetBackend backend) {
+  const auto make = [](const std::string& backend) {
     freeinit::TextToVideoPipeline pipeline(
         freeinit::ModelBundle::load(bundle(), {.backend = backend}));
-    EXPECT_EQ(pipeline.bundle().backend, backend);
-    auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+    EXPECT_EQ(pipeline.bundle().backend().name, backend);
+    freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
     request.prompt = "a";
-    request.decode = false;
-    return pipeline.generate(request).latents;
+    return pipeline.generate(request).videos[0].latents;
   };
   // The tolerance of a whole run: rounding grows over eight steps and two passes.
-  EXPECT_LT(difference(make(GetParam()), make(UNetBackend::torchscript)),
-            10 * tolerance_of(GetParam()));
+  EXPECT_LT(difference(make(GetParam()), make("torchscript")), 10 * tolerance_of(GetParam()));
 }
 
 TEST_P(Backend, AnotherNetworkIsRefused) {
@@ -151,7 +164,7 @@ TEST_P(Backend, AnotherNetworkIsRefused) {
   changed.contracts["unet"] = contract.dump();
   EXPECT_ERROR(invalid_file, "'context_dim' is 8 in the file, but manifest.json says 768",
                freeinit::load_unet(folder.path(), changed, GetParam(), at::kCPU));
-  const auto file = folder.path() / changed.unet_backends.at(to_string(GetParam())).file;
+  const auto file = folder.path() / changed.unet_backends.at(GetParam()).file;
   std::ofstream(file) << "no network";
   EXPECT_ERROR(invalid_file, "not a readable",
                freeinit::load_unet(folder.path(), changed, GetParam(), at::kCPU));
@@ -165,36 +178,61 @@ TEST_P(Backend, OtherFormsOfTheUNetNeedNotBeThere) {
   std::filesystem::copy(bundle(), folder.path(), std::filesystem::copy_options::recursive);
   const auto known = manifest();
   for (const auto& [name, entry] : known.unet_backends) {
-    if (name == to_string(GetParam())) continue;
+    if (name == GetParam()) continue;
     std::filesystem::remove(folder.path() / entry.file);
     std::filesystem::remove((folder.path() / entry.file).replace_extension(".bin"));
   }
   std::filesystem::remove(folder.path() / known.unet.file);
   EXPECT_NO_THROW((void)freeinit::ModelBundle::load(folder.path(), {.backend = GetParam()}));
   EXPECT_ERROR(not_found, "unet.pt",
-               freeinit::ModelBundle::load(folder.path(), {.backend = UNetBackend::torchscript}));
-  std::ofstream(folder.path() / known.unet_backends.at(to_string(GetParam())).file, std::ios::app)
+               freeinit::ModelBundle::load(folder.path(), {.backend = "torchscript"}));
+  std::ofstream(folder.path() / known.unet_backends.at(GetParam()).file, std::ios::app)
       << "altered";
   EXPECT_ERROR(invalid_file, "bytes; the manifest says",
                freeinit::ModelBundle::load(folder.path(), {.backend = GetParam()}));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Backend,
-                         testing::Values(UNetBackend::openvino, UNetBackend::int8,
-                                         UNetBackend::float16_weights),
+INSTANTIATE_TEST_SUITE_P(All, Backend, testing::ValuesIn(backends(/*with_own_file=*/true)),
                          [](const auto& backend) { return name_of(backend.param); });
 
-bool is_built(UNetBackend backend) {
-  const auto built = freeinit::built_unet_backends();
-  return std::find(built.begin(), built.end(), backend) != built.end();
+class Threads : public testing::TestWithParam<std::string> {};
+
+// What several threads could share by mistake: memory kept between calls, the generator, progress.
+TEST_P(Threads, EightOnOnePipelineEachMakeTheVideoOfASingleRun) {
+  const freeinit::TextToVideoPipeline pipeline(
+      freeinit::ModelBundle::load(bundle(), {.backend = GetParam(), .low_memory = true}));
+  std::vector<freeinit::GenerationRequest> requests;
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6, 7, 8}) {
+    freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
+    request.prompt = std::string(seed, 'a');
+    request.seed = seed;
+    request.num_frames = 1 + static_cast<std::int64_t>(seed % 3);
+    request.guidance_scale = seed % 2 == 0 ? 1.0 : 3.0;
+    requests.push_back(std::move(request));
+  }
+  std::vector<freeinit::GenerationResult> alone, together(requests.size());
+  for (const auto& request : requests) alone.push_back(pipeline.generate(request));
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    threads.emplace_back([&, i] { together[i] = pipeline.generate(requests[i]); });
+  }
+  threads.clear();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const freeinit::GeneratedVideo& video = together[i].videos[0];
+    EXPECT_TRUE(video.latents.equal(alone[i].videos[0].latents)) << "thread " << i;
+    EXPECT_TRUE(video.frames.equal(alone[i].videos[0].frames)) << "thread " << i;
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(All, Threads, testing::ValuesIn(backends(/*with_own_file=*/false)),
+                         [](const auto& backend) { return name_of(backend.param); });
 
 // One compiled network for all shapes would fail here: OpenVINO 2026.4 is then wrong at a shape
 // that follows another.
 TEST(OpenVino, ServesEveryShapeInAnyOrder) {
-  if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
-  const auto reference = load(UNetBackend::torchscript);
-  const auto unet = load(UNetBackend::openvino);
+  if (!is_built("openvino")) GTEST_SKIP();
+  const auto reference = load("torchscript");
+  const auto unet = load("openvino");
   for (const auto& [b, f, h, w] : std::vector<std::array<std::int64_t, 4>>{
            {1, 1, 8, 8}, {2, 4, 8, 12}, {1, 7, 10, 6}, {1, 1, 8, 8}, {3, 8, 2, 2}}) {
     const at::Tensor x = latents({b, 4, f, h, w});
@@ -206,8 +244,8 @@ TEST(OpenVino, ServesEveryShapeInAnyOrder) {
 }
 
 TEST(OpenVino, WritesToItsLastOutputOnceThatIsLetGo) {
-  if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
-  const auto unet = load(UNetBackend::openvino);
+  if (!is_built("openvino")) GTEST_SKIP();
+  const auto unet = load("openvino");
   const at::Tensor x = latents({2, 4, 4, 8, 8});
   at::Tensor kept = unet->predict({x, 500, text(2, 12)});
   const at::Tensor copy = kept.clone();
@@ -221,8 +259,8 @@ TEST(OpenVino, WritesToItsLastOutputOnceThatIsLetGo) {
 
 // What it needs for itself OpenVINO takes once; the rest of the call is ours.
 TEST(OpenVino, ACallAsksLibTorchForNoMemoryAfterTheFirst) {
-  if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
-  const auto unet = load(UNetBackend::openvino);
+  if (!is_built("openvino")) GTEST_SKIP();
+  const auto unet = load("openvino");
   const at::Tensor x = latents({2, 4, 4, 8, 8});
   const at::Tensor words = text(2, 12);
   (void)unet->predict({x, 500, words});
@@ -235,16 +273,22 @@ TEST(OpenVino, ACallAsksLibTorchForNoMemoryAfterTheFirst) {
 }
 
 TEST(OpenVino, IsTheDefaultOnTheCpu) {
-  if (!is_built(UNetBackend::openvino)) GTEST_SKIP();
-  EXPECT_EQ(freeinit::default_unet_backend(manifest(), at::kCPU), UNetBackend::openvino);
-  EXPECT_EQ(freeinit::default_unet_backend(manifest(), at::Device(at::kCUDA, 0)),
-            UNetBackend::torchscript);
+  if (!is_built("openvino")) GTEST_SKIP();
+  EXPECT_EQ(freeinit::default_unet_backend(manifest(), at::kCPU).name, "openvino");
+  EXPECT_EQ(freeinit::default_unet_backend(manifest(), at::Device(at::kCUDA, 0)).name,
+            "torchscript");
 }
 
-class RoundedWeights : public testing::TestWithParam<UNetBackend> {};
+std::vector<std::string> backends_that_round() {
+  auto names = backends(/*with_own_file=*/true);
+  std::erase_if(names, [](const std::string& name) { return tolerance_of(name) == kTolerance; });
+  return names;
+}
+
+class RoundedWeights : public testing::TestWithParam<std::string> {};
 
 TEST_P(RoundedWeights, ServeEveryShapeAndChangeThePrediction) {
-  const auto reference = load(UNetBackend::torchscript);
+  const auto reference = load("torchscript");
   const auto unet = load(GetParam());
   for (const auto& [b, f, h, w] :
        std::vector<std::array<std::int64_t, 4>>{{1, 1, 8, 8}, {2, 4, 8, 12}, {3, 8, 2, 2}}) {
@@ -256,16 +300,17 @@ TEST_P(RoundedWeights, ServeEveryShapeAndChangeThePrediction) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RoundedWeights,
-                         testing::Values(UNetBackend::int8, UNetBackend::float16_weights),
+INSTANTIATE_TEST_SUITE_P(All, RoundedWeights, testing::ValuesIn(backends_that_round()),
                          [](const auto& backend) { return name_of(backend.param); });
 
 TEST(Int8, HasNoSplitNetwork) {
-  EXPECT_FALSE(load(UNetBackend::int8)->can_reuse_features());
+  if (!is_built("int8")) GTEST_SKIP();
+  EXPECT_FALSE(load("int8")->can_reuse_features());
 }
 
 TEST(Float16Weights, KeepTheSplitNetwork) {
-  const auto unet = load(UNetBackend::float16_weights);
+  if (!is_built("float16-weights")) GTEST_SKIP();
+  const auto unet = load("float16-weights");
   ASSERT_TRUE(unet->can_reuse_features());
   const at::Tensor x = latents({2, 4, 4, 8, 8});
   const auto whole = unet->predict_deep({x, 37, text(2, 12)});

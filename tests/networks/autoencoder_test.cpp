@@ -16,8 +16,8 @@ class Autoencoder : public TinyNetworks {
  protected:
   [[nodiscard]] std::unique_ptr<const freeinit::Autoencoder> load() const {
     const auto known = manifest();
-    return freeinit::load_torchscript_autoencoder(folder(), known.vae, known.contracts.at("vae"),
-                                                  at::kCPU);
+    return freeinit::load_torchscript_autoencoder(
+        {.file = folder(), .contract = known.contracts.at("vae")}, known.vae);
   }
 };
 
@@ -81,7 +81,7 @@ TEST_F(Autoencoder, DecodesWithTheScalingFactor) {
   auto spec = manifest().vae;
   const auto plain = load();
   spec.scaling_factor = 1.0;
-  const auto unscaled = freeinit::load_torchscript_autoencoder(folder(), spec, "", at::kCPU);
+  const auto unscaled = freeinit::load_torchscript_autoencoder({.file = folder()}, spec);
   const at::Tensor z = latents(1, 2).select(0, 0).permute({1, 0, 2, 3});
   EXPECT_TRUE(plain->decode(z).equal(unscaled->decode(z.mul(2))));
 }
@@ -129,6 +129,32 @@ TEST_F(Autoencoder, ReportsFramesAndStops) {
   };
   EXPECT_ERROR(cancelled, "stopped", decode_video(*autoencoder, latents(2, 5), 2, control));
   EXPECT_EQ(steps, (std::vector<int>{2, 4, 5, 7}));
+}
+
+TEST_F(Autoencoder, EncodingReportsAndStopsBetweenChunks) {
+  const auto autoencoder = load();
+  const at::Tensor frames = at::full({2, 3, 8, 12, 3}, 0.5);
+  std::stop_source stop;
+  std::vector<int> steps;
+  freeinit::RunControl control;
+  control.stop = stop.get_token();
+  control.progress = [&](const freeinit::Progress& progress) {
+    EXPECT_EQ(progress.phase, freeinit::Phase::encode);
+    EXPECT_EQ(progress.num_steps, 6);
+    steps.push_back(progress.step);
+    if (steps.size() == 5) stop.request_stop();
+  };
+  EXPECT_TRUE(
+      encode_video(*autoencoder, frames, 2, control).equal(encode_video(*autoencoder, frames, 2)));
+  EXPECT_EQ(steps, (std::vector<int>{2, 3, 5, 6}));
+  steps = {0, 0, 0, 0};
+  EXPECT_ERROR(cancelled, "encoding: stopped", encode_video(*autoencoder, frames, 2, control));
+  EXPECT_EQ(steps.size(), 5U);
+}
+
+TEST_F(Autoencoder, AnEmptySinkIsRefused) {
+  EXPECT_ERROR(invalid_argument, "sink: empty function",
+               freeinit::decode_video_to(*load(), latents(1, 2), 1, {}));
 }
 
 }  // namespace autoencoder_test

@@ -29,14 +29,11 @@ class SplitUNet final : public freeinit::VideoUNet {
     calls += "S" + number(input.timestep) + "(" + number(deep[0].item<double>()) + ") ";
     return input.latents.add(2.0);
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return spec_; }
 
   mutable std::string calls;
 
  private:
   static std::string number(double value) { return std::to_string(static_cast<int>(value)); }
-
-  freeinit::UNetSpec spec_;
 };
 
 const at::Tensor latents = at::zeros({1, 4, 2, 2, 2});
@@ -83,10 +80,6 @@ TEST(FeatureCache, IntervalOneIsThePlainNetwork) {
 class WholeUNet final : public freeinit::VideoUNet {
  public:
   at::Tensor predict(const freeinit::UNetInput& input) const override { return input.latents; }
-  const freeinit::UNetSpec& spec() const noexcept override { return spec_; }
-
- private:
-  freeinit::UNetSpec spec_;
 };
 
 TEST(FeatureCache, RefusesWhatCannotWork) {

@@ -20,14 +20,10 @@ class RecordingUNet final : public freeinit::VideoUNet {
     last_fps = input.fps;
     return input.latents.add(input.text.mean(at::IntArrayRef{1, 2}).reshape({-1, 1, 1, 1, 1}));
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return spec_; }
 
   mutable std::vector<std::int64_t> batches;
   mutable double last_timestep = -1;
   mutable double last_fps = -1;
-
- private:
-  freeinit::UNetSpec spec_;
 };
 
 const at::Tensor latents = at::arange(2 * 4 * 2 * 2 * 2, at::kFloat).reshape({2, 4, 2, 2, 2});
@@ -90,6 +86,9 @@ TEST(GuidedDenoiser, RefusesNonsense) {
                guided_denoiser(unet, positive, negative, {.guidance_scale = nan}));
   EXPECT_ERROR(invalid_argument, "fps nan",
                guided_denoiser(unet, positive, negative, {.fps = nan}));
+  EXPECT_ERROR(invalid_argument, "text embedding (none): expected [batch, length, width]",
+               guided_denoiser(unet, {}, negative, {}));
+  EXPECT_ERROR(invalid_argument, "unet: none", guided_denoiser(nullptr, positive, negative, {}));
   EXPECT_ERROR(invalid_argument, "negative text embedding (none)",
                guided_denoiser(unet, positive, {}, {}));
   EXPECT_ERROR(invalid_argument, "expected the shape of the text, [2, 3, 8]",

@@ -32,14 +32,33 @@ class ModelBundle : public TinyNetworks {
 
 TEST_F(ModelBundle, LoadsEverything) {
   const auto bundle = load();
-  EXPECT_EQ(bundle.manifest.name, "tiny");
-  EXPECT_EQ(bundle.dtype, at::kFloat);
-  EXPECT_TRUE(bundle.device.is_cpu());
-  const auto prompt = bundle.tokenizer.encode("ab");
-  const at::Tensor text = bundle.text_encoder->encode(at::tensor(prompt.ids).unsqueeze(0));
+  EXPECT_EQ(bundle.manifest().name, "tiny");
+  EXPECT_EQ(bundle.dtype(), at::kFloat);
+  EXPECT_TRUE(bundle.device().is_cpu());
+  const auto prompt = bundle.tokenizer().encode("ab");
+  const at::Tensor text = bundle.text_encoder()->encode(at::tensor(prompt.ids).unsqueeze(0));
   EXPECT_EQ(text.sizes(), (std::vector<std::int64_t>{1, 12, 8}));
-  EXPECT_EQ(bundle.unet->spec().max_frames, 8);
-  EXPECT_EQ(bundle.autoencoder->spec().spatial_scale, 2);
+  EXPECT_ERROR(invalid_argument, "9 frames",
+               bundle.unet()->check_input({1, 4, 9, 8, 8}, {1, 12, 8}));
+  EXPECT_EQ(bundle.autoencoder()->spec().spatial_scale, 2);
+}
+
+TEST_F(ModelBundle, LoadsWithAManifestThatWasReadBefore) {
+  auto known = manifest();
+  known.name = "another";
+  EXPECT_EQ(freeinit::ModelBundle::load(known, folder()).manifest().name, "another");
+  known.contracts.clear();
+  EXPECT_ERROR(invalid_argument, "has no contract of 'text_encoder'",
+               freeinit::ModelBundle::load(known, folder()));
+}
+
+TEST_F(ModelBundle, WithAnotherNetworkIsAnotherBundle) {
+  const auto bundle = load();
+  const auto other = bundle.with(load().unet());
+  EXPECT_NE(other.unet(), bundle.unet());
+  EXPECT_EQ(other.autoencoder(), bundle.autoencoder());
+  EXPECT_ERROR(invalid_argument, "network: none",
+               bundle.with(std::shared_ptr<const freeinit::VideoUNet>()));
 }
 
 TEST_F(ModelBundle, ReportsItsStages) {
@@ -99,11 +118,12 @@ TEST_F(ModelBundle, AlteredFileFailsItsHash) {
 TEST_F(ModelBundle, TheVaeEncoderIsReadWhenAVideoIsEncoded) {
   const auto bundle = load();
   std::filesystem::resize_file(folder() / "vae_encoder.pt", 100);
-  EXPECT_ERROR(invalid_file, "vae_encoder.pt", bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})));
+  EXPECT_ERROR(invalid_file, "vae_encoder.pt",
+               bundle.autoencoder()->encode(at::zeros({1, 3, 8, 8})));
   tiny_bundle::write(folder());
-  EXPECT_EQ(bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})).dim(), 4);
+  EXPECT_EQ(bundle.autoencoder()->encode(at::zeros({1, 3, 8, 8})).dim(), 4);
   std::filesystem::remove(folder() / "vae_encoder.pt");
-  EXPECT_EQ(bundle.autoencoder->encode(at::zeros({1, 3, 8, 8})).dim(), 4);
+  EXPECT_EQ(bundle.autoencoder()->encode(at::zeros({1, 3, 8, 8})).dim(), 4);
 }
 
 TEST_F(ModelBundle, HashesCanBeSkipped) {

@@ -11,8 +11,9 @@ class TextEncoder : public TinyNetworks {
  protected:
   [[nodiscard]] std::unique_ptr<const freeinit::TextEncoder> load() const {
     const auto known = manifest();
-    return freeinit::load_torchscript_text_encoder(folder() / "text_encoder.pt", known.text_encoder,
-                                                   known.contracts.at("text_encoder"), at::kCPU);
+    return freeinit::load_torchscript_text_encoder(
+        {.file = folder() / "text_encoder.pt", .contract = known.contracts.at("text_encoder")},
+        known.text_encoder);
   }
 };
 

@@ -1,26 +1,34 @@
 #include "networks/tiny_networks.hpp"
 #include "support/error_of.hpp"
 
-#include <freeinit/networks/video_unet.hpp>
+#include <freeinit/networks/backends/unet_backend.hpp>
 
 #include <ATen/Functions.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <exception>
 #include <fstream>
+#include <functional>
+#include <memory>
 
 namespace video_unet_test {
 
 using freeinit::check_unet_input;
-using freeinit::load_torchscript_unet;
+using freeinit::Manifest;
 using freeinit::UNetSpec;
 
 class VideoUNet : public TinyNetworks {
  protected:
   [[nodiscard]] std::unique_ptr<const freeinit::VideoUNet> load() const {
-    const auto known = manifest();
-    return load_torchscript_unet(folder() / "unet.pt", known.unet, known.contracts.at("unet"),
-                                 at::kCPU);
+    return freeinit::load_unet(folder(), manifest(), "torchscript");
+  }
+  /// With another manifest than the bundle's, and no contract unless `edit` makes one.
+  [[nodiscard]] std::unique_ptr<const freeinit::VideoUNet> load_edited(
+      const std::function<void(Manifest&)>& edit = [](Manifest&) {}) const {
+    Manifest edited = manifest();
+    edited.contracts["unet"] = "";
+    edit(edited);
+    return freeinit::load_unet(folder(), edited, "torchscript");
   }
   /// Replaces the UNet by another program, keeping its contract.
   void replace_by(const std::string& source) const {
@@ -124,9 +132,7 @@ def forward(self, latents, timestep, text, fps):
     assert latents.dtype == 5  # float16
     return latents + self.mood.sum().to(latents.dtype)
 )");
-  auto spec = manifest().unet;
-  spec.dtype = "float16";
-  const auto unet = load_torchscript_unet(folder() / "unet.pt", spec, "", at::kCPU);
+  const auto unet = load_edited([](Manifest& edited) { edited.unet.dtype = "float16"; });
   EXPECT_EQ(unet->predict({latents(), 10, text()}).scalar_type(), at::kFloat);
 }
 
@@ -138,10 +144,7 @@ def forward(self, latents, timestep, text, fps):
     return latents + self.mood.to(6).sum()
 )",
                                 .half_weights = true});
-  const auto run = [&] {
-    return load_torchscript_unet(file, manifest().unet, "", at::kCPU)
-        ->predict({latents(), 10, text()});
-  };
+  const auto run = [&] { return load_edited()->predict({latents(), 10, text()}); };
   EXPECT_ERROR(model, "AssertionError", run());  // widened
   auto network = torch::jit::load(file.string());
   network.register_attribute("widens_weights", c10::BoolType::get(), true);
@@ -151,7 +154,7 @@ def forward(self, latents, timestep, text, fps):
 
 TEST_F(VideoUNet, MissingFile) {
   EXPECT_ERROR(not_found, "nothing.pt': no such file",
-               load_torchscript_unet(folder() / "nothing.pt", manifest().unet, "", at::kCPU));
+               load_edited([](Manifest& edited) { edited.unet.file = "nothing.pt"; }));
 }
 
 TEST_F(VideoUNet, NoTorchScriptFile) {
@@ -174,9 +177,9 @@ TEST_F(VideoUNet, TruncatedFile) {
 }
 
 TEST_F(VideoUNet, ContractMustAgree) {
-  auto known = manifest();
+  const auto known = manifest();
   const auto with = [&](const std::string& contract) {
-    return load_torchscript_unet(folder() / "unet.pt", known.unet, contract, at::kCPU);
+    return load_edited([&](Manifest& edited) { edited.contracts["unet"] = contract; });
   };
   EXPECT_NO_THROW((void)with("")) << "an empty contract skips the comparison";
   nlohmann::json contract = nlohmann::json::parse(known.contracts.at("unet"));
@@ -187,6 +190,32 @@ TEST_F(VideoUNet, ContractMustAgree) {
   contract.erase("uses_fps");
   EXPECT_ERROR(invalid_file, "'uses_fps' is true in the file, but manifest.json says absent",
                with(contract.dump()));
+}
+
+TEST_F(VideoUNet, AManifestMadeByHandNeedsAContract) {
+  EXPECT_ERROR(invalid_argument, "has no contract of 'unet'",
+               load_edited([](Manifest& edited) { edited.contracts.clear(); }));
+}
+
+TEST_F(VideoUNet, ChecksSizesWithoutComputing) {
+  const auto unet = load();
+  EXPECT_NO_THROW(unet->check_input({1, 4, 8, 8, 8}, {1, 12, 8}));
+  EXPECT_ERROR(invalid_argument, "9 frames", unet->check_input({1, 4, 9, 8, 8}, {1, 12, 8}));
+}
+
+/// One of a caller's own: a single method.
+class Doubling final : public freeinit::VideoUNet {
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    return input.latents.mul(2);
+  }
+};
+
+TEST(OwnVideoUNet, NeedsOneMethod) {
+  const std::unique_ptr<const freeinit::VideoUNet> unet = std::make_unique<Doubling>();
+  EXPECT_TRUE(unet->predict({latents(), 1.5, text()}).equal(latents().mul(2)));
+  EXPECT_NO_THROW(unet->check_input({1}, {}));
+  EXPECT_FALSE(unet->can_reuse_features());
+  EXPECT_ERROR(unsupported, "cannot reuse features", unet->predict_deep({latents(), 1, text()}));
 }
 
 TEST_F(VideoUNet, WrongNumberOfInputs) {
@@ -203,16 +232,13 @@ TEST_F(VideoUNet, NoForward) {
 }
 
 TEST_F(VideoUNet, OtherDtypeIsUnsupported) {
-  EXPECT_ERROR(
-      unsupported, "was exported in float32 and runs in it alone, not in float16; export",
-      load_torchscript_unet(folder() / "unet.pt", manifest().unet, "", at::kCPU, at::kHalf));
+  EXPECT_ERROR(unsupported, "was exported in float32 and runs in it alone, not in float16; export",
+               freeinit::load_unet(folder(), manifest(), "torchscript", at::kCPU, at::kHalf));
 }
 
 TEST_F(VideoUNet, OtherFormatIsUnsupported) {
-  auto spec = manifest().unet;
-  spec.format = "onnx";
   EXPECT_ERROR(unsupported, "format 'onnx'",
-               load_torchscript_unet(folder() / "unet.pt", spec, "", at::kCPU));
+               load_edited([](Manifest& edited) { edited.unet.format = "onnx"; }));
 }
 
 TEST_F(VideoUNet, FailureInsideTheNetworkIsOneLine) {

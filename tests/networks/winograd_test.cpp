@@ -1,9 +1,9 @@
-// Against LibTorch's convolution in float64, and in a TorchScript network. Run again with
-// ATEN_CPU_CAPABILITY=avx2, for the kernels of that instruction set, and =default, where there are
-// none.
+// Against LibTorch's convolution in float64, and in a TorchScript network. The kernels themselves
+// are tested in tests/kernels. Run again with ATEN_CPU_CAPABILITY=avx2, for the kernels of that
+// instruction set, and =default, where there are none.
 #include "support/allocation_counter.hpp"
 
-#include <freeinit/networks/winograd.hpp>
+#include <freeinit/impl/networks/backends/winograd_graph_inl.hpp>
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
@@ -26,9 +26,13 @@
 
 namespace winograd_test {
 
-using freeinit::use_winograd;
-using freeinit::winograd_conv2d;
-using freeinit::winograd_temporal_conv;
+using freeinit::detail::winograd_conv2d;
+using freeinit::detail::winograd_temporal_conv;
+
+/// By value: a copy of a module is the same network.
+std::size_t use_winograd(torch::jit::Module module) {
+  return freeinit::detail::use_winograd(module);
+}
 
 /// Of the largest value. LibTorch's own float32 kernels are within 8e-6 of float64 at the widths of
 /// Stable Diffusion; the transforms multiply by up to 8, which may cost three bits.

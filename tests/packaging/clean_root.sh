@@ -22,8 +22,7 @@ if [[ -n ${PIP_CERT:-} ]]; then
   export PIP_CERT=/pip-cert.crt
 fi
 rm -rf "$root/freeinit"
-mkdir -p "$root/freeinit"
-git -C "$source_tree" archive HEAD | tar -x -C "$root/freeinit"
+git clone --quiet --no-hardlinks "$source_tree" "$root/freeinit"
 
 mapfile -t variables < <(env | grep '^PIP_' || true)
 start=$SECONDS

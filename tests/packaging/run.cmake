@@ -1,5 +1,6 @@
 # Installs the built library, moves the installation elsewhere, and builds other projects on it.
-#   cmake -DSOURCE=... -DBUILD=... -DWORK=... [-DFORWARD=...] [-DSHARED=ON] -P run.cmake
+#   cmake -DPART=installed|consumers -DSOURCE=... -DBUILD=... -DWORK=... [-DFORWARD=...] [-DSHARED=ON] -P run.cmake
+# PART: `installed` compiles nothing; `consumers` comes after it.
 # FORWARD: settings of this build that the other projects need, as -D arguments joined by "|".
 # SHARED: the library is a shared one.
 
@@ -45,7 +46,7 @@ endfunction()
 function(find components expected)
   file(REMOVE_RECURSE "${WORK}/find")
   run("find '${components}' ${ARGN}" ${CMAKE_COMMAND} -E env ${ARGN}
-      ${CMAKE_COMMAND} -S "${SOURCE}/tests/packaging/find" -B "${WORK}/find" ${forward}
+      ${CMAKE_COMMAND} --no-warn-unused-cli -S "${SOURCE}/tests/packaging/find" -B "${WORK}/find" ${forward}
       "-DCMAKE_PREFIX_PATH=${WORK}/prefix" "-DCOMPONENTS=${components}")
   if(NOT output MATCHES "${expected}")
     message(FATAL_ERROR "expected '${expected}', got:\n${output}")
@@ -58,16 +59,35 @@ endfunction()
 # Where the libraries of the bodies have no -dev packages, a shared library is still found.
 function(find_components)
   set(without_dev PKG_CONFIG_LIBDIR=/nowhere PKG_CONFIG_PATH=)
-  find("" "-- found.*is content")
-  find("compiled header_only" "-- found.*is content")
+  find("" "-- found")
+  find("compiled header_only header_only_backends" "-- found")
   find("other" "not found")
   find("header_only" "not found: header_only needs PkgConfig::" ${without_dev})
+  if(forward MATCHES "OpenVINO_DIR")
+    list(APPEND forward -DCMAKE_DISABLE_FIND_PACKAGE_OpenVINO=ON)
+    find("header_only" "-- found")
+    find("header_only_backends" "not found: header_only_backends needs openvino::runtime")
+  endif()
   if(SHARED)
     find("compiled" "-- found" ${without_dev})
     find("" "-- found" ${without_dev})
   else()
     find("compiled" "not found: .*static library" ${without_dev})
   endif()
+endfunction()
+
+# A compiled library goes with the LibTorch that it was built with; headers go with every one.
+function(find_another_libtorch)
+  set(other "${WORK}/another/torch")
+  foreach(file include/ATen/core/Tensor.h lib/libtorch.so lib/libtorch_cpu.so)
+    file(WRITE "${other}/${file}" "")
+  endforeach()
+  file(WRITE "${other}/lib/libc10.so" "_ZN3c10Error__cxx11")
+  file(WRITE "${other}/include/torch/headeronly/version.h" "#define TORCH_VERSION_MAJOR 2\n\
+#define TORCH_VERSION_MINOR 11\n#define TORCH_VERSION_PATCH 9\n")
+  list(APPEND forward "-DLibTorch_ROOT=${other}")
+  find("" "not found: the library was built with LibTorch .*2.11.9")
+  find("header_only" "-- found")
 endfunction()
 
 # A first build after scripts/setup.sh, which installs no GoogleTest.
@@ -113,10 +133,14 @@ function(build_subdirectory)
   run("program of the parent project" "${WORK}/subdirectory/inside")
 endfunction()
 
-file(REMOVE_RECURSE "${WORK}")
-install_and_move()
-run_installed_programs()
-find_components()
-configure_without_googletest()
-build_consumer()
-build_subdirectory()
+if(PART STREQUAL "installed")
+  file(REMOVE_RECURSE "${WORK}")
+  install_and_move()
+  run_installed_programs()
+  find_components()
+  find_another_libtorch()
+  configure_without_googletest()
+else()
+  build_consumer()
+  build_subdirectory()
+endif()

@@ -1,10 +1,13 @@
 // A run is a value: stopped after any call, copied and gone on with, it makes the same bits.
 
 #include <freeinit/passes/free_init.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <type_traits>
+#include <vector>
 
 namespace free_init_state_test {
 namespace {
@@ -23,6 +26,15 @@ static_assert(!std::is_constructible_v<FreeInit, freeinit::NoiseSchedule, FreeIn
 const freeinit::NoiseSchedule& schedule() {
   static const freeinit::NoiseSchedule instance({.clip_sample = false});
   return instance;
+}
+
+std::vector<freeinit::NoiseSchedule> schedules_of_every_sampler() {
+  std::vector<freeinit::NoiseSchedule> schedules;
+  for (const auto& row : freeinit::sampler_table()) {
+    schedules.emplace_back(
+        freeinit::SamplerConfig{.sampler = std::string(row.name), .clip_sample = false});
+  }
+  return schedules;
 }
 
 at::Tensor denoise(const at::Tensor& latents, double timestep) {
@@ -57,20 +69,22 @@ at::Tensor finish(const FreeInit& run, FreeInitState& state) {
 }
 
 TEST(FreeInitState, ACopyAfterAnyCallGoesOnToTheSameBits) {
-  for (const FreeInitSettings& settings : kinds_of_runs()) {
-    const FreeInit run(schedule(), settings);
-    FreeInitState uninterrupted = begin(run);
-    const at::Tensor expected = finish(run, uninterrupted);
-    const std::int64_t calls = uninterrupted.calls;
-    FreeInitState state = begin(run);
-    for (std::int64_t call = 0; call <= calls; ++call) {
-      FreeInitState copy = state.clone();
-      EXPECT_TRUE(finish(run, copy).equal(expected)) << "after call " << call;
-      EXPECT_EQ(copy.calls, calls);
-      EXPECT_EQ(copy.calls_per_pass, uninterrupted.calls_per_pass);
-      run.advance(state, denoise);
+  for (const auto& sampled : schedules_of_every_sampler()) {
+    for (const FreeInitSettings& settings : kinds_of_runs()) {
+      const FreeInit run(sampled, settings);
+      FreeInitState uninterrupted = begin(run);
+      const at::Tensor expected = finish(run, uninterrupted);
+      const std::int64_t calls = uninterrupted.calls;
+      FreeInitState state = begin(run);
+      for (std::int64_t call = 0; call <= calls; ++call) {
+        FreeInitState copy = state.clone();
+        EXPECT_TRUE(finish(run, copy).equal(expected)) << "after call " << call;
+        EXPECT_EQ(copy.calls, calls);
+        EXPECT_EQ(copy.calls_per_pass, uninterrupted.calls_per_pass);
+        run.advance(state, denoise);
+      }
+      EXPECT_TRUE(run.result(state).latents.equal(expected)) << "the copies changed the original";
     }
-    EXPECT_TRUE(run.result(state).latents.equal(expected)) << "the copies changed the original";
   }
 }
 

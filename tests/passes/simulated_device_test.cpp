@@ -97,6 +97,15 @@ TEST(SimulatedDevice, TheLoopCopiesOnlyNoise) {
   EXPECT_TRUE(there.latents.to(at::kCPU).equal(run_on(at::kCPU, 0.0).latents));
 }
 
+TEST(SimulatedDevice, NoSamplerTouchesTheHost) {
+  for (const auto& row : freeinit::sampler_table()) {
+    const freeinit::SamplerConfig config{.sampler = std::string(row.name)};
+    const DeviceRun there = run_on(device(), 0.0, config);
+    EXPECT_EQ(there.traffic, (Traffic{1 + 1 + 2, 0, 0})) << row.name;
+    EXPECT_TRUE(there.latents.to(at::kCPU).equal(run_on(at::kCPU, 0.0, config).latents));
+  }
+}
+
 TEST(SimulatedDevice, WithEtaEachStepAddsOneDraw) {
   const DeviceRun there = run_on(device(), 0.5);
   EXPECT_EQ(there.traffic, (Traffic{1 + 1 + 2 + 3 * 4, 0, 0}));

@@ -9,6 +9,7 @@
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 namespace step_memory_test {
@@ -48,6 +49,9 @@ std::vector<freeinit::SamplerConfig> all_kinds_of_steps() {
                            .use_clipped_model_output = use_clipped});
       }
     }
+  }
+  for (const auto& row : freeinit::sampler_table()) {
+    configs.push_back({.sampler = std::string(row.name)});
   }
   return configs;
 }

@@ -27,7 +27,6 @@ class NotingUNet final : public freeinit::VideoUNet {
     note('S', input.latents);
     return inner_->predict_shallow(input, deep);
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
   mutable std::string calls;
 
@@ -42,7 +41,7 @@ class NotingUNet final : public freeinit::VideoUNet {
 class FewerOperations : public TinyPipeline {
  protected:
   FewerOperations() {
-    request.decode = false;
+    hooks.decode = false;
     request.num_inference_steps = 5;
   }
 
@@ -50,8 +49,8 @@ class FewerOperations : public TinyPipeline {
     const TemporaryFolder folder;
     tiny_bundle::write(folder.path());
     freeinit::ModelBundle bundle = freeinit::ModelBundle::load(folder.path());
-    const auto unet = std::make_shared<NotingUNet>(bundle.unet);
-    bundle.unet = unet;
+    const auto unet = std::make_shared<NotingUNet>(bundle.unet());
+    bundle = bundle.with(unet);
     (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(wanted);
     return unet->calls;
   }
@@ -70,22 +69,22 @@ TEST_F(FewerOperations, EveryPassAndEveryVideoStartsWithTheWholeNetwork) {
 TEST_F(FewerOperations, VideosOfACachedRunEqualTheirSingleRuns) {
   request.cache_interval = 2;
   request.num_videos = 2;
-  const at::Tensor both = pipeline.generate(request).latents;
+  const at::Tensor both = latents();
   request.num_videos = 1;
-  EXPECT_TRUE(both.narrow(0, 0, 1).equal(pipeline.generate(request).latents));
+  EXPECT_TRUE(both.narrow(0, 0, 1).equal(latents()));
   ++request.seed;
-  EXPECT_TRUE(both.narrow(0, 1, 1).equal(pipeline.generate(request).latents));
+  EXPECT_TRUE(both.narrow(0, 1, 1).equal(latents()));
 }
 
 TEST_F(FewerOperations, TheSplitNetworkIsTheWholeOne) {
   const auto& bundle = pipeline.bundle();
   const at::Tensor latents = at::randn({2, 4, 4, 8, 8});
   const at::Tensor text = at::randn({2, tiny_bundle::kTextLength, tiny_bundle::kTextWidth});
-  const at::Tensor expected = bundle.unet->predict({latents, 321, text});
-  const auto [output, deep] = bundle.unet->predict_deep({latents, 321, text});
+  const at::Tensor expected = bundle.unet()->predict({latents, 321, text});
+  const auto [output, deep] = bundle.unet()->predict_deep({latents, 321, text});
   EXPECT_TRUE(output.equal(expected));
-  EXPECT_TRUE(bundle.unet->predict_shallow({latents, 321, text}, deep).equal(expected));
-  EXPECT_FALSE(bundle.unet->predict_shallow({latents, 321, text}, deep.mul(2)).equal(expected));
+  EXPECT_TRUE(bundle.unet()->predict_shallow({latents, 321, text}, deep).equal(expected));
+  EXPECT_FALSE(bundle.unet()->predict_shallow({latents, 321, text}, deep.mul(2)).equal(expected));
 }
 
 TEST_F(FewerOperations, GuidanceInAnInterval) {
@@ -98,10 +97,11 @@ TEST_F(FewerOperations, GuidanceInAnInterval) {
 
 TEST_F(FewerOperations, AreRefusedEarly) {
   request.cache_interval = 0;
-  EXPECT_ERROR(invalid_argument, "cache interval 0", pipeline.validate(request));
+  EXPECT_ERROR(invalid_argument, "cache interval '0'", pipeline.validate(request, inputs));
   request.cache_interval = 1;
   request.guidance_interval = {0.6, 0.5};
-  EXPECT_ERROR(invalid_argument, "guidance interval 0.6 to 0.5", pipeline.validate(request));
+  EXPECT_ERROR(invalid_argument, "guidance interval '0.6 to 0.5'",
+               pipeline.validate(request, inputs));
 }
 
 TEST(FewerOperationsOfAnUnsplitNetwork, AreRefusedEarly) {
@@ -111,7 +111,7 @@ def forward(self, latents, timestep, text, fps):
     return latents
 )"});
   const freeinit::TextToVideoPipeline pipeline(freeinit::ModelBundle::load(folder.path()));
-  auto request = freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+  auto request = pipeline.bundle().manifest().recommended;
   request.cache_interval = 2;
   EXPECT_ERROR(unsupported, "was not split for it", pipeline.validate(request));
 }

@@ -2,10 +2,14 @@
 #include "support/error_of.hpp"
 
 #include <freeinit/networks/guidance.hpp>
+#include <freeinit/noise/noise_source.hpp>
+#include <freeinit/passes/free_init.hpp>
 
 #include <ATen/Functions.h>
 
+#include <array>
 #include <cmath>
+#include <memory>
 
 namespace generate_test {
 
@@ -18,41 +22,43 @@ using freeinit::RunControl;
 using Generate = TinyPipeline;
 
 TEST_F(Generate, GivesAVideo) {
-  const GenerationResult result = pipeline.generate(request);
-  EXPECT_EQ(result.latents.sizes(), (std::vector<std::int64_t>{1, 4, 4, 8, 8}));
-  EXPECT_EQ(result.frames.sizes(), (std::vector<std::int64_t>{1, 4, 16, 16, 3}));
-  EXPECT_EQ(result.latents.scalar_type(), at::kFloat);
-  EXPECT_TRUE(at::isfinite(result.latents).all().item<bool>());
-  EXPECT_FALSE(result.latents.is_inference());
-  EXPECT_EQ(result.completed_passes, 2);
-  EXPECT_EQ(result.unet_calls, 8);
+  const GenerationResult result = generate();
+  ASSERT_EQ(result.videos.size(), 1U);
+  const freeinit::GeneratedVideo& video = result.videos[0];
+  EXPECT_EQ(video.latents.sizes(), (std::vector<std::int64_t>{1, 4, 4, 8, 8}));
+  EXPECT_EQ(video.frames.sizes(), (std::vector<std::int64_t>{4, 16, 16, 3}));
+  EXPECT_EQ(video.latents.scalar_type(), at::kFloat);
+  EXPECT_TRUE(at::isfinite(video.latents).all().item<bool>());
+  EXPECT_FALSE(video.latents.is_inference());
+  EXPECT_EQ(video.completed_passes, 2);
+  EXPECT_EQ(video.unet_calls, 8);
+  EXPECT_FALSE(video.cancelled);
   EXPECT_FALSE(result.cancelled);
   EXPECT_TRUE(
-      result.frames.equal(freeinit::decode_video(*pipeline.bundle().autoencoder, result.latents)));
+      video.frames.equal(freeinit::decode_video(*pipeline.bundle().autoencoder(), video.latents)[0]));
 }
 
 TEST_F(Generate, IsTheLoopOverItsParts) {
   const auto& bundle = pipeline.bundle();
   const auto encode = [&](const std::string& text) {
-    return bundle.text_encoder->encode(at::tensor(bundle.tokenizer.encode(text).ids).unsqueeze(0));
+    return bundle.text_encoder()->encode(at::tensor(bundle.tokenizer().encode(text).ids).unsqueeze(0));
   };
-  freeinit::SamplingOptions sampling;
-  sampling.num_inference_steps = 4;
-  freeinit::NoiseSource noise(7);
   const auto expected = freeinit::free_init(
-      freeinit::guided_denoiser(bundle.unet, encode("a cat"), encode(""),
+      freeinit::guided_denoiser(bundle.unet(), encode("a cat"), encode(""),
                                 {.guidance_scale = 3.0, .fps = 8.0}),
-      pipeline.scheduler(), {1, 4, 4, 8, 8}, request.free_init, sampling, noise);
-  EXPECT_TRUE(pipeline.generate(request).latents.equal(expected.latents));
+      pipeline.schedule(),
+      {.shape = {1, 4, 4, 8, 8}, .options = request.free_init, .num_inference_steps = 4},
+      freeinit::NoiseSource(7));
+  EXPECT_TRUE(latents().equal(expected.latents));
 }
 
 TEST_F(Generate, EverySettingChangesTheResult) {
-  request.decode = false;
-  const at::Tensor base = pipeline.generate(request).latents;
+  hooks.decode = false;
+  const at::Tensor base = latents();
   const auto differs = [&](auto&& change) {
     GenerationRequest other = request;
     change(other);
-    return !base.equal(pipeline.generate(other).latents);
+    return !base.equal(latents_of(pipeline.generate(other, inputs, {}, hooks)));
   };
   EXPECT_FALSE(differs([](auto&) {})) << "not reproducible";
   EXPECT_TRUE(differs([](auto& r) { r.prompt = "a dog"; }));
@@ -67,46 +73,48 @@ TEST_F(Generate, EverySettingChangesTheResult) {
   EXPECT_TRUE(differs([](auto& r) { r.num_inference_steps = 5; }));
   EXPECT_TRUE(differs([](auto& r) { r.free_init.num_iters = 3; }));
   EXPECT_TRUE(differs([](auto& r) { r.free_init.fast_sampling = true; }));
-  EXPECT_TRUE(differs([](auto& r) { r.free_init.filter.method = freeinit::FilterMethod::ideal; }));
+  EXPECT_TRUE(
+      differs([](auto& r) { r.free_init.filters[0].method = freeinit::FilterMethod::ideal; }));
   EXPECT_TRUE(differs([](auto& r) { r.free_init.profile = freeinit::Profile::official; }));
-  EXPECT_TRUE(differs([](auto& r) { r.initial_noise = at::ones({1, 4, 4, 8, 8}); }));
+  inputs.initial_noise = at::ones({1, 4, 4, 8, 8});
+  EXPECT_TRUE(differs([](auto&) {}));
 }
 
 TEST_F(Generate, NegativePromptDoesNothingWithoutGuidance) {
   request.guidance_scale = 1.0;
-  const at::Tensor base = pipeline.generate(request).latents;
+  const at::Tensor base = latents();
   request.negative_prompt = "blur";
-  EXPECT_TRUE(base.equal(pipeline.generate(request).latents));
+  EXPECT_TRUE(base.equal(latents()));
 }
 
 TEST_F(Generate, AVideoOfABatchIsItsSingleRunBitForBit) {
   request.num_videos = 3;
   request.eta = 0.3;
-  const GenerationResult batch = pipeline.generate(request);
-  EXPECT_EQ(batch.latents.size(0), 3);
-  EXPECT_EQ(batch.unet_calls, 3 * 8);
+  const GenerationResult batch = generate();
+  ASSERT_EQ(batch.videos.size(), 3U);
+  EXPECT_EQ(batch.unet_calls(), 3 * 8);
   request.num_videos = 1;
-  for (int video = 0; video < 3; ++video) {
-    request.seed = 7 + static_cast<std::uint64_t>(video);
-    const GenerationResult single = pipeline.generate(request);
-    EXPECT_TRUE(batch.latents.narrow(0, video, 1).equal(single.latents)) << video;
-    EXPECT_TRUE(batch.frames.narrow(0, video, 1).equal(single.frames)) << video;
+  for (const freeinit::GeneratedVideo& video : batch.videos) {
+    request.seed = 7 + static_cast<std::uint64_t>(video.index);
+    const GenerationResult single = generate();
+    EXPECT_TRUE(video.latents.equal(single.videos[0].latents)) << video.index;
+    EXPECT_TRUE(video.frames.equal(single.videos[0].frames)) << video.index;
   }
 }
 
 TEST_F(Generate, InitialNoiseReplacesTheFirstDrawOnly) {
   freeinit::NoiseSource noise(99);
   request.num_videos = 2;
-  request.initial_noise = noise.draw({2, 4, 4, 8, 8});
-  const at::Tensor both = pipeline.generate(request).latents;
+  inputs.initial_noise = noise.draw({2, 4, 4, 8, 8});
+  const at::Tensor both = latents();
   request.num_videos = 1;
   request.seed = 8;
-  const at::Tensor all_noise = request.initial_noise;
-  request.initial_noise = all_noise.narrow(0, 1, 1);
-  EXPECT_TRUE(both.narrow(0, 1, 1).equal(pipeline.generate(request).latents));
+  const at::Tensor all_noise = inputs.initial_noise;
+  inputs.initial_noise = all_noise.narrow(0, 1, 1);
+  EXPECT_TRUE(both.narrow(0, 1, 1).equal(latents()));
   // One noise for all videos: they still differ by their later draws.
   request.num_videos = 2;
-  const at::Tensor shared = pipeline.generate(request).latents;
+  const at::Tensor shared = latents();
   EXPECT_FALSE(shared[0].equal(shared[1]));
 }
 
@@ -124,37 +132,38 @@ TEST_F(Generate, ProgressComesInOrder) {
     if (seen.empty() || seen.back() != entry) seen.push_back(entry);
     EXPECT_LE(progress.step, progress.num_steps);
   };
-  (void)pipeline.generate(request, control);
+  (void)generate(control);
   EXPECT_EQ(seen, (std::vector<std::string>{"encode", "denoise 0.0", "reinit 0.1", "denoise 0.1",
-                                            "denoise 1.0", "reinit 1.1", "denoise 1.1", "decode"}));
+                                            "decode", "denoise 1.0", "reinit 1.1", "denoise 1.1",
+                                            "decode"}));
 }
 
 TEST_F(Generate, TimesThePhasesThatRan) {
-  const GenerationResult result = pipeline.generate(request);
+  const GenerationResult result = generate();
   for (const Phase phase : {Phase::encode, Phase::denoise, Phase::reinit, Phase::decode}) {
     EXPECT_TRUE(result.seconds.contains(phase)) << to_string(phase);
   }
   EXPECT_FALSE(result.seconds.contains(Phase::load));
-  request.decode = false;
+  hooks.decode = false;
   request.free_init.num_iters = 1;
-  const GenerationResult plain = pipeline.generate(request);
-  EXPECT_FALSE(plain.frames.defined());
+  const GenerationResult plain = generate();
+  EXPECT_FALSE(plain.videos[0].frames.defined());
   EXPECT_FALSE(plain.seconds.contains(Phase::decode));
   EXPECT_FALSE(plain.seconds.contains(Phase::reinit));
 }
 
 TEST_F(Generate, HandsOutEachPass) {
   std::vector<at::Tensor> passes;
-  request.on_pass = [&](int pass, const at::Tensor& latents) {
-    EXPECT_EQ(pass, static_cast<int>(passes.size()));
+  hooks.on_pass = [&](const freeinit::RunPoint& at, const at::Tensor& latents) {
+    EXPECT_EQ(at.pass, static_cast<int>(passes.size()));
     passes.push_back(latents.clone());
   };
-  const at::Tensor latents = pipeline.generate(request).latents;
+  const at::Tensor made = latents();
   ASSERT_EQ(passes.size(), 2U);
-  EXPECT_TRUE(passes[1].equal(latents));
-  request.on_pass = {};
+  EXPECT_TRUE(passes[1].equal(made));
+  hooks.on_pass = {};
   request.free_init.num_iters = 1;
-  EXPECT_TRUE(passes[0].equal(pipeline.generate(request).latents));
+  EXPECT_TRUE(passes[0].equal(latents()));
 }
 
 TEST_F(Generate, OneWarningForEachPromptThatIsCut) {
@@ -164,17 +173,17 @@ TEST_F(Generate, OneWarningForEachPromptThatIsCut) {
     EXPECT_EQ(level, freeinit::LogLevel::warning);
     warnings.emplace_back(text);
   };
-  (void)pipeline.generate(request, control);
+  (void)generate(control);
   EXPECT_TRUE(warnings.empty());
   request.prompt = "abcdefghijklmno";
-  (void)pipeline.generate(request, control);
+  (void)generate(control);
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_EQ(warnings[0], "prompt: longer than 12 tokens; cut off: 'klmno'");
 }
 
 TEST_F(Generate, OfficialIsTheForcedSchedulerWithTheSameNoise) {
   request.free_init.profile = freeinit::Profile::official;
-  const at::Tensor official = pipeline.generate(request).latents;
+  const at::Tensor official = latents();
   const TemporaryFolder folder;
   tiny_bundle::write(folder.path());
   tiny_bundle::edit_manifest(folder.path(), [](nlohmann::json& manifest) {
@@ -183,7 +192,7 @@ TEST_F(Generate, OfficialIsTheForcedSchedulerWithTheSameNoise) {
   });
   const freeinit::TextToVideoPipeline edited(freeinit::ModelBundle::load(folder.path()));
   request.free_init.profile = freeinit::Profile::diffusers;
-  EXPECT_TRUE(official.equal(edited.generate(request).latents));
+  EXPECT_TRUE(official.equal(latents_of(edited.generate(request))));
 }
 
 /// Asks to stop after so many denoising steps, counted over passes and videos.
@@ -207,41 +216,98 @@ class StopAfter {
 TEST_F(Generate, StopReturnsTheLastCompletePassDecoded) {
   request.free_init.num_iters = 3;
   StopAfter stop(4 + 4 + 1);  // in the third pass
-  const GenerationResult stopped = pipeline.generate(request, stop.control);
+  const GenerationResult stopped = generate(stop.control);
   EXPECT_TRUE(stopped.cancelled);
-  EXPECT_EQ(stopped.completed_passes, 2);
-  EXPECT_EQ(stopped.unet_calls, 9);
+  EXPECT_TRUE(stopped.videos[0].cancelled);
+  EXPECT_EQ(stopped.videos[0].completed_passes, 2);
+  EXPECT_EQ(stopped.unet_calls(), 9);
   request.free_init.num_iters = 2;
-  const GenerationResult two_passes = pipeline.generate(request);
-  EXPECT_TRUE(stopped.latents.equal(two_passes.latents));
-  EXPECT_TRUE(stopped.frames.equal(two_passes.frames));
+  const GenerationResult two_passes = generate();
+  EXPECT_TRUE(latents_of(stopped).equal(latents_of(two_passes)));
+  EXPECT_TRUE(frames_of(stopped).equal(frames_of(two_passes)));
 }
 
 TEST_F(Generate, LatentsThatAreNoNumbersAreAnError) {
-  request.initial_noise = pipeline.generate(request).latents.mul(std::nan(""));
-  EXPECT_ERROR(model, "latents hold NaN", pipeline.generate(request));
+  inputs.initial_noise = latents().mul(std::nan(""));
+  EXPECT_ERROR(model, "latents hold NaN", generate());
 }
 
 TEST_F(Generate, StopBeforeTheFirstPassIsComplete) {
   StopAfter stop(3);
-  EXPECT_ERROR(cancelled, "stopped", pipeline.generate(request, stop.control));
+  EXPECT_ERROR(cancelled, "stopped", generate(stop.control));
 }
 
 TEST_F(Generate, StopInALaterVideoKeepsTheVideosBefore) {
   request.num_videos = 3;
   StopAfter in_first_pass(8 + 2);
-  const GenerationResult one = pipeline.generate(request, in_first_pass.control);
+  const GenerationResult one = generate(in_first_pass.control);
   EXPECT_TRUE(one.cancelled);
-  EXPECT_EQ(one.latents.size(0), 1);
-  EXPECT_EQ(one.completed_passes, 2);
+  ASSERT_EQ(one.videos.size(), 1U);
+  EXPECT_EQ(one.videos[0].completed_passes, 2);
   StopAfter in_second_pass(8 + 5);
-  const GenerationResult two = pipeline.generate(request, in_second_pass.control);
+  const GenerationResult two = generate(in_second_pass.control);
   EXPECT_TRUE(two.cancelled);
-  EXPECT_EQ(two.latents.size(0), 2);
-  EXPECT_EQ(two.frames.size(0), 2);
-  EXPECT_EQ(two.completed_passes, 1);
+  ASSERT_EQ(two.videos.size(), 2U);
+  EXPECT_TRUE(two.videos[1].frames.defined());
+  EXPECT_EQ(two.videos[1].completed_passes, 1);
   request.num_videos = 1;
-  EXPECT_TRUE(one.latents.equal(pipeline.generate(request).latents));
+  EXPECT_TRUE(latents_of(one).equal(latents()));
+}
+
+/// Gives NaN in every call of one video on.
+class FailingUNet final : public freeinit::VideoUNet {
+ public:
+  FailingUNet(std::shared_ptr<const VideoUNet> inner, int good_calls)
+      : inner_(std::move(inner)), left_(good_calls) {}
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    at::Tensor output = inner_->predict(input);
+    return left_-- > 0 ? output : output.mul(std::nan(""));
+  }
+
+ private:
+  std::shared_ptr<const VideoUNet> inner_;
+  mutable int left_;
+};
+
+TEST_F(Generate, AVideoIsHandedOnBeforeALaterOneFails) {
+  freeinit::ModelBundle bundle = make_tiny_bundle();
+  bundle = bundle.with(std::make_shared<FailingUNet>(bundle.unet(), 8 + 1));
+  const freeinit::TextToVideoPipeline failing(std::move(bundle));
+  request.num_videos = 2;
+  std::vector<freeinit::GeneratedVideo> seen;
+  hooks.on_video = [&](const freeinit::GeneratedVideo& video) { seen.push_back(video); };
+  EXPECT_ERROR(model, "latents hold NaN", failing.generate(request, inputs, {}, hooks));
+  ASSERT_EQ(seen.size(), 1U);
+  request.num_videos = 1;
+  hooks.on_video = {};
+  EXPECT_TRUE(seen[0].latents.equal(latents()));
+}
+
+TEST_F(Generate, TheResultKeepsNoTensorsThatWereHandedOn) {
+  request.num_videos = 2;
+  std::vector<std::int64_t> seen;
+  hooks.on_video = [&](const freeinit::GeneratedVideo& video) {
+    EXPECT_TRUE(video.latents.defined() && video.frames.defined());
+    seen.push_back(video.index);
+  };
+  const GenerationResult result = generate();
+  EXPECT_EQ(seen, (std::vector<std::int64_t>{0, 1}));
+  ASSERT_EQ(result.videos.size(), 2U);
+  for (const auto& video : result.videos) {
+    EXPECT_FALSE(video.latents.defined() || video.frames.defined());
+    EXPECT_EQ(video.completed_passes, 2);
+  }
+}
+
+TEST_F(Generate, HooksSayWhichVideoPassAndStep) {
+  request.num_videos = 2;
+  std::vector<std::array<std::int64_t, 3>> passes;
+  hooks.on_pass = [&](const freeinit::RunPoint& at, const at::Tensor&) {
+    passes.push_back({at.video, at.pass, at.step});
+  };
+  (void)generate();
+  EXPECT_EQ(passes,
+            (std::vector<std::array<std::int64_t, 3>>{{0, 0, 4}, {0, 1, 4}, {1, 0, 4}, {1, 1, 4}}));
 }
 
 }  // namespace generate_test

@@ -146,13 +146,13 @@ TEST_F(Probe, SettingsThatCannotRun) {
   make();
   tiny_bundle::edit_manifest(path(), [](auto& manifest) {
     manifest["recommended"]["height"] = 18;
-    manifest["scheduler"]["timestep_spacing"] = "uneven";
+    manifest["scheduler"]["_class_name"] = "UnheardOfScheduler";
   });
   const ProbeReport report = run();
   EXPECT_EQ(report.num_failures(), 2U);
   EXPECT_NE(part(report, "recommended").detail.find("needs a multiple of 4"), std::string::npos);
   EXPECT_NE(part(report, "recommended").remedy.find("manifest.json"), std::string::npos);
-  EXPECT_NE(part(report, "scheduler").detail.find("uneven"), std::string::npos);
+  EXPECT_NE(part(report, "scheduler").detail.find("UnheardOfScheduler"), std::string::npos);
 }
 
 TEST_F(Probe, BrokenVocabulary) {

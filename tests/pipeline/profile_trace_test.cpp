@@ -23,8 +23,8 @@ class ProfileTrace : public TinyPipeline {
   /// The spans of a watched run, by category.
   std::map<std::string, std::vector<json>> run() {
     freeinit::ModelBundle bundle = make_tiny_bundle();
-    bundle.unet = trace.watch(std::move(bundle.unet));
-    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, trace.watch(control));
+    bundle = bundle.with(trace.watch(std::move(bundle.unet())));
+    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, {}, trace.watch(control));
     std::map<std::string, std::vector<json>> spans;
     const json recorded = json::parse(trace.json());
     for (const json& span : recorded["traceEvents"]) {
@@ -70,14 +70,14 @@ TEST_F(ProfileTrace, SpansNest) {
 TEST_F(ProfileTrace, ChangesNothingAndPassesProgressOn) {
   int events = 0;
   control.progress = [&](const freeinit::Progress&) { ++events; };
-  (void)pipeline.generate(request, control);
+  (void)generate(control);
   const int expected = std::exchange(events, 0);
   (void)run();
   EXPECT_EQ(events, expected);
   freeinit::ModelBundle bundle = make_tiny_bundle();
-  bundle.unet = trace.watch(std::move(bundle.unet));
+  bundle = bundle.with(trace.watch(std::move(bundle.unet())));
   const auto watched = freeinit::TextToVideoPipeline(std::move(bundle)).generate(request);
-  EXPECT_TRUE(watched.latents.equal(pipeline.generate(request).latents));
+  EXPECT_TRUE(latents_of(watched).equal(latents()));
 }
 
 TEST_F(ProfileTrace, WatchesReusedFeaturesToo) {

@@ -41,7 +41,6 @@ class CountingUNet final : public freeinit::VideoUNet {
     counts_.unet_batches.push_back(input.latents.size(0));
     return inner_->predict(input);
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
  private:
   std::shared_ptr<const VideoUNet> inner_;
@@ -73,7 +72,6 @@ class UncountedUNet final : public freeinit::VideoUNet {
   at::Tensor predict(const freeinit::UNetInput& input) const override {
     return counter_.uncounted([&] { return inner_->predict(input); });
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
  private:
   std::shared_ptr<const VideoUNet> inner_;
@@ -91,10 +89,10 @@ class Savings : public TinyPipeline {
   Counts counts_of(const freeinit::GenerationRequest& wanted) const {
     Counts counts;
     freeinit::ModelBundle bundle = make_tiny_bundle();
-    bundle.text_encoder = std::make_shared<CountingTextEncoder>(bundle.text_encoder, counts);
-    bundle.unet = std::make_shared<CountingUNet>(bundle.unet, counts);
-    bundle.autoencoder = std::make_shared<CountingAutoencoder>(bundle.autoencoder, counts);
-    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(wanted);
+    bundle = bundle.with(std::make_shared<CountingTextEncoder>(bundle.text_encoder(), counts));
+    bundle = bundle.with(std::make_shared<CountingUNet>(bundle.unet(), counts));
+    bundle = bundle.with(std::make_shared<CountingAutoencoder>(bundle.autoencoder(), counts));
+    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(wanted, inputs, {}, hooks);
     return counts;
   }
 };
@@ -117,7 +115,7 @@ TEST_F(Savings, WithoutGuidanceNothingIsComputedForTheNegativePrompt) {
 
 TEST_F(Savings, OnlyTheLastPassIsDecoded) {
   EXPECT_EQ(counts_of(request).frames_decoded, request.num_frames);
-  request.decode = false;
+  hooks.decode = false;
   EXPECT_EQ(counts_of(request).frames_decoded, 0);
 }
 
@@ -126,7 +124,7 @@ TEST_F(Savings, AStepAsksForNoMemoryOutsideTheNetwork) {
     request.guidance_scale = guidance_scale;
     const AllocationCounter counter;
     freeinit::ModelBundle bundle = make_tiny_bundle();
-    bundle.unet = std::make_shared<UncountedUNet>(bundle.unet, counter);
+    bundle = bundle.with(std::make_shared<UncountedUNet>(bundle.unet(), counter));
     std::vector<std::int64_t> of_steps;
     std::int64_t before = 0;
     freeinit::RunControl control;
@@ -135,7 +133,7 @@ TEST_F(Savings, AStepAsksForNoMemoryOutsideTheNetwork) {
       if (progress.step > 1) of_steps.push_back(counter.count() - before);
       before = counter.count();
     };
-    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, control);
+    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, inputs, control);
     // Of 3 steps a pass all but the first, which makes the latents of the pass.
     EXPECT_EQ(of_steps, std::vector<std::int64_t>(3 * 2, 0)) << "guidance " << guidance_scale;
   }
@@ -152,25 +150,26 @@ TEST_F(Savings, LowMemoryGivesTheSameVideo) {
   tiny_bundle::write(folder.path());
   const freeinit::TextToVideoPipeline late(
       freeinit::ModelBundle::load(folder.path(), {.low_memory = true}));
-  const auto expected = pipeline.generate(request);
+  const auto expected = generate();
   const auto result = late.generate(request);
-  EXPECT_TRUE(result.latents.equal(expected.latents));
-  EXPECT_TRUE(result.frames.equal(expected.frames));
+  EXPECT_TRUE(latents_of(result).equal(latents_of(expected)));
+  EXPECT_TRUE(frames_of(result).equal(frames_of(expected)));
 }
 
 TEST_F(Savings, ChunksOnTheWayAreTheWholeVideo) {
   request.num_videos = 2;
-  const auto expected = pipeline.generate(request);
-  const at::Tensor frames = at::full_like(expected.frames, -1.0);
+  const auto result = generate();
+  const at::Tensor expected = frames_of(result);
+  const at::Tensor frames = at::full_like(expected, -1.0);
   std::int64_t largest = 0;
-  freeinit::decode_video_to(*pipeline.bundle().autoencoder, expected.latents, 3,
+  freeinit::decode_video_to(*pipeline.bundle().autoencoder(), latents_of(result), 3,
                             [&](std::int64_t video, std::int64_t first, const at::Tensor& chunk) {
                               largest = std::max(largest, chunk.size(0));
                               frames.select(0, video).narrow(0, first, chunk.size(0)).copy_(chunk);
                             });
   EXPECT_EQ(largest, 3);
   // Chunks of another size: convolutions may take another kernel.
-  EXPECT_TRUE(at::allclose(frames, expected.frames, 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(frames, expected, 1e-5, 1e-6));
 }
 
 }  // namespace savings_test

@@ -34,19 +34,19 @@ class OnDevice : public TinyPipeline {
       if (!meter) meter.emplace();  // reported before the first step, when the noise is there
       last = meter->read();
     };
-    (void)on_device.generate(request, control);
+    (void)on_device.generate(request, {}, control);
     return last;
   }
 };
 
 TEST_F(OnDevice, GivesTheVideoOfTheCpu) {
-  const auto expected = pipeline.generate(request);
+  const auto expected = generate();
   const auto result = on_device.generate(request);
-  EXPECT_TRUE(result.latents.is_cpu());
-  EXPECT_TRUE(result.frames.is_cpu());
+  EXPECT_TRUE(latents_of(result).is_cpu());
+  EXPECT_TRUE(frames_of(result).is_cpu());
   // The same noise and the same arithmetic; convolutions may take another kernel.
-  EXPECT_TRUE(at::allclose(result.latents, expected.latents, 1e-5, 1e-6));
-  EXPECT_TRUE(at::allclose(result.frames, expected.frames, 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(latents_of(result), latents_of(expected), 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(frames_of(result), frames_of(expected), 1e-5, 1e-6));
 }
 
 TEST_F(OnDevice, TheLoopCopiesNothingButTheFreshNoiseOfEachPass) {
@@ -70,7 +70,6 @@ class MeteredUNet final : public freeinit::VideoUNet {
     operators += simulated_device::operators() - before;
     return output;
   }
-  const freeinit::UNetSpec& spec() const noexcept override { return inner_->spec(); }
 
   mutable std::int64_t operators = 0;
 
@@ -81,8 +80,8 @@ class MeteredUNet final : public freeinit::VideoUNet {
 /// Operators of each step of each pass, those of the network left out.
 std::vector<std::int64_t> operators_of_steps(const freeinit::GenerationRequest& request) {
   freeinit::ModelBundle bundle = make_tiny_bundle(simulated_device::device());
-  const auto unet = std::make_shared<const MeteredUNet>(bundle.unet);
-  bundle.unet = unet;
+  const auto unet = std::make_shared<const MeteredUNet>(bundle.unet());
+  bundle = bundle.with(unet);
   std::vector<std::int64_t> found;
   std::int64_t before = 0;
   freeinit::RunControl control;
@@ -92,7 +91,7 @@ std::vector<std::int64_t> operators_of_steps(const freeinit::GenerationRequest& 
     if (progress.step > 0) found.push_back(now - before);
     before = now;
   };
-  (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, control);
+  (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, {}, control);
   return found;
 }
 
@@ -117,7 +116,7 @@ TEST_F(OnDevice, EtaAddsOneDrawAStep) {
 }
 
 TEST_F(OnDevice, LatentsFromAnotherDeviceAreRefused) {
-  const auto& unet = *on_device.bundle().unet;
+  const auto& unet = *on_device.bundle().unet();
   EXPECT_ERROR(invalid_argument,
                "latents on cpu and text on cpu: the network is on privateuseone:0",
                unet.predict({at::zeros({1, 4, 4, 8, 8}), 1, at::zeros({1, 12, 8})}));

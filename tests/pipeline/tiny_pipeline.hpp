@@ -5,7 +5,11 @@
 
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
+
+#include <vector>
 
 /// The folder of a tiny bundle, there until the process ends: networks may be read late.
 inline const std::filesystem::path& tiny_bundle_folder() {
@@ -26,6 +30,20 @@ inline freeinit::TextToVideoPipeline make_tiny_pipeline(at::Device device = at::
   return freeinit::TextToVideoPipeline(make_tiny_bundle(device));
 }
 
+/// The latents of all videos, [B,C,F,h,w].
+inline at::Tensor latents_of(const freeinit::GenerationResult& result) {
+  std::vector<at::Tensor> latents;
+  for (const auto& video : result.videos) latents.push_back(video.latents);
+  return at::cat(latents);
+}
+
+/// The frames of all videos, [B,F,H,W,3].
+inline at::Tensor frames_of(const freeinit::GenerationResult& result) {
+  std::vector<at::Tensor> frames;
+  for (const auto& video : result.videos) frames.push_back(video.frames);
+  return at::stack(frames);
+}
+
 /// A pipeline on the CPU and a request that takes milliseconds.
 class TinyPipeline : public testing::Test {
  protected:
@@ -34,7 +52,14 @@ class TinyPipeline : public testing::Test {
     request.seed = 7;
   }
 
+  [[nodiscard]] freeinit::GenerationResult generate(
+      const freeinit::RunControl& control = {}) const {
+    return pipeline.generate(request, inputs, control, hooks);
+  }
+  [[nodiscard]] at::Tensor latents() const { return latents_of(generate()); }
+
   const freeinit::TextToVideoPipeline pipeline = make_tiny_pipeline();
-  freeinit::GenerationRequest request =
-      freeinit::GenerationRequest::from_manifest(pipeline.bundle().manifest);
+  freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
+  freeinit::GenerationInputs inputs;
+  freeinit::GenerationHooks hooks;
 };

@@ -4,9 +4,10 @@
 
 Runs both on every case below, one thread unless the case says otherwise, and compares what they
 write: tensors value by value in bytes, videos and pictures byte by byte, JSON figure by figure
-(times, versions and paths aside; a key that only one of them prints is named). A case whose options
-one of the commands does not have is skipped and says so. Prints a table; exits with 1 on a
-difference. `--work` keeps all files, and what BASE_COMMAND made there is not made again.
+(times, versions and paths aside). A key that only one of them prints is named, and so is other
+text. A case whose options one of the commands does not have is skipped and says so. Prints a table;
+exits with 1 on a difference. `--work` keeps all files, and what BASE_COMMAND made there is not made
+again.
 
 The backends that need a converted UNet are converted with `freeinit-export` where it is installed;
 a backend that BASE_COMMAND was not built with is skipped.
@@ -269,13 +270,21 @@ def compare(base: Outcome, new: Outcome) -> tuple[list[str], list[str]]:
         read = tensors if name.endswith(".safetensors") else Path.read_bytes
         if read(base.files[name]) != read(new.files[name]):
             found.append(f"{name}: differs")
-    outputs = []
-    for outcome in (base, new):
+    expected, printed = values(base.output), values(new.output)
+    if expected is None or printed is None:
+        notes += ["other text on stdout"] if base.output != new.output else []
+        return found, notes
+    return found + compare_json(expected, printed, "stdout", notes), notes
+
+
+def values(output: str) -> list | None:
+    """What was printed as JSON, one value or one a line; None for text that people read."""
+    for parts in ([output], output.splitlines()):
         try:
-            outputs.append([json.loads(outcome.output)])
-        except ValueError:  # no JSON, or one value a line
-            outputs.append(outcome.output.splitlines())
-    return found + compare_json(*outputs, "stdout", notes), notes
+            return [json.loads(part) for part in parts]
+        except ValueError:
+            continue
+    return None
 
 
 def check(case: Case, base: Command, new: Command, inputs: dict[str, str], work: Path) -> tuple[str, str]:

@@ -44,6 +44,8 @@ def layer_of(relative):
         return "kernels"
     if parts[:2] == ("include", "freeinit") and len(parts) > 3:
         return parts[3] if parts[2] == "impl" else parts[2]
+    if parts[:2] == ("src", "backends"):
+        return "networks"
     if parts[0] == "src":
         return parts[1] if len(parts) > 2 else relative.stem
     return None

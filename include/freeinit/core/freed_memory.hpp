@@ -6,7 +6,7 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// Lets the C library keep freed memory for the next tensors. By default glibc hands large blocks
 /// back to the system, which clears their pages and gives them out anew: once for every activation
-/// of every UNet call (docs/performance.md has the figures). A process that calls this holds what
+/// of every UNet call (benchmarks/results has the figures). A process that calls this holds what
 /// it has freed until it ends. The setting is of the whole process and so not the library's to
 /// make: call it in `main`, before the first tensor. Without glibc nothing happens.
 FREEINIT_API void keep_freed_memory() noexcept;

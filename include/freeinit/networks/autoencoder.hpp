@@ -3,15 +3,13 @@
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/bundle/manifest.hpp>
-#include <freeinit/networks/winograd.hpp>
+#include <freeinit/networks/network_source.hpp>
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 
 namespace freeinit::inline FREEINIT_ABI {
 
@@ -34,13 +32,11 @@ class FREEINIT_API Autoencoder {
   virtual void release() const noexcept {}
 };
 
-/// Loads the TorchScript decoder of `bundle`, and its encoder, if the spec names one, in the first
-/// call of `encode`, which then throws what is wrong with that file. Further arguments and errors
-/// as `load_torchscript_unet`.
+/// Loads the TorchScript decoder from the folder `source.file`, and the encoder, if the spec names
+/// one, in the first call of `encode`, which then throws what is wrong with that file. Throws
+/// Error: as `load_torchscript_text_encoder`.
 [[nodiscard]] FREEINIT_API std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
-    const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype = {},
-    ConvolutionAlgorithm convolutions = ConvolutionAlgorithm::direct);
+    const NetworkSource& source, const AutoencoderSpec& spec);
 
 /// Decodes latents [B,C,F,h,w] in chunks of `chunk_size` frames to frames [B,F,H,W,3], float32 in
 /// 0..1, on the CPU; memory of the decoder stays bounded by the chunk. Chunks never span two
@@ -56,16 +52,18 @@ using FrameConsumer =
     std::function<void(std::int64_t video, std::int64_t first, const at::Tensor& frames)>;
 
 /// As `decode_video`, but each chunk goes to `sink` and is not kept: memory does not grow with the
-/// length of the video.
+/// length of the video. Throws Error: invalid_argument (`sink` is empty, too).
 FREEINIT_API void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,
                                   std::int64_t chunk_size, const FrameConsumer& sink,
                                   const RunControl& control = {});
 
 /// Encodes frames [B,F,H,W,3] (0..1) to latents [B,C,F,h,w], float32 on the autoencoder's device,
-/// in chunks of frames. Throws Error: invalid_argument, unsupported (no encoder), model.
+/// in chunks of frames. Reports Phase::encode, counting frames of all videos. Throws Error:
+/// invalid_argument, unsupported (no encoder), model, cancelled.
 [[nodiscard]] FREEINIT_API at::Tensor encode_video(const Autoencoder& autoencoder,
                                                    const at::Tensor& frames,
-                                                   std::int64_t chunk_size = 16);
+                                                   std::int64_t chunk_size = 16,
+                                                   const RunControl& control = {});
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

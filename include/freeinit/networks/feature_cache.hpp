@@ -12,7 +12,7 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// Deep features of a UNet, reused between neighbouring steps (DeepCache, arXiv 2312.00858): every
 /// `interval`-th call of a pass runs the whole network, those between run its first and last layers
-/// alone. Changes the result; docs/performance.md shows by how much and what it saves.
+/// alone. Changes the result; benchmarks/results shows by how much and what it saves.
 ///
 /// Holds the state of one pass, so an object belongs to one run and one thread.
 class FREEINIT_API FeatureCache {

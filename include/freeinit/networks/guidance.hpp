@@ -3,7 +3,7 @@
 #include <freeinit/core/config.hpp>
 #include <freeinit/networks/feature_cache.hpp>
 #include <freeinit/networks/video_unet.hpp>
-#include <freeinit/passes/denoiser.hpp>
+#include <freeinit/sampling/denoiser.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -37,7 +37,7 @@ struct GuidanceOptions {
 /// [negative; positive] and negative + scale (positive - negative), diffusers' order; otherwise one
 /// call on `text` alone, and `negative_text` may stay undefined. With guidance a call overwrites
 /// the prediction of the last one, copies share that memory, and one thread at a time may call.
-/// Throws Error: invalid_argument (scale or fps not finite, shapes).
+/// Throws Error: invalid_argument (scale or fps not finite, no UNet, no text, shapes).
 [[nodiscard]] FREEINIT_API Denoiser guided_denoiser(std::shared_ptr<const VideoUNet> unet,
                                                     const at::Tensor& text,
                                                     const at::Tensor& negative_text,

@@ -4,8 +4,9 @@
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/networks/autoencoder.hpp>
-#include <freeinit/networks/text_encoder.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
+#include <freeinit/networks/device.hpp>
+#include <freeinit/networks/text_encoder.hpp>
 #include <freeinit/networks/video_unet.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
@@ -14,6 +15,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
 
@@ -21,7 +23,7 @@ namespace freeinit::inline FREEINIT_ABI {
 struct BundleOptions {
   at::Device device = at::kCPU;
   std::optional<at::ScalarType> dtype{};  ///< unset: as stored; a traced graph runs in one dtype
-  std::optional<UNetBackend> backend{};   ///< unset: `default_unet_backend`
+  std::string backend{};                  ///< by name; empty: `default_unet_backend`
   bool verify_hashes = true;              ///< SHA-256 of each file that is used
   /// File of HashStamps, by which files verified earlier are known again; empty: every file is read
   /// and hashed. Only with `verify_hashes`.
@@ -36,10 +38,6 @@ struct BundleOptions {
   bool disable_jit_profiling = true;
 };
 
-/// A device by name: "cpu", "cuda" or "cuda:N". Throws Error: invalid_argument for another name,
-/// unsupported when this machine or this LibTorch has no such device.
-[[nodiscard]] FREEINIT_API at::Device device_from_string(const std::string& name);
-
 /// The tokenizer of the bundle in `folder`. Throws Error as `ClipTokenizer`.
 [[nodiscard]] FREEINIT_API ClipTokenizer load_tokenizer(const std::filesystem::path& folder,
                                                         const TokenizerSpec& spec);
@@ -48,22 +46,52 @@ struct BundleOptions {
 /// sizes and hashes of all files but other forms of the UNet than the one that runs, sections of
 /// the manifest against each other, the contract inside each network against its section, and the
 /// signature of each network; of the VAE encoder when it first encodes.
-/// Members are immutable; the bundle can be shared between threads.
-struct FREEINIT_API ModelBundle {
-  Manifest manifest;
-  ClipTokenizer tokenizer;
-  std::shared_ptr<const TextEncoder> text_encoder;
-  std::shared_ptr<const VideoUNet> unet;
-  std::shared_ptr<const Autoencoder> autoencoder;
-  at::Device device = at::kCPU;
-  at::ScalarType dtype = at::kFloat;  ///< of the UNet; latents are float32 in any
-  UNetBackend backend = UNetBackend::torchscript;
-
+/// Immutable; copies share the networks, and threads may share a bundle.
+class FREEINIT_API ModelBundle {
+ public:
   /// Throws Error: not_found, invalid_file, unsupported (another schema, format, dtype or device),
   /// model (out of memory), cancelled. Reports Phase::load after each of five stages.
   [[nodiscard]] static ModelBundle load(const std::filesystem::path& folder,
                                         const BundleOptions& options = {},
                                         const RunControl& control = {});
+
+  /// The same with a manifest that was read before.
+  [[nodiscard]] static ModelBundle load(Manifest manifest, const std::filesystem::path& folder,
+                                        const BundleOptions& options = {},
+                                        const RunControl& control = {});
+
+  [[nodiscard]] const Manifest& manifest() const noexcept { return *manifest_; }
+  [[nodiscard]] const ClipTokenizer& tokenizer() const noexcept { return *tokenizer_; }
+  [[nodiscard]] const std::shared_ptr<const TextEncoder>& text_encoder() const noexcept {
+    return text_encoder_;
+  }
+  [[nodiscard]] const std::shared_ptr<const VideoUNet>& unet() const noexcept { return unet_; }
+  [[nodiscard]] const std::shared_ptr<const Autoencoder>& autoencoder() const noexcept {
+    return autoencoder_;
+  }
+  [[nodiscard]] at::Device device() const noexcept { return device_; }
+  /// Of the UNet; latents are float32 in any.
+  [[nodiscard]] at::ScalarType dtype() const noexcept { return dtype_; }
+  /// What the UNet was loaded with.
+  [[nodiscard]] const UNetBackend& backend() const noexcept { return *backend_; }
+
+  /// The same bundle with another network: one of your own, or one around the bundle's. Throws
+  /// Error: invalid_argument (null).
+  [[nodiscard]] ModelBundle with(std::shared_ptr<const TextEncoder> text_encoder) const;
+  [[nodiscard]] ModelBundle with(std::shared_ptr<const VideoUNet> unet) const;
+  [[nodiscard]] ModelBundle with(std::shared_ptr<const Autoencoder> autoencoder) const;
+
+ private:
+  ModelBundle() = default;
+
+  std::shared_ptr<const Manifest> manifest_;
+  std::shared_ptr<const ClipTokenizer> tokenizer_;
+  std::shared_ptr<const TextEncoder> text_encoder_;
+  std::shared_ptr<const VideoUNet> unet_;
+  std::shared_ptr<const Autoencoder> autoencoder_;
+  at::Device device_ = at::kCPU;
+  at::ScalarType dtype_ = at::kFloat;
+  const UNetBackend* backend_ = nullptr;  ///< a row of `unet_backends()`
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI

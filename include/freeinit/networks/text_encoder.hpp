@@ -2,12 +2,11 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/networks/network_source.hpp>
 
 #include <ATen/core/Tensor.h>
 
-#include <filesystem>
 #include <memory>
-#include <optional>
 
 namespace freeinit::inline FREEINIT_ABI {
 
@@ -24,10 +23,11 @@ class FREEINIT_API TextEncoder {
   virtual void release() const noexcept {}
 };
 
-/// Loads a TorchScript text encoder; arguments and errors as `load_torchscript_unet`.
+/// Loads a TorchScript text encoder. Weights may be stored in a narrower dtype and are widened.
+/// Throws Error: not_found, invalid_file (unreadable, another contract or signature), unsupported
+/// (device, dtype), model (out of memory).
 [[nodiscard]] FREEINIT_API std::unique_ptr<const TextEncoder> load_torchscript_text_encoder(
-    const std::filesystem::path& file, const TextEncoderSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype = {});
+    const NetworkSource& source, const TextEncoderSpec& spec);
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

@@ -2,14 +2,8 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/bundle/manifest.hpp>
-#include <freeinit/networks/winograd.hpp>
 
 #include <ATen/core/Tensor.h>
-
-#include <cstdint>
-#include <filesystem>
-#include <memory>
-#include <optional>
 
 namespace freeinit::inline FREEINIT_ABI {
 
@@ -28,7 +22,8 @@ struct DeepPrediction {
 };
 
 /// The one virtual seam at the model: what predicts noise for video latents. Every family has this
-/// signature; what differs between them is settled in the export.
+/// signature; what differs between them is settled in the export. One of your own needs `predict`
+/// alone.
 class FREEINIT_API VideoUNet {
  public:
   virtual ~VideoUNet() = default;
@@ -49,12 +44,9 @@ class FREEINIT_API VideoUNet {
   [[nodiscard]] virtual at::Tensor predict_shallow(const UNetInput& input,
                                                    const at::Tensor& deep) const;
 
-  /// Limits on shapes.
-  [[nodiscard]] virtual const UNetSpec& spec() const noexcept = 0;
-
-  /// Refuses what `predict` would refuse for the sizes of `latents` and `text`, without computing
-  /// anything: `check_unet_input`, and what a backend cannot do beyond it. Throws Error:
-  /// invalid_argument.
+  /// Refuses what `predict` would refuse for the sizes of its latents and text, without computing
+  /// anything. By default nothing is refused; a UNet around another one asks that one. Throws
+  /// Error: invalid_argument.
   virtual void check_input(at::IntArrayRef latents, at::IntArrayRef text) const;
 };
 
@@ -62,16 +54,6 @@ class FREEINIT_API VideoUNet {
 /// right. Throws Error: invalid_argument.
 FREEINIT_API void check_unet_input(const UNetSpec& spec, at::IntArrayRef latents,
                                    at::IntArrayRef text);
-
-/// Loads a TorchScript UNet. `contract`: the JSON object the file must repeat as its extra file
-/// `freeinit.json`; empty skips the comparison. `dtype`: what the caller wants; a traced graph runs
-/// in the dtype of its export alone, so anything but `spec.dtype` is refused. Weights may be stored
-/// in a narrower dtype and are widened. Throws Error: not_found, invalid_file (unreadable, another
-/// contract or signature), unsupported (device, dtype, format), model (out of memory).
-[[nodiscard]] FREEINIT_API std::unique_ptr<const VideoUNet> load_torchscript_unet(
-    const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype = {},
-    ConvolutionAlgorithm convolutions = ConvolutionAlgorithm::direct);
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

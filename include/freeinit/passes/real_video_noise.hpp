@@ -5,7 +5,7 @@
 #include <freeinit/noise/noise_reinitializer.hpp>
 #include <freeinit/noise/noise_source.hpp>
 #include <freeinit/options/real_video_options.hpp>
-#include <freeinit/passes/denoiser.hpp>
+#include <freeinit/sampling/denoiser.hpp>
 #include <freeinit/sampling/noise_schedule.hpp>
 
 #include <ATen/core/Tensor.h>

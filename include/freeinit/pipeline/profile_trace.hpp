@@ -16,7 +16,7 @@ namespace freeinit::inline FREEINIT_ABI {
 /// span is the time the host spent.
 ///
 ///     ProfileTrace trace;
-///     bundle.unet = trace.watch(std::move(bundle.unet));
+///     bundle = bundle.with(trace.watch(bundle.unet()));
 ///     pipeline.generate(request, trace.watch(control));
 ///     trace.write("run.json");
 ///

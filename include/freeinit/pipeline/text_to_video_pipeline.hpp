@@ -52,6 +52,10 @@ class FREEINIT_API TextToVideoPipeline {
                                           const GenerationHooks& hooks = {}) const;
 
  private:
+  [[nodiscard]] GenerationResult generate_unguarded(const GenerationRequest& request,
+                                                    const GenerationInputs& inputs,
+                                                    const RunControl& control,
+                                                    const GenerationHooks& hooks) const;
   [[nodiscard]] NoiseSchedule schedule_for(const GenerationRequest& request) const;
 
   ModelBundle bundle_;

@@ -40,7 +40,8 @@ class FREEINIT_API NoiseSchedule {
   }
 
   /// sigma_t = sqrt((1 - abar_t) / abar_t) for every training timestep: the noise per unit of
-  /// signal, as samplers in sigma space count it. Infinite at a level without signal.
+  /// signal, as samplers in sigma space count it; float32 values. Infinite at a level without
+  /// signal.
   [[nodiscard]] std::vector<double> sigmas() const;
 
   /// The level at timestep `t`; below the first timestep it is the first one, without any noise if

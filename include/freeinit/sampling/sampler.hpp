@@ -63,9 +63,9 @@ class FREEINIT_API Sampler {
   [[nodiscard]] virtual SamplerState start_at(std::int64_t index, const at::Tensor& original,
                                               const at::Tensor& unit_noise) const = 0;
 
-  /// What the denoiser is called with (diffusers' `scale_model_input`); shares memory with the
-  /// state where the sampler does not scale.
-  [[nodiscard]] virtual at::Tensor scale_model_input(const SamplerState& state) const {
+  /// What the denoiser is called with (diffusers' `scale_model_input`): the latents in
+  /// variance-preserving scale. It shares memory with the state, which the next step writes to.
+  [[nodiscard]] virtual at::Tensor scale_model_input(SamplerState& state) const {
     return state.latents;
   }
 

@@ -22,6 +22,12 @@ struct VideoFrames {
 [[nodiscard]] FREEINIT_API VideoFrames load_video_frames(const std::filesystem::path& path,
                                                          const FrameSelection& selection);
 
+/// Writes frames [F,H,W,3] to a video file or a folder of PNG frames (see `VideoWriter`), which
+/// appears whole or not at all: uint8, or floating point values in 0..1, rounded to bytes as
+/// diffusers does. Throws Error: invalid_argument (shape, dtype, rate, size), io.
+FREEINIT_API void save_video_frames(const std::filesystem::path& path, const at::Tensor& frames,
+                                    double fps);
+
 /// Fits frames [F,H,W,3] (uint8) to another size without distortion: resized (bilinear,
 /// antialiased) until they just cover height x width, then the middle is cut out. Returns
 /// [F,height,width,3] uint8. Throws Error: invalid_argument.

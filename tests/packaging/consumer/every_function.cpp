@@ -40,28 +40,44 @@ void functions_of_core_text_and_io() {
       &OutputFile::commit);
 }
 
-void functions_of_numerics() {
-  use(&beta_schedule_from_string, &prediction_type_from_string, &timestep_spacing_from_string,
-      &DdimConfig::validate, &DdimScheduler::inverse_trajectory);
-  use(&profile_from_string, static_cast<std::string_view (*)(Profile) noexcept>(&to_string),
-      &FreeInitOptions::validate, &FreeInitOptions::validate_for, &steps_per_pass,
-      &max_calls_per_pass, &free_init);
-  use(&intermediate_result_from_string,
-      static_cast<std::string_view (*)(IntermediateResult) noexcept>(&to_string),
-      &IntermediatePassOptions::validate, &SamplingBudget::validate);
-  use(&mix_method_from_string, static_cast<std::string_view (*)(MixMethod) noexcept>(&to_string),
-      &NoiseMixOptions::validate, &mix_variance, &NoiseReinitializer::low_band,
-      &NoiseReinitializer::num_fresh);
-  use(&filter_method_from_string,
-      static_cast<std::string_view (*)(FilterMethod) noexcept>(&to_string),
-      &FrequencyFilterOptions::validate, &frequency_filter_mask, &NoiseReinitializer::operator(),
-      &filter_axes_from_string, static_cast<std::string_view (*)(FilterAxes) noexcept>(&to_string),
-      &NoiseSource::draw, &load_tensor, &save_tensors);
-  use(&load_video_frames, &resize_images, &resize_and_crop, &check_video_writer, &write_text_file,
-      &center_crop, &fit_frames);
-  use(&video_noise_source_from_string,
-      static_cast<std::string_view (*)(VideoNoiseSource) noexcept>(&to_string),
-      &initial_noise_from_video, &inversion_trajectory);
+/// Both names of an enumeration's values.
+template <class Value>
+void use_names(Value (*from_string)(std::string_view)) {
+  use(from_string, static_cast<std::string_view (*)(Value) noexcept>(&to_string));
+}
+
+void functions_of_options() {
+  use_names(&beta_schedule_from_string);
+  use_names(&prediction_type_from_string);
+  use_names(&timestep_spacing_from_string);
+  use_names(&filter_method_from_string);
+  use_names(&filter_variant_from_string);
+  use_names(&filter_axes_from_string);
+  use_names(&mix_method_from_string);
+  use_names(&profile_from_string);
+  use_names(&intermediate_result_from_string);
+  use_names(&video_noise_source_from_string);
+  use(&SamplerConfig::validate, &FrequencyFilterOptions::validate, &NoiseMixOptions::validate,
+      &IntermediatePassOptions::validate, &FreeInitOptions::validate,
+      &GenerationRequest::validate, &steps_per_pass);
+}
+
+void functions_of_noise_sampling_and_passes() {
+  use(&NoiseSource::draw, &NoiseSource::state, &NoiseSource::from_state, &frequency_filter_mask,
+      &mix_variance, &NoiseReinitializer::low_band, &NoiseReinitializer::num_fresh,
+      &NoiseReinitializer::draw_fresh, &NoiseReinitializer::operator());
+  use(&NoiseSchedule::sigmas, &NoiseSchedule::level, &NoiseSchedule::timesteps,
+      &NoiseSchedule::add_noise, &NoiseSchedule::add_noise_between, &SamplerState::clone,
+      &Sampler::start, &sampler_table, &find_sampler, &make_sampler, &make_ddim,
+      &make_ddim_inverse, &make_inversion,
+      static_cast<SamplerFactory (*)(const NoiseSchedule&, double)>(&sampler_factory));
+  use(&FreeInitState::clone, &FreeInit::begin, &FreeInit::is_done, &FreeInit::advance,
+      &FreeInit::result, &plan_passes, &free_init, &initial_noise_from_video);
+}
+
+void functions_of_tensors() {
+  use(&load_tensor, &save_tensors, &load_video_frames, &save_video_frames, &resize_images,
+      &resize_and_crop, &check_video_writer, &write_text_file, &center_crop, &fit_frames);
 }
 
 void functions_of_analysis() {
@@ -71,29 +87,30 @@ void functions_of_analysis() {
 }
 
 void functions_of_models_and_pipeline() {
-  use(&check_unet_input, &load_torchscript_unet, &load_torchscript_text_encoder,
-      &load_torchscript_autoencoder, &decode_video, &encode_video, &guided_denoiser,
-      &device_from_string, &load_tokenizer, &dtype_from_string, &dtype_to_string,
-      &ModelBundle::load);
+  use(&check_unet_input, &load_torchscript_text_encoder, &load_torchscript_autoencoder,
+      &decode_video, &encode_video, &guided_denoiser, &device_from_string, &check_device,
+      &load_tokenizer, &dtype_from_string, &dtype_to_string);
   use(&FeatureCache::start_pass, &FeatureCache::predict, &VideoUNet::predict_deep,
       &VideoUNet::predict_shallow);
   use(&probe_bundle, &ProbeReport::first_failure, &ProbeReport::num_failures);
-  use(static_cast<std::string (*)(UNetBackend)>(&to_string), &unet_backend_from_string,
-      &built_unet_backends, &default_unet_backend, &load_unet, &decode_video_to);
-  use(&winograd_conv2d, &winograd_temporal_conv, &use_winograd);
+  use(&unet_backends, &unet_backend, &default_unet_backend, &load_unet, &decode_video_to);
   use(&parse_image_encoder_spec, &load_torchscript_image_encoder, &preprocess_images,
       &image_features);
   use(&ProfileTrace::json, &ProfileTrace::write,
       static_cast<RunControl (ProfileTrace::*)(RunControl) const>(&ProfileTrace::watch),
       static_cast<std::shared_ptr<const VideoUNet> (ProfileTrace::*)(
           std::shared_ptr<const VideoUNet>) const>(&ProfileTrace::watch));
-  use(&GenerationRequest::from_manifest, &TextToVideoPipeline::validate,
-      &TextToVideoPipeline::generate, &ddim_config, &encode_clip);
+  use(&check_request, &TextToVideoPipeline::validate, &TextToVideoPipeline::generate,
+      &profile_config, &encode_clip);
 }
 
 // Constructors have no address; these calls need them, and the destructors.
 TextToVideoPipeline make_pipeline(const char* folder) {
-  return TextToVideoPipeline(ModelBundle::load(folder));
+  const ModelBundle bundle = ModelBundle::load(Manifest{}, folder);
+  return TextToVideoPipeline(ModelBundle::load(folder)
+                                 .with(bundle.text_encoder())
+                                 .with(bundle.unet())
+                                 .with(bundle.autoencoder()));
 }
 void make_the_rest(const char* path, const at::Tensor& mask) {
   const ClipTokenizer tokenizer(path, path);

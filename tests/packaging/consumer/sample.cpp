@@ -23,10 +23,11 @@ int main() {
   const freeinit::Denoiser denoiser = [](const at::Tensor& latents, double timestep) {
     return latents.mul(0.5).add(timestep / 1000.0).tanh();
   };
-  const freeinit::DdimScheduler scheduler({.beta_start = 0.00085, .beta_end = 0.012});
-  freeinit::NoiseSource noise(42);
-  const auto result = freeinit::free_init(denoiser, scheduler, {1, 4, 4, 8, 8}, {.num_iters = 2},
-                                          {.num_inference_steps = 5}, noise);
+  const freeinit::NoiseSchedule schedule({.beta_start = 0.00085, .beta_end = 0.012});
+  const auto result = freeinit::free_init(
+      denoiser, schedule,
+      {.shape = {1, 4, 4, 8, 8}, .options = {.num_iters = 2}, .num_inference_steps = 5},
+      freeinit::NoiseSource(42));
   std::cout << FREEINIT_VERSION << ' ' << result.denoiser_calls << ' ' << checksum(result.latents)
             << '\n';
   return result.completed_passes == 2 ? 0 : 1;

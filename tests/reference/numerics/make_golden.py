@@ -1,6 +1,7 @@
 """Writes all reference data of the numerics layer; see README.md."""
 
 import ddim
+import euler
 import filters
 import free_init
 import mixes
@@ -10,5 +11,5 @@ import reinit
 import videocrafter
 
 if __name__ == "__main__":
-    for part in (noise, ddim, free_init, reinit, filters, mixes, predictions, videocrafter):
+    for part in (noise, ddim, euler, free_init, reinit, filters, mixes, predictions, videocrafter):
         part.main()

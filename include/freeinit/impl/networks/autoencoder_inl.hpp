@@ -9,8 +9,9 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
-#include <optional>
+#include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -98,28 +99,25 @@ FREEINIT_INLINE at::Tensor decode_chunk(const Autoencoder& autoencoder, const at
 }  // namespace detail
 
 FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
-    const std::filesystem::path& bundle, const AutoencoderSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype, ConvolutionAlgorithm convolutions) {
-  const auto load = [=](const std::filesystem::path& file, std::string_view input) {
-    return detail::TorchScriptModule({.file = file,
-                                      .contract = contract,
-                                      .inputs = {input},
-                                      .dtype = spec.dtype,
-                                      .wanted = dtype,
-                                      .device = device,
-                                      .convolutions = convolutions});
+    const NetworkSource& source, const AutoencoderSpec& spec) {
+  const auto load = [source, dtype = spec.dtype](const std::string& name, std::string_view input) {
+    NetworkSource network = source;
+    network.file /= name;
+    return detail::TorchScriptModule({.source = network, .inputs = {input}, .dtype = dtype});
   };
   // Absolute: by the time it is read, the process may be in another folder.
-  auto load_encoder = [load, file = std::filesystem::absolute(bundle / spec.encoder_file)] {
-    return std::make_unique<const detail::TorchScriptModule>(load(file, "images"));
+  auto load_encoder = [load, file = std::filesystem::absolute(source.file / spec.encoder_file)] {
+    return std::make_unique<const detail::TorchScriptModule>(load(file.string(), "images"));
   };
-  return std::make_unique<const detail::TorchScriptAutoencoder>(
-      load(bundle / spec.decoder_file, "latents"), std::move(load_encoder), spec);
+  return std::make_unique<const detail::TorchScriptAutoencoder>(load(spec.decoder_file, "latents"),
+                                                                std::move(load_encoder), spec);
 }
 
 FREEINIT_INLINE void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,
                                      std::int64_t chunk_size, const FrameConsumer& sink,
                                      const RunControl& control) {
+  if (!sink)
+    raise(ErrorCode::invalid_argument, "sink: empty function; expected one for the frames");
   detail::check_chunk_size(chunk_size);
   detail::check_video_latents(autoencoder.spec(), latents);
   const std::int64_t num_videos = latents.size(0);
@@ -157,7 +155,7 @@ FREEINIT_INLINE at::Tensor decode_video(const Autoencoder& autoencoder, const at
 }
 
 FREEINIT_INLINE at::Tensor encode_video(const Autoencoder& autoencoder, const at::Tensor& frames,
-                                        std::int64_t chunk_size) {
+                                        std::int64_t chunk_size, const RunControl& control) {
   detail::check_chunk_size(chunk_size);
   const AutoencoderSpec& spec = autoencoder.spec();
   const std::int64_t scale = spec.spatial_scale;
@@ -171,6 +169,7 @@ FREEINIT_INLINE at::Tensor encode_video(const Autoencoder& autoencoder, const at
   at::Tensor latents;  // made with the first chunk, on the device where the encoder leaves it
   for (std::int64_t video = 0; video < frames.size(0); ++video) {
     for (std::int64_t first = 0; first < num_frames; first += chunk_size) {
+      if (control.stop.stop_requested()) raise(ErrorCode::cancelled, "encoding: stopped");
       const std::int64_t count = std::min(chunk_size, num_frames - first);
       const at::Tensor images = frames.select(0, video).narrow(0, first, count);
       const at::Tensor chunk = autoencoder.encode(
@@ -181,6 +180,9 @@ FREEINIT_INLINE at::Tensor encode_video(const Autoencoder& autoencoder, const at
                             chunk.options().dtype(at::kFloat));
       }
       latents.select(0, video).narrow(1, first, count).copy_(chunk.permute({1, 0, 2, 3}));
+      control.report({.phase = Phase::encode,
+                      .step = static_cast<int>(video * num_frames + first + count),
+                      .num_steps = static_cast<int>(frames.size(0) * num_frames)});
     }
   }
   return latents;

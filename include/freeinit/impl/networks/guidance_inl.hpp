@@ -73,6 +73,12 @@ FREEINIT_INLINE Denoiser guided_denoiser(std::shared_ptr<const VideoUNet> unet,
     raise(ErrorCode::invalid_argument, c10::str("guidance scale ", options.guidance_scale, ", fps ",
                                                 options.fps, ": expected finite numbers"));
   }
+  if (!unet) raise(ErrorCode::invalid_argument, "unet: none; expected one to guide");
+  if (!text.defined() || text.dim() != 3) {
+    raise(ErrorCode::invalid_argument,
+          c10::str("text embedding ", text.defined() ? c10::str(text.sizes()) : "(none)",
+                   ": expected [batch, length, width]"));
+  }
   const Denoiser positive = detail::text_denoiser(unet, text, options);
   if (options.guidance_scale <= 1.0) return positive;
   if (!negative_text.defined() || negative_text.sizes() != text.sizes()) {

@@ -51,7 +51,7 @@ class TorchScriptImageEncoder final : public ImageEncoder {
 
 /// The extra file `freeinit.json` of a TorchScript archive, empty when there is none. The network
 /// is not built for it.
-FREEINIT_INLINE std::string contract_of(const std::filesystem::path& file) {
+FREEINIT_INLINE std::string contract_in(const std::filesystem::path& file) {
   const std::string name = "network '" + file.string() + "'";
   check_network_file(name, file);
   try {
@@ -73,7 +73,7 @@ FREEINIT_INLINE at::Tensor channel_tensor(const std::array<double, 3>& values) {
 
 FREEINIT_INLINE std::unique_ptr<const ImageEncoder> load_torchscript_image_encoder(
     const std::filesystem::path& file, at::Device device, const RunControl& control) {
-  const std::string contract = detail::contract_of(file);
+  const std::string contract = detail::contract_in(file);
   ImageEncoderSpec spec;
   if (contract.empty()) {
     control.message(LogLevel::warning, "network '" + file.string() +
@@ -82,12 +82,10 @@ FREEINIT_INLINE std::unique_ptr<const ImageEncoder> load_torchscript_image_encod
   } else {
     spec = parse_image_encoder_spec(contract, "network '" + file.string() + "'");
   }
-  detail::TorchScriptModule network({.file = file,
-                                     .contract = contract,
-                                     .inputs = {"images"},
-                                     .dtype = spec.dtype,
-                                     .wanted = {},
-                                     .device = device});
+  detail::TorchScriptModule network(
+      {.source = {.file = file, .contract = contract, .device = device},
+       .inputs = {"images"},
+       .dtype = spec.dtype});
   return std::make_unique<const detail::TorchScriptImageEncoder>(std::move(network),
                                                                  std::move(spec));
 }

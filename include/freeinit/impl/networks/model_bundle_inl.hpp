@@ -1,17 +1,16 @@
 #pragma once
 
 #include <freeinit/bundle/verify.hpp>
+#include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/networks/late_networks_inl.hpp>
-#include <freeinit/impl/networks/torchscript_module_inl.hpp>
-#include <freeinit/impl/networks/backends/unet_backend_inl.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 
 #include <torch/csrc/jit/runtime/graph_executor.h>  // getProfilingMode
 
-#include <charconv>
+#include <set>
 #include <string>
-#include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -28,16 +27,26 @@ FREEINIT_INLINE void verify_files(const std::filesystem::path& folder, const Man
   stamps.save();
 }
 
-/// The manifest without the forms of the UNet that a run with `backend` does not read: a large file
-/// is not hashed for nothing, and one that was deleted to save space is not missed.
-FREEINIT_INLINE Manifest without_other_unets(Manifest manifest, UNetBackend backend) {
-  const std::string used = to_string(backend);
-  if (!runs_unet_file(backend)) manifest.files.erase(manifest.unet.file);
+/// The manifest without the forms of the UNet that a run with `backend` does not read, each with
+/// what stands beside it under its name (OpenVINO's weights): a large file is not hashed for
+/// nothing, and one that was deleted to save space is not missed.
+FREEINIT_INLINE Manifest without_other_unets(Manifest manifest, const UNetBackend& backend) {
+  const auto stem = [](const std::string& file) {
+    return std::filesystem::path(file).replace_extension();
+  };
+  std::filesystem::path used = stem(manifest.unet.file);
+  std::set<std::filesystem::path> others;
   for (const auto& [name, converted] : manifest.unet_backends) {
-    if (name == used) continue;
-    manifest.files.erase(converted.file);
-    manifest.files.erase(std::filesystem::path(converted.file).replace_extension(".bin").string());
+    if (name == backend.name) {
+      used = stem(converted.file);
+      others.insert(stem(manifest.unet.file));
+    } else {
+      others.insert(stem(converted.file));
+    }
   }
+  others.erase(used);
+  std::erase_if(manifest.files,
+                [&](const auto& file) { return others.contains(stem(file.first)); });
   return manifest;
 }
 
@@ -49,23 +58,25 @@ FREEINIT_INLINE std::filesystem::path reading_folder(const std::filesystem::path
 
 FREEINIT_INLINE std::shared_ptr<const TextEncoder> load_text_encoder(
     const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options) {
-  auto load = [file = reading_folder(folder, options) / manifest.text_encoder.file,
-               spec = manifest.text_encoder, contract = manifest.contracts.at("text_encoder"),
-               device = options.device, dtype = options.dtype] {
-    return load_torchscript_text_encoder(file, spec, contract, device, dtype);
-  };
+  auto load =
+      [source = NetworkSource{.file = reading_folder(folder, options) / manifest.text_encoder.file,
+                              .contract = contract_of(manifest, "text_encoder"),
+                              .device = options.device,
+                              .dtype = options.dtype},
+       spec = manifest.text_encoder] { return load_torchscript_text_encoder(source, spec); };
   if (options.low_memory) return std::make_shared<const LateTextEncoder>(std::move(load));
   return load();
 }
 
 FREEINIT_INLINE std::shared_ptr<const Autoencoder> load_autoencoder(
     const std::filesystem::path& folder, const Manifest& manifest, const BundleOptions& options,
-    UNetBackend backend) {
-  auto load = [folder = reading_folder(folder, options), spec = manifest.vae,
-               contract = manifest.contracts.at("vae"), device = options.device,
-               dtype = options.dtype, convolutions = convolutions_of(backend)] {
-    return load_torchscript_autoencoder(folder, spec, contract, device, dtype, convolutions);
-  };
+    NetworkRewrite convolutions) {
+  auto load = [source = NetworkSource{.file = reading_folder(folder, options),
+                                      .contract = contract_of(manifest, "vae"),
+                                      .device = options.device,
+                                      .dtype = options.dtype,
+                                      .rewrite = convolutions},
+               spec = manifest.vae] { return load_torchscript_autoencoder(source, spec); };
   if (options.low_memory) {
     return std::make_shared<const LateAutoencoder>(std::move(load), manifest.vae);
   }
@@ -77,6 +88,7 @@ class LoadProgress {
  public:
   LoadProgress(const RunControl& control, int num_stages)
       : control_(control), num_stages_(num_stages) {}
+  LoadProgress(RunControl&& temporary, int num_stages) = delete;
 
   void stage_done() {
     control_.report({.phase = Phase::load, .step = ++done_, .num_steps = num_stages_});
@@ -88,6 +100,14 @@ class LoadProgress {
   int num_stages_;
   int done_ = 0;
 };
+static_assert(!std::is_constructible_v<LoadProgress, RunControl, int>);
+
+/// Refuses nothing in place of a network.
+template <class Network>
+std::shared_ptr<const Network> checked_part(std::shared_ptr<const Network> network) {
+  if (!network) raise(ErrorCode::invalid_argument, "network: none; expected one for the bundle");
+  return network;
+}
 
 }  // namespace detail
 
@@ -102,59 +122,59 @@ FREEINIT_INLINE ClipTokenizer load_tokenizer(const std::filesystem::path& folder
                         .match_pad_token = spec.match_pad_token});
 }
 
-FREEINIT_INLINE at::Device device_from_string(const std::string& name) {
-  const auto refuse = [&]() {
-    raise(ErrorCode::invalid_argument,
-          "device '" + name + "': unknown; expected cpu, cuda or cuda:N");
-  };
-  at::Device device(at::kCPU);
-  if (name == "cuda") {
-    device = at::Device(at::kCUDA, 0);
-  } else if (constexpr std::string_view prefix = "cuda:"; name.starts_with(prefix)) {
-    int index = -1;
-    const char* const end = name.data() + name.size();
-    const auto [stop, error] = std::from_chars(name.data() + prefix.size(), end, index);
-    if (error != std::errc() || stop != end || index < 0 || index > 127) refuse();
-    device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
-  } else if (name != "cpu") {
-    refuse();
-  }
-  detail::check_device(device);
-  return device;
-}
-
 FREEINIT_INLINE ModelBundle ModelBundle::load(const std::filesystem::path& folder,
                                               const BundleOptions& options,
                                               const RunControl& control) {
-  detail::check_device(options.device);
-  Manifest manifest = read_manifest(folder);
-  const at::ScalarType dtype = dtype_from_string(manifest.unet.dtype);
-  detail::LoadProgress progress(control, 5);
+  return load(read_manifest(folder), folder, options, control);
+}
 
-  const UNetBackend backend =
-      options.backend.value_or(default_unet_backend(manifest, options.device));
-  detail::verify_files(folder, detail::without_other_unets(manifest, backend), options);
+FREEINIT_INLINE ModelBundle ModelBundle::load(Manifest manifest,
+                                              const std::filesystem::path& folder,
+                                              const BundleOptions& options,
+                                              const RunControl& control) {
+  check_device(options.device);
+  ModelBundle bundle;
+  bundle.device_ = options.device;
+  bundle.dtype_ = dtype_from_string(manifest.unet.dtype);
+  bundle.backend_ = options.backend.empty() ? &default_unet_backend(manifest, options.device)
+                                            : &unet_backend(options.backend);
+  detail::LoadProgress progress(control, 5);
+  detail::verify_files(folder, detail::without_other_unets(manifest, *bundle.backend_), options);
   progress.stage_done();
-  ClipTokenizer tokenizer = load_tokenizer(folder, manifest.tokenizer);
+  bundle.tokenizer_ =
+      std::make_shared<const ClipTokenizer>(load_tokenizer(folder, manifest.tokenizer));
   progress.stage_done();
 
   if (options.disable_jit_profiling) torch::jit::getProfilingMode() = false;
-  auto text_encoder = detail::load_text_encoder(folder, manifest, options);
+  bundle.text_encoder_ = detail::load_text_encoder(folder, manifest, options);
   progress.stage_done();
-  std::shared_ptr<const VideoUNet> unet =
-      load_unet(folder, manifest, backend, options.device, options.dtype);
+  bundle.unet_ = load_unet(folder, manifest, bundle.backend_->name, options.device, options.dtype);
   progress.stage_done();
-  auto autoencoder = detail::load_autoencoder(folder, manifest, options, backend);
+  bundle.autoencoder_ =
+      detail::load_autoencoder(folder, manifest, options, bundle.backend_->convolutions);
   progress.stage_done();
+  bundle.manifest_ = std::make_shared<const Manifest>(std::move(manifest));
+  return bundle;
+}
 
-  return {.manifest = std::move(manifest),
-          .tokenizer = std::move(tokenizer),
-          .text_encoder = std::move(text_encoder),
-          .unet = std::move(unet),
-          .autoencoder = std::move(autoencoder),
-          .device = options.device,
-          .dtype = dtype,
-          .backend = backend};
+FREEINIT_INLINE ModelBundle
+ModelBundle::with(std::shared_ptr<const TextEncoder> text_encoder) const {
+  ModelBundle other = *this;
+  other.text_encoder_ = detail::checked_part(std::move(text_encoder));
+  return other;
+}
+
+FREEINIT_INLINE ModelBundle ModelBundle::with(std::shared_ptr<const VideoUNet> unet) const {
+  ModelBundle other = *this;
+  other.unet_ = detail::checked_part(std::move(unet));
+  return other;
+}
+
+FREEINIT_INLINE ModelBundle
+ModelBundle::with(std::shared_ptr<const Autoencoder> autoencoder) const {
+  ModelBundle other = *this;
+  other.autoencoder_ = detail::checked_part(std::move(autoencoder));
+  return other;
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -35,14 +35,8 @@ class TorchScriptTextEncoder final : public TextEncoder {
 }  // namespace detail
 
 FREEINIT_INLINE std::unique_ptr<const TextEncoder> load_torchscript_text_encoder(
-    const std::filesystem::path& file, const TextEncoderSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype) {
-  detail::TorchScriptModule module({.file = file,
-                                    .contract = contract,
-                                    .inputs = {"ids"},
-                                    .dtype = spec.dtype,
-                                    .wanted = dtype,
-                                    .device = device});
+    const NetworkSource& source, const TextEncoderSpec& spec) {
+  detail::TorchScriptModule module({.source = source, .inputs = {"ids"}, .dtype = spec.dtype});
   return std::make_unique<const detail::TorchScriptTextEncoder>(std::move(module), spec);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // What every backend does around its network: the same checks, the same four inputs, the same
-// promise about the result.
+// promise about the result. `inline` in both modes: the units of all backends share it.
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/networks/video_unet.hpp>
@@ -9,6 +9,7 @@
 #include <ATen/ops/full.h>
 #include <c10/util/StringUtil.h>
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -18,9 +19,12 @@ namespace detail {
 
 /// Whether nobody but its owner knows `tensor` any more, so that it may be written again. Not so on
 /// a GPU, where work that reads it may still be queued.
-FREEINIT_INLINE bool may_write_again(const at::Tensor& tensor) {
-  return tensor.defined() && tensor.is_cpu() && tensor.use_count() == 1 &&
-         tensor.storage().use_count() == 1;
+inline bool may_write_again(const at::Tensor& tensor) {
+  const bool alone = tensor.defined() && tensor.is_cpu() && tensor.use_count() == 1 &&
+                     tensor.storage().use_count() == 1;
+  // Counts are read without order; this orders what the last other owner read before our writes.
+  if (alone) std::atomic_thread_fence(std::memory_order_acquire);
+  return alone;
 }
 
 /// Makes the inputs of a network on `device` in `dtype`. Safe to call from several threads.
@@ -60,10 +64,16 @@ class UNetInputs {
 };
 
 /// Refuses a result of another shape than the interface promises. Throws Error: model.
-FREEINIT_INLINE void check_unet_output(const std::string& name, at::IntArrayRef output,
-                                       at::IntArrayRef expected) {
+inline void check_unet_output(const std::string& name, at::IntArrayRef output,
+                              at::IntArrayRef expected) {
   if (output == expected) return;
   raise(ErrorCode::model, c10::str(name, ": returned ", output, "; expected ", expected));
+}
+
+[[noreturn]] inline void raise_not_split(const std::string& network) {
+  raise(ErrorCode::unsupported, network +
+                                    ": cannot reuse features between steps; expected a TorchScript "
+                                    "bundle whose UNet was split at export (feature_cache)");
 }
 
 }  // namespace detail

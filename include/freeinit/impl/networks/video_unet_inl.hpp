@@ -1,16 +1,13 @@
 #pragma once
 
-#include <freeinit/impl/networks/backends/cuda_graphs_inl.hpp>
+#include <freeinit/core/error.hpp>
 #include <freeinit/impl/networks/nearest_multiples_inl.hpp>
-#include <freeinit/impl/networks/torchscript_module_inl.hpp>
 #include <freeinit/impl/networks/unet_call_inl.hpp>
 #include <freeinit/networks/video_unet.hpp>
 
-#include <c10/core/InferenceMode.h>
 #include <c10/util/StringUtil.h>
 
 #include <string>
-#include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -59,70 +56,10 @@ FREEINIT_INLINE void check_text(const UNetSpec& spec, at::IntArrayRef text, std:
   }
 }
 
-inline constexpr const char* kDeepMethod = "forward_deep";
-inline constexpr const char* kShallowMethod = "forward_shallow";
-
-[[noreturn]] FREEINIT_INLINE void raise_not_split(const std::string& network) {
-  raise(ErrorCode::unsupported, network +
-                                    ": cannot reuse features between steps; expected a TorchScript "
-                                    "bundle whose UNet was split at export (feature_cache)");
-}
-
-class TorchScriptUNet final : public VideoUNet {
- public:
-  TorchScriptUNet(TorchScriptModule module, UNetSpec spec)
-      : module_(std::move(module)),
-        spec_(std::move(spec)),
-        inputs_(module_.device(), module_.dtype()) {}
-
-  [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
-    const c10::InferenceMode guard;
-    return checked(module_(inputs_(spec_, input)), input.latents);
-  }
-
-  [[nodiscard]] bool can_reuse_features() const noexcept override { return spec_.feature_cache; }
-
-  [[nodiscard]] DeepPrediction predict_deep(const UNetInput& input) const override {
-    const c10::InferenceMode guard;
-    auto outputs = call_split(kDeepMethod, 2, inputs_(spec_, input));
-    return {.output = checked(outputs[0], input.latents), .deep = std::move(outputs[1])};
-  }
-
-  [[nodiscard]] at::Tensor predict_shallow(const UNetInput& input,
-                                           const at::Tensor& deep) const override {
-    const c10::InferenceMode guard;
-    auto arguments = inputs_(spec_, input);
-    arguments.push_back(deep);
-    return checked(call_split(kShallowMethod, 1, std::move(arguments))[0], input.latents);
-  }
-
-  [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }
-
- private:
-  [[nodiscard]] at::Tensor checked(const at::Tensor& output, const at::Tensor& latents) const {
-    check_network_output(module_, output, latents.sizes());
-    return output.to(latents.scalar_type());
-  }
-
-  [[nodiscard]] std::vector<at::Tensor> call_split(const std::string& method, std::size_t count,
-                                                   std::vector<at::Tensor> arguments) const {
-    if (!can_reuse_features()) raise_not_split(module_.name());
-    auto outputs = module_.call(method, std::move(arguments));
-    if (outputs.size() == count) return outputs;
-    raise(ErrorCode::model, c10::str(module_.name(), ": ", method, " returned ", outputs.size(),
-                                     " tensors; expected ", count));
-  }
-
-  TorchScriptModule module_;
-  UNetSpec spec_;
-  UNetInputs inputs_;
-};
-
 }  // namespace detail
 
-FREEINIT_INLINE void VideoUNet::check_input(at::IntArrayRef latents, at::IntArrayRef text) const {
-  check_unet_input(spec(), latents, text);
-}
+FREEINIT_INLINE void VideoUNet::check_input(at::IntArrayRef /*latents*/,
+                                            at::IntArrayRef /*text*/) const {}
 
 FREEINIT_INLINE DeepPrediction VideoUNet::predict_deep(const UNetInput& /*input*/) const {
   detail::raise_not_split("this UNet");
@@ -137,34 +74,6 @@ FREEINIT_INLINE void check_unet_input(const UNetSpec& spec, at::IntArrayRef late
                                       at::IntArrayRef text) {
   detail::check_latents(spec, latents);
   detail::check_text(spec, text, latents[0]);
-}
-
-FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(
-    const std::filesystem::path& file, const UNetSpec& spec, const std::string& contract,
-    at::Device device, std::optional<at::ScalarType> dtype, ConvolutionAlgorithm convolutions) {
-  if (spec.format != "torchscript") {
-    raise(ErrorCode::unsupported, "network '" + file.string() + "': format '" + spec.format +
-                                      "' is not one this build runs; expected torchscript");
-  }
-  detail::TorchScriptModule module({.file = file,
-                                    .contract = contract,
-                                    .inputs = {"latents", "timestep", "text", "fps"},
-                                    .dtype = spec.dtype,
-                                    .wanted = dtype,
-                                    .device = device,
-                                    .convolutions = convolutions});
-  for (const char* method : {detail::kDeepMethod, detail::kShallowMethod}) {
-    if (!spec.feature_cache || module.has_method(method)) continue;
-    raise(ErrorCode::invalid_file, module.name() + ": has no " + method +
-                                       ", but the manifest says that its features can be reused");
-  }
-  auto unet = std::make_unique<const detail::TorchScriptUNet>(module, spec);
-#ifdef FREEINIT_WITH_CUDA_GRAPHS
-  if (device.is_cuda()) {
-    return std::make_unique<const detail::CudaGraphUNet>(std::move(module), std::move(unet));
-  }
-#endif
-  return unet;
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/bundle/verify.hpp>
+#include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/noise/noise_source.hpp>
@@ -81,6 +82,8 @@ class BundleProbe {
  public:
   BundleProbe(const std::filesystem::path& folder, const BundleOptions& options)
       : folder_(folder), options_(options) {}
+  BundleProbe(std::filesystem::path&& temporary, const BundleOptions& options) = delete;
+  BundleProbe(const std::filesystem::path& folder, BundleOptions&& temporary) = delete;
 
   [[nodiscard]] ProbeReport run() {
     if (!attempt("manifest", {}, [&] { return read(); })) return std::move(report_);
@@ -159,15 +162,20 @@ class BundleProbe {
 
   std::string encode_text() {
     const TextEncoderSpec& spec = manifest_.text_encoder;
-    const auto encoder = load_torchscript_text_encoder(folder_ / spec.file, spec,
-                                                       manifest_.contracts.at("text_encoder"),
-                                                       options_.device, options_.dtype);
+    const auto encoder = load_torchscript_text_encoder(source(spec.file, "text_encoder"), spec);
     // Without a tokenizer any ids will do.
     const at::Tensor ids = ids_.defined() ? ids_ : at::zeros({1, spec.max_length}, at::kLong);
     const at::Tensor text = encoder->encode(ids);
     const std::string seen = checked_result("the embedding", text, dtype_from_string(spec.dtype));
     text_ = text;  // only a sound one is of use to the UNet
     return seen;
+  }
+
+  [[nodiscard]] NetworkSource source(const std::string& file, const std::string& section) const {
+    return {.file = folder_ / file,
+            .contract = contract_of(manifest_, section),
+            .device = options_.device,
+            .dtype = options_.dtype};
   }
 
   /// Latent height and width: the least the UNet takes, but no less than a sensible video has.
@@ -181,7 +189,7 @@ class BundleProbe {
     const UNetSpec& spec = manifest_.unet;
     const at::ScalarType dtype = dtype_from_string(spec.dtype);
     const auto unet =
-        load_unet(folder_, manifest_, options_.backend.value_or(UNetBackend::torchscript),
+        load_unet(folder_, manifest_, options_.backend.empty() ? "torchscript" : options_.backend,
                   options_.device, options_.dtype);
     const std::int64_t size = latent_size();
     latents_ = noise_.draw({1, spec.in_channels, 1, size, size}, dtype, options_.device);
@@ -214,8 +222,7 @@ class BundleProbe {
   [[nodiscard]] std::unique_ptr<const Autoencoder> autoencoder(bool with_encoder) const {
     AutoencoderSpec spec = manifest_.vae;
     if (!with_encoder) spec.encoder_file.clear();
-    return load_torchscript_autoencoder(folder_, spec, manifest_.contracts.at("vae"),
-                                        options_.device, options_.dtype);
+    return load_torchscript_autoencoder(source({}, "vae"), spec);
   }
 
   std::string decode() {

@@ -102,7 +102,6 @@ class WatchedUNet final : public VideoUNet {
     record_->unet_call_done("unet, shallow", begin);
     return output;
   }
-  [[nodiscard]] const UNetSpec& spec() const noexcept override { return unet_->spec(); }
   void check_input(at::IntArrayRef latents, at::IntArrayRef text) const override {
     unet_->check_input(latents, text);
   }

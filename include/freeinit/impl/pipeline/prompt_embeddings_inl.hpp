@@ -20,13 +20,13 @@ struct PromptEmbeddings {
 /// numbers of a batch of two would differ from diffusers'.
 FREEINIT_INLINE at::Tensor encode_text(const ModelBundle& bundle, const std::string& name,
                                        const std::string& text, const RunControl& control) {
-  const TokenizedPrompt prompt = bundle.tokenizer.encode(text);
+  const TokenizedPrompt prompt = bundle.tokenizer().encode(text);
   if (!prompt.truncated_text.empty()) {
     control.message(LogLevel::warning, name + ": longer than " + std::to_string(prompt.ids.size()) +
                                            " tokens; cut off: '" + prompt.truncated_text + "'");
   }
   const at::Tensor ids = at::tensor(prompt.ids, at::kLong).unsqueeze(0);
-  return bundle.text_encoder->encode(ids).to(bundle.device, bundle.dtype);
+  return bundle.text_encoder()->encode(ids).to(bundle.device(), bundle.dtype());
 }
 
 FREEINIT_INLINE PromptEmbeddings encode_prompts(const ModelBundle& bundle,

@@ -5,6 +5,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/shapes.hpp>
 #include <freeinit/impl/networks/nearest_multiples_inl.hpp>
+#include <freeinit/noise/noise_reinitializer.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 #include <freeinit/sampling/inversion.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
@@ -103,10 +104,13 @@ FREEINIT_INLINE void check_inputs(const GenerationRequest& request, const Genera
   const LatentShape shape = latent_shape(request, manifest);
   const std::array<std::int64_t, 3> size{shape.frames, shape.height, shape.width};
   const at::Tensor& mask = inputs.filter_mask;
-  if (!mask.defined() || mask.sizes() == at::IntArrayRef(size)) return;
-  raise(ErrorCode::invalid_argument,
-        c10::str("filter mask '", mask.sizes(), "': does not fit the latents; expected ",
-                 at::IntArrayRef(size)));
+  if (!mask.defined()) return;
+  if (mask.sizes() != at::IntArrayRef(size)) {
+    raise(ErrorCode::invalid_argument,
+          c10::str("filter mask '", mask.sizes(), "': does not fit the latents; expected ",
+                   at::IntArrayRef(size)));
+  }
+  (void)NoiseReinitializer(mask, at::kCPU, request.free_init.mix);  // refuses what it cannot use
 }
 
 }  // namespace detail

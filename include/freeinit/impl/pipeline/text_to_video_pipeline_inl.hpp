@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/networks/library_error_inl.hpp>
 #include <freeinit/impl/pipeline/prompt_embeddings_inl.hpp>
 #include <freeinit/impl/pipeline/video_run_inl.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
@@ -34,15 +35,21 @@ FREEINIT_INLINE std::set<std::int64_t> batch_sizes(const GenerationRequest& requ
   return sizes;
 }
 
-/// A backend may serve one shape alone, which should not be found out in the middle of a run.
+/// What a run makes, for the message where that is too much.
+FREEINIT_INLINE std::string size_in_words(const GenerationRequest& request) {
+  return c10::str("video of ", request.num_frames, " frames of ", request.width, "x",
+                  request.height);
+}
+
+/// A UNet may have limits of its own, which should not be found out in the middle of a run.
 FREEINIT_INLINE void check_unet_shapes(const GenerationRequest& request,
                                        const GenerationInputs& inputs, const ModelBundle& bundle,
                                        const NoiseSchedule& schedule) {
-  const Manifest& manifest = bundle.manifest;
+  const Manifest& manifest = bundle.manifest();
   LatentShape shape = latent_shape(request, manifest);
   for (const std::int64_t batch : batch_sizes(request, inputs, schedule)) {
     shape.batch = batch;
-    bundle.unet->check_input(shape.sizes(),
+    bundle.unet()->check_input(shape.sizes(),
                              {batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
   }
 }
@@ -73,9 +80,9 @@ FREEINIT_INLINE void note_other_steps(const NoiseSchedule& schedule,
 /// Texts become embeddings, and those the denoisers of the run.
 FREEINIT_INLINE void add_denoisers(RunParts& parts) {
   const auto embeddings = encode_prompts(parts.bundle, parts.request, parts.control);
-  parts.bundle.text_encoder->release();
+  parts.bundle.text_encoder()->release();
   const auto denoiser = [&](const GuidanceOptions& guidance) {
-    return guided_denoiser(parts.bundle.unet, embeddings.positive, embeddings.negative, guidance);
+    return guided_denoiser(parts.bundle.unet(), embeddings.positive, embeddings.negative, guidance);
   };
   const GuidanceOptions guidance = guidance_of(parts.request, parts.schedule);
   parts.feature_cache = guidance.feature_cache;
@@ -89,7 +96,7 @@ FREEINIT_INLINE void add_denoisers(RunParts& parts) {
 FREEINIT_INLINE void decode(GeneratedVideo& video, const RunParts& parts) {
   RunControl control = timed_control(parts, video.index);
   control.stop = {};
-  const Autoencoder& autoencoder = *parts.bundle.autoencoder;
+  const Autoencoder& autoencoder = *parts.bundle.autoencoder();
   video.frames =
       decode_video(autoencoder, video.latents, parts.request.decode_chunk_size, control).squeeze(0);
   autoencoder.release();
@@ -133,7 +140,7 @@ FREEINIT_INLINE SamplerConfig profile_config(SamplerConfig config, Profile profi
 }
 
 FREEINIT_INLINE TextToVideoPipeline::TextToVideoPipeline(ModelBundle bundle)
-    : bundle_(std::move(bundle)), schedule_(bundle_.manifest.scheduler) {}
+    : bundle_(std::move(bundle)), schedule_(bundle_.manifest().scheduler) {}
 
 FREEINIT_INLINE NoiseSchedule
 TextToVideoPipeline::schedule_for(const GenerationRequest& request) const {
@@ -157,8 +164,8 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
 
 FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& request,
                                                    const GenerationInputs& inputs) const {
-  check_request(request, bundle_.manifest, inputs);
-  detail::check_feature_cache(request, *bundle_.unet);
+  check_request(request, bundle_.manifest(), inputs);
+  detail::check_feature_cache(request, *bundle_.unet());
   detail::check_unet_shapes(request, inputs, bundle_, schedule_for(request));
 }
 
@@ -166,6 +173,14 @@ FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate(const GenerationR
                                                                const GenerationInputs& inputs,
                                                                const RunControl& control,
                                                                const GenerationHooks& hooks) const {
+  return detail::with_library_errors(detail::size_in_words(request), [&] {
+    return generate_unguarded(request, inputs, control, hooks);
+  });
+}
+
+FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate_unguarded(
+    const GenerationRequest& request, const GenerationInputs& inputs, const RunControl& control,
+    const GenerationHooks& hooks) const {
   validate(request, inputs);
   const NoiseSchedule schedule = schedule_for(request);
   detail::note_other_steps(schedule, request, control);

@@ -69,12 +69,12 @@ FREEINIT_INLINE std::vector<NoiseReinitializer> reinitializers_of(const Generati
   const NoiseMixOptions& mix = request.free_init.mix;
   std::vector<NoiseReinitializer> made;
   if (mask.defined()) {
-    made.emplace_back(mask, bundle.device, mix);
+    made.emplace_back(mask, bundle.device(), mix);
     return made;
   }
-  const LatentShape shape = latent_shape(request, bundle.manifest);
+  const LatentShape shape = latent_shape(request, bundle.manifest());
   for (const FrequencyFilterOptions& filter : request.free_init.filters) {
-    made.emplace_back(filter, shape.frames, shape.height, shape.width, bundle.device, mix);
+    made.emplace_back(filter, shape.frames, shape.height, shape.width, bundle.device(), mix);
   }
   return made;
 }
@@ -91,7 +91,7 @@ FREEINIT_INLINE at::Tensor noise_of_real_video(const RunParts& parts, std::int64
                              }};
   if (parts.request.real_video.low_band) settings.low_band = parts.reinitializers.front();
   const at::Tensor latents = of_video(parts.inputs.video_latents, video);
-  return initial_noise_from_video(latents.to(parts.bundle.device, kLatentDtype), parts.schedule,
+  return initial_noise_from_video(latents.to(parts.bundle.device(), kLatentDtype), parts.schedule,
                                   settings, noise, control);
 }
 
@@ -125,7 +125,7 @@ FREEINIT_INLINE void check_finite(const at::Tensor& latents, const ModelBundle& 
   if (at::isfinite(latents).all().item<bool>()) return;
   raise(ErrorCode::model,
         c10::str("sampling: the latents hold NaN or infinite values after networks in ",
-                 dtype_to_string(bundle.dtype), "; expected finite numbers"));
+                 dtype_to_string(bundle.dtype()), "; expected finite numbers"));
 }
 
 /// One video of the request, from its own generator, not decoded.
@@ -133,12 +133,12 @@ FREEINIT_INLINE GeneratedVideo sample_video(const RunParts& parts, std::int64_t 
   const RunControl control = timed_control(parts, index);
   NoiseSource noise(parts.request.seed + static_cast<std::uint64_t>(index));
   std::int64_t inversion_calls = 0;
-  FreeInitSettings settings{.shape = latent_shape(parts.request, parts.bundle.manifest),
+  FreeInitSettings settings{.shape = latent_shape(parts.request, parts.bundle.manifest()),
                             .options = parts.options,
                             .num_inference_steps = parts.request.num_inference_steps,
                             .eta = parts.request.eta,
                             .dtype = kLatentDtype,
-                            .device = parts.bundle.device,
+                            .device = parts.bundle.device(),
                             .reinitializers = parts.reinitializers};
   settings.initial_noise = parts.inputs.video_latents.defined()
                                ? noise_of_real_video(parts, index, noise, inversion_calls, control)

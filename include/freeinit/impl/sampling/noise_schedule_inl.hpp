@@ -7,6 +7,7 @@
 #include <freeinit/sampling/noise_schedule.hpp>
 
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/tensor.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
@@ -30,9 +31,10 @@ FREEINIT_INLINE NoiseSchedule::NoiseSchedule(const SamplerConfig& config) : conf
 }
 
 FREEINIT_INLINE std::vector<double> NoiseSchedule::sigmas() const {
-  std::vector<double> sigmas;
-  for (const double alpha : alphas_cumprod_) sigmas.push_back(std::sqrt((1.0 - alpha) / alpha));
-  return sigmas;
+  const at::Tensor alphas = at::tensor(alphas_cumprod_, at::kFloat);
+  const at::Tensor sigmas = alphas.neg().add(1.0).div(alphas).sqrt();
+  const float* const values = sigmas.const_data_ptr<float>();
+  return {values, values + sigmas.numel()};
 }
 
 FREEINIT_INLINE NoiseLevel NoiseSchedule::level(std::int64_t t) const {

@@ -4,6 +4,7 @@
 #include <freeinit/core/text.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 #include <freeinit/sampling/samplers/ddim.hpp>
+#include <freeinit/sampling/samplers/euler.hpp>
 
 #include <array>
 #include <string>
@@ -11,8 +12,9 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-inline constexpr std::array<SamplerRow, 1> kSamplers{{
+inline constexpr std::array<SamplerRow, 2> kSamplers{{
     {"ddim", "DDIMScheduler", make_ddim},
+    {"euler", "EulerDiscreteScheduler", make_euler},
 }};
 
 }  // namespace detail

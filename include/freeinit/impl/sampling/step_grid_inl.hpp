@@ -22,14 +22,22 @@ FREEINIT_INLINE std::vector<std::int64_t> leading_timesteps(std::int64_t train, 
   return timesteps;
 }
 
-FREEINIT_INLINE std::vector<std::int64_t> linspace_timesteps(std::int64_t train,
-                                                             std::int64_t steps) {
+/// NumPy's linspace from the last training timestep down to 0, before anything is rounded.
+inline std::vector<double> linspace_values(std::int64_t train, std::int64_t steps) {
   const auto last = static_cast<double>(train - 1);
   const double spacing = steps > 1 ? last / static_cast<double>(steps - 1) : 0.0;
-  std::vector<std::int64_t> timesteps;
+  std::vector<double> values;
   for (std::int64_t i = steps - 1; i >= 0; --i) {
     const bool is_last = steps > 1 && i == steps - 1;
-    const double value = is_last ? last : static_cast<double>(i) * spacing;
+    values.push_back(is_last ? last : static_cast<double>(i) * spacing);
+  }
+  return values;
+}
+
+FREEINIT_INLINE std::vector<std::int64_t> linspace_timesteps(std::int64_t train,
+                                                             std::int64_t steps) {
+  std::vector<std::int64_t> timesteps;
+  for (const double value : linspace_values(train, steps)) {
     timesteps.push_back(static_cast<std::int64_t>(std::nearbyint(value)));
   }
   return timesteps;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 namespace freeinit::inline FREEINIT_ABI {
 FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
@@ -17,6 +18,22 @@ FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
   const at::Tensor frames = at::empty({video.num_frames, video.height, video.width, 3}, at::kByte);
   std::memcpy(frames.mutable_data_ptr(), video.rgb.data(), video.rgb.size());
   return {.frames = frames, .fps = video.fps, .cut = video.cut, .damaged = video.damaged};
+}
+
+FREEINIT_INLINE void save_video_frames(const std::filesystem::path& path, const at::Tensor& frames,
+                                       double fps) {
+  const bool scaled = frames.defined() && frames.is_floating_point();
+  const at::Tensor bytes = scaled ? frames.mul(255).round().to(at::kByte) : frames;
+  detail::check_frames(bytes);
+  const at::Tensor on_host = bytes.to(at::kCPU).contiguous();
+  VideoWriter writer(path, {.width = static_cast<int>(bytes.size(2)),
+                            .height = static_cast<int>(bytes.size(1)),
+                            .fps = fps});
+  const auto size = static_cast<std::size_t>(bytes[0].numel());
+  for (std::int64_t i = 0; i < bytes.size(0); ++i) {
+    writer.add_frame(std::span(on_host[i].const_data_ptr<std::uint8_t>(), size));
+  }
+  writer.finish();
 }
 
 FREEINIT_INLINE at::Tensor fit_frames(const at::Tensor& frames, std::int64_t height,

@@ -2,6 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/networks/network_source.hpp>
 #include <freeinit/networks/video_unet.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -9,49 +10,77 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// What runs a UNet. All but the last two give the same prediction up to rounding (about 5e-6 of
-/// the largest value), and so does the last one where float16 holds the weights.
-enum class UNetBackend {
-  torchscript,  ///< the reference: every device, shape and option
-  winograd,     ///< the same file, and the autoencoder's, with ConvolutionAlgorithm::winograd; CPU,
-                ///< float32, every shape
-  openvino,     ///< CPU, float32, every shape; builds with FREEINIT_WITH_OPENVINO
-  int8,         ///< as `winograd`, with linear layers in int8, which changes the video a little
-  float16_weights,  ///< as `winograd`, with weights that are kept in float16 and widened when they
-                    ///< are used; what float16 does not hold is rounded
+/// What holds a network and calls it.
+enum class Runtime { torchscript, cuda_graphs, openvino };
+
+/// How the weights of a network are kept.
+enum class WeightStorage { as_exported, float16, int8 };
+
+/// One way to run a UNet, a row of `unet_backends()`: a name for a choice of runtime, convolutions
+/// and weights. All but `int8` give the same prediction up to rounding (about 5e-6 of the largest
+/// value), `float16-weights` where float16 holds the weights.
+struct UNetBackend {
+  std::string_view name;            ///< in manifests and on the command line
+  std::string_view build_option{};  ///< of CMake, without which a build lacks it; empty: none does
+  Runtime runtime = Runtime::torchscript;
+  NetworkRewrite convolutions = nullptr;  ///< of the UNet and the autoencoder; null: LibTorch's
+  WeightStorage weights = WeightStorage::as_exported;
+
+  /// Why it does not serve this model on this device; empty where it does.
+  std::string (*refusal)(const Manifest& manifest, at::Device device);
+  /// Whether it is the fastest that serves this model, by docs/performance.md.
+  bool (*is_preferred)(const Manifest& manifest);
+  /// Null where the build lacks it.
+  std::unique_ptr<const VideoUNet> (*load)(const NetworkSource& source, const UNetSpec& spec);
+
+  [[nodiscard]] bool is_built() const noexcept { return load != nullptr; }
+  /// Whether it runs a file of `Manifest::unet_backends`, not the bundle's own `unet.file`.
+  [[nodiscard]] bool has_own_file() const noexcept {
+    return runtime == Runtime::openvino || weights != WeightStorage::as_exported;
+  }
+  /// Whether a UNet that was split at export keeps its parts: `VideoUNet::can_reuse_features`.
+  [[nodiscard]] bool keeps_split() const noexcept {
+    return runtime != Runtime::openvino && weights != WeightStorage::int8;
+  }
 };
 
-/// The name in manifests and on the command line.
-[[nodiscard]] FREEINIT_API std::string to_string(UNetBackend backend);
+/// All backends, those that this build lacks too; the preferred ones first.
+[[nodiscard]] FREEINIT_API std::span<const UNetBackend> unet_backends() noexcept;
 
-/// "torchscript", "winograd", "openvino", "int8" or "float16-weights". Throws Error:
-/// invalid_argument.
-[[nodiscard]] FREEINIT_API UNetBackend unet_backend_from_string(const std::string& name);
+/// The backend called `name`. Throws Error: invalid_argument with the names there are.
+[[nodiscard]] FREEINIT_API const UNetBackend& unet_backend(std::string_view name);
 
-/// The backends that this build can run.
-[[nodiscard]] FREEINIT_API std::vector<UNetBackend> built_unet_backends();
+/// What a user gets who names none: the first one that is built, in the bundle, serves model and
+/// device and is preferred for it. On a CPU in float32: where `unet.file` has 128 MiB or more, as
+/// every real model's has, "float16-weights" if the bundle has it and its export rounded no weight,
+/// else "winograd"; for a smaller network "openvino". Else "torchscript". `reuses_features`: only
+/// one that can (`VideoUNet::can_reuse_features`).
+[[nodiscard]] FREEINIT_API const UNetBackend& default_unet_backend(const Manifest& manifest,
+                                                                   at::Device device,
+                                                                   bool reuses_features = false);
 
-/// What a user gets who names none, by the measurements of docs/performance.md. On a CPU in
-/// float32: where `unet.file` has 128 MiB or more, as every real model's has, `float16_weights` if
-/// the bundle has it and its export rounded no weight, else `winograd`; for a smaller network
-/// `openvino` where the bundle and the build have it. Else `torchscript`.
-[[nodiscard]] FREEINIT_API UNetBackend default_unet_backend(const Manifest& manifest,
-                                                            at::Device device);
-
-/// Loads the UNet of the bundle in `folder` for one backend; `device` and `dtype` as
-/// `load_torchscript_unet`. Throws Error: as there; unsupported (this build or this bundle lacks
-/// the backend, a device or CPU it does not serve).
+/// Loads the UNet of the bundle in `folder` with the backend called `backend`. `dtype`: as
+/// `NetworkSource::dtype`. Throws Error: invalid_argument (no such backend, a manifest without
+/// contracts), unsupported (this build or this bundle lacks the backend; a device or dtype that it
+/// does not serve), not_found, invalid_file (unreadable, another contract or signature), model (out
+/// of memory).
 [[nodiscard]] FREEINIT_API std::unique_ptr<const VideoUNet> load_unet(
-    const std::filesystem::path& folder, const Manifest& manifest, UNetBackend backend,
-    at::Device device, std::optional<at::ScalarType> dtype = {});
+    const std::filesystem::path& folder, const Manifest& manifest, std::string_view backend,
+    at::Device device = at::kCPU, std::optional<at::ScalarType> dtype = {});
 
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/networks/backends/cuda_graphs_inl.hpp>
+#include <freeinit/impl/networks/backends/int8_inl.hpp>
+#include <freeinit/impl/networks/backends/openvino_inl.hpp>
+#include <freeinit/impl/networks/backends/torchscript_inl.hpp>
 #include <freeinit/impl/networks/backends/unet_backend_inl.hpp>
+#include <freeinit/impl/networks/backends/winograd_inl.hpp>
 #endif

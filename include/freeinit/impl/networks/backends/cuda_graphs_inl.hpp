@@ -5,9 +5,8 @@
 
 #ifdef FREEINIT_WITH_CUDA_GRAPHS
 
-#include <freeinit/impl/networks/torchscript_module_inl.hpp>
-#include <freeinit/impl/networks/unet_call_inl.hpp>
-#include <freeinit/networks/video_unet.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
+#include <freeinit/impl/networks/torchscript_unet_inl.hpp>
 
 #include <ATen/cuda/CUDAGraph.h>
 #include <ATen/ops/empty_like.h>
@@ -16,6 +15,8 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -25,22 +26,24 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-/// A UNet on CUDA whose calls are recorded once for each shape and then replayed.
+/// A UNet on CUDA whose calls are recorded once for each stream and shape and then replayed.
 ///
 /// A graph reads and writes fixed memory, so inputs are copied in and the result is copied out, on
-/// the caller's stream. The timestep is an input like the others: one graph serves all steps.
-class CudaGraphUNet final : public VideoUNet {
+/// the caller's stream; work on another stream is not ordered with them, so that each stream has a
+/// graph and memory of its own. The timestep is an input like the others: one graph serves all
+/// steps.
+class CudaGraphsUNet final : public VideoUNet {
  public:
-  /// `plain`: the same network without graphs, for calls that reuse features.
-  CudaGraphUNet(TorchScriptModule module, std::unique_ptr<const VideoUNet> plain)
+  CudaGraphsUNet(TorchScriptModule module, UNetSpec spec)
       : module_(std::move(module)),
+        spec_(std::move(spec)),
         inputs_(module_.device(), module_.dtype()),
-        plain_(std::move(plain)) {}
+        plain_(torchscript_unet(module_, spec_)) {}
 
   [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const c10::InferenceMode guard;
     const c10::cuda::CUDAGuard device(module_.device());
-    const auto inputs = inputs_(spec(), input);
+    const auto inputs = inputs_(spec_, input);
     const std::lock_guard lock(mutex_);
     try {
       const Recording& recording = recording_for(inputs);
@@ -64,38 +67,47 @@ class CudaGraphUNet final : public VideoUNet {
                                            const at::Tensor& deep) const override {
     return plain_->predict_shallow(input, deep);
   }
-  [[nodiscard]] const UNetSpec& spec() const noexcept override { return plain_->spec(); }
+  void check_input(at::IntArrayRef latents, at::IntArrayRef text) const override {
+    plain_->check_input(latents, text);
+  }
 
  private:
   struct Recording {
+    c10::cuda::CUDAStream stream;  ///< of the caller
     std::vector<at::Tensor> inputs;
     at::Tensor output;
     std::unique_ptr<at::cuda::CUDAGraph> graph;
   };
-  /// With and without guidance.
-  static constexpr std::size_t kKept = 2;
+  /// Of a stream: with and without guidance.
+  static constexpr std::ptrdiff_t kKept = 2;
   /// Calls before recording: kernels are chosen and workspaces made, which a recording may not do.
   static constexpr int kWarmUpCalls = 3;
 
   [[nodiscard]] const Recording& recording_for(const std::vector<at::Tensor>& inputs) const {
+    const auto stream = c10::cuda::getCurrentCUDAStream();
+    const auto is_of_stream = [&](const Recording& known) { return known.stream == stream; };
     for (const Recording& known : recordings_) {
-      if (known.inputs[0].sizes() == inputs[0].sizes() &&
+      if (is_of_stream(known) && known.inputs[0].sizes() == inputs[0].sizes() &&
           known.inputs[2].sizes() == inputs[2].sizes()) {
         return known;
       }
     }
-    if (recordings_.size() == kKept) recordings_.pop_front();
-    return recordings_.emplace_back(record(inputs));
+    if (std::ranges::count_if(recordings_, is_of_stream) == kKept) {
+      recordings_.erase(std::ranges::find_if(recordings_, is_of_stream));
+    }
+    return recordings_.emplace_back(record(inputs, stream));
   }
 
-  [[nodiscard]] Recording record(const std::vector<at::Tensor>& inputs) const {
-    Recording recording{
-        .inputs = {}, .output = {}, .graph = std::make_unique<at::cuda::CUDAGraph>()};
+  [[nodiscard]] Recording record(const std::vector<at::Tensor>& inputs,
+                                 const c10::cuda::CUDAStream& caller) const {
+    Recording recording{.stream = caller,
+                        .inputs = {},
+                        .output = {},
+                        .graph = std::make_unique<at::cuda::CUDAGraph>()};
     for (const at::Tensor& input : inputs) {
       recording.inputs.push_back(at::empty_like(input).copy_(input));
     }
     // Recording needs a stream of its own, behind and ahead of the caller's.
-    const auto caller = c10::cuda::getCurrentCUDAStream();
     const auto side =
         c10::cuda::getStreamFromPool(/*isHighPriority=*/false, module_.device().index());
     c10::cuda::CUDAEvent before, after;
@@ -104,7 +116,8 @@ class CudaGraphUNet final : public VideoUNet {
     {
       const c10::cuda::CUDAStreamGuard on_side(side);
       for (int i = 0; i < kWarmUpCalls; ++i) (void)module_(recording.inputs);
-      recording.graph->capture_begin();
+      // Not the default mode, in which the recording fails when any thread asks for memory.
+      recording.graph->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
       try {
         recording.output = module_(recording.inputs);
       } catch (...) {
@@ -127,11 +140,17 @@ class CudaGraphUNet final : public VideoUNet {
   }
 
   TorchScriptModule module_;
+  UNetSpec spec_;
   UNetInputs inputs_;
-  std::unique_ptr<const VideoUNet> plain_;
-  mutable std::mutex mutex_;  ///< one memory for all calls of a shape
+  std::unique_ptr<const VideoUNet> plain_;  ///< without graphs, for calls that reuse features
+  mutable std::mutex mutex_;                ///< one memory for all calls of a stream and shape
   mutable std::list<Recording> recordings_;
 };
+
+FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_cuda_graphs_unet(const NetworkSource& source,
+                                                                       const UNetSpec& spec) {
+  return std::make_unique<const CudaGraphsUNet>(torchscript_unet_module(source, spec), spec);
+}
 
 }  // namespace detail
 }  // namespace freeinit::inline FREEINIT_ABI

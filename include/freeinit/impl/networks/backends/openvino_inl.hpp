@@ -5,9 +5,10 @@
 
 #ifdef FREEINIT_WITH_OPENVINO
 
-#include <freeinit/impl/networks/torchscript_module_inl.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
+#include <freeinit/impl/networks/contract_inl.hpp>
+#include <freeinit/impl/networks/library_error_inl.hpp>
 #include <freeinit/impl/networks/unet_call_inl.hpp>
-#include <freeinit/networks/backends/unet_backend.hpp>
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -62,9 +63,9 @@ struct OpenVinoRequest {
 /// wrong: 2026.4's CPU plugin, having served one shape, returns noise at some others.
 class OpenVinoUNet final : public VideoUNet {
  public:
-  OpenVinoUNet(const std::filesystem::path& file, UNetSpec spec, const std::string& contract)
-      : name_("network '" + file.string() + "'"), spec_(std::move(spec)) {
-    read(file, contract);
+  OpenVinoUNet(const NetworkSource& source, UNetSpec spec)
+      : name_("network '" + source.file.string() + "'"), spec_(std::move(spec)) {
+    read(source.file, source.contract);
   }
 
   [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
@@ -74,7 +75,9 @@ class OpenVinoUNet final : public VideoUNet {
     return run(inputs).to(input.latents.scalar_type());
   }
 
-  [[nodiscard]] const UNetSpec& spec() const noexcept override { return spec_; }
+  void check_input(at::IntArrayRef latents, at::IntArrayRef text) const override {
+    check_unet_input(spec_, latents, text);
+  }
 
  private:
   static constexpr std::array<const char*, 4> kInputs{"latents", "timestep", "text", "fps"};
@@ -156,6 +159,11 @@ class OpenVinoUNet final : public VideoUNet {
   mutable std::mutex mutex_;  ///< a request serves one call at a time
   mutable std::deque<OpenVinoRequest> requests_;
 };
+
+FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_openvino_unet(const NetworkSource& source,
+                                                                    const UNetSpec& spec) {
+  return std::make_unique<const OpenVinoUNet>(source, spec);
+}
 
 }  // namespace detail
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -1,175 +1,182 @@
 #pragma once
 
+// The table of backends. Each has a file of its own beside this one, and a unit in src/backends/.
+
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/networks/backends/openvino_inl.hpp>
-#include <freeinit/impl/networks/torchscript_module_inl.hpp>
+#include <freeinit/impl/networks/backends/loaders_inl.hpp>
+#include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
+#include <freeinit/networks/dtype.hpp>
 
-#include <c10/util/Exception.h>
-
-#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <utility>
+#include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-inline constexpr std::array kBuiltBackends{
-    UNetBackend::torchscript, UNetBackend::winograd,
-    UNetBackend::int8,        UNetBackend::float16_weights,
-#ifdef FREEINIT_WITH_OPENVINO
-    UNetBackend::openvino,
+// What a build leaves out has a row without a loader.
+using UNetLoader = decltype(UNetBackend::load);
+#ifdef FREEINIT_WITH_WINOGRAD
+inline constexpr NetworkRewrite kWinograd = compute_by_winograd;
+inline constexpr UNetLoader kLoadWinograd = load_torchscript_unet, kLoadInt8 = load_int8_unet;
+#else
+inline constexpr NetworkRewrite kWinograd = nullptr;
+inline constexpr UNetLoader kLoadWinograd = nullptr, kLoadInt8 = nullptr;
 #endif
-};
+#ifdef FREEINIT_WITH_OPENVINO
+inline constexpr UNetLoader kLoadOpenVino = load_openvino_unet;
+#else
+inline constexpr UNetLoader kLoadOpenVino = nullptr;
+#endif
+#ifdef FREEINIT_WITH_CUDA_GRAPHS
+inline constexpr UNetLoader kLoadCudaGraphs = load_cuda_graphs_unet;
+#else
+inline constexpr UNetLoader kLoadCudaGraphs = nullptr;
+#endif
 
-FREEINIT_INLINE bool is_built(UNetBackend backend) {
-  return std::ranges::find(kBuiltBackends, backend) != kBuiltBackends.end();
+inline std::string serves_all(const Manifest& /*manifest*/, at::Device /*device*/) {
+  return {};
+}
+inline std::string serves_float32_on_cpu(const Manifest& manifest, at::Device device) {
+  if (!device.is_cpu()) return "runs on the cpu alone, not on '" + device.str() + "'";
+  if (manifest.unet.dtype == "float32") return {};
+  return "computes in float32, and this network in " + manifest.unet.dtype;
+}
+inline std::string serves_cuda(const Manifest& /*manifest*/, at::Device device) {
+  return device.is_cuda() ? "" : "runs on cuda alone, not on '" + device.str() + "'";
 }
 
-/// Whether a backend runs the bundle's own unet.pt, not a form that was converted from it.
-FREEINIT_INLINE bool runs_unet_file(UNetBackend backend) {
-  return backend == UNetBackend::torchscript || backend == UNetBackend::winograd;
+inline bool always(const Manifest& /*manifest*/) {
+  return true;
 }
-
-/// How a TorchScript network beside or behind that backend computes.
-FREEINIT_INLINE ConvolutionAlgorithm convolutions_of(UNetBackend backend) {
-  switch (backend) {
-    case UNetBackend::winograd:
-    case UNetBackend::float16_weights:
-    case UNetBackend::int8:
-      return ConvolutionAlgorithm::winograd;
-    default:
-      return ConvolutionAlgorithm::direct;
-  }
+inline bool never(const Manifest& /*manifest*/) {
+  return false;
 }
-
-/// Whether the bundle has the UNet with weights in float16, and none of them was rounded.
-FREEINIT_INLINE bool has_exact_float16_weights(const Manifest& manifest) {
-  const auto entry = manifest.unet_backends.find("float16-weights");
-  return entry != manifest.unet_backends.end() && entry->second.verified_max_relative_error == 0.0;
-}
-
 /// Whether Winograd's transforms are little beside the products of the layers. The manifest does
 /// not tell widths, but weights grow with their square: 6 MB at 32 and 64, 857 MB at 320 and 640.
-FREEINIT_INLINE bool has_wide_unet(const Manifest& manifest) {
+inline bool is_wide(const Manifest& manifest) {
   constexpr std::uint64_t kWide = std::uint64_t{128} << 20;
   const auto file = manifest.files.find(manifest.unet.file);
   return file != manifest.files.end() && file->second.bytes >= kWide;
 }
+/// Whether no weight was rounded to float16.
+inline bool is_wide_and_exact_in_float16(const Manifest& manifest) {
+  const auto entry = manifest.unet_backends.find("float16-weights");
+  return is_wide(manifest) && entry != manifest.unet_backends.end() &&
+         entry->second.verified_max_relative_error == 0.0;
+}
 
-/// All that can be said of a backend but the reference without reading its network.
-FREEINIT_INLINE void check_backend(const Manifest& manifest, UNetBackend backend, at::Device device,
-                                   std::optional<at::ScalarType> dtype) {
-  const std::string name = to_string(backend);
+inline constexpr std::array kUNetBackends{
+    UNetBackend{.name = "float16-weights",
+                .build_option = "FREEINIT_WITH_WINOGRAD",
+                .convolutions = kWinograd,
+                .weights = WeightStorage::float16,
+                .refusal = serves_float32_on_cpu,
+                .is_preferred = is_wide_and_exact_in_float16,
+                .load = kLoadWinograd},
+    UNetBackend{.name = "winograd",
+                .build_option = "FREEINIT_WITH_WINOGRAD",
+                .convolutions = kWinograd,
+                .refusal = serves_float32_on_cpu,
+                .is_preferred = is_wide,
+                .load = kLoadWinograd},
+    UNetBackend{.name = "openvino",
+                .build_option = "FREEINIT_WITH_OPENVINO",
+                .runtime = Runtime::openvino,
+                .refusal = serves_float32_on_cpu,
+                .is_preferred = always,
+                .load = kLoadOpenVino},
+    UNetBackend{.name = "torchscript",
+                .refusal = serves_all,
+                .is_preferred = always,
+                .load = load_torchscript_unet},
+    UNetBackend{.name = "int8",
+                .build_option = "FREEINIT_WITH_WINOGRAD",
+                .convolutions = kWinograd,
+                .weights = WeightStorage::int8,
+                .refusal = serves_float32_on_cpu,
+                .is_preferred = never,
+                .load = kLoadInt8},
+    // Not preferred before it has run on a GPU.
+    UNetBackend{.name = "cuda-graphs",
+                .build_option = "FREEINIT_WITH_CUDA_GRAPHS",
+                .runtime = Runtime::cuda_graphs,
+                .refusal = serves_cuda,
+                .is_preferred = never,
+                .load = kLoadCudaGraphs},
+};
+
+FREEINIT_INLINE bool is_in_bundle(const UNetBackend& backend, const Manifest& manifest) {
+  return !backend.has_own_file() || manifest.unet_backends.contains(std::string(backend.name));
+}
+
+/// All that can be said of a backend without reading its network. Throws Error: unsupported.
+FREEINIT_INLINE void check_backend(const UNetBackend& backend, const Manifest& manifest,
+                                   at::Device device, std::optional<at::ScalarType> dtype) {
+  const std::string name(backend.name);
   const auto refuse = [&](const std::string& reason) {
     raise(ErrorCode::unsupported, "backend '" + name + "': " + reason);
   };
-  if (!runs_unet_file(backend) && !manifest.unet_backends.contains(name)) {
+  if (!is_in_bundle(backend, manifest)) {
     refuse("the bundle has none; add it with 'freeinit-export backend " + name +
            " BUNDLE', or use torchscript");
   }
-  if (!is_built(backend)) {
-    refuse("this build has none; configure it with FREEINIT_WITH_OPENVINO=ON, or use torchscript");
+  if (!backend.is_built()) {
+    refuse("this build has none; configure it with " + std::string(backend.build_option) +
+           "=ON, or use torchscript");
   }
-  if (!device.is_cpu()) refuse("runs on the cpu alone, not on '" + device.str() + "'");
-  if ((backend == UNetBackend::openvino || backend == UNetBackend::winograd) &&
-      manifest.unet.dtype != "float32") {
-    refuse("computes in float32, and this network in " + manifest.unet.dtype);
-  }
+  if (const std::string reason = backend.refusal(manifest, device); !reason.empty()) refuse(reason);
   if (dtype && *dtype != dtype_from_string(manifest.unet.dtype)) {
-    refuse("was exported in " + manifest.unet.dtype + " and runs in it alone, not in " +
-           dtype_to_string(*dtype));
+    refuse("the network was exported in " + manifest.unet.dtype + " and runs in it alone, not in " +
+           dtype_to_string(*dtype) + "; export the model in that dtype");
   }
-}
-
-/// LibTorch 2.13 announces the end of its quantised tensors whenever it reads one: news for who
-/// builds this library, not for who runs it.
-class NoWarnings final : public c10::WarningHandler {
-  void process(const c10::Warning& /*warning*/) override {}
-};
-
-FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_int8_unet(const std::filesystem::path& file,
-                                                                UNetSpec spec,
-                                                                const std::string& contract) {
-  spec.feature_cache = false;  // only forward is quantised
-  NoWarnings quiet;
-  const c10::WarningUtils::WarningHandlerGuard guard(&quiet);
-  return load_torchscript_unet(file, spec, contract, at::kCPU, {},
-                               convolutions_of(UNetBackend::int8));
 }
 
 }  // namespace detail
 
-FREEINIT_INLINE std::string to_string(UNetBackend backend) {
-  switch (backend) {
-    case UNetBackend::torchscript:
-      return "torchscript";
-    case UNetBackend::winograd:
-      return "winograd";
-    case UNetBackend::openvino:
-      return "openvino";
-    case UNetBackend::int8:
-      return "int8";
-    case UNetBackend::float16_weights:
-      return "float16-weights";
-  }
-  return "unknown";
+FREEINIT_INLINE std::span<const UNetBackend> unet_backends() noexcept {
+  return detail::kUNetBackends;
 }
 
-FREEINIT_INLINE UNetBackend unet_backend_from_string(const std::string& name) {
-  for (const auto backend : {UNetBackend::torchscript, UNetBackend::winograd, UNetBackend::openvino,
-                             UNetBackend::int8, UNetBackend::float16_weights}) {
-    if (name == to_string(backend)) return backend;
+FREEINIT_INLINE const UNetBackend& unet_backend(std::string_view name) {
+  std::string names;
+  for (const UNetBackend& backend : unet_backends()) {
+    if (backend.name == name) return backend;
+    names.append(names.empty() ? "" : ", ").append(backend.name);
   }
   raise(ErrorCode::invalid_argument,
-        "backend '" + name +
-            "': unknown; expected torchscript, winograd, openvino, int8 or "
-            "float16-weights");
+        "backend '" + std::string(name) + "': unknown; expected one of " + names);
 }
 
-FREEINIT_INLINE std::vector<UNetBackend> built_unet_backends() {
-  return {detail::kBuiltBackends.begin(), detail::kBuiltBackends.end()};
-}
-
-FREEINIT_INLINE UNetBackend default_unet_backend(const Manifest& manifest, at::Device device) {
-  if (!device.is_cpu() || manifest.unet.dtype != "float32") return UNetBackend::torchscript;
-  if (detail::has_wide_unet(manifest)) {
-    return detail::has_exact_float16_weights(manifest) ? UNetBackend::float16_weights
-                                                       : UNetBackend::winograd;
+FREEINIT_INLINE const UNetBackend& default_unet_backend(const Manifest& manifest, at::Device device,
+                                                        bool reuses_features) {
+  for (const UNetBackend& backend : unet_backends()) {
+    if (backend.is_built() && detail::is_in_bundle(backend, manifest) &&
+        backend.refusal(manifest, device).empty() && backend.is_preferred(manifest) &&
+        (backend.keeps_split() || !reuses_features)) {
+      return backend;
+    }
   }
-  const auto preferred = UNetBackend::openvino;
-  return detail::is_built(preferred) && manifest.unet_backends.contains(to_string(preferred))
-             ? preferred
-             : UNetBackend::torchscript;
+  raise(ErrorCode::internal, "backends: none serves; expected that torchscript does");
 }
 
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem::path& folder,
                                                            const Manifest& manifest,
-                                                           UNetBackend backend, at::Device device,
+                                                           std::string_view backend,
+                                                           at::Device device,
                                                            std::optional<at::ScalarType> dtype) {
-  const std::string& contract = manifest.contracts.at("unet");
-  const ConvolutionAlgorithm convolutions = detail::convolutions_of(backend);
-  if (backend != UNetBackend::torchscript) detail::check_backend(manifest, backend, device, dtype);
-  if (detail::runs_unet_file(backend)) {
-    return load_torchscript_unet(folder / manifest.unet.file, manifest.unet, contract, device,
-                                 dtype, convolutions);
-  }
-  const UNetBackendSpec& entry = manifest.unet_backends.at(to_string(backend));
-  if (backend == UNetBackend::int8) {
-    return detail::load_int8_unet(folder / entry.file, manifest.unet, contract);
-  }
-  if (backend == UNetBackend::float16_weights) {
-    return load_torchscript_unet(folder / entry.file, manifest.unet, contract, device, dtype,
-                                 convolutions);
-  }
-#ifdef FREEINIT_WITH_OPENVINO
-  if (backend == UNetBackend::openvino) {
-    return std::make_unique<const detail::OpenVinoUNet>(folder / entry.file, manifest.unet,
-                                                        contract);
-  }
-#endif
-  raise(ErrorCode::internal, "backend '" + to_string(backend) + "': has no loader");
+  const UNetBackend& chosen = unet_backend(backend);
+  detail::check_backend(chosen, manifest, device, dtype);
+  const std::string& file = chosen.has_own_file()
+                                ? manifest.unet_backends.at(std::string(chosen.name)).file
+                                : manifest.unet.file;
+  return chosen.load({.file = folder / file,
+                      .contract = detail::contract_of(manifest, "unet"),
+                      .device = device,
+                      .dtype = dtype,
+                      .rewrite = chosen.convolutions},
+                     manifest.unet);
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

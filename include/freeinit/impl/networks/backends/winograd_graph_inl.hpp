@@ -14,6 +14,7 @@
 #include <torch/csrc/jit/runtime/operator.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <mutex>
@@ -27,8 +28,8 @@ namespace detail {
 
 /// LibTorch's linear layer by oneDNN's matrix product, where it has that; its own choice for
 /// float32 is MKL's, which is slower on the processors of docs/performance.md.
-FREEINIT_INLINE at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& weight,
-                                         const std::optional<at::Tensor>& bias) {
+inline at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& weight,
+                                const std::optional<at::Tensor>& bias) {
   using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
                             std::string_view, c10::List<std::optional<at::Scalar>>,
                             std::optional<std::string_view>);
@@ -64,7 +65,7 @@ inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear}
 
 /// Makes the operators known to TorchScript; once in a process, for more than one library may hold
 /// this code.
-FREEINIT_INLINE void register_faster_operators() {
+inline void register_faster_operators() {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear}) {
@@ -130,7 +131,7 @@ inline torch::jit::Value* stored_weight(torch::jit::Value* weight) {
   return widens && node->input(0)->node()->kind() == c10::prim::GetAttr ? node->input(0) : weight;
 }
 
-FREEINIT_INLINE std::size_t exchange_operators(torch::jit::Block& block) {
+inline std::size_t exchange_operators(torch::jit::Block& block) {
   std::size_t exchanged = 0;
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
     for (torch::jit::Block* const inner : node->blocks()) exchanged += exchange_operators(*inner);
@@ -150,19 +151,22 @@ FREEINIT_INLINE std::size_t exchange_operators(torch::jit::Block& block) {
   return exchanged;
 }
 
-}  // namespace detail
-
-FREEINIT_INLINE std::size_t use_winograd(const torch::jit::Module& network) {
-  detail::register_faster_operators();
+/// Runs a TorchScript network for a CPU from now on, in all methods of all its layers: convolutions
+/// by `winograd_conv2d` and `winograd_temporal_conv` where stride, padding, dilation and groups are
+/// theirs, and linear layers by oneDNN's matrix product where this LibTorch has it. Returns how
+/// many layers those are. Call it before the network first runs, since a method is compiled then.
+inline std::size_t use_winograd(torch::jit::Module& network) {
+  register_faster_operators();
   std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
   std::size_t exchanged = 0;
   for (const torch::jit::Module& layer : network.modules()) {
     for (const torch::jit::Method& method : layer.get_methods()) {
       if (!seen.insert(&method.function()).second) continue;
-      exchanged += detail::exchange_operators(*method.graph()->block());
+      exchanged += exchange_operators(*method.graph()->block());
     }
   }
   return exchanged;
 }
 
+}  // namespace detail
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -23,7 +23,7 @@ import torch
 from freeinit_export.networks.component import Inputs, Method
 
 # Layers of the last up block that still run. One is cheapest, and follows the text least; measured
-# in docs/performance.md.
+# in benchmarks/results.
 LAYERS = 1
 
 

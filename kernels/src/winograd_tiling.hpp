@@ -3,15 +3,12 @@
 // How a batch is cut for Winograd's algorithm: into tiles that give four values along each axis,
 // and those, batch wide, into strips of kStrip tiles that are transformed and multiplied together.
 
-#include <freeinit/core/config.hpp>
-
-#include <ATen/core/Tensor.h>
+#include <freeinit/kernels/winograd.hpp>
 
 #include <algorithm>
 #include <cstdint>
 
-namespace freeinit::inline FREEINIT_ABI {
-namespace detail::winograd {
+namespace freeinit::kernels {
 
 inline constexpr std::int64_t kOut = 4;     ///< values that a tile gives along an axis
 inline constexpr std::int64_t kIn = 6;      ///< values of the input behind them
@@ -32,13 +29,14 @@ struct ImageTiling {
   static constexpr std::int64_t kPlanes = kIn * kIn;        ///< products a tile
   static constexpr std::int64_t kTaps = kKernel * kKernel;  ///< of a kernel
 
-  explicit ImageTiling(at::IntArrayRef input)
-      : images(input[0]),
-        height(input[2]),
-        width(input[3]),
+  explicit ImageTiling(const ImageConvolution& convolution)
+      : images(convolution.images),
+        height(convolution.height),
+        width(convolution.width),
         rows((height + kOut - 1) / kOut),
         columns((width + kOut - 1) / kOut) {}
 
+  [[nodiscard]] std::int64_t channel_size() const noexcept { return height * width; }
   [[nodiscard]] std::int64_t strips() const noexcept {
     return (images * rows * columns + kStrip - 1) / kStrip;
   }
@@ -70,19 +68,20 @@ struct PixelRun {
   std::int64_t count;
 };
 
-/// Videos [N,C,F,H,W], convolved along the frames: tiles of 4 frames of a pixel. A strip does not
+/// Videos [N,C,F,H*W], convolved along the frames: tiles of 4 frames of a pixel. A strip does not
 /// reach into the next four frames, so that its last tiles may be empty.
 struct FrameTiling {
   static constexpr std::int64_t kPlanes = kIn;
   static constexpr std::int64_t kTaps = kKernel;
 
-  explicit FrameTiling(at::IntArrayRef input)
-      : videos(input[0]),
-        frames(input[2]),
-        pixels(input[3] * input[4]),
+  explicit FrameTiling(const FrameConvolution& convolution)
+      : videos(convolution.videos),
+        frames(convolution.frames),
+        pixels(convolution.pixels),
         runs((pixels + kStrip - 1) / kStrip),
         groups((frames + kOut - 1) / kOut) {}
 
+  [[nodiscard]] std::int64_t channel_size() const noexcept { return frames * pixels; }
   [[nodiscard]] std::int64_t strips() const noexcept { return videos * groups * runs; }
   [[nodiscard]] PixelRun position(std::int64_t strip) const noexcept {
     const std::int64_t group = strip / runs;
@@ -97,9 +96,9 @@ struct FrameTiling {
   std::int64_t groups;  ///< of four frames, of a video
 };
 
-/// The work of one instruction set. Planes are `plane` elements apart; `input` and `output` begin
-/// at the channel in question of the first image or video, and the next one is `distance` elements
-/// on.
+/// What is computed in vectors for one kind of tiles. Planes are `plane` elements apart; `input`
+/// and `output` begin at the channel in question of the first image or video, and the next one is
+/// `distance` elements on.
 template <class Tiling>
 struct Routines {
   /// Kernels [channels,taps] of one output channel to a row of each plane, in whole strips.
@@ -108,13 +107,19 @@ struct Routines {
   /// One strip of one channel.
   void (*read)(const Tiling& tiling, const float* input, std::int64_t distance, std::int64_t strip,
                float* to, std::int64_t plane);
-  /// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip].
-  void (*multiply)(const float* kernels, std::int64_t row, std::int64_t count, const float* tiles,
-                   std::int64_t channels, float* to, std::int64_t to_row);
   /// One strip of one channel.
   void (*write)(const Tiling& tiling, const float* products, std::int64_t plane, std::int64_t strip,
                 float bias, float* output, std::int64_t distance);
 };
 
-}  // namespace detail::winograd
-}  // namespace freeinit::inline FREEINIT_ABI
+struct InstructionSet {
+  Routines<ImageTiling> images;
+  Routines<FrameTiling> frames;
+  /// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip].
+  void (*multiply)(const float* kernels, std::int64_t row, std::int64_t count, const float* tiles,
+                   std::int64_t channels, float* to, std::int64_t to_row);
+  /// float16 to float32.
+  void (*widen)(const std::uint16_t* from, std::int64_t count, float* to);
+};
+
+}  // namespace freeinit::kernels

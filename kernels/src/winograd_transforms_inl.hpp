@@ -1,0 +1,127 @@
+// The transforms of Winograd's algorithm in vectors. Included once for each instruction set, so
+// guarded by Highway's toggle and not by `#pragma once`.
+#if defined(FREEINIT_KERNELS_WINOGRAD_TRANSFORMS) == defined(HWY_TARGET_TOGGLE)
+#ifdef FREEINIT_KERNELS_WINOGRAD_TRANSFORMS
+#undef FREEINIT_KERNELS_WINOGRAD_TRANSFORMS
+#else
+#define FREEINIT_KERNELS_WINOGRAD_TRANSFORMS
+#endif
+
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+#include "winograd_tiling.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace freeinit::kernels::HWY_NAMESPACE {
+
+#if HWY_NATIVE_FMA  // without, results would be other bits, and there are no kernels
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr std::int64_t kMostLanes = 16;
+using Floats = hn::CappedTag<float, kMostLanes>;
+using Vector = hn::Vec<Floats>;
+
+HWY_INLINE std::int64_t lanes() {
+  return static_cast<std::int64_t>(hn::Lanes(Floats()));
+}
+HWY_INLINE Vector all(float value) {
+  return hn::Set(Floats(), value);
+}
+HWY_INLINE Vector load(const float* from) {
+  return hn::LoadU(Floats(), from);
+}
+
+/// Vectors `distance` apart. Functions take them by pointer, since vectors of SVE cannot be members
+/// of anything.
+template <class Float>
+struct Line {
+  Float* first;
+  std::int64_t distance;
+};
+using Source = Line<const float>;
+
+struct Store {
+  HWY_INLINE void operator()(float* to, Vector vector) const { hn::StoreU(vector, Floats(), to); }
+};
+/// To one of many planes that are written in turns, each strip by strip: more places than a
+/// processor foresees. So the one where this plane goes on in a while is asked for now.
+struct StoreToPlane {
+  HWY_INLINE void operator()(float* to, Vector vector) const {
+    hwy::Prefetch(to + 4 * kStrip);
+    hn::StoreU(vector, Floats(), to);
+  }
+};
+struct StoreWithBias {
+  HWY_INLINE void operator()(float* to, Vector vector) const {
+    hn::StoreU(hn::Add(vector, all(bias)), Floats(), to);
+  }
+  float bias;
+};
+
+/// B^T d.
+template <class Put = Store>
+HWY_INLINE void transform_input(Source from, Line<float> to, Put put = {}) {
+  const Vector d0 = load(from.first);
+  const Vector d1 = load(from.first + from.distance);
+  const Vector d2 = load(from.first + 2 * from.distance);
+  const Vector d3 = load(from.first + 3 * from.distance);
+  const Vector d4 = load(from.first + 4 * from.distance);
+  const Vector d5 = load(from.first + 5 * from.distance);
+  const Vector even = hn::NegMulAdd(all(4), d2, d4);
+  const Vector odd = hn::NegMulAdd(all(4), d1, d3);
+  const Vector far_even = hn::Sub(d4, d2);
+  const Vector far_odd = hn::Sub(d3, d1);
+  put(to.first, hn::Add(hn::MulSub(all(4), d0, hn::Mul(all(5), d2)), d4));
+  put(to.first + to.distance, hn::Add(even, odd));
+  put(to.first + 2 * to.distance, hn::Sub(even, odd));
+  put(to.first + 3 * to.distance, hn::MulAdd(all(2), far_odd, far_even));
+  put(to.first + 4 * to.distance, hn::NegMulAdd(all(2), far_odd, far_even));
+  put(to.first + 5 * to.distance, hn::Add(hn::MulSub(all(4), d1, hn::Mul(all(5), d3)), d5));
+}
+
+/// G g.
+template <class Put = Store>
+HWY_INLINE void transform_kernel(Source from, Line<float> to, Put put = {}) {
+  const Vector g0 = load(from.first);
+  const Vector g1 = load(from.first + from.distance);
+  const Vector g2 = load(from.first + 2 * from.distance);
+  const Vector outer = hn::Add(g0, g2);
+  const Vector middle = hn::Mul(g1, all(1.0F / 6));
+  const Vector far_outer = hn::MulAdd(g0, all(1.0F / 24), hn::Mul(g2, all(1.0F / 6)));
+  put(to.first, hn::Mul(g0, all(1.0F / 4)));
+  put(to.first + to.distance, hn::MulSub(outer, all(-1.0F / 6), middle));
+  put(to.first + 2 * to.distance, hn::MulAdd(outer, all(-1.0F / 6), middle));
+  put(to.first + 3 * to.distance, hn::MulAdd(g1, all(1.0F / 12), far_outer));
+  put(to.first + 4 * to.distance, hn::NegMulAdd(g1, all(1.0F / 12), far_outer));
+  put(to.first + 5 * to.distance, g2);
+}
+
+/// A^T m.
+template <class Put = Store>
+HWY_INLINE void transform_output(Source from, Line<float> to, Put put = {}) {
+  const Vector m0 = load(from.first);
+  const Vector m1 = load(from.first + from.distance);
+  const Vector m2 = load(from.first + 2 * from.distance);
+  const Vector m3 = load(from.first + 3 * from.distance);
+  const Vector m4 = load(from.first + 4 * from.distance);
+  const Vector m5 = load(from.first + 5 * from.distance);
+  const Vector sum = hn::Add(m1, m2);
+  const Vector difference = hn::Sub(m1, m2);
+  const Vector far_sum = hn::Add(m3, m4);
+  const Vector far_difference = hn::Sub(m3, m4);
+  put(to.first, hn::Add(hn::Add(m0, sum), far_sum));
+  put(to.first + to.distance, hn::MulAdd(all(2), far_difference, difference));
+  put(to.first + 2 * to.distance, hn::MulAdd(all(4), far_sum, sum));
+  put(to.first + 3 * to.distance, hn::Add(hn::MulAdd(all(8), far_difference, difference), m5));
+}
+
+#endif
+
+}  // namespace freeinit::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,318 @@
+// What Winograd's algorithm computes in vectors, for every instruction set: foreach_target.h
+// includes this file once for each. Products and sums are fused where a line says MulAdd and
+// nowhere else, so that all instruction sets give the same bits.
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "winograd_vectors.cpp"
+#include <hwy/foreach_target.h>
+// Behind it, as it chooses the instruction set.
+#include "winograd_transforms_inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace freeinit::kernels::HWY_NAMESPACE {
+
+#if HWY_NATIVE_FMA
+
+constexpr std::int64_t kVectors = 2;  ///< of columns that are multiplied together
+/// Rows that are: with the sums of each in registers, of which AVX2 has 16 and the others 32.
+constexpr std::int64_t kRows = HWY_TARGET == HWY_AVX2 ? 6 : 12;
+constexpr std::int64_t kPartialSum = 256;  ///< channels
+constexpr std::int64_t kAhead = 16;        ///< channels that a product asks for in advance
+constexpr std::int64_t kCacheLine = 16;    ///< floats
+
+// --- Kernels -------------------------------------------------------------------------------------
+
+/// Tap t of kStrip kernels in row t, of which `count` are there.
+template <std::int64_t kTaps>
+HWY_INLINE void gather_taps(const float* from, std::int64_t count, float (*taps)[kStrip]) {
+  for (std::int64_t c = 0; c < count; ++c) {
+    for (std::int64_t tap = 0; tap < kTaps; ++tap) taps[tap][c] = from[c * kTaps + tap];
+  }
+}
+
+/// G g G^T of kernels [channels,3,3] of one output channel.
+void transform_image_kernels(const float* from, std::int64_t channels, float* to,
+                             std::int64_t plane) {
+  HWY_ALIGN float taps[kKernel * kKernel][kStrip] = {};
+  HWY_ALIGN float down[kIn][kKernel][kMostLanes];
+  for (std::int64_t start = 0; start < channels; start += kStrip) {
+    gather_taps<kKernel * kKernel>(from + start * kKernel * kKernel,
+                                   std::min(kStrip, channels - start), taps);
+    for (std::int64_t lane = 0; lane < kStrip; lane += lanes()) {
+      for (std::int64_t x = 0; x < kKernel; ++x) {
+        transform_kernel({taps[x] + lane, kKernel * kStrip}, {down[0][x], kKernel * kMostLanes});
+      }
+      for (std::int64_t y = 0; y < kIn; ++y) {
+        transform_kernel({down[y][0], kMostLanes}, {to + y * kIn * plane + start + lane, plane},
+                         StoreToPlane());
+      }
+    }
+  }
+}
+
+/// G g of kernels [channels,3] of one output channel.
+void transform_frame_kernels(const float* from, std::int64_t channels, float* to,
+                             std::int64_t plane) {
+  HWY_ALIGN float taps[kKernel][kStrip] = {};
+  for (std::int64_t start = 0; start < channels; start += kStrip) {
+    gather_taps<kKernel>(from + start * kKernel, std::min(kStrip, channels - start), taps);
+    for (std::int64_t lane = 0; lane < kStrip; lane += lanes())
+      transform_kernel({taps[0] + lane, kStrip}, {to + start + lane, plane});
+  }
+}
+
+HWY_INLINE void widen_vector(const std::uint16_t* from, float* to) {
+  const hn::Rebind<hwy::float16_t, Floats> halves;
+  const auto half = hn::LoadU(halves, reinterpret_cast<const hwy::float16_t*>(from));
+  hn::StoreU(hn::PromoteTo(Floats(), half), Floats(), to);
+}
+
+void widen(const std::uint16_t* from, std::int64_t count, float* to) {
+  for (; count >= lanes(); count -= lanes(), from += lanes(), to += lanes()) widen_vector(from, to);
+  std::uint16_t rest[kMostLanes] = {};
+  float widened[kMostLanes];
+  std::copy_n(from, count, rest);
+  widen_vector(rest, widened);
+  std::copy_n(widened, count, to);
+}
+
+// --- Images: tiles of 6x6 pixels -----------------------------------------------------------------
+
+/// `count` pixels of row `row` from column `left` on, with zeros around the image.
+HWY_INLINE void read_pixels(const float* image, const ImageTiling& tiling, std::int64_t row,
+                            std::int64_t left, std::int64_t count, float* to) {
+  if (row < 0 || row >= tiling.height) {
+    std::fill_n(to, count, 0.0F);
+    return;
+  }
+  const std::int64_t begin = std::max<std::int64_t>(0, -left);
+  const std::int64_t end = std::clamp(tiling.width - left, begin, count);
+  std::fill_n(to, begin, 0.0F);
+  std::copy_n(image + row * tiling.width + left + begin, end - begin, to + begin);
+  std::fill_n(to + end, count - end, 0.0F);
+}
+
+/// B^T d B of the tiles of strip `strip` in one channel.
+void read_images(const ImageTiling& tiling, const float* input, std::int64_t distance,
+                 std::int64_t strip, float* to, std::int64_t plane) {
+  // Columns 0 to 3 of the tiles, and 2 to 5: neighbours follow each other without overlap.
+  HWY_ALIGN float near[kIn][kStrip * kOut];
+  HWY_ALIGN float far[kIn][kStrip * kOut];
+  TilePosition at = tiling.position(strip * kStrip);
+  for (std::int64_t lane = 0; lane < kStrip;) {
+    const bool is_there = at.image < tiling.images;
+    const std::int64_t count =
+        is_there ? std::min(kStrip - lane, tiling.columns - at.column) : kStrip - lane;
+    for (std::int64_t y = 0; y < kIn; ++y) {
+      const float* const image = is_there ? input + at.image * distance : input;
+      const std::int64_t row = is_there ? at.row * kOut - 1 + y : -1;
+      const std::int64_t left = at.column * kOut - 1;
+      read_pixels(image, tiling, row, left, count * kOut, near[y] + lane * kOut);
+      read_pixels(image, tiling, row, left + 2, count * kOut, far[y] + lane * kOut);
+    }
+    lane += count;
+    if (is_there) at = tiling.after(at, count);
+  }
+  HWY_ALIGN float tile[kIn][kIn][kMostLanes];
+  for (std::int64_t lane = 0; lane < kStrip; lane += lanes()) {
+    for (std::int64_t y = 0; y < kIn; ++y) {
+      Vector x0, x1, x2, x3, x4, x5;
+      hn::LoadInterleaved4(Floats(), near[y] + lane * kOut, x0, x1, x2, x3);
+      hn::LoadInterleaved4(Floats(), far[y] + lane * kOut, x2, x3, x4, x5);
+      Store()(tile[y][0], x0);
+      Store()(tile[y][1], x1);
+      Store()(tile[y][2], x2);
+      Store()(tile[y][3], x3);
+      Store()(tile[y][4], x4);
+      Store()(tile[y][5], x5);
+    }
+    for (std::int64_t x = 0; x < kIn; ++x)
+      transform_input({tile[0][x], kIn * kMostLanes}, {tile[0][x], kIn * kMostLanes});
+    for (std::int64_t y = 0; y < kIn; ++y) {
+      transform_input({tile[y][0], kMostLanes}, {to + y * kIn * plane + lane, plane},
+                      StoreToPlane());
+    }
+  }
+}
+
+/// A^T m A + bias of the tiles of strip `strip` in one channel.
+void write_images(const ImageTiling& tiling, const float* products, std::int64_t plane,
+                  std::int64_t strip, float bias, float* output, std::int64_t distance) {
+  HWY_ALIGN float down[kOut][kIn][kMostLanes];
+  HWY_ALIGN float across[kOut][kMostLanes];
+  HWY_ALIGN float pixels[kOut][kStrip * kOut];
+  for (std::int64_t lane = 0; lane < kStrip; lane += lanes()) {
+    for (std::int64_t x = 0; x < kIn; ++x) {
+      transform_output({products + x * plane + lane, kIn * plane}, {down[0][x], kIn * kMostLanes});
+    }
+    for (std::int64_t y = 0; y < kOut; ++y) {
+      transform_output({down[y][0], kMostLanes}, {across[0], kMostLanes}, StoreWithBias{bias});
+      hn::StoreInterleaved4(load(across[0]), load(across[1]), load(across[2]), load(across[3]),
+                            Floats(), pixels[y] + lane * kOut);
+    }
+  }
+  TilePosition at = tiling.position(strip * kStrip);
+  for (std::int64_t lane = 0; lane < kStrip && at.image < tiling.images;) {
+    const std::int64_t count = std::min(kStrip - lane, tiling.columns - at.column);
+    const std::int64_t left = at.column * kOut;
+    const std::int64_t rows = std::min(kOut, tiling.height - at.row * kOut);
+    float* to = output + at.image * distance + at.row * kOut * tiling.width + left;
+    for (std::int64_t y = 0; y < rows; ++y, to += tiling.width)
+      std::copy_n(pixels[y] + lane * kOut, std::min(count * kOut, tiling.width - left), to);
+    lane += count;
+    at = tiling.after(at, count);
+  }
+}
+
+// --- Frames: tiles of six values of one pixel ----------------------------------------------------
+
+/// B^T d of the tiles of strip `strip` in one channel.
+void read_frames(const FrameTiling& tiling, const float* input, std::int64_t distance,
+                 std::int64_t strip, float* to, std::int64_t plane) {
+  const PixelRun at = tiling.position(strip);
+  HWY_ALIGN float tiles[kIn][kStrip] = {};
+  for (std::int64_t i = 0; i < kIn; ++i) {
+    const std::int64_t frame = at.frame - 1 + i;
+    if (frame < 0 || frame >= tiling.frames) continue;
+    std::copy_n(input + at.video * distance + frame * tiling.pixels + at.pixel, at.count, tiles[i]);
+  }
+  for (std::int64_t lane = 0; lane < kStrip; lane += lanes())
+    transform_input({tiles[0] + lane, kStrip}, {to + lane, plane});
+}
+
+/// A^T m + bias of the tiles of strip `strip` in one channel.
+void write_frames(const FrameTiling& tiling, const float* products, std::int64_t plane,
+                  std::int64_t strip, float bias, float* output, std::int64_t distance) {
+  HWY_ALIGN float values[kOut][kStrip];
+  for (std::int64_t lane = 0; lane < kStrip; lane += lanes())
+    transform_output({products + lane, plane}, {values[0] + lane, kStrip}, StoreWithBias{bias});
+  const PixelRun at = tiling.position(strip);
+  const std::int64_t count = std::min(kOut, tiling.frames - at.frame);
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::copy_n(values[i], at.count,
+                output + at.video * distance + (at.frame + i) * tiling.pixels + at.pixel);
+  }
+}
+
+// --- Products ------------------------------------------------------------------------------------
+
+/// A matrix product: kernels [count,channels], rows `row` elements apart, times some columns of a
+/// strip [channels,kStrip], to rows `to_row` elements apart; `add`: to what is there.
+struct Product {
+  const float* kernels;
+  std::int64_t row;
+  const float* tiles;
+  std::int64_t channels;
+  float* to;
+  std::int64_t to_row;
+  bool add;
+};
+
+HWY_INLINE void store_sum(float* to, Vector sum, bool add) {
+  hn::StoreU(add ? hn::Add(load(to), sum) : sum, Floats(), to);
+}
+
+/// Sum s is of row s / kVectors and of vector s % kVectors of the columns. The sums are parameters,
+/// as vectors of SVE cannot be in arrays; they come as zeros.
+template <std::int64_t... s, class... Sums>
+HWY_INLINE void accumulate(const Product& p, std::integer_sequence<std::int64_t, s...> /*sums*/,
+                           Sums... sums) {
+  static_assert(kVectors == 2);
+  for (std::int64_t c = 0; c < p.channels; ++c) {
+    const float* const tiles = p.tiles + c * kStrip;
+    hwy::Prefetch(tiles + kAhead * kStrip);
+    hwy::Prefetch(tiles + kAhead * kStrip + kCacheLine);
+    const Vector left = load(tiles);
+    const Vector right = load(tiles + lanes());
+    ((sums = hn::MulAdd(all(p.kernels[s / kVectors * p.row + c]), s % kVectors == 0 ? left : right,
+                        sums)),
+     ...);
+  }
+  (store_sum(p.to + s / kVectors * p.to_row + s % kVectors * lanes(), sums, p.add), ...);
+}
+
+template <std::int64_t... s>
+HWY_INLINE void multiply_rows(const Product& p, std::integer_sequence<std::int64_t, s...> sums) {
+  accumulate(p, sums, (static_cast<void>(s), all(0))...);
+}
+
+/// `count` rows: kCount at a time, then what is left.
+template <std::int64_t kCount = kRows>
+void multiply_columns(Product p, std::int64_t count) {
+  for (; count >= kCount; count -= kCount) {
+    multiply_rows(p, std::make_integer_sequence<std::int64_t, kCount * kVectors>());
+    p.kernels += kCount * p.row;
+    p.to += kCount * p.to_row;
+  }
+  if constexpr (kCount > 1) multiply_columns<kCount - 1>(p, count);
+}
+
+/// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip]. The sum
+/// over the channels is one of partial sums, which stay in the first cache and round less.
+void multiply_strip(const float* kernels, std::int64_t row, std::int64_t count, const float* tiles,
+                    std::int64_t channels, float* to, std::int64_t to_row) {
+  for (std::int64_t c = 0; c < channels; c += kPartialSum) {
+    for (std::int64_t column = 0; column < kStrip; column += kVectors * lanes()) {
+      multiply_columns({kernels + c, row, tiles + c * kStrip + column,
+                        std::min(kPartialSum, channels - c), to + column, to_row, c > 0},
+                       count);
+    }
+  }
+}
+
+const InstructionSet* kernels() {
+  static constexpr InstructionSet set{{transform_image_kernels, read_images, write_images},
+                                      {transform_frame_kernels, read_frames, write_frames},
+                                      multiply_strip,
+                                      widen};
+  return &set;
+}
+
+#else
+
+const InstructionSet* kernels() {
+  return nullptr;
+}
+
+#endif
+
+}  // namespace freeinit::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+namespace freeinit::kernels {
+
+HWY_EXPORT(kernels);
+
+namespace {
+
+/// Of Highway's targets, wider ones being lower bits.
+std::int64_t allowed_targets([[maybe_unused]] std::string_view capability) {
+#if HWY_ARCH_X86
+  if (capability == "AVX2") return ~(HWY_AVX2 - 1);
+  if (capability != "AVX512") return 0;
+#endif
+  return ~std::int64_t{0};
+}
+
+}  // namespace
+
+const InstructionSet* instruction_set(std::string_view capability) {
+  const std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS & allowed_targets(capability);
+  if (targets == 0) return nullptr;
+  hwy::ChosenTarget chosen;  // ours: the process's own is for everybody
+  chosen.Update(targets);
+  const auto& table = HWY_DISPATCH_TABLE(kernels);
+  return table[std::size(table) == 1 ? 0 : chosen.GetIndex()]();
+}
+
+}  // namespace freeinit::kernels
+
+#endif
