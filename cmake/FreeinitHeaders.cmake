@@ -4,7 +4,8 @@ set(FREEINIT_DECLARATIONS
   core/checks core/config core/error core/freed_memory core/log core/names core/progress
   core/run_control core/shapes core/text
   options/free_init_options options/frequency_filter_options options/generation_request
-  options/noise_mix_options options/real_video_options options/sampler_config
+  options/noise_mix_options options/real_video_options options/request_fields
+  options/sampler_config
   text/clip_tokenizer
   io/output_file io/safetensors io/sha256 io/text_file io/video_file
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
@@ -23,12 +24,13 @@ set(FREEINIT_DECLARATIONS
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
-  core/error core/freed_memory core/python_power core/read_file core/text core/utf8
-  options/free_init_options options/frequency_filter_options options/generation_request
-  options/noise_mix_options options/real_video_options options/sampler_config
+  core/error core/freed_memory core/json core/python_power core/read_file core/text core/utf8
+  options/field_access options/filter_schedule options/free_init_options
+  options/frequency_filter_options options/generation_request options/noise_mix_options
+  options/real_video_options options/request_fields options/sampler_config
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
   text/special_tokens text/token_decoder text/unicode_corrections
-  io/ffmpeg_handles io/frame_sinks io/gif_palette io/json io/output_file io/pixel_converter
+  io/ffmpeg_handles io/frame_sinks io/gif_palette io/output_file io/pixel_converter
   io/png_encoder io/safetensors io/sha256 io/stream_encoder io/text_file io/video_file io/video_reader
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
   tensors/byte_resize tensors/frames_check tensors/resize tensors/tensor_file tensors/video_frames

@@ -8,7 +8,7 @@
 #   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
 #   tidy     clang-tidy of the layers that changed since FREEINIT_SINCE (main, or the commit before)
 #   shared   the whole of ctest against the shared library
-#   --ci     tests format clang fuzz, and tidy of the layers without LibTorch: under 20 minutes on two cores
+#   --ci     tests format clang fuzz, and tidy of the layers without LibTorch; to stay under 20 minutes on two cores
 #   --all    everything
 #
 # Installs what is missing. Fails if anything fails; the summary at the end says what.

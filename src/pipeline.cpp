@@ -1,6 +1,7 @@
 // The compiled form of the layer "pipeline".
 #ifdef FREEINIT_HEADER_ONLY
-#error "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
+#error \
+    "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
 #endif
 
 #include <freeinit/impl/pipeline/clip_latents_inl.hpp>

@@ -11,13 +11,12 @@
 // begin with the same plain pass) are made once: neighbours of one group should stand together.
 
 #include "memoized_unet.hpp"
-#include "request.hpp"
 
 #include <freeinit/analysis/consistency.hpp>
-#include <freeinit/core/error.hpp>
-#include <freeinit/tensors/tensor_file.hpp>
+#include <freeinit/options/request_fields.hpp>
+#include <freeinit/pipeline/clip_latents.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
-#include <freeinit/pipeline/video_init.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
@@ -50,37 +49,34 @@ json scores_of(const at::Tensor& frames, const at::Tensor& latents) {
 
 class Evaluation {
  public:
-  explicit Evaluation(freeinit::ModelBundle bundle)
+  explicit Evaluation(const freeinit::ModelBundle& bundle)
       : unet_(std::make_shared<const freeinit_evaluation::MemoizedUNet>(bundle.unet())),
-        pipeline_(with(std::move(bundle), unet_)) {}
+        pipeline_(bundle.with(unet_)) {}
 
   json answer(const json& line) {
     if (line.at("group") != group_) unet_->forget();
     group_ = line.at("group");
     const freeinit::ModelBundle& bundle = pipeline_.bundle();
-    auto request = freeinit_evaluation::request_of(line.at("request"), bundle.manifest());
+    const auto request =
+        freeinit::request_from_json(line.at("request").dump(), bundle.manifest().recommended);
+    freeinit::GenerationInputs inputs;
     if (line.contains("clip")) {
       const at::Tensor clip = freeinit::load_tensor(line["clip"].get<std::string>());
-      request.video_init.latents =
+      inputs.video_latents =
           freeinit::encode_clip(*bundle.autoencoder(), clip, request.height, request.width);
     }
     const std::int64_t calls_before = unet_->calls_made();
-    const auto result = pipeline_.generate(request);
-    const at::Tensor frames = result.frames[0].mul(255).round().to(at::kByte);
+    const auto result = pipeline_.generate(request, inputs);
+    const freeinit::GeneratedVideo& video = result.videos.front();
+    const at::Tensor frames = video.frames.mul(255).round().to(at::kByte);
     freeinit::save_tensors(line.at("output").get<std::string>(), {{"frames", frames}});
-    return {{"unet_calls", result.unet_calls},
-            {"calls_per_pass", result.calls_per_pass[0]},
+    return {{"unet_calls", video.unet_calls},
+            {"calls_per_pass", video.calls_per_pass},
             {"network_calls_made", unet_->calls_made() - calls_before},
-            {"scores", scores_of(frames, result.latents)}};
+            {"scores", scores_of(frames, video.latents)}};
   }
 
  private:
-  static freeinit::ModelBundle with(freeinit::ModelBundle bundle,
-                                    std::shared_ptr<const freeinit::VideoUNet> unet) {
-    bundle = bundle.with(std::move(unet));
-    return bundle;
-  }
-
   std::shared_ptr<const freeinit_evaluation::MemoizedUNet> unet_;
   freeinit::TextToVideoPipeline pipeline_;
   json group_;

@@ -6,9 +6,9 @@
 //   mask, fft_pair            the mask alone; the bare rfftn and irfftn of the same tensor
 //
 // compare_reinit.py runs this beside diffusers and prints the ratios.
-#include <freeinit/sampling/noise_schedule.hpp>
 #include <freeinit/noise/noise_reinitializer.hpp>
 #include <freeinit/noise/noise_source.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>

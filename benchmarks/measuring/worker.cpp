@@ -11,8 +11,8 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>
-#include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
 
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>

@@ -27,6 +27,7 @@
 #include <freeinit/io/text_file.hpp>
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/networks/device.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/networks/feature_cache.hpp>
@@ -35,7 +36,6 @@
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/networks/network_source.hpp>
 #include <freeinit/networks/text_encoder.hpp>
-#include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/networks/video_unet.hpp>
 #include <freeinit/noise/frequency_filter.hpp>
 #include <freeinit/noise/noise_mix.hpp>
@@ -46,8 +46,8 @@
 #include <freeinit/options/generation_request.hpp>
 #include <freeinit/options/noise_mix_options.hpp>
 #include <freeinit/options/real_video_options.hpp>
+#include <freeinit/options/request_fields.hpp>
 #include <freeinit/options/sampler_config.hpp>
-#include <freeinit/sampling/denoiser.hpp>
 #include <freeinit/passes/free_init.hpp>
 #include <freeinit/passes/free_init_state.hpp>
 #include <freeinit/passes/real_video_noise.hpp>
@@ -57,6 +57,7 @@
 #include <freeinit/pipeline/probe.hpp>
 #include <freeinit/pipeline/profile_trace.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
+#include <freeinit/sampling/denoiser.hpp>
 #include <freeinit/sampling/inversion.hpp>
 #include <freeinit/sampling/noise_schedule.hpp>
 #include <freeinit/sampling/sampler.hpp>

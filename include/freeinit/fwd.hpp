@@ -17,6 +17,7 @@ struct RunControl;
 
 // options
 enum class BetaSchedule;
+enum class FieldKind;
 enum class FilterAxes;
 enum class FilterMethod;
 enum class FilterVariant;
@@ -33,6 +34,7 @@ struct GuidanceInterval;
 struct IntermediatePassOptions;
 struct NoiseMixOptions;
 struct RealVideoOptions;
+struct RequestField;
 struct SamplerConfig;
 
 // text

@@ -1,5 +1,5 @@
-#include "command.hpp"
-#include "error_report.hpp"
+#include "shared/command.hpp"
+#include "shared/error_report.hpp"
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/error.hpp>

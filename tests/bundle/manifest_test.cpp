@@ -5,7 +5,7 @@
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
-#include <freeinit/impl/io/json_inl.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
 
 #include <gtest/gtest.h>
 
@@ -60,7 +60,8 @@ TEST(Manifest, ReadsTheExampleOfTheDocumentation) {
 
 TEST(Manifest, AbsentKeysOfSchedulerAndRecommendedKeepTheDefaults) {
   json text = example_manifest();
-  text["scheduler"] = {{"trained_betas", {0.1, 0.2}}, {"dynamic_rescale", {1.0, 0.7}}};
+  text["scheduler"] = {
+      {"num_train_timesteps", 2}, {"trained_betas", {0.1, 0.2}}, {"dynamic_rescale", {1.0, 0.7}}};
   text["tokenizer"].erase("match_pad_token");
   text["recommended"] = json::object();
   const freeinit::Manifest manifest = parse_manifest(text.dump(), "m");

@@ -240,9 +240,9 @@ class InitVideo(AnalysisTest):
         inverted = self.generate("--num-iters", 1, "--init-video", "clip.y4m",
                                  "--init-source", "invert")
         self.assertEqual(inverted["unet_calls"], plain["unet_calls"] + 2)
-        self.assertIsNone(plain["video_init"])
-        self.assertEqual(inverted["video_init"], {"file": "clip.y4m", "source": "invert",
-                                                  "band": "full", "start": 0, "stride": 1})
+        self.assertIsNone(plain["init_video"])
+        self.assertEqual([inverted[key] for key in ("init_video", "init_source", "init_band")],
+                         ["clip.y4m", "invert", "full"])
 
     def test_the_noise_is_the_diffused_clip(self):
         zeros = [0.0] * 1024
@@ -269,7 +269,7 @@ class InitVideo(AnalysisTest):
         fails(2, "--init-latents", "clip.y4m", "--init-stride", 2, says="--init-video")
         fails(2, "--init-video", "clip.y4m", "--init-latents", "z.safetensors", says="one of them")
         fails(2, "--init-video", "clip.y4m", "--init-source", "reverse", says="diffuse, invert")
-        fails(2, "--init-video", "clip.y4m", "--init-band", "high", says="full or low")
+        fails(2, "--init-video", "clip.y4m", "--init-band", "high", says="full, low")
         fails(2, "--init-video", "clip.y4m", "--init-stride", 3, says="gives 3 frames")
         fails(4, "--init-video", SOUND, says="no video stream")
         fails(3, "--init-video", "absent.mp4", says="absent.mp4")
@@ -277,7 +277,7 @@ class InitVideo(AnalysisTest):
         height = self.manifest["recommended"]["height"] + 1
         write_y4m(self.folder / "four.y4m", 4)  # none too many, so no warning
         fails(2, "--init-video", "four.y4m", "--height", height,
-              says=f"height {height}: this model needs a multiple")
+              says=f"height '{height}': this model needs a multiple")
 
 
 if __name__ == "__main__":

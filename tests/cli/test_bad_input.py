@@ -55,13 +55,21 @@ class BadBundle(CommandTest):
         for changes in ({"beta_schedule": "cubic"}, {"beta_end": 7}, {"timestep_spacing": "none"}):
             scheduler = {**self.manifest["scheduler"], **changes}
             for command in ("inspect", "generate"):
-                self.fails(2, command, *(["x", "--bundle"] if command == "generate" else []),
-                           self.with_manifest(scheduler=scheduler), says=str(*changes.values()))
+                self.fails(4, command, *(["x", "--bundle"] if command == "generate" else []),
+                           self.with_manifest(scheduler=scheduler),
+                           says=["manifest.json", *map(str, changes), *map(str, changes.values())])
 
     def test_manifest_that_is_no_json(self):
         bundle = self.copy_of_bundle()
         (bundle / "manifest.json").write_text("{")
         self.fails(4, "generate", "x", "--bundle", bundle, says="manifest.json")
+
+
+    def test_a_sampler_that_is_not_known(self):
+        scheduler = {**self.manifest["scheduler"], "_class_name": "UnheardOfScheduler"}
+        bundle = self.with_manifest(scheduler=scheduler)
+        self.fails(2, "inspect", bundle, says=["UnheardOfScheduler", "ddim"])
+        self.fails(2, "generate", "x", "--bundle", bundle, says="UnheardOfScheduler")
 
 
 class BadSettings(CommandTest):
@@ -92,7 +100,7 @@ class BadSettings(CommandTest):
         for start, end in ((0.5, 0.25), (-0.5, 1), (0, 1.5), ("nan", 1)):
             with self.subTest(f"{start} {end}"):
                 self.fails(2, "generate", "x", "--guidance-interval", start, end,
-                           says="guidance interval")
+                           says="guidance")
         self.fails(2, "generate", "x", "--guidance-interval", 0.5, says="--guidance-interval")
 
     def test_numbers_that_are_none(self):
@@ -141,20 +149,46 @@ class BadOutput(CommandTest):
     def test_two_outputs_in_one_file(self):
         (self.folder / "here").symlink_to(".")
         for outputs in (("--save-latents", "a.safetensors", "--save-frames", "./a.safetensors"),
-                        ("--save-latents", "a.safetensors", "--profile-trace", "here/a.safetensors"),
-                        ("-o", "a.gif", "--profile-trace", "a.gif"),
-                        ("-o", "a.gif", "--num-videos", "2", "--profile-trace", "a_1.gif")):
+                        ("--save-latents", "a.safetensors", "--trace", "here/a.safetensors"),
+                        ("-o", "a.gif", "--trace", "a.gif"),
+                        ("-o", "a.gif", "--num-videos", "2", "--trace", "a_1.gif")):
             with self.subTest(outputs):
                 self.fails(2, "generate", "x", *outputs, says="two outputs")
 
     def test_settings_are_refused_before_a_network_is_read(self):
         bundle = self.copy_of_bundle()
         (bundle / "unet.pt").unlink()
-        for settings, says in ((("--cache-interval", "0"), "cache interval 0"),
-                               (("--guidance-interval", "0.8", "0.2"), "guidance interval 0.8 to 0.2"),
+        for settings, says in ((("--cache-interval", "0"), "cache interval '0'"),
+                               (("--guidance-interval", "0.8", "0.2"), "guidance interval '0.8 to 0.2'"),
                                (("--num-inference-steps", "5000"), "5000"), (("--eta", "2"), "eta")):
             with self.subTest(settings):
                 self.fails(2, "generate", "x", "--bundle", bundle, *settings, says=says)
+
+    def test_a_file_that_cannot_hold_the_video_is_refused_before_a_network_is_read(self):
+        bundle = self.copy_of_bundle()
+        (bundle / "unet.pt").unlink()
+        for settings, says in ((("--fps", 60, "-o", "x.gif"), "60"), (("--output-fps", 2000), "2000"),
+                               (("--width", 16388), "16388")):
+            with self.subTest(settings):
+                self.fails(2, "generate", "x", "--bundle", bundle, *settings, says=says)
+
+    def test_a_budget_counts_the_steps_of_the_grid(self):
+        bundle = self.copy_of_bundle()
+        self.manifest["scheduler"]["timestep_spacing"] = "uniform"
+        (bundle / "manifest.json").write_text(json.dumps(self.manifest))
+        for calls, passes in ((30, False), (31, True)):
+            args = ["generate", "x", "--bundle", bundle, "--num-inference-steps", 30, "--num-iters", 1,
+                    "--budget-calls", calls]
+            if passes:
+                self.succeeds(*args)
+            else:
+                self.fails(2, *args, says="expected at least 31")
+
+    def test_outputs_inside_the_folder_of_passes(self):
+        (self.folder / "passes").mkdir()
+        for name in ("passes/pass_1.gif", "passes/noise_2.safetensors"):
+            option = "-o" if name.endswith(".gif") else "--save-latents"
+            self.fails(2, "generate", "x", "--save-passes", "passes", option, name, says="two outputs")
 
     def test_a_failure_before_sampling_leaves_no_folder_for_passes(self):
         self.fails(2, "generate", "x", "--save-passes", "passes", "--num-iters", 0)

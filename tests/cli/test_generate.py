@@ -34,7 +34,7 @@ class Generate(CommandTest):
         self.assertEqual(report["prompt"], "a red circle")
         self.assertEqual(report["profile"], "diffusers")
         self.assertEqual(list(report["seconds"]),
-                         ["load", "encode", "denoise", "reinit", "decode", "write"])
+                         ["load", "encode", "invert", "denoise", "reinit", "decode", "write"])
         self.assertGreater(report["seconds"]["denoise"], 0)
         self.assertEqual(self.files(), ["clip.mp4"])
 
@@ -120,6 +120,30 @@ class Generate(CommandTest):
                          read_tensor(self.folder / "last.safetensors"))
         self.assertEqual(first, self.latents("--seed", 3, "--num-iters", 1))
 
+    def test_passes_of_an_earlier_run_are_gone(self):
+        args = ["--seed", 3, "--save-passes", "passes", "-o", "v.gif"]
+        self.generate("--num-iters", 3, *args)
+        (self.folder / "passes/notes.txt").write_text("mine")
+        self.generate("--num-iters", 2, *args)
+        self.assertEqual(sorted(p.name for p in (self.folder / "passes").iterdir()),
+                         ["noise_1.safetensors", "noise_2.safetensors", "notes.txt", "pass_1.gif",
+                          "pass_1.safetensors", "pass_2.gif", "pass_2.safetensors"])
+
+    def test_passes_with_little_memory_are_the_same(self):
+        for folder, more in (("a", []), ("b", ["--low-memory"])):
+            self.generate("--seed", 3, "--num-iters", 2, "--save-passes", folder, "-o", f"{folder}.gif",
+                          *more)
+        self.assertEqual((self.folder / "a.gif").read_bytes(), (self.folder / "a/pass_2.gif").read_bytes())
+        for name in ("pass_1.safetensors", "pass_2.safetensors"):
+            self.assertEqual((self.folder / "a" / name).read_bytes(), (self.folder / "b" / name).read_bytes())
+
+    def test_outputs_may_be_pipes(self):
+        os.mkfifo(self.folder / "trace.pipe")
+        reader = subprocess.Popen(["cat", "trace.pipe"], cwd=self.folder, stdout=subprocess.PIPE)
+        self.generate("--trace", "trace.pipe")
+        self.assertIn("traceEvents", json.loads(reader.communicate(timeout=60)[0]))
+        self.assertTrue((self.folder / "trace.pipe").is_fifo())
+
     def test_init_noise_replaces_the_first_draw_only(self):
         shape = self.latent_shape()
         count = 1
@@ -183,7 +207,7 @@ class ConfigFile(CommandTest):
         self.assertTrue(report["fast_sampling"])
         self.assertEqual(report["output"], "from file.gif")
         self.assertEqual(report["guidance_interval"], [0.25, 1])
-        self.assertEqual(report["filter"]["spatial_stop_frequency"], 0.5)
+        self.assertEqual(report["spatial_stop"], 0.5)
 
     def test_bad_files(self):
         for text, code, says in (

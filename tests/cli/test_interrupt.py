@@ -31,7 +31,7 @@ class Interrupt(CommandTest):
         self.assertEqual(self.files(), [])
 
     def test_the_trace_of_what_was_done_is_written(self):
-        process = self.start("--num-iters", "1", "--profile-trace", "trace.json")
+        process = self.start("--num-iters", "1", "--trace", "trace.json")
         self.assertIn("seed", process.stderr.readline())
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=300)

@@ -21,8 +21,8 @@ class RuntimeTest(CommandTest):
 
     def test_a_backend_that_is_not_there(self):
         self.fails(2, *PROMPT, "-o", "a.gif", "--backend", "onnx",
-                   says="backend 'onnx': unknown; expected torchscript, winograd, openvino, int8 or "
-                        "float16-weights")
+                   says="backend 'onnx': unknown; expected one of float16-weights, winograd, openvino, "
+                        "torchscript, int8, cuda-graphs")
         self.fails(5, *PROMPT, "-o", "a.gif", "--backend", "openvino",
                    says="backend 'openvino': the bundle has none")
 
@@ -42,7 +42,7 @@ class RuntimeTest(CommandTest):
         self.assertEqual(self.files(), ["v_0.gif", "v_1.gif"])
 
     def test_trace_has_every_phase(self):
-        done = self.succeeds(*PROMPT, "-o", "a.gif", "--profile-trace", "trace.json", "--json")
+        done = self.succeeds(*PROMPT, "-o", "a.gif", "--trace", "trace.json", "--json")
         report = json.loads(done.stdout)
         events = json.loads((self.folder / "trace.json").read_text())["traceEvents"]
         by_category = {}
@@ -55,7 +55,7 @@ class RuntimeTest(CommandTest):
         self.assertEqual(len(by_category["write"]), report["num_frames"])
 
     def test_trace_that_cannot_be_written_is_refused_before_sampling(self):
-        self.fails(6, *PROMPT, "-o", "a.gif", "--profile-trace", "nowhere/trace.json",
+        self.fails(6, *PROMPT, "-o", "a.gif", "--trace", "nowhere/trace.json",
                    says="nowhere")
 
     def test_altered_files_are_noticed_with_remembered_hashes(self):

@@ -34,14 +34,15 @@ TEST_F(Generate, GivesAVideo) {
   EXPECT_EQ(video.unet_calls, 8);
   EXPECT_FALSE(video.cancelled);
   EXPECT_FALSE(result.cancelled);
-  EXPECT_TRUE(
-      video.frames.equal(freeinit::decode_video(*pipeline.bundle().autoencoder(), video.latents)[0]));
+  EXPECT_TRUE(video.frames.equal(
+      freeinit::decode_video(*pipeline.bundle().autoencoder(), video.latents)[0]));
 }
 
 TEST_F(Generate, IsTheLoopOverItsParts) {
   const auto& bundle = pipeline.bundle();
   const auto encode = [&](const std::string& text) {
-    return bundle.text_encoder()->encode(at::tensor(bundle.tokenizer().encode(text).ids).unsqueeze(0));
+    return bundle.text_encoder()->encode(
+        at::tensor(bundle.tokenizer().encode(text).ids).unsqueeze(0));
   };
   const auto expected = freeinit::free_init(
       freeinit::guided_denoiser(bundle.unet(), encode("a cat"), encode(""),

@@ -24,7 +24,8 @@ class ProfileTrace : public TinyPipeline {
   std::map<std::string, std::vector<json>> run() {
     freeinit::ModelBundle bundle = make_tiny_bundle();
     bundle = bundle.with(trace.watch(std::move(bundle.unet())));
-    (void)freeinit::TextToVideoPipeline(std::move(bundle)).generate(request, {}, trace.watch(control));
+    (void)freeinit::TextToVideoPipeline(std::move(bundle))
+        .generate(request, {}, trace.watch(control));
     std::map<std::string, std::vector<json>> spans;
     const json recorded = json::parse(trace.json());
     for (const json& span : recorded["traceEvents"]) {

@@ -84,8 +84,8 @@ TEST_F(RealVideo, InversionFollowsThePromptWithoutGuidanceAndIsCounted) {
   EXPECT_EQ(generate().unet_calls(), plain_calls + request.num_inference_steps);
 
   const auto& bundle = pipeline.bundle();
-  const at::Tensor text =
-      bundle.text_encoder()->encode(at::tensor(bundle.tokenizer().encode("a cat").ids).unsqueeze(0));
+  const at::Tensor text = bundle.text_encoder()->encode(
+      at::tensor(bundle.tokenizer().encode("a cat").ids).unsqueeze(0));
   NoiseSource noise(1);
   const at::Tensor expected = freeinit::initial_noise_from_video(
       clip, pipeline.schedule(),
@@ -109,7 +109,8 @@ TEST_F(RealVideo, EveryVideoOfABatchEqualsItsSingleRun) {
 
 TEST_F(RealVideo, EncodesFramesOfAnySize) {
   const at::Tensor frames = at::full({4, 30, 20, 3}, 128, at::kByte);
-  const at::Tensor encoded = freeinit::encode_clip(*pipeline.bundle().autoencoder(), frames, 16, 16);
+  const at::Tensor encoded =
+      freeinit::encode_clip(*pipeline.bundle().autoencoder(), frames, 16, 16);
   EXPECT_EQ(encoded.sizes(), at::IntArrayRef(shape));
   const at::Tensor same = at::full({1, 4, 16, 16, 3}, 128.0 / 255.0);
   EXPECT_TRUE(encoded.equal(freeinit::encode_video(*pipeline.bundle().autoencoder(), same)));

@@ -31,7 +31,8 @@ inline std::ostream& operator<<(std::ostream& out, const Traffic& value) {
 /// Traffic of the whole process so far.
 [[nodiscard]] Traffic traffic();
 
-/// Operators that ran on the device so far, views and metadata left out: on a GPU, kernels launched.
+/// Operators that ran on the device so far, views and metadata left out: on a GPU, kernels
+/// launched.
 [[nodiscard]] std::int64_t operators();
 
 /// Traffic since the object was made.

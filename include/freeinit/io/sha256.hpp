@@ -7,8 +7,8 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// SHA-256 of a file's content as 64 lower-case hexadecimal digits (FFmpeg's libavutil computes it).
-/// Throws Error: not_found, io.
+/// SHA-256 of a file's content as 64 lower-case hexadecimal digits (FFmpeg's libavutil computes
+/// it). Throws Error: not_found, io.
 [[nodiscard]] FREEINIT_API std::string sha256_of_file(const std::filesystem::path& path);
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/networks/network_source.hpp>
 
 #include <ATen/core/Tensor.h>

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <freeinit/bundle/image_encoder_spec.hpp>
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/bundle/image_encoder_spec.hpp>
 
 #include <ATen/core/Tensor.h>
 

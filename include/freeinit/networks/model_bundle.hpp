@@ -1,8 +1,8 @@
 #pragma once
 
+#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/run_control.hpp>
-#include <freeinit/bundle/manifest.hpp>
 #include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
 #include <freeinit/networks/device.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <freeinit/core/config.hpp>
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/core/config.hpp>
 #include <freeinit/networks/network_source.hpp>
 
 #include <ATen/core/Tensor.h>

@@ -6,9 +6,9 @@
 #include <freeinit/noise/noise_reinitializer.hpp>
 #include <freeinit/noise/noise_source.hpp>
 #include <freeinit/options/free_init_options.hpp>
-#include <freeinit/sampling/denoiser.hpp>
 #include <freeinit/passes/free_init_state.hpp>
 #include <freeinit/passes/run_hooks.hpp>
+#include <freeinit/sampling/denoiser.hpp>
 #include <freeinit/sampling/noise_schedule.hpp>
 #include <freeinit/sampling/sampler.hpp>
 

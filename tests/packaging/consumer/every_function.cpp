@@ -58,8 +58,8 @@ void functions_of_options() {
   use_names(&intermediate_result_from_string);
   use_names(&video_noise_source_from_string);
   use(&SamplerConfig::validate, &FrequencyFilterOptions::validate, &NoiseMixOptions::validate,
-      &IntermediatePassOptions::validate, &FreeInitOptions::validate,
-      &GenerationRequest::validate, &steps_per_pass);
+      &IntermediatePassOptions::validate, &FreeInitOptions::validate, &GenerationRequest::validate,
+      &steps_per_pass);
 }
 
 void functions_of_noise_sampling_and_passes() {
@@ -68,8 +68,8 @@ void functions_of_noise_sampling_and_passes() {
       &NoiseReinitializer::draw_fresh, &NoiseReinitializer::operator());
   use(&NoiseSchedule::sigmas, &NoiseSchedule::level, &NoiseSchedule::timesteps,
       &NoiseSchedule::add_noise, &NoiseSchedule::add_noise_between, &SamplerState::clone,
-      &Sampler::start, &sampler_table, &find_sampler, &make_sampler, &make_ddim,
-      &make_ddim_inverse, &make_inversion,
+      &Sampler::start, &sampler_table, &find_sampler, &make_sampler, &make_ddim, &make_ddim_inverse,
+      &make_inversion,
       static_cast<SamplerFactory (*)(const NoiseSchedule&, double)>(&sampler_factory));
   use(&FreeInitState::clone, &FreeInit::begin, &FreeInit::is_done, &FreeInit::advance,
       &FreeInit::result, &plan_passes, &free_init, &initial_noise_from_video);

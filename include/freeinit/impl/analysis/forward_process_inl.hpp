@@ -101,8 +101,8 @@ FREEINIT_INLINE ForwardAnalysis analyze_forward_process(const at::Tensor& latent
   analysis.bands = bands.bands();
   analysis.power = band_power(bands, clip);
   for (const std::int64_t timestep : timesteps) {
-    analysis.levels.push_back(detail::forward_level(clip, timestep, schedule, bands,
-                                                    analysis.power, noises, options.low_stop));
+    analysis.levels.push_back(detail::forward_level(clip, timestep, schedule, bands, analysis.power,
+                                                    noises, options.low_stop));
   }
   std::vector<NoiseStatistics> gaussian;
   for (const at::Tensor& noise : noises) {

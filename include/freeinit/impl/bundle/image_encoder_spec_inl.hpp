@@ -2,7 +2,7 @@
 
 #include <freeinit/bundle/image_encoder_spec.hpp>
 #include <freeinit/impl/bundle/specs_inl.hpp>
-#include <freeinit/impl/io/json_inl.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
 
 #include <algorithm>
 #include <cmath>

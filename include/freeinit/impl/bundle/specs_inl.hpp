@@ -1,7 +1,7 @@
 #pragma once
 
 #include <freeinit/bundle/manifest.hpp>
-#include <freeinit/impl/io/json_inl.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
 
 #include <algorithm>
 
@@ -173,6 +173,16 @@ void read_if_present(JsonReader& section, const std::string& key, Value& value,
   if (section.has(key)) value = section.named(key, from_string);
 }
 
+/// Refuses a section whose values do not go together, or lie outside their range.
+template <class Settings>
+void check_section(const JsonReader& section, const std::string& name, const Settings& settings) {
+  try {
+    settings.validate();
+  } catch (const Error& error) {
+    raise(ErrorCode::invalid_file, section.origin() + ": '" + name + "': " + error.what());
+  }
+}
+
 /// `_class_name` names the sampler, as in diffusers' files; without it the sampler is DDIM.
 FREEINIT_INLINE SamplerConfig parse_scheduler(JsonReader section) {
   SamplerConfig scheduler;
@@ -202,6 +212,7 @@ FREEINIT_INLINE SamplerConfig parse_scheduler(JsonReader section) {
   }
   read_if_present(section, "always_draw_noise", scheduler.always_draw_noise);
   section.finish();
+  check_section(section, "scheduler", scheduler);
   return scheduler;
 }
 
@@ -227,6 +238,7 @@ FREEINIT_INLINE GenerationRequest parse_recommended(JsonReader section) {
     filter.finish();
   }
   section.finish();
+  check_section(section, "recommended", settings);
   return settings;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <freeinit/impl/core/json_inl.hpp>
 #include <freeinit/impl/core/read_file_inl.hpp>
-#include <freeinit/impl/io/json_inl.hpp>
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/io/safetensors.hpp>
 

@@ -6,7 +6,7 @@
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
-#include <freeinit/impl/io/json_inl.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
 
 #include <filesystem>
 #include <string>

@@ -50,7 +50,7 @@ FREEINIT_INLINE void check_unet_shapes(const GenerationRequest& request,
   for (const std::int64_t batch : batch_sizes(request, inputs, schedule)) {
     shape.batch = batch;
     bundle.unet()->check_input(shape.sizes(),
-                             {batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
+                               {batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
   }
 }
 

@@ -24,7 +24,7 @@ FREEINIT_INLINE void save_video_frames(const std::filesystem::path& path, const 
                                        double fps) {
   const bool scaled = frames.defined() && frames.is_floating_point();
   const at::Tensor bytes = scaled ? frames.mul(255).round().to(at::kByte) : frames;
-  detail::check_frames(bytes);
+  detail::check_frames("frames", bytes);
   const at::Tensor on_host = bytes.to(at::kCPU).contiguous();
   VideoWriter writer(path, {.width = static_cast<int>(bytes.size(2)),
                             .height = static_cast<int>(bytes.size(1)),

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/impl/text/unicode_corrections_inl.hpp>
 #include <freeinit/impl/core/utf8_inl.hpp>
+#include <freeinit/impl/text/unicode_corrections_inl.hpp>
 
 #include <utf8proc.h>
 

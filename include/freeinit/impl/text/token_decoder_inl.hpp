@@ -1,7 +1,7 @@
 #pragma once
 
-#include <freeinit/impl/text/byte_pair_encoder_inl.hpp>
 #include <freeinit/impl/core/utf8_inl.hpp>
+#include <freeinit/impl/text/byte_pair_encoder_inl.hpp>
 
 #include <cstdint>
 #include <span>

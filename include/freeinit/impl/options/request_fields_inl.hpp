@@ -1,0 +1,274 @@
+#pragma once
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
+#include <freeinit/impl/options/field_access_inl.hpp>
+#include <freeinit/impl/options/filter_schedule_inl.hpp>
+#include <freeinit/impl/options/free_init_options_inl.hpp>
+#include <freeinit/impl/options/frequency_filter_options_inl.hpp>
+#include <freeinit/impl/options/noise_mix_options_inl.hpp>
+#include <freeinit/impl/options/real_video_options_inl.hpp>
+#include <freeinit/options/request_fields.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <utility>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+using Request = GenerationRequest;
+using Fields = std::vector<RequestField>;
+
+FREEINIT_INLINE void add_video_fields(Fields& fields) {
+  const auto add = rows_under(fields, "Video", std::identity{});
+  add({"prompt", "TEXT", "", "What the video shows", ""}, &Request::prompt);
+  add({"num_frames", "N", "frames", "Frames", "at least 1"}, &Request::num_frames);
+  add({"height", "N", "pixels", "Height in pixels", "at least 1"}, &Request::height);
+  add({"width", "N", "pixels", "Width in pixels", "at least 1"}, &Request::width);
+  add({"fps", "X", "frames per second", "Frames per second, of the file and for models that ask",
+       "above 0"},
+      &Request::fps);
+  add({"output_fps", "X", "frames per second", "Frames per second of the file, if others",
+       "above 0"},
+      &Request::output_fps);
+  add({"num_videos", "N", "videos", "Videos; video k uses seed S + k", "at least 1"},
+      &Request::num_videos);
+}
+
+FREEINIT_INLINE void add_sampling_fields(Fields& fields) {
+  const auto add = rows_under(fields, "Sampling", std::identity{});
+  add({"negative_prompt", "TEXT", "", "What the video should not show", ""},
+      &Request::negative_prompt);
+  add({"num_inference_steps", "N", "steps", "Denoising steps of a full pass", "at least 1"},
+      &Request::num_inference_steps);
+  add({"guidance_scale", "X", "", "Guidance; 1 or less switches it off", "finite"},
+      &Request::guidance_scale);
+  const RequestField interval{
+      "guidance_interval",
+      "A B",
+      "noise level",
+      "Guidance only from noise level A to B: 0 is a clean video, 1 is noise [0 1]",
+      "0 <= A <= B <= 1",
+      "Sampling"};
+  fields.push_back(with_access(
+      interval,
+      [](const Request& request) {
+        return std::vector{request.guidance_interval.from, request.guidance_interval.to};
+      },
+      [interval](Request& request, const std::vector<double>& ends) {
+        if (ends.size() != 2) refuse_field(interval, field_text(ends), "two numbers");
+        request.guidance_interval = {ends[0], ends[1]};
+      }));
+  add({"cache_interval", "N", "steps",
+       "Run the whole UNet every N-th step, and its first and last layers between them",
+       "at least 1"},
+      &Request::cache_interval);
+  add({"eta", "X", "", "DDIM's eta in 0..1", "0 to 1"}, &Request::eta);
+  add({"seed", "N", "", "Seed S [random, printed]", "0 to 18446744073709551615"}, &Request::seed);
+}
+
+FREEINIT_INLINE void add_free_init_fields(Fields& fields) {
+  const auto add = rows_under(fields, "FreeInit", &Request::free_init);
+  add({"num_iters", "N", "passes", "FreeInit passes as in the authors' code: 1 is plain sampling",
+       "1 to 1000"},
+      &FreeInitOptions::num_iters);
+  add({"fast_sampling", "", "", "Coarse to fine: earlier passes run fewer steps", ""},
+      &FreeInitOptions::fast_sampling);
+  add({"profile", "NAME", "",
+       "Whose rules where implementations differ: diffusers or official [diffusers]",
+       listed_names(kProfileNames)},
+      &FreeInitOptions::profile, profile_from_string);
+}
+
+/// The first filter of a request, const or not.
+auto& first_filter(auto& request) {
+  if (!request.free_init.filters.empty()) return request.free_init.filters.front();
+  raise(ErrorCode::invalid_argument, "filters '[]': empty; expected at least one");
+}
+
+/// Read from the first filter, written to all of them.
+FREEINIT_INLINE void add_filter_fields(Fields& fields) {
+  using Filter = FrequencyFilterOptions;
+  const auto add = [&fields](RequestField row, auto Filter::*member, auto... from_string) {
+    rows_under(
+        fields, "Filter", [](auto& request) -> auto& { return first_filter(request); })(
+        std::move(row), member, from_string...);
+    fields.back().set = [member, set = fields.back().set](Request& request, const auto& value) {
+      set(request, value);
+      for (Filter& filter : request.free_init.filters) {
+        filter.*member = first_filter(request).*member;
+      }
+    };
+  };
+  add({"filter", "NAME", "", "butterworth, gaussian, ideal or box",
+       listed_names(kFilterMethodNames)},
+      &Filter::method, filter_method_from_string);
+  add({"order", "X", "", "Order of the Butterworth filter, above 0", "above 0"}, &Filter::order);
+  add({"spatial_stop", "X", "Nyquist frequencies",
+       "Spatial stop frequency in 0..1, where 1 is the Nyquist frequency", "0 to 1"},
+      &Filter::spatial_stop_frequency);
+  add({"temporal_stop", "X", "Nyquist frequencies", "Temporal stop frequency in 0..1", "0 to 1"},
+      &Filter::temporal_stop_frequency);
+  add({"filter_variant", "NAME", "",
+       "official: bit-equal to the authors' code; strict: the filter its name promises, symmetric "
+       "at every size [official]",
+       listed_names(kFilterVariantNames)},
+      &Filter::variant, filter_variant_from_string);
+  add({"filter_axes", "NAME", "",
+       "spatio-temporal, temporal (only --temporal-stop counts) or spatial (only --spatial-stop) "
+       "[spatio-temporal]",
+       listed_names(kFilterAxesNames)},
+      &Filter::axes, filter_axes_from_string);
+}
+
+FREEINIT_INLINE void add_mix_fields(Fields& fields) {
+  const auto add = rows_under(
+      fields, "Filter", [](auto& request) -> auto& { return request.free_init.mix; });
+  add({"mix", "NAME", "",
+       "How low and high band are put together: freeinit, variance-preserving or freqprior "
+       "[freeinit]",
+       listed_names(kMixMethodNames)},
+      &NoiseMixOptions::method, mix_method_from_string);
+  add({"mix_ratio", "X", "", "freqprior: share of the old noise in both branches, 0..1 [0.8]",
+       "0 to 1"},
+      &NoiseMixOptions::ratio);
+  fields.push_back(with_access(
+      {"filter_schedule", "LIST", "",
+       "Filters that change per pass: NAME[:SPATIAL[:TEMPORAL[:ORDER]]], ... by commas; the last "
+       "one stays",
+       "entries by commas", "Filter"},
+      [](const Request& request) { return schedule_text(request.free_init.filters); },
+      [](Request& request, const std::string& text) {
+        request.free_init.filters = schedule_from_text(text, first_filter(request));
+      }));
+}
+
+FREEINIT_INLINE void add_network_call_fields(Fields& fields) {
+  constexpr std::string_view kGroup = "Fewer network calls";
+  const auto add = rows_under(
+      fields, kGroup, [](auto& request) -> auto& { return request.free_init.intermediate; });
+  add({"intermediate", "NAME", "",
+       "What passes before the last hand on: full, partial (noised on from where they stop) or "
+       "prediction (the clean prediction there) [full]",
+       listed_names(kIntermediateResultNames)},
+      &IntermediatePassOptions::result, intermediate_result_from_string);
+  add({"intermediate_steps", "N", "network calls",
+       "partial, prediction: network calls of each pass before the last", "at least 1"},
+      &IntermediatePassOptions::steps);
+  rows_under(fields, kGroup, &Request::free_init)(
+      {"budget_calls", "N", "network calls",
+       "Network calls of each video at most; the last pass always runs whole", "at least 1"},
+      &FreeInitOptions::budget_calls);
+}
+
+FREEINIT_INLINE void add_other_fields(Fields& fields) {
+  constexpr std::string_view kGroup = "Noise of a real video";
+  rows_under(fields, kGroup, &Request::real_video)(
+      {"init_source", "NAME", "",
+       "diffuse: forward process to the last timestep; invert: DDIM inversion [diffuse]",
+       listed_names(kVideoNoiseSourceNames)},
+      &RealVideoOptions::source, video_noise_source_from_string);
+  static constexpr NameTable<bool, 2> kBands{{{"full", false}, {"low", true}}};
+  fields.push_back(with_access(
+      {"init_band", "NAME", "",
+       "full, or low: only what the filter keeps, with fresh high frequencies [full]",
+       listed_names(kBands), kGroup},
+      [](const Request& request) {
+        return std::string(name_of_value(request.real_video.low_band, kBands));
+      },
+      [](Request& request, const std::string& name) {
+        request.real_video.low_band = value_from_name("init_band", name, kBands);
+      }));
+  rows_under(fields, "Machine", std::identity{})(
+      {"decode_chunk_size", "N", "frames", "Frames the decoder sees at once: bounds its memory",
+       "at least 1"},
+      &Request::decode_chunk_size);
+}
+
+/// A JSON value that no field can have becomes text, so that the field's message shows it.
+FREEINIT_INLINE FieldValue field_from_json(const RequestField& field, const nlohmann::json& value) {
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  if (value.is_number()) return value.get<double>();
+  if (value.is_string()) return value.get<std::string>();
+  const auto is_number = [](const nlohmann::json& element) { return element.is_number(); };
+  if (value.is_array() && std::all_of(value.begin(), value.end(), is_number)) {
+    return value.get<std::vector<double>>();
+  }
+  refuse_field(field, value.dump(-1, ' ', true), expected_of(field.kind));
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE std::span<const RequestField> request_fields() {
+  static const std::vector<RequestField> fields = [] {
+    detail::Fields all;
+    detail::add_video_fields(all);
+    detail::add_sampling_fields(all);
+    detail::add_free_init_fields(all);
+    detail::add_filter_fields(all);
+    detail::add_mix_fields(all);
+    detail::add_network_call_fields(all);
+    detail::add_other_fields(all);
+    return all;
+  }();
+  return fields;
+}
+
+FREEINIT_INLINE const RequestField& find_request_field(std::string_view name) {
+  const auto fields = request_fields();
+  const auto found = std::find_if(fields.begin(), fields.end(),
+                                  [name](const RequestField& field) { return field.name == name; });
+  if (found != fields.end()) return *found;
+  std::set<std::string> names;
+  for (const RequestField& field : fields) names.emplace(field.name);
+  raise(ErrorCode::invalid_argument,
+        concat("field ", quote(name), ": unknown; the nearest known field is ",
+               quote(detail::nearest_name(std::string(name), names))));
+}
+
+FREEINIT_INLINE std::optional<FieldValue> field_value(const GenerationRequest& request,
+                                                      std::string_view name) {
+  return find_request_field(name).get(request);
+}
+
+FREEINIT_INLINE void set_field(GenerationRequest& request, std::string_view name,
+                               const FieldValue& value) {
+  find_request_field(name).set(request, value);
+}
+
+FREEINIT_INLINE void set_field_text(GenerationRequest& request, std::string_view name,
+                                    std::string_view text) {
+  const RequestField& field = find_request_field(name);
+  field.set(request, field_from_text(field, text));
+}
+
+FREEINIT_INLINE GenerationRequest request_from_json(const std::string& text,
+                                                    GenerationRequest defaults) {
+  const nlohmann::json json = detail::parse_strict_json(text, "request");
+  if (!json.is_object()) {
+    raise(ErrorCode::invalid_file, concat("request ", quote(text), ": expected a JSON object"));
+  }
+  for (const auto& [key, value] : json.items()) static_cast<void>(find_request_field(key));
+  for (const RequestField& field : request_fields()) {
+    const auto found = json.find(field.name);
+    if (found != json.end()) field.set(defaults, detail::field_from_json(field, *found));
+  }
+  return defaults;
+}
+
+FREEINIT_INLINE std::string request_to_json(const GenerationRequest& request) {
+  auto json = nlohmann::ordered_json::object();
+  for (const RequestField& field : request_fields()) {
+    const std::optional<FieldValue> value = field.get(request);
+    if (!value) continue;
+    std::visit([&](const auto& plain) { json[std::string(field.name)] = plain; }, *value);
+  }
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,188 @@
+#include "analyze/forward_report.hpp"
+#include "analyze/pass_report.hpp"
+#include "generate/output_plan.hpp"
+#include "shared/clip_input.hpp"
+#include "shared/command.hpp"
+#include "shared/default_bundle.hpp"
+#include "shared/json_text.hpp"
+#include "shared/option_group.hpp"
+
+#include <freeinit/analysis/forward_process.hpp>
+#include <freeinit/bundle/verify.hpp>
+#include <freeinit/core/error.hpp>
+#include <freeinit/io/text_file.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/model_bundle.hpp>
+#include <freeinit/pipeline/clip_latents.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <memory>
+#include <optional>
+
+namespace freeinit_cli {
+namespace {
+
+struct AnalyzeArguments {
+  std::vector<std::string> files;
+  std::string passes, bundle, csv, plot, device = "cpu";
+  std::optional<std::int64_t> num_frames, height, width;
+  freeinit::FrameSelection selection;
+  freeinit::ForwardAnalysisOptions options;
+  bool json = false;
+};
+
+constexpr const char* kAnalyzeFooter = R"(
+For real videos: how much of a clip the forward process leaves at each timestep, by spatio-temporal
+frequency, against Gaussian noise. Video files are fitted to the bundle's size and encoded with its
+autoencoder (the mean of its distribution); .safetensors files hold latents. With --passes: the same
+figures of the initial noise of every FreeInit pass, from the files of generate --save-passes.
+
+Examples:
+  freeinit analyze clip1.mp4 clip2.mp4 --plot snr.svg --csv snr.csv
+  freeinit analyze latents.safetensors --timesteps 500 900 999 --json
+  freeinit generate "a red circle" --save-passes run/ && freeinit analyze --passes run/)";
+
+[[noreturn]] void refuse_analysis(const std::string& message) {
+  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+}
+
+void check_analysis(const AnalyzeArguments& arguments) {
+  if (arguments.files.empty() == arguments.passes.empty()) {
+    refuse_analysis("analyze: expected either files (videos, latents) or --passes DIR");
+  }
+  if (!arguments.plot.empty() && std::filesystem::path(arguments.plot).extension() != ".svg") {
+    refuse_analysis("plot '" + arguments.plot + "': unknown extension; expected .svg");
+  }
+  for (const auto& path : {arguments.csv, arguments.plot}) {
+    if (!path.empty()) check_writable(path);
+  }
+}
+
+/// Latents of every input, encoding videos with the bundle's autoencoder, which is loaded with the
+/// first of them.
+class LatentReader {
+ public:
+  LatentReader(const AnalyzeArguments& arguments, std::filesystem::path folder,
+               const freeinit::Manifest& manifest)
+      : folder_(std::move(folder)),
+        manifest_(manifest),
+        device_(freeinit::device_from_string(arguments.device)),
+        height_(arguments.height.value_or(manifest.recommended.height)),
+        width_(arguments.width.value_or(manifest.recommended.width)) {}
+
+  [[nodiscard]] at::Tensor latents(const Clip& clip) {
+    if (clip.latents.defined()) return clip.latents;
+    if (!autoencoder_) load();
+    return freeinit::encode_clip(*autoencoder_, as_bytes(clip.frames), height_, width_);
+  }
+
+ private:
+  /// Checks what is loaded as generate checks the whole bundle.
+  void load() {
+    freeinit::Manifest checked = manifest_;
+    std::erase_if(checked.files, [&](const auto& file) {
+      return file.first != manifest_.vae.decoder_file && file.first != manifest_.vae.encoder_file;
+    });
+    freeinit::verify_bundle_files(folder_, checked);
+    autoencoder_ = freeinit::load_torchscript_autoencoder(
+        {.file = folder_, .contract = manifest_.contracts.at("vae"), .device = device_},
+        manifest_.vae);
+  }
+
+  std::filesystem::path folder_;
+  const freeinit::Manifest& manifest_;
+  at::Device device_;
+  std::int64_t height_, width_;
+  std::unique_ptr<const freeinit::Autoencoder> autoencoder_;
+};
+
+std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Console& console) {
+  const auto folder = bundle_or_default(arguments.bundle);
+  const auto manifest = freeinit::read_manifest(folder);
+  const freeinit::NoiseSchedule schedule(manifest.scheduler);
+  auto selection = arguments.selection;
+  selection.max_frames = arguments.num_frames.value_or(manifest.recommended.num_frames);
+  LatentReader reader(arguments, folder, manifest);
+  std::vector<NamedAnalysis> analyses;
+  for (const std::string& file : arguments.files) {
+    for (const Clip& clip : load_clips(file, selection, console)) {
+      console.progress("analyze " + clip.name, {});
+      analyses.push_back({clip.name, freeinit::analyze_forward_process(
+                                         reader.latents(clip), schedule, arguments.options)});
+    }
+  }
+  if (analyses.size() > 1) {
+    std::vector<freeinit::ForwardAnalysis> all;
+    for (const auto& named : analyses) all.push_back(named.analysis);
+    analyses.push_back({"mean", freeinit::mean_analysis(all)});
+  }
+  return analyses;
+}
+
+void report(const AnalyzeArguments& arguments, const std::string& csv,
+            const std::vector<Chart>& charts) {
+  if (!arguments.csv.empty()) freeinit::write_text_file(arguments.csv, csv);
+  if (!arguments.plot.empty()) write_svg(arguments.plot, charts);
+}
+
+void run_passes_analysis(const AnalyzeArguments& arguments, Console& console) {
+  const auto analysis =
+      analyze_passes(arguments.passes, arguments.options.band_edges, arguments.options.low_stop);
+  report(arguments, passes_csv(analysis), passes_charts(analysis));
+  if (!arguments.json) return print_passes(analysis, console);
+  console.result(json_text(passes_json(analysis)));
+}
+
+void run_analyze(const AnalyzeArguments& arguments, Console& console) {
+  check_analysis(arguments);
+  if (!arguments.passes.empty()) return run_passes_analysis(arguments, console);
+  const auto analyses = analyze_files(arguments, console);
+  console.end_progress();
+  report(arguments, forward_csv(analyses), forward_charts(analyses.back().analysis));
+  if (!arguments.json) return print_forward(analyses.back(), console);
+  nlohmann::ordered_json json{{"bands", bands_json(analyses.back().analysis.bands)},
+                              {"num_draws", arguments.options.num_draws},
+                              {"seed", arguments.options.seed},
+                              {"low_stop", arguments.options.low_stop},
+                              {"clips", nlohmann::ordered_json::array()}};
+  for (const auto& named : analyses) json["clips"].push_back(forward_json(named));
+  console.result(json_text(json));
+}
+
+}  // namespace
+
+void add_analyze(CLI::App& app, Action& selected) {
+  auto* command = app.add_subcommand("analyze", "Signal-to-noise by frequency of real videos");
+  auto arguments = std::make_shared<AnalyzeArguments>();
+  auto& a = *arguments;
+  command->add_option("FILE", a.files, "Videos, or latents [B,C,F,h,w] (.safetensors)");
+  command->add_option("--passes", a.passes, "Folder of generate --save-passes")->type_name("DIR");
+  command->add_option("--bundle", a.bundle, kBundleHelp)->type_name("DIR");
+  command->add_option("--num-frames", a.num_frames, "Frames of a clip [the bundle's]");
+  command->add_option("--height", a.height, "Height in pixels [the bundle's]");
+  command->add_option("--width", a.width, "Width in pixels [the bundle's]");
+  add_frame_options(*command, a.selection);
+  command->add_option("--timesteps", a.options.timesteps, "Timesteps to look at [nine of all]");
+  command->add_option("--bands", a.options.band_edges, "Band edges above 0; 1 is Nyquist")
+      ->capture_default_str();
+  command->add_option("--low-stop", a.options.low_stop, "Where low spatial frequencies end")
+      ->capture_default_str();
+  command->add_option("--num-draws", a.options.num_draws, "Noises per timestep")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  command->add_option("--seed", a.options.seed, "Seed of the noises")
+      ->check(check_no_minus)
+      ->capture_default_str();
+  command->add_option("--csv", a.csv, "Write the figures as CSV")->type_name("FILE");
+  command->add_option("--plot", a.plot, "Write the plots (.svg)")->type_name("FILE");
+  command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();
+  command->add_flag("--json", a.json, "Print the result as one JSON object");
+  command->footer(kAnalyzeFooter);
+  command->callback(
+      [=, &selected] { selected = [=](Console& console) { run_analyze(*arguments, console); }; });
+}
+
+}  // namespace freeinit_cli

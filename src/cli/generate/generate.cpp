@@ -1,0 +1,228 @@
+#include "generate/generate_options.hpp"
+#include "generate/generate_report.hpp"
+#include "generate/output_writer.hpp"
+#include "shared/command.hpp"
+#include "shared/config_file.hpp"
+#include "shared/default_bundle.hpp"
+#include "shared/interrupt.hpp"
+#include "shared/progress_view.hpp"
+#include "shared/stopwatch.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/io/video_file.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/pipeline/clip_latents.hpp>
+#include <freeinit/pipeline/profile_trace.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+namespace freeinit_cli {
+namespace {
+
+constexpr const char* kGenerateFooter = R"(
+Settings that are not given come from the bundle's manifest.
+
+Examples:
+  freeinit generate "a red circle moving right" -o circle.mp4
+  freeinit generate "a red circle moving right" --seed 7 --num-iters 1 -o plain.gif
+  freeinit generate "a blue square" --num-videos 4 -o square.webm
+  freeinit generate "a blue square" --filter gaussian --spatial-stop 0.2 --save-passes passes/
+  freeinit generate "a blue square" --mix variance-preserving --filter-axes temporal
+  freeinit generate "a blue square" --filter-schedule gaussian:0.3,butterworth:0.2:0.2
+  freeinit generate "a blue square" --intermediate prediction --intermediate-steps 3
+  freeinit generate "a blue square" --intermediate partial --intermediate-steps 17 --mix freqprior
+  freeinit generate "a blue square" --num-iters 5 --budget-calls 60
+  freeinit generate --config settings.toml --json          (settings.toml: prompt = "a blue square")
+
+Ctrl-C ends the run after the current step and writes the last complete pass; a second one kills.)";
+
+/// Shows progress and hands a noted Ctrl-C to the library. Decoding and writing are finished once a
+/// video is there, so the stop is not passed on then.
+freeinit::RunControl make_control(Console& console, ProgressView& view,
+                                  const InterruptGuard& interrupt, std::stop_source& stop) {
+  freeinit::RunControl control;
+  control.stop = stop.get_token();
+  control.log = [&console](freeinit::LogLevel level, std::string_view message) {
+    if (level == freeinit::LogLevel::warning) console.warning(message);
+    if (level == freeinit::LogLevel::info) console.info(message);
+  };
+  control.progress = [&](const freeinit::Progress& progress) {
+    const bool finishing =
+        progress.phase == freeinit::Phase::decode || progress.phase == freeinit::Phase::write;
+    if (interrupt.requested() && !finishing) stop.request_stop();
+    view.show(progress);
+  };
+  return control;
+}
+
+/// A run before any network is read: whatever can be refused without them has been.
+struct PreparedRun {
+  OutputPlan plan;
+  freeinit::BundleOptions bundle_options;
+  std::filesystem::path bundle;
+  freeinit::Manifest manifest;
+  freeinit::GenerationRequest request;
+  freeinit::GenerationInputs inputs;
+  at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
+};
+
+/// Not an error: who compares numbers of passes leaves the other options as they are.
+void warn_of_idle_options(const GenerateArguments& arguments,
+                          const freeinit::GenerationRequest& request, Console& console) {
+  const std::string idle = arguments.settings.given_of({"mix", "filter_schedule", "intermediate"});
+  // The low band of a video is mixed as that of a pass is.
+  if (request.free_init.num_iters != 1 || request.real_video.low_band || idle.empty()) return;
+  console.warning("--num-iters 1 is plain sampling: nothing comes of " + idle);
+}
+
+double file_fps(const freeinit::GenerationRequest& request) {
+  return request.output_fps.value_or(request.fps);
+}
+
+PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
+  const auto refuse = [](const std::string& message) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+  };
+  const std::string of_video = arguments.settings.given_of({"init_source", "init_band"});
+  if (!arguments.video_init.given() && !of_video.empty()) {
+    refuse(of_video + ": expected --init-video or --init-latents with it");
+  }
+  PreparedRun run;
+  run.plan = arguments.output_plan();
+  run.plan.check();
+  run.bundle = bundle_or_default(arguments.bundle);
+  run.manifest = freeinit::read_manifest(run.bundle);
+  run.request = arguments.request(run.manifest);
+  if (run.request.prompt.empty()) {
+    refuse("PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
+  }
+  run.bundle_options = arguments.bundle_options(run.manifest, run.request);
+  run.inputs = arguments.inputs();
+  run.init_frames = arguments.video_init.read(run.request, run.inputs, console);
+  freeinit::check_request(run.request, run.manifest, run.inputs);
+  for (int i = 0; i < run.plan.num_videos; ++i) {
+    freeinit::check_video_writer(
+        run.plan.video_path(i),
+        {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
+  }
+  warn_of_idle_options(arguments, run.request, console);
+  arguments.runtime.apply_to_process();
+  return run;
+}
+
+/// The loaded pipeline, its UNet watched by the trace if there is one.
+freeinit::TextToVideoPipeline load_pipeline(const PreparedRun& run,
+                                            const std::optional<freeinit::ProfileTrace>& trace,
+                                            const freeinit::RunControl& control) {
+  auto bundle = freeinit::ModelBundle::load(run.manifest, run.bundle, run.bundle_options, control);
+  if (trace) bundle = bundle.with(trace->watch(bundle.unet()));
+  return freeinit::TextToVideoPipeline(std::move(bundle));
+}
+
+/// What needs the networks: the request's own checks, then the latents of --init-video.
+void complete_inputs(PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline,
+                     const freeinit::RunControl& control) {
+  pipeline.validate(run.request, run.inputs);
+  if (!run.init_frames.defined()) return;
+  const auto& autoencoder = *pipeline.bundle().autoencoder();
+  run.inputs.video_latents = freeinit::encode_clip(autoencoder, run.init_frames, run.request.height,
+                                                   run.request.width, control);
+  autoencoder.release();
+}
+
+std::string stop_note(const freeinit::GenerationRequest& request,
+                      const freeinit::GenerationResult& result) {
+  const auto of = [](std::int64_t i, std::int64_t n) {
+    return std::to_string(i) + " of " + std::to_string(n);
+  };
+  std::string note = "stopped: written as it was after pass " +
+                     of(result.videos.back().completed_passes, request.free_init.num_iters);
+  if (request.num_videos > 1) {
+    note += " of video " + of(static_cast<std::int64_t>(result.videos.size()), request.num_videos);
+  }
+  return note;
+}
+
+/// Samples, and writes each video when it is there; `seconds` gets the time of each phase.
+freeinit::GenerationResult generate_and_write(const PreparedRun& run,
+                                              const freeinit::TextToVideoPipeline& pipeline,
+                                              const freeinit::RunControl& control, Console& console,
+                                              PhaseSeconds& seconds) {
+  const auto& request = run.request;
+  OutputWriter writer(
+      run.plan, *pipeline.bundle().autoencoder(),
+      {.fps = file_fps(request),
+       .profile = request.free_init.profile,
+       .chunk_size = request.decode_chunk_size,
+       .metadata = {{"prompt", request.prompt}, {"seed", std::to_string(request.seed)}},
+       .progress = control.progress});
+  freeinit::GenerationResult result;
+  try {
+    result = pipeline.generate(request, run.inputs, control, writer.hooks());
+  } catch (const freeinit::Error&) {
+    if (writer.videos_written() > 0) {
+      console.warning("failed in video " + std::to_string(writer.videos_written() + 1) + " of " +
+                      std::to_string(request.num_videos) + "; those before it are written");
+    }
+    throw;
+  }
+  if (result.cancelled) console.warning(stop_note(request, result));
+  for (const auto& times : {result.seconds, writer.seconds()}) {
+    for (const auto& [phase, time] : times) seconds[phase] += time;
+  }
+  return result;
+}
+
+void run_generate(const GenerateArguments& arguments, Console& console) {
+  const InterruptGuard interrupt;
+  auto run = prepare(arguments, console);
+  std::stop_source stop;
+  ProgressView view(console);
+  std::optional<freeinit::ProfileTrace> trace;
+  if (!run.plan.trace.empty()) trace.emplace();
+  auto control = make_control(console, view, interrupt, stop);
+  if (trace) control = trace->watch(std::move(control));
+
+  const Stopwatch loading;
+  const auto pipeline = load_pipeline(run, trace, control);
+  PhaseSeconds seconds{{freeinit::Phase::load, loading.seconds()}};
+  complete_inputs(run, pipeline, control);
+  console.info("seed " + std::to_string(run.request.seed));
+  const auto write_trace = [&] {
+    if (trace) trace->write(run.plan.trace);
+  };
+  freeinit::GenerationResult result;
+  try {
+    result = generate_and_write(run, pipeline, control, console, seconds);
+  } catch (const freeinit::Error&) {
+    write_trace();  // a run that was stopped has spent its time, too
+    throw;
+  }
+  write_trace();
+  console.end_progress();
+  console.result(arguments.json ? report_json(arguments, run.request, pipeline, result, seconds)
+                                : report_line(arguments, run.request, result, seconds));
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, Action& selected) {
+  auto* command = app.add_subcommand("generate", "Make a video of a prompt");
+  auto arguments = std::make_shared<GenerateArguments>();
+  add_generate_options(*command, *arguments);
+  command->footer(kGenerateFooter);
+  command->callback([=, &selected] {
+    if (!arguments->config.empty()) apply_config_file(*command, arguments->config);
+    selected = [=](Console& console) { run_generate(*arguments, console); };
+  });
+}
+
+}  // namespace freeinit_cli

@@ -1,0 +1,95 @@
+#include "generate/generate_options.hpp"
+
+#include "shared/default_bundle.hpp"
+#include "shared/option_group.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <random>
+
+namespace freeinit_cli {
+namespace {
+
+constexpr std::int64_t kMostVideos = 1024;
+
+/// 32 bits: short enough to be typed again.
+std::uint64_t random_seed() {
+  return std::random_device{}() & 0xffffffffU;
+}
+
+void add_output_options(CLI::App& command, GenerateArguments& a) {
+  OptionGroup output(command, "Output");
+  output.add("-o,--output", a.output, "FILE.mp4, .webm or .gif, or DIR/ for PNG frames", "FILE")
+      ->capture_default_str();
+  output.add("--save-latents", a.save_latents, "Write the latents [B,C,F,h,w] (.safetensors)",
+             "FILE");
+  output.add("--save-frames", a.save_frames,
+             "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors)", "FILE");
+  output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
+             "DIR");
+  output.add_flag("--json", a.json, "Print the result as one JSON object");
+}
+
+}  // namespace
+
+freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest& manifest) const {
+  check_filter_settings(settings, filter_mask);
+  auto request = manifest.recommended;
+  if (runtime.low_memory) request.decode_chunk_size = 1;
+  if (!settings.given("seed")) request.seed = random_seed();
+  return settings.over(std::move(request));
+}
+
+freeinit::GenerationInputs GenerateArguments::inputs() const {
+  freeinit::GenerationInputs inputs;
+  if (!init_noise.empty()) inputs.initial_noise = freeinit::load_tensor(init_noise);
+  inputs.filter_mask = load_mask(filter_mask);
+  return inputs;
+}
+
+freeinit::BundleOptions GenerateArguments::bundle_options(
+    const freeinit::Manifest& manifest, const freeinit::GenerationRequest& request) const {
+  auto options = runtime.bundle_options();
+  if (options.backend.empty()) {
+    options.backend =
+        freeinit::default_unet_backend(manifest, options.device, request.cache_interval > 1).name;
+  }
+  return options;
+}
+
+OutputPlan GenerateArguments::output_plan() const {
+  const std::int64_t num_videos = settings.over({}).num_videos;
+  if (num_videos < 1 || num_videos > kMostVideos) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "num-videos '" + std::to_string(num_videos) + "': expected 1 to " +
+                        std::to_string(kMostVideos));
+  }
+  return {.video = output,
+          .latents = save_latents,
+          .frames = save_frames,
+          .trace = runtime.trace,
+          .passes_folder = save_passes,
+          .num_videos = static_cast<int>(num_videos)};
+}
+
+void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
+  command.add_option("--bundle", arguments.bundle, kBundleHelp)->type_name("DIR");
+  command
+      .add_option("--config", arguments.config,
+                  "TOML file with any of these options; the command line has the last word")
+      ->type_name("FILE")
+      ->configurable(false);
+  add_output_options(command, arguments);
+  arguments.settings.add(command);
+  OptionGroup(command, "Sampling")
+      .add("--init-noise", arguments.init_noise,
+           "Start from this noise [B,C,F,h,w] instead of the first draw", "FILE");
+  add_mask_option(command, arguments.filter_mask);
+  add_video_init_options(command, arguments.video_init);
+  add_runtime_options(command, arguments.runtime);
+}
+
+}  // namespace freeinit_cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "generate/output_plan.hpp"
+#include "generate/video_init_options.hpp"
+#include "shared/runtime_options.hpp"
+#include "shared/setting_options.hpp"
+
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace freeinit_cli {
+
+/// The options of `generate` as given; what is not set comes from the bundle's manifest.
+struct GenerateArguments {
+  SettingOptions settings;
+  std::string bundle, config, output = "video.mp4";
+  std::string init_noise, filter_mask, save_latents, save_frames, save_passes;
+  bool json = false;
+  VideoInitArguments video_init;
+  RuntimeArguments runtime;
+
+  /// The request: the manifest's settings under what was given. Checks everything that needs no
+  /// model. A missing seed is drawn at random. Throws freeinit::Error: invalid_argument and as
+  /// load_tensor.
+  [[nodiscard]] freeinit::GenerationRequest request(const freeinit::Manifest& manifest) const;
+
+  /// Noise and mask from their files. Throws freeinit::Error: as load_tensor, invalid_argument.
+  [[nodiscard]] freeinit::GenerationInputs inputs() const;
+
+  /// Throws freeinit::Error: invalid_argument, unsupported.
+  [[nodiscard]] freeinit::BundleOptions bundle_options(
+      const freeinit::Manifest& manifest, const freeinit::GenerationRequest& request) const;
+
+  [[nodiscard]] OutputPlan output_plan() const;
+};
+
+void add_generate_options(CLI::App& command, GenerateArguments& arguments);
+
+}  // namespace freeinit_cli

@@ -1,0 +1,127 @@
+#include "generate/output_writer.hpp"
+
+#include <freeinit/core/run_control.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/stack.h>
+
+#include <span>
+#include <utility>
+
+namespace freeinit_cli {
+namespace {
+
+at::Tensor to_bytes(const at::Tensor& frames, freeinit::Profile profile) {
+  const at::Tensor scaled = frames.mul(255);
+  const bool rounds = profile == freeinit::Profile::diffusers;
+  return (rounds ? scaled.round() : scaled).to(at::kByte).contiguous();
+}
+
+}  // namespace
+
+OutputWriter::OutputWriter(OutputPlan plan, const freeinit::Autoencoder& autoencoder,
+                           WriterOptions options)
+    : plan_(std::move(plan)), autoencoder_(autoencoder), options_(std::move(options)) {}
+
+freeinit::GenerationHooks OutputWriter::hooks() {
+  freeinit::GenerationHooks hooks;
+  hooks.decode = false;  // frames go to the file as they are decoded
+  hooks.on_video = [this](const freeinit::GeneratedVideo& video) { video_done(video); };
+  if (plan_.passes_folder.empty()) return hooks;
+  hooks.on_noise = [this](const freeinit::RunPoint&, const at::Tensor& noise) {
+    pass_noise_ = noise;
+  };
+  hooks.on_pass = [this](const freeinit::RunPoint& at, const at::Tensor& latents) {
+    pass_done(at, latents);
+  };
+  return hooks;
+}
+
+void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& latents) {
+  const auto video = static_cast<int>(at.video);
+  if (at.pass == 0 && video == 0) plan_.empty_passes_folder();
+  const auto& metadata = options_.metadata;
+  freeinit::save_tensors(plan_.pass_noise_path(at.pass, video), {{"noise", pass_noise_}}, metadata);
+  freeinit::save_tensors(plan_.pass_latents_path(at.pass, video), {{"latents", latents}}, metadata);
+  pass_frames_ = write_decoded(plan_.pass_video_path(at.pass, video), latents, /*keep=*/true);
+}
+
+void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
+  const auto path = plan_.video_path(static_cast<int>(video.index));
+  const bool keep = !plan_.frames.empty();
+  at::Tensor frames = std::exchange(pass_frames_, at::Tensor());
+  if (frames.defined()) {
+    write_video(path, frames);
+  } else {
+    frames = write_decoded(path, video.latents, keep);
+  }
+  latents_.push_back(video.latents);
+  if (keep) frames_.push_back(frames);
+  write_tensors();
+}
+
+/// All videos so far, whole or not at all: a later one that fails takes none of them along.
+void OutputWriter::write_tensors() const {
+  if (!plan_.latents.empty()) {
+    freeinit::save_tensors(plan_.latents, {{"latents", at::cat(latents_)}}, options_.metadata);
+  }
+  if (plan_.frames.empty()) return;
+  const at::Tensor frames = plan_.num_videos == 1 ? frames_.front() : at::stack(frames_);
+  freeinit::save_tensors(plan_.frames, {{"frames", frames}}, options_.metadata);
+}
+
+at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, const at::Tensor& latents,
+                                       bool keep) {
+  const Stopwatch whole;
+  double writing = 0.0;
+  std::vector<at::Tensor> kept;
+  freeinit::RunControl control;  // without a stop token
+  control.progress = options_.progress;
+  const std::int64_t scale = autoencoder_.spec().spatial_scale;
+  auto video = open_video(path, latents.size(3) * scale, latents.size(4) * scale);
+  const auto add = [&](std::int64_t, std::int64_t first, const at::Tensor& frames) {
+    const Stopwatch adding;
+    add_frames(video, frames, first, latents.size(2));
+    if (keep) kept.push_back(frames.clone());
+    writing += adding.seconds();
+  };
+  freeinit::decode_video_to(autoencoder_, latents, options_.chunk_size, add, control);
+  autoencoder_.release();
+  const Stopwatch finishing;
+  video.finish();
+  writing += finishing.seconds();
+  seconds_[freeinit::Phase::write] += writing;
+  seconds_[freeinit::Phase::decode] += whole.seconds() - writing;
+  return keep ? at::cat(kept) : at::Tensor();
+}
+
+void OutputWriter::write_video(const std::filesystem::path& path, const at::Tensor& frames) {
+  const Stopwatch writing;
+  auto video = open_video(path, frames.size(1), frames.size(2));
+  add_frames(video, frames, 0, frames.size(0));
+  video.finish();
+  seconds_[freeinit::Phase::write] += writing.seconds();
+}
+
+freeinit::VideoWriter OutputWriter::open_video(const std::filesystem::path& path,
+                                               std::int64_t height, std::int64_t width) const {
+  return freeinit::VideoWriter(path, {.width = width, .height = height, .fps = options_.fps});
+}
+
+void OutputWriter::add_frames(freeinit::VideoWriter& video, const at::Tensor& frames,
+                              std::int64_t first, std::int64_t count) const {
+  const at::Tensor bytes = to_bytes(frames, options_.profile);
+  const auto frame_bytes = static_cast<std::size_t>(bytes.numel() / bytes.size(0));
+  const auto* data = bytes.const_data_ptr<std::uint8_t>();
+  for (std::int64_t i = 0; i < bytes.size(0); ++i) {
+    video.add_frame(std::span(data + static_cast<std::size_t>(i) * frame_bytes, frame_bytes));
+    if (options_.progress) {
+      options_.progress({.phase = freeinit::Phase::write,
+                         .step = static_cast<int>(first + i + 1),
+                         .num_steps = static_cast<int>(count)});
+    }
+  }
+}
+
+}  // namespace freeinit_cli

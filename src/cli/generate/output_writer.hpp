@@ -1,0 +1,71 @@
+#pragma once
+
+#include "generate/output_plan.hpp"
+#include "shared/stopwatch.hpp"
+
+#include <freeinit/core/progress.hpp>
+#include <freeinit/io/video_file.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/options/free_init_options.hpp>
+#include <freeinit/pipeline/generation.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace freeinit_cli {
+
+/// How an OutputWriter writes.
+struct WriterOptions {
+  double fps = 8.0;
+  /// Pixels become bytes as the profile's code does it: diffusers rounds, the authors' code
+  /// truncates.
+  freeinit::Profile profile = freeinit::Profile::diffusers;
+  std::int64_t chunk_size = 16;                 ///< frames decoded at once
+  std::map<std::string, std::string> metadata;  ///< of the tensor files
+  freeinit::ProgressCallback progress;          ///< told Phase::decode and Phase::write
+};
+
+/// Writes tensors and videos of a run to the places of its plan, each as soon as it is there.
+/// Everything that is sampled is written, also after a stop.
+class OutputWriter {
+ public:
+  /// `autoencoder` must outlive the writer.
+  OutputWriter(OutputPlan plan, const freeinit::Autoencoder& autoencoder, WriterOptions options);
+
+  /// The hooks through which the pipeline hands on passes and videos; they throw freeinit::Error:
+  /// io, model. The writer must outlive the run.
+  [[nodiscard]] freeinit::GenerationHooks hooks();
+
+  [[nodiscard]] std::size_t videos_written() const noexcept { return latents_.size(); }
+  /// Time of decoding and writing.
+  [[nodiscard]] const PhaseSeconds& seconds() const noexcept { return seconds_; }
+
+ private:
+  void pass_done(const freeinit::RunPoint& at, const at::Tensor& latents);
+  void video_done(const freeinit::GeneratedVideo& video);
+  void write_tensors() const;
+  /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`. `keep`: returns the frames
+  /// [F,H,W,3] too; else memory is that of a chunk.
+  at::Tensor write_decoded(const std::filesystem::path& path, const at::Tensor& latents, bool keep);
+  void write_video(const std::filesystem::path& path, const at::Tensor& frames);
+  [[nodiscard]] freeinit::VideoWriter open_video(const std::filesystem::path& path,
+                                                 std::int64_t height, std::int64_t width) const;
+  /// `frames` [n,H,W,3] float32 in 0..1, from frame `first` of `count` on.
+  void add_frames(freeinit::VideoWriter& video, const at::Tensor& frames, std::int64_t first,
+                  std::int64_t count) const;
+
+  OutputPlan plan_;
+  const freeinit::Autoencoder& autoencoder_;
+  WriterOptions options_;
+  PhaseSeconds seconds_;
+  at::Tensor pass_noise_;            ///< of the running pass, with a folder for passes
+  at::Tensor pass_frames_;           ///< of the last pass written there: those of the video
+  std::vector<at::Tensor> latents_;  ///< of the videos written
+  std::vector<at::Tensor> frames_;   ///< only where the plan has a file for them
+};
+
+}  // namespace freeinit_cli

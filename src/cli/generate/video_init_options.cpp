@@ -1,0 +1,64 @@
+#include "generate/video_init_options.hpp"
+
+#include "shared/clip_input.hpp"
+#include "shared/option_group.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/tensors/tensor_file.hpp>
+#include <freeinit/tensors/video_frames.hpp>
+
+namespace freeinit_cli {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) {
+  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+}
+
+}  // namespace
+
+at::Tensor VideoInitArguments::read(const freeinit::GenerationRequest& request,
+                                    freeinit::GenerationInputs& inputs, Console& console) const {
+  if (!video.empty() && !latents.empty()) {
+    refuse("--init-video and --init-latents: both given; expected one of them");
+  }
+  if (video.empty() && (selection.first != 0 || selection.stride != 1)) {
+    refuse("--init-start and --init-stride: need --init-video");
+  }
+  if (!given()) return {};
+  if (inputs.initial_noise.defined()) {
+    refuse("--init-noise with --init-video or --init-latents: a run starts from one of them");
+  }
+  if (!latents.empty()) {
+    inputs.video_latents = freeinit::load_tensor(latents);
+    return {};
+  }
+  auto wanted = selection;
+  wanted.max_frames = request.num_frames;
+  const auto read = freeinit::load_video_frames(video, wanted);
+  const at::Tensor& frames = read.frames;
+  if (frames.size(0) < request.num_frames) {
+    refuse("init-video '" + video + "': gives " + std::to_string(frames.size(0)) +
+           " frames from frame " + std::to_string(selection.first) + " on with stride " +
+           std::to_string(selection.stride) + "; expected " + std::to_string(request.num_frames) +
+           " (--num-frames)");
+  }
+  const at::Tensor fitted = freeinit::fit_frames(frames, request.height, request.width);
+  warn_of_missing_frames(video, read, wanted, console);
+  return fitted;
+}
+
+void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {
+  OptionGroup noise(command, "Noise of a real video");
+  noise.add("--init-video", arguments.video,
+            "Start from the noise of this video instead of Gaussian noise", "FILE");
+  noise.add("--init-latents", arguments.latents, "The same from latents [B,C,F,h,w] (.safetensors)",
+            "FILE");
+  noise.add("--init-start", arguments.selection.first, "First frame of the video")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  noise.add("--init-stride", arguments.selection.stride, "Take every n-th frame")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+}
+
+}  // namespace freeinit_cli

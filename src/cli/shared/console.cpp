@@ -1,0 +1,129 @@
+#include "shared/console.hpp"
+
+#if __has_include(<ATen/core/Tensor.h>)
+#error "console.cpp must not see LibTorch: its fmt headers shadow the ones spdlog was built with"
+#endif
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+namespace freeinit_cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kBarWidth = 24;
+constexpr auto kRedrawInterval = std::chrono::milliseconds(80);
+
+std::string one_line(std::string_view text) {
+  std::string line(text);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  return line;
+}
+
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  if (whole >= 3600)
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+std::string bar_text(double done) {
+  const int filled = static_cast<int>(done * kBarWidth);
+  return fmt::format("[{}{}] {:3.0f}%", std::string(filled, '#'),
+                     std::string(kBarWidth - filled, '-'), 100 * done);
+}
+
+std::shared_ptr<spdlog::logger> stderr_logger(const char* name, const char* pattern) {
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  sink->set_pattern(pattern);
+  return std::make_shared<spdlog::logger>(name, std::move(sink));
+}
+
+}  // namespace
+
+struct Console::Impl {
+  std::shared_ptr<spdlog::logger> notes = stderr_logger("notes", "%v");
+  std::shared_ptr<spdlog::logger> problems = stderr_logger("problems", "%^%l:%$ %v");
+  bool terminal = isatty(STDERR_FILENO) == 1;
+  bool drawn = false;
+  std::optional<Clock::time_point> bar_start;  ///< when the first bar was drawn, with its `done`
+  double bar_start_done = 0;
+  Clock::time_point last_draw;
+
+  std::string time_left(double done, Clock::time_point now) {
+    if (!bar_start) {
+      bar_start = now;
+      bar_start_done = done;
+    }
+    if (done <= bar_start_done) return {};
+    const double elapsed = std::chrono::duration<double>(now - *bar_start).count();
+    const double left = elapsed * (1 - done) / (done - bar_start_done);
+    return fmt::format(", {} left", clock_text(left));
+  }
+
+  void clear() {
+    if (!drawn) return;
+    std::fputs("\r\x1b[K", stderr);
+    std::fflush(stderr);
+    drawn = false;
+  }
+};
+
+Console::Console() : impl_(std::make_unique<Impl>()) {}
+Console::~Console() {
+  end_progress();
+}
+
+void Console::result(std::string_view line) {
+  impl_->clear();
+  const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
+                       std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
+  if (!written) throw std::runtime_error("standard output: cannot be written to");
+}
+
+void Console::info(std::string_view message) {
+  impl_->clear();
+  impl_->notes->info(message);
+}
+
+void Console::warning(std::string_view message) {
+  impl_->clear();
+  impl_->problems->warn(message);
+}
+
+void Console::error(std::string_view message) {
+  impl_->clear();
+  impl_->problems->error(one_line(message));
+}
+
+void Console::progress(std::string_view text, std::optional<double> done) {
+  if (!impl_->terminal) return;
+  const auto now = Clock::now();
+  std::string line = fmt::format("\r\x1b[K{}", text);
+  if (done) {
+    const double share = std::clamp(*done, 0.0, 1.0);
+    line += fmt::format("  {}{}", bar_text(share), impl_->time_left(share, now));
+  }
+  if (impl_->drawn && now - impl_->last_draw < kRedrawInterval) return;
+  impl_->last_draw = now;
+  impl_->drawn = true;
+  std::fputs(line.c_str(), stderr);
+  std::fflush(stderr);
+}
+
+void Console::end_progress() {
+  impl_->clear();
+}
+
+}  // namespace freeinit_cli

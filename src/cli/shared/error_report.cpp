@@ -1,0 +1,28 @@
+#include "shared/error_report.hpp"
+
+#include <freeinit/core/error.hpp>
+
+#include <exception>
+#include <new>
+#include <string>
+
+namespace freeinit_cli {
+
+int report_current_exception(Console& console) {
+  using freeinit::ErrorCode;
+  try {
+    throw;
+  } catch (const freeinit::Error& error) {
+    console.error(error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::bad_alloc&) {
+    console.error("out of memory; fewer frames, a smaller size or fewer videos need less");
+  } catch (const std::exception& error) {
+    // LibTorch appends a backtrace to its messages: only the first line is for a person.
+    const std::string text = error.what();
+    console.error(text.substr(0, text.find('\n')));
+  }
+  return static_cast<int>(ErrorCode::internal);
+}
+
+}  // namespace freeinit_cli

@@ -1,0 +1,187 @@
+#include "shared/command.hpp"
+#include "shared/default_bundle.hpp"
+#include "shared/json_text.hpp"
+#include "shared/text_output.hpp"
+
+#include <freeinit/bundle/manifest.hpp>
+#include <freeinit/bundle/verify.hpp>
+#include <freeinit/core/error.hpp>
+#include <freeinit/pipeline/probe.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace freeinit_cli {
+namespace {
+
+struct InspectArguments {
+  std::string bundle;
+  bool json = false;
+  bool check = false;
+};
+
+constexpr const char* kInspectFooter = R"(
+Reads the manifest, checks size and SHA-256 of every file and shows what the bundle is. --check goes on:
+it tries every part on its own, loads each network and runs it once at a small size, and says what is
+wrong and how to mend it.
+
+Examples:
+  freeinit inspect path/to/bundle
+  freeinit inspect path/to/bundle --json
+  freeinit inspect path/to/bundle --check)";
+
+std::string unet_text(const freeinit::UNetSpec& unet) {
+  return unet.file + ", " + unet.dtype + ", " + std::to_string(unet.in_channels) +
+         " channels, text width " + std::to_string(unet.context_dim);
+}
+
+std::string autoencoder_text(const freeinit::AutoencoderSpec& vae) {
+  return vae.decoder_file + (vae.encoder_file.empty() ? " (no encoder)" : ", " + vae.encoder_file) +
+         ", " + vae.dtype + ", 1:" + std::to_string(vae.spatial_scale);
+}
+
+std::string limits_text(const freeinit::Manifest& manifest) {
+  const auto multiple = manifest.unet.latent_multiple_of * manifest.vae.spatial_scale;
+  std::string text = "height and width a multiple of " + std::to_string(multiple);
+  if (manifest.unet.max_frames) {
+    text += ", at most " + std::to_string(*manifest.unet.max_frames) + " frames";
+  }
+  return text + ", prompts of at most " + std::to_string(manifest.tokenizer.max_length) + " tokens";
+}
+
+std::string recommended_text(const freeinit::GenerationRequest& r) {
+  const auto& filter = r.free_init.filters.front();
+  return std::to_string(r.num_frames) + " frames of " + std::to_string(r.width) + "x" +
+         std::to_string(r.height) + " at " + format_number(r.fps) + " fps, " +
+         std::to_string(r.num_inference_steps) + " steps, guidance " +
+         format_number(r.guidance_scale) + ", " + std::to_string(r.free_init.num_iters) +
+         " passes, filter " + std::string(to_string(filter.method)) + " " +
+         format_number(filter.spatial_stop_frequency) + "/" +
+         format_number(filter.temporal_stop_frequency);
+}
+
+void print_manifest(const std::filesystem::path& folder, const freeinit::Manifest& manifest,
+                    Console& console) {
+  std::vector<std::pair<std::string, std::string>> facts{
+      {"bundle", folder.string()},       {"name", manifest.name},
+      {"family", manifest.family},       {"description", manifest.description},
+      {"license", manifest.license},     {"schema", std::to_string(manifest.schema)},
+      {"unet", unet_text(manifest.unet)}};
+  for (const auto& [name, backend] : manifest.unet_backends) facts.emplace_back(name, backend.file);
+  facts.emplace_back("text encoder",
+                     manifest.text_encoder.file + ", " + manifest.text_encoder.dtype);
+  facts.emplace_back("autoencoder", autoencoder_text(manifest.vae));
+  facts.emplace_back("sampler", manifest.scheduler.sampler);
+  facts.emplace_back("limits", limits_text(manifest));
+  facts.emplace_back("recommended", recommended_text(manifest.recommended));
+  for (const auto& [key, value] : manifest.created_by) {
+    facts.emplace_back("made with", key + " " + value);
+  }
+  for (const auto& [name, record] : manifest.files) {
+    facts.emplace_back("file ok",
+                       record.sha256 + "  " + std::to_string(record.bytes) + " bytes  " + name);
+  }
+  print_facts(facts, console);
+}
+
+nlohmann::ordered_json inspect_json(const std::filesystem::path& folder,
+                                    const freeinit::Manifest& manifest) {
+  auto files = nlohmann::ordered_json::array();
+  for (const auto& [name, record] : manifest.files) {
+    files.push_back(
+        {{"path", name}, {"bytes", record.bytes}, {"sha256", record.sha256}, {"ok", true}});
+  }
+  std::ifstream text(folder / "manifest.json");
+  return {{"bundle", folder.string()},
+          {"checks", {{"manifest", true}, {"files", true}}},
+          {"files", std::move(files)},
+          {"manifest", nlohmann::ordered_json::parse(text)}};
+}
+
+const char* name_of(freeinit::ProbeFinding::Outcome outcome) {
+  switch (outcome) {
+    case freeinit::ProbeFinding::Outcome::passed:
+      return "ok";
+    case freeinit::ProbeFinding::Outcome::failed:
+      return "FAILED";
+    case freeinit::ProbeFinding::Outcome::skipped:
+      return "skipped";
+  }
+  return "";
+}
+
+nlohmann::ordered_json check_json(const std::filesystem::path& folder,
+                                  const freeinit::ProbeReport& report) {
+  auto parts = nlohmann::ordered_json::array();
+  for (const auto& finding : report.findings) {
+    nlohmann::ordered_json part = {
+        {"part", finding.part}, {"outcome", name_of(finding.outcome)}, {"detail", finding.detail}};
+    if (finding.outcome == freeinit::ProbeFinding::Outcome::failed) {
+      part["remedy"] = finding.remedy;
+      part["code"] = static_cast<int>(finding.code);
+    }
+    parts.push_back(std::move(part));
+  }
+  return {
+      {"bundle", folder.string()}, {"ok", report.num_failures() == 0}, {"parts", std::move(parts)}};
+}
+
+/// One line a part; a failure also ends the command with its code.
+void run_check(const std::filesystem::path& folder, bool json, Console& console) {
+  const auto report = freeinit::probe_bundle(folder);
+  if (json) {
+    console.result(json_text(check_json(folder, report)));
+  } else {
+    for (const auto& finding : report.findings) {
+      const std::string outcome = name_of(finding.outcome);
+      const std::string remedy = finding.remedy.empty() ? "" : "; to mend it: " + finding.remedy;
+      console.result(outcome + std::string(8 - outcome.size(), ' ') + finding.part + ": " +
+                     finding.detail + remedy);
+    }
+  }
+  if (const auto* failure = report.first_failure()) {
+    freeinit::raise(failure->code, "bundle '" + folder.string() +
+                                       "': " + std::to_string(report.num_failures()) + " of " +
+                                       std::to_string(report.findings.size()) +
+                                       " parts failed, the first is '" + failure->part + "'");
+  }
+}
+
+void run_inspect(const InspectArguments& arguments, Console& console) {
+  const auto folder = bundle_or_default(arguments.bundle);
+  if (arguments.check) {
+    run_check(folder, arguments.json, console);
+    return;
+  }
+  const auto manifest = freeinit::read_manifest(folder);
+  freeinit::verify_bundle_files(folder, manifest);
+  static_cast<void>(freeinit::find_sampler(manifest.scheduler.sampler));
+  if (arguments.json) {
+    console.result(json_text(inspect_json(folder, manifest)));
+  } else {
+    print_manifest(folder, manifest, console);
+  }
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& selected) {
+  auto* command = app.add_subcommand("inspect", "Show what a bundle is, or check it");
+  auto arguments = std::make_shared<InspectArguments>();
+  command->add_option("BUNDLE", arguments->bundle, kBundleHelp);
+  command->add_flag("--json", arguments->json, "Print everything as one JSON object");
+  command->add_flag("--check", arguments->check,
+                    "Try every part, run each network once, say what is wrong");
+  command->footer(kInspectFooter);
+  command->callback(
+      [=, &selected] { selected = [=](Console& console) { run_inspect(*arguments, console); }; });
+}
+
+}  // namespace freeinit_cli
