@@ -106,7 +106,8 @@ TEST(FrequencyBands, RefusesWhatItCannotSort) {
   EXPECT_ERROR(invalid_argument, "at least one", freeinit::mean_statistics({}));
   // A share that some have and others not is nobody's mean.
   EXPECT_ERROR(invalid_argument, "share of 2 and 0; expected the same bands",
-               freeinit::mean_statistics({{.power = {1, 1}, .share = {1, 1}}, {.power = {1, 1}}}));
+               freeinit::mean_statistics(
+                   {{.power = {1, 1}, .share = {1, 1}}, {.power = {1, 1}, .share = {}}}));
   EXPECT_ERROR(invalid_argument, "values '[4, 4]'", bands.sums(at::zeros({4, 4})));
   EXPECT_ERROR(invalid_argument, "[F, F]", freeinit::adjacent_mean(at::zeros({2, 3})));
 }

@@ -49,6 +49,11 @@ inline nlohmann::json parse_strict_json(const std::string& text, const std::stri
   }
 }
 
+/// A value as a message may show it.
+inline std::string shown_json(const nlohmann::json& value) {
+  return excerpt(value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), 80);
+}
+
 /// Number of single-character edits between two names (Levenshtein).
 inline std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -194,10 +199,8 @@ class JsonReader {
     }
   }
   [[noreturn]] void refuse(const std::string& key, const std::string& expected) const {
-    const auto replace = nlohmann::json::error_handler_t::replace;
-    const std::string shown = excerpt(value_.at(key).dump(-1, ' ', true, replace), 80);
-    raise(ErrorCode::invalid_file,
-          concat(origin_, ": ", quote(prefix_ + key), " is ", shown, "; expected ", expected));
+    raise(ErrorCode::invalid_file, concat(origin_, ": ", quote(prefix_ + key), " is ",
+                                          shown_json(value_.at(key)), "; expected ", expected));
   }
   [[nodiscard]] const nlohmann::json& value() const noexcept { return value_; }
   [[nodiscard]] const std::string& origin() const noexcept { return origin_; }

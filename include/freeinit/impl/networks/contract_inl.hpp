@@ -5,8 +5,8 @@
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/error.hpp>
-
-#include <nlohmann/json.hpp>
+#include <freeinit/core/text.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
 
 #include <filesystem>
 #include <string>
@@ -20,8 +20,9 @@ namespace detail {
 inline const std::string& contract_of(const Manifest& manifest, const std::string& section) {
   const auto found = manifest.contracts.find(section);
   if (found != manifest.contracts.end()) return found->second;
-  raise(ErrorCode::invalid_argument, "manifest '" + manifest.name + "': has no contract of '" +
-                                         section + "'; expected the JSON text of that section");
+  raise(ErrorCode::invalid_argument,
+        concat("manifest ", quote(manifest.name), ": has no contract of '", section,
+               "'; expected the JSON text of that section"));
 }
 
 /// Refuses a file that is not there; `name` stands in the message. Throws Error: not_found.
@@ -41,23 +42,21 @@ inline void check_contract(const std::string& file, const std::string& in_file,
                                        ": holds no contract (extra file freeinit.json); "
                                        "export the bundle again");
   }
-  const auto own = nlohmann::json::parse(in_file, nullptr, false);
-  const auto wanted = nlohmann::json::parse(contract, nullptr, false);
+  const nlohmann::json own = parse_strict_json(in_file, file + ": its contract freeinit.json");
+  const nlohmann::json wanted = parse_strict_json(contract, "contract in the manifest");
   if (!own.is_object() || !wanted.is_object()) {
     raise(ErrorCode::invalid_file, file + ": its contract freeinit.json is not a JSON object");
   }
-  if (own == wanted) return;
   const auto value = [](const nlohmann::json& object, const std::string& key) {
-    return object.contains(key) ? object[key].dump() : std::string("absent");
+    return object.contains(key) ? shown_json(object[key]) : std::string("absent");
   };
-  auto keys = wanted;
+  nlohmann::json keys = wanted;
   keys.update(own);
-  for (const auto& item : keys.items()) {
-    const std::string& key = item.key();
+  for (const auto& [key, ignored] : keys.items()) {
     if (own.contains(key) && wanted.contains(key) && own[key] == wanted[key]) continue;
-    raise(ErrorCode::invalid_file, file + ": '" + key + "' is " + value(own, key) +
-                                       " in the file, but manifest.json says " +
-                                       value(wanted, key));
+    raise(ErrorCode::invalid_file,
+          concat(file, ": ", quote(key), " is ", value(own, key),
+                 " in the file, but manifest.json says ", value(wanted, key)));
   }
 }
 
