@@ -1,0 +1,113 @@
+"""The denoiser's two trainings: the image model on single frames, then the temporal layers on clips.
+
+A frame costs a sixteenth of a clip, so the words' looks (colour, shape, background, the lane of each
+direction) are learnt on frames, together with the text encoder.  On clips only the temporal layers
+are trained; everything else stays the image model, as in AnimateDiff.
+
+Both see the ordinary forward process only: noise is added to data at every timestep and some signal
+is left at the last, so the network never sees pure noise, and sampling that begins with it begins
+outside of what was trained.  That is the gap that FreeInit is about.
+"""
+
+import random
+
+import torch
+
+import latents
+import networks
+import text
+import words
+import world
+from trainer import Plan, Trainer
+
+FRAMES = Plan(seed=5, steps=22000, batch=48, rate=1.5e-3, narrow=True)
+MOTION = Plan(seed=6, steps=15000, batch=4, rate=1e-3, floor=0.05)
+HIGH = 0.4  # of the clips take their timestep from 500 on, where motion is decided
+NO_CAPTION = 0.1  # share of empty captions, for guidance
+
+
+def _captions(cache, index, generator):
+    rng = random.Random(int(torch.randint(2**62, (), generator=generator)))
+    return ["" if rng.random() < NO_CAPTION else words.training_caption(
+        cache.words[i], cache.second[i], cache.pan[i], rng) for i in index]
+
+
+def _timesteps(n, generator, high):
+    """One timestep from each of n equal parts of 0..999; a share `high` of them from 500..999."""
+    t = ((torch.randperm(n, generator=generator) + torch.rand(n, generator=generator)) * (1000 / n)).long()
+    return torch.where(torch.rand(n, generator=generator) < high, 500 + t // 2, t)
+
+
+def _noised(clean, alphas, timesteps, generator):
+    """The noised latents and the v that the network shall say."""
+    noise = torch.randn(clean.shape, generator=generator)
+    alpha = alphas[timesteps].view(-1, *[1] * (clean.ndim - 1))
+    signal, rest = alpha.sqrt(), (1 - alpha).sqrt()
+    return signal * clean + rest * noise, signal * noise - rest * clean
+
+
+def _losses(said, target, timesteps):
+    """The mean squared error, and what it is of the high and the low timesteps."""
+    each = (said.float() - target).square().flatten(1).mean(1)
+    high = timesteps >= 500
+    parts = {"high": each[high], "low": each[~high]}
+    return each.mean(), {k: float(v.detach().mean()) for k, v in parts.items() if len(v)}
+
+
+def train_frames(out, run):
+    tokenizer = text.write_tokenizer(out / "tokenizer")
+    net, encoder = networks.image_network(), text.build(tokenizer)
+    cache, alphas = latents.load(out), networks.scheduler().alphas_cumprod
+    plan = run.scaled(FRAMES)
+    trainer = Trainer(out / "frames", {"unet": net, "text": encoder}, plan, run)
+    for generator in trainer.steps():
+        clip = torch.randint(len(cache), (plan.batch,), generator=generator)
+        frame = torch.randint(world.FRAMES, (plan.batch,), generator=generator)
+        clean = cache.latents[clip, frame].float() * cache.factor
+        ids = text.tokens(tokenizer, _captions(cache, clip.tolist(), generator))
+        timesteps = _timesteps(plan.batch, generator, 0.0)
+        noisy, target = _noised(clean, alphas, timesteps, generator)
+        with trainer.autocast():
+            said = net(noisy, timesteps, encoder(ids)[0]).sample
+        loss, parts = _losses(said, target, timesteps)
+        trainer.update(loss, **parts)
+    return trainer.summary()
+
+
+def load_frames(out):
+    """Image network and text encoder of the first training, ready for use."""
+    weights = torch.load(out / "frames" / "final.pt")
+    encoder = text.build(text.write_tokenizer(out / "tokenizer"))
+    encoder.load_state_dict(weights["text"])
+    net = networks.image_network()
+    net.load_state_dict(weights["unet"])
+    return net.eval().requires_grad_(False), encoder.eval().requires_grad_(False)
+
+
+def train_motion(out, run):
+    image, encoder = load_frames(out)
+    tokenizer = text.write_tokenizer(out / "tokenizer")
+    net = networks.clip_network(image.state_dict())
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(networks.is_temporal(name))
+    cache, alphas = latents.load(out), networks.scheduler().alphas_cumprod
+    plan = run.scaled(MOTION)
+    trainer = Trainer(out / "motion", {"unet": net}, plan, run)
+    for generator in trainer.steps():
+        clip = torch.randint(len(cache), (plan.batch,), generator=generator)
+        clean = cache.latents[clip].float().transpose(1, 2) * cache.factor  # [n, 4, FRAMES, 16, 16]
+        with torch.no_grad():
+            said_words = text.encode(encoder, tokenizer, _captions(cache, clip.tolist(), generator))
+        timesteps = _timesteps(plan.batch, generator, HIGH)
+        noisy, target = _noised(clean, alphas, timesteps, generator)
+        with trainer.autocast():
+            said = net(noisy, timesteps, said_words.repeat_interleave(world.FRAMES, 0)).sample
+        loss, parts = _losses(said, target, timesteps)
+        trainer.update(loss, **parts)
+    return trainer.summary()
+
+
+def load_motion(out):
+    net = networks.clip_network()
+    net.load_state_dict(torch.load(out / "motion" / "final.pt")["unet"])
+    return net.eval().requires_grad_(False)

@@ -1,0 +1,120 @@
+"""A look at the clip model: the gap, and what FreeInit's passes close of it.
+
+    python models/train_next/evaluate.py --work DIR --count 40 --passes 3
+
+Three ways to begin, each with the same prompts and the same noise: Gaussian noise (and FreeInit's
+passes upon it), and the same noise with a rendered clip of the prompt's own words under it, diffused to
+the last timestep.  The prompts' words are among those of training: the held-out ones are kept for the
+evaluation of the finished model (see README.md).  The answer is one JSON object; DIR/sheets/motion.png
+shows the first clips, three rows each: one pass, the last pass, diffused.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+import autoencoder
+import diffusion
+import judge
+import latents
+import measures
+import sampling
+import sheet
+import text
+import words as w
+import world
+
+PROMPTS = 2312  # the seed of these prompts
+BATCH = 4
+REFERENCE = 99  # the seed of the rendered frames whose mean feature is "centred"
+
+
+def tuning_prompts(count):
+    return w.prompts(count, PROMPTS, held=False)
+
+
+def generate(out, prompts, passes, steps=sampling.STEPS):
+    """Clips [n, F, 3, h, w] by the way they were begun: "diffused", "passes 1", "passes 2", ..."""
+    net, (_, encoder) = diffusion.load_motion(out), diffusion.load_frames(out)
+    tokenizer, coder = text.write_tokenizer(out / "tokenizer"), autoencoder.load(out)
+    factor = latents.scaling_factor(out)
+    made = {}
+    for start in range(0, len(prompts), BATCH):
+        part = prompts[start:start + BATCH]
+        asked, words = [p["prompt"] for p in part], torch.tensor([p["words"] for p in part])
+        generator = torch.Generator().manual_seed(80_000 + start)
+        noise = torch.randn(len(part), 4, world.FRAMES, 16, 16, generator=generator)
+        real = world.render_clips(world.draw_clips(words, generator, two=0.0, panned=0.0))
+        begun = {"diffused": [sampling.sample(net, encoder, tokenizer, asked,
+                                              sampling.diffused(coder, real, factor, noise), steps)]}
+        results = sampling.free_init(net, encoder, tokenizer, asked, noise, passes, generator, steps)
+        begun |= {f"passes {i + 1}": [result] for i, result in enumerate(results)}
+        for name, (result,) in begun.items():
+            made.setdefault(name, []).append(sampling.pixels(coder, result, factor))
+    return {name: torch.cat(parts) for name, parts in made.items()}
+
+
+def _encoder():
+    try:
+        import features
+
+        return features.Encoder()
+    except ImportError:
+        return None
+
+
+def _reference(encoder):
+    """The mean feature of rendered frames."""
+    generator = torch.Generator().manual_seed(REFERENCE)
+    clips = world.draw_clips(world.draw_words(320, generator, "all"), generator, two=0.0, panned=0.0)
+    frame = torch.arange(len(clips)) % world.FRAMES
+    return encoder(world.render(clips, frame)[:, None]).mean((0, 1))
+
+
+def figures(made, prompts, looker):
+    """For every way the words, and for every measure its values, one a clip."""
+    words = torch.tensor([p["words"] for p in prompts])
+    encoder = _encoder()
+    centre = None if encoder is None else _reference(encoder)
+    shares, values = {}, {}
+    for name, clips in made.items():
+        shares[name] = judge.score(looker.verdict(clips), words)
+        values[name] = {"background_deviation": measures.background_deviation(clips, words[:, 2]),
+                        "motion_energy": measures.motion_energy(clips), "flicker": measures.flicker(clips)}
+        if encoder is not None:
+            found = encoder(clips)
+            values[name] |= {"consistency": measures.consistency(found),
+                             "consistency_centred": measures.consistency(found - centre)}
+    return shares, values
+
+
+def report(out, count, passes=3, steps=sampling.STEPS):
+    prompts = tuning_prompts(count)
+    made = generate(out, prompts, passes, steps)
+    shares, values = figures(made, prompts, judge.load(out))
+    rows = [made[name][:8, ::2] for name in ("passes 1", f"passes {passes}", "diffused")]
+    sheet.save(out / "sheets" / "motion.png", torch.stack(rows, 1).flatten(0, 1))
+    plain, answer = values["passes 1"], {"count": count}
+    for name in made:
+        answer[name] = {"words": shares[name]}
+        for measure, v in values[name].items():
+            change = v - plain[measure]
+            found = {"mean": v.mean(), "change": change.mean(), "error": change.std() / count**0.5}
+            answer[name][measure] = {key: round(float(value), 5) for key, value in found.items()}
+    return answer
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("out/train"))
+    parser.add_argument("--count", type=int, default=40, help="how many prompts")
+    parser.add_argument("--passes", type=int, default=3)
+    options = parser.parse_args()
+    print(json.dumps(report(options.work, options.count, options.passes), indent=1))
+
+
+if __name__ == "__main__":
+    main()

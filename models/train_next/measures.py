@@ -1,0 +1,36 @@
+"""What is measured of clips [n, F, 3, h, w] in 0..1, one number a clip."""
+
+import torch
+
+import words as w
+
+STRIP = 32  # rows or columns across from the shape's lane, where nothing of it is ever drawn
+
+
+def background_deviation(clips, motion):
+    """Standard deviation over time of the pixels that a shape moving so (indices [n]) never reaches.
+
+    Right runs low in the picture and left high, up on the left and down on the right: the strip on
+    the other side shows background alone.
+    """
+    strips = {"left": clips[..., -STRIP:, :], "right": clips[..., :STRIP, :],
+              "up": clips[..., -STRIP:], "down": clips[..., :STRIP]}
+    each = torch.stack([strips[name].std(1).mean((1, 2, 3)) for name in w.MOTION_NAMES], 1)
+    return each.gather(1, motion[:, None])[:, 0]
+
+
+def motion_energy(clips):
+    """Mean squared change from frame to frame."""
+    return (clips[:, 1:] - clips[:, :-1]).square().mean((1, 2, 3, 4))
+
+
+def flicker(clips):
+    """VBench's temporal flickering: 1 for a still picture."""
+    return 1 - (clips[:, 1:] - clips[:, :-1]).abs().mean((1, 2, 3, 4))
+
+
+def consistency(features):
+    """The paper's temporal consistency, times 100: mean cosine of the first frame's features [n, F, D]
+    with those of each later frame."""
+    unit = torch.nn.functional.normalize(features, dim=-1)
+    return 100 * (unit[:, 1:] * unit[:, :1]).sum(-1).mean(1)

@@ -1,0 +1,132 @@
+"""The trainer in small: every stage runs, and a run that was cut and resumed has the same bits.
+
+    python -m pytest models/train_next/tests
+"""
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import measures  # noqa: E402
+import stages  # noqa: E402
+import text  # noqa: E402
+import textures  # noqa: E402
+import train  # noqa: E402
+import trainer  # noqa: E402
+import words as w  # noqa: E402
+import world  # noqa: E402
+
+RUN = train.Run(bfloat16=False, save_seconds=0.0, small=True, quiet=True)
+
+
+class Cut(Exception):
+    pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+    train.keep_memory()
+
+
+def run_through(out):
+    for name in stages.STAGES:
+        stages.run_stage(name, out, RUN)
+
+
+def tensors(out):
+    """Every tensor that the stages leave, by file and name."""
+    found = {}
+    for path in sorted([*out.glob("*/final.pt"), *out.glob("latents/*.pt")]):
+        for name, part in torch.load(path).items():
+            parts = part if isinstance(part, dict) else {"": part}
+            found |= {(path.relative_to(out).as_posix(), name, key): value for key, value in parts.items()}
+    return found
+
+
+def test_a_run_that_was_cut_has_the_same_bits(tmp_path, monkeypatch):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run_through(whole)
+
+    update = trainer.Trainer.update
+
+    def cut_once(self, loss, **figures):
+        if self.step == 1 and not (self.folder / "was-cut").exists():
+            (self.folder / "was-cut").touch()
+            raise Cut
+        update(self, loss, **figures)
+
+    monkeypatch.setattr(trainer.Trainer, "update", cut_once)
+    for _ in range(5):  # judge, the autoencoder's two trainings, frames, motion
+        with pytest.raises(Cut):
+            run_through(cut)
+    run_through(cut)
+
+    expected, found = tensors(whole), tensors(cut)
+    assert expected.keys() == found.keys() and len({key[0] for key in expected}) == 7
+    for key, value in expected.items():
+        assert torch.equal(value, found[key]), key
+    assert {f.stem for f in (cut / "figures").glob("*.json")} == set(stages.STAGES)
+    assert (cut / "pipeline" / "model_index.json").exists()
+
+
+def test_another_plan_does_not_go_on_from_a_checkpoint(tmp_path):
+    model, plan = torch.nn.Linear(1, 1), trainer.Plan(seed=0, steps=3, batch=1, rate=0.1)
+    begun = trainer.Trainer(tmp_path, {"m": model}, plan, RUN)
+    begun.save()
+    with pytest.raises(SystemExit, match="expected"):
+        trainer.Trainer(tmp_path, {"m": model}, trainer.Plan(seed=0, steps=4, batch=1, rate=0.1), RUN)
+
+
+def clips(n, **options):
+    generator = torch.Generator().manual_seed(5)
+    return world.draw_clips(world.draw_words(n, generator, "all"), generator, **options)
+
+
+def test_clips_are_their_frames():
+    some = clips(12, two=0.5, panned=0.5)
+    whole = world.render_clips(some)
+    for frame in (0, 7, 15):
+        torch.testing.assert_close(whole[:, frame], world.render(some, torch.full((12,), frame)))
+
+
+def test_no_shape_reaches_the_strip_that_measures_the_background():
+    some = clips(64, two=0.0, panned=0.0)
+    assert measures.background_deviation(world.render_clips(some), some.words[:, 2]).max() < 1e-6
+    # It does see a background that moves, and a shape in the wrong lane.
+    panned = clips(24, two=0.0, panned=1.0)
+    assert measures.background_deviation(world.render_clips(panned), panned.words[:, 2]).min() > 1e-4
+    opposite = torch.tensor(w.OPPOSITE)[some.words[:, 2]]
+    assert measures.background_deviation(world.render_clips(some), opposite).median() > 1e-2
+
+
+def test_backgrounds_keep_off_the_colours_of_the_shapes():
+    some = clips(200)
+    rgb = w.COLOUR_RGB[some.words[:, 0]]
+    assert (some.texture.tones - rgb[:, None]).norm(dim=-1).min() > 0.4
+    assert set(some.texture.kind.tolist()) == set(range(w.UNNAMED))
+    assert isinstance(some.texture, textures.Texture)
+
+
+def test_training_never_draws_held_out_words_and_prompts_always_do():
+    generator = torch.Generator().manual_seed(1)
+    assert not w.held_out(*world.draw_words(500, generator, "train").unbind(1)).any()
+    for held in (True, False):
+        prompts = w.prompts(100, 1, held)
+        assert all(w.held_out(*p["words"]) == held for p in prompts)
+        assert sum(p["words"][3] != w.UNNAMED for p in prompts) == 50
+
+
+def test_every_word_is_one_token(tmp_path):
+    tokenizer = text.write_tokenizer(tmp_path / "tokenizer")
+    rng = random.Random(1)
+    for _ in range(50):
+        said = w.training_caption((rng.randrange(6), rng.randrange(3), rng.randrange(4), rng.randrange(5)),
+                                  (1, 2) if rng.random() < 0.5 else None, rng.choice([0, 1, None]), rng)
+        ids = text.tokens(tokenizer, [said])[0].tolist()
+        assert ids.index(tokenizer.eos_token_id) - 1 == len(said.replace(",", " ,").split()), said

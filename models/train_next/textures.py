@@ -1,0 +1,131 @@
+"""Backgrounds: stone, stripes, bricks and clouds as functions of the place.
+
+A texture is evaluated at coordinates, so a camera pan moves it by fractions of a pixel and its
+edges stay as smooth as they are.  Everything random is in `Texture`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+GRID = 24  # points of a noise lattice along one side
+MARGIN = 24.0  # pixels beyond the picture that a pan may show
+
+
+@dataclass
+class Texture:
+    """The backgrounds of n clips; the first axis of every field is the clip."""
+
+    kind: torch.Tensor  # [n], index in words.BACKGROUNDS
+    tones: torch.Tensor  # [n, 2, 3], the two colours
+    scale: torch.Tensor  # [n], size of the pattern, about 1
+    angle: torch.Tensor  # [n], of stripes, radians
+    phase: torch.Tensor  # [n, 2], pixels
+    lattice: torch.Tensor  # [n, 3, GRID, GRID], 0..1
+
+    def pick(self, index):
+        return Texture(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+
+def _rgb(hue, saturation, value):
+    """Colours [..., 3] of hue, saturation and value [...], all in 0..1."""
+    k = (torch.tensor([5.0, 3.0, 1.0]) + hue[..., None] * 6) % 6
+    wave = torch.minimum(k, 4 - k).clamp(0, 1)
+    return value[..., None] * (1 - saturation[..., None] * wave)
+
+
+def _tones(kind, generator):
+    """Two tones a clip that go together: the ground, and its second colour."""
+    n = len(kind)
+    hue, a, b, c, d = torch.rand(5, n, generator=generator)
+    ground = _rgb(hue, 0.15 + 0.4 * a, 0.25 + 0.6 * b)
+    apart = torch.where(c < 0.5, -1.0, 1.0) * (0.14 + 0.12 * d)
+    other = _rgb((hue + 0.06 * (a - 0.5)) % 1, 0.1 + 0.35 * a, (0.25 + 0.6 * b + apart).clamp(0.08, 0.96))
+    # Clouds are pale on a sky of any hour; mortar is paler than its bricks or darker.
+    sky = _rgb(hue, 0.3 + 0.35 * a, 0.3 + 0.6 * b)
+    cloud = sky + (0.97 - sky) * (0.5 + 0.3 * d[:, None])
+    cloudy = (kind == 3)[:, None]
+    return torch.stack([torch.where(cloudy, sky, ground), torch.where(cloudy, cloud, other)], 1)
+
+
+def draw(kind, away_from, generator):
+    """Textures of these kinds [n] whose two tones differ from the colours away_from [n, k, 3]."""
+    n = len(kind)
+    tones = torch.empty(n, 2, 3)
+    todo = torch.arange(n)
+    while len(todo):
+        tones[todo] = _tones(kind[todo], generator)
+        distance = (tones[todo][:, :, None] - away_from[todo][:, None]).norm(dim=-1)
+        todo = todo[distance.amin((1, 2)) < 0.42]
+    return Texture(kind, tones, 0.85 + 0.3 * torch.rand(n, generator=generator),
+                   math.pi * torch.rand(n, generator=generator), 64 * torch.rand(n, 2, generator=generator),
+                   torch.rand(n, 3, GRID, GRID, generator=generator))
+
+
+def _noise(lattice, x, y, cell):
+    """Smooth noise in 0..1 at x, y [n, h, w]: a lattice [n, GRID, GRID] with cells of `cell` pixels."""
+    def place(p):
+        p = (p + MARGIN) / cell
+        whole = p.floor()
+        part = p - whole
+        return (whole + part * part * (3 - 2 * part)) * (2 / (GRID - 1)) - 1
+
+    points = torch.stack([place(x), place(y)], -1)
+    return F.grid_sample(lattice[:, None], points, align_corners=True, padding_mode="reflection")[:, 0]
+
+
+def _clouds_of_noise(t, x, y, cell):
+    """Three octaves in about 0..1."""
+    octaves = [_noise(t.lattice[:, i], x, y, cell / 2 ** i) for i in range(3)]
+    return (octaves[0] + 0.5 * octaves[1] + 0.25 * octaves[2]) / 1.75
+
+
+def _stone(t, x, y):
+    return ((_clouds_of_noise(t, x, y, 36.0) - 0.5) * 2.2 + 0.5).clamp(0, 1)
+
+
+def _stripes(t, x, y):
+    period = 26.0 * t.scale[:, None, None]
+    angle = t.angle[:, None, None]
+    along = (x + t.phase[:, :1, None]) * angle.cos() + (y + t.phase[:, 1:, None]) * angle.sin()
+    wave = (2 * math.pi * along / period).sin()
+    return (wave * period / 9.0 + 0.5).clamp(0, 1)
+
+
+def _bricks(t, x, y):
+    """1 in the mortar; every brick has its own shade of the ground."""
+    width = 36.0 * t.scale[:, None, None]
+    height = 0.5 * width
+    v = (y + MARGIN + t.phase[:, 1:, None]) / height
+    row = v.floor()
+    u = (x + MARGIN + t.phase[:, :1, None]) / width + 0.5 * (row % 2)
+    column = u.floor()
+    edge = torch.minimum((0.5 - (u - column - 0.5).abs()) * width, (0.5 - (v - row - 0.5).abs()) * height)
+    mortar = ((2.6 - edge) / 1.6).clamp(0, 1)
+    cell = (row.long() % GRID) * GRID + column.long() % GRID
+    shade = t.lattice[:, 0].flatten(1).gather(1, cell.flatten(1)).view(x.shape)
+    return mortar, 0.88 + 0.2 * shade
+
+
+def _clouds(t, x, y):
+    noise = _clouds_of_noise(t, x * 0.62, y, 40.0)
+    cover = ((noise - 0.42) / 0.26).clamp(0, 1)
+    return cover * cover * (3 - 2 * cover)
+
+
+def render(texture, x, y):
+    """Pixels [n, 3, h, w] in 0..1 at the coordinates x, y [n, h, w]."""
+    image = torch.empty(len(x), 3, *x.shape[1:])
+    for kind, pattern in enumerate((_stone, _stripes, _bricks, _clouds)):
+        index = (texture.kind == kind).nonzero()[:, 0]
+        if not len(index):
+            continue
+        t = texture.pick(index)
+        mix = pattern(t, x[index], y[index])
+        mix, shade = mix if isinstance(mix, tuple) else (mix, None)
+        ground, other = t.tones[:, 0, :, None, None], t.tones[:, 1, :, None, None]
+        ground = ground if shade is None else ground * shade[:, None]
+        image[index] = ground + (other - ground) * mix[:, None]
+    return image.clamp(0, 1)
