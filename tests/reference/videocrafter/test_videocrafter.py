@@ -210,7 +210,7 @@ def test_half_precision(model, command, tmp_path, dtype):
     """A whole bundle in half precision is sound, runs, and keeps its latents in float32."""
     name, _, float32, *_ = model
     bundle = exported(float32.parent, float32.parent / f"{name}.yaml", dtype)
-    run([command, "inspect", bundle, "--probe"])
+    run([command, "inspect", bundle, "--check"])
     settings = {**BASE, "num_iters": 2}
     expected = original_latents(model, settings)
     found, _ = generated(command, bundle, tmp_path, settings)
