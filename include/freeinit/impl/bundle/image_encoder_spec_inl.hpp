@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/bundle/image_encoder_spec.hpp>
+#include <freeinit/bundle/manifest.hpp>  // first: its body needs that of specs
 #include <freeinit/impl/bundle/specs_inl.hpp>
 #include <freeinit/impl/core/json_inl.hpp>
 
