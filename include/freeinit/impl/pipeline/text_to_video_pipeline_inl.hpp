@@ -7,7 +7,6 @@
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <cmath>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -21,20 +20,6 @@ FREEINIT_INLINE TimestepInterval timesteps_of(const GuidanceInterval& interval,
   return {.lowest = interval.from * count, .highest = interval.to * count};
 }
 
-/// The batch sizes that the UNet will be called with: two where a step is guided, else one.
-FREEINIT_INLINE std::set<std::int64_t> batch_sizes(const GenerationRequest& request,
-                                                   const GenerationInputs& inputs,
-                                                   const NoiseSchedule& schedule) {
-  std::set<std::int64_t> sizes;
-  if (inverts_video(request, inputs)) sizes.insert(1);
-  const auto interval = timesteps_of(request.guidance_interval, schedule.num_train_timesteps());
-  const auto sampler = make_sampler(schedule, request.num_inference_steps, request.eta);
-  for (const double timestep : sampler->timesteps()) {
-    sizes.insert(request.guidance_scale > 1.0 && interval.contains(timestep) ? 2 : 1);
-  }
-  return sizes;
-}
-
 /// What a run makes, for the message where that is too much.
 FREEINIT_INLINE std::string size_in_words(const GenerationRequest& request) {
   return c10::str("video of ", request.num_frames, " frames of ", request.width, "x",
@@ -42,16 +27,12 @@ FREEINIT_INLINE std::string size_in_words(const GenerationRequest& request) {
 }
 
 /// A UNet may have limits of its own, which should not be found out in the middle of a run.
-FREEINIT_INLINE void check_unet_shapes(const GenerationRequest& request,
-                                       const GenerationInputs& inputs, const ModelBundle& bundle,
-                                       const NoiseSchedule& schedule) {
+FREEINIT_INLINE void check_unet_shape(const GenerationRequest& request, const ModelBundle& bundle) {
   const Manifest& manifest = bundle.manifest();
   LatentShape shape = latent_shape(request, manifest);
-  for (const std::int64_t batch : batch_sizes(request, inputs, schedule)) {
-    shape.batch = batch;
-    bundle.unet()->check_input(shape.sizes(),
-                               {batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
-  }
+  shape.batch = request.guidance_scale > 1.0 ? 2 : 1;
+  bundle.unet()->check_input(
+      shape.sizes(), {shape.batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
 }
 
 /// How the UNet is called. The cache, if there is one, is this run's own.
@@ -166,7 +147,7 @@ FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& requ
                                                    const GenerationInputs& inputs) const {
   check_request(request, bundle_.manifest(), inputs);
   detail::check_feature_cache(request, *bundle_.unet());
-  detail::check_unet_shapes(request, inputs, bundle_, schedule_for(request));
+  detail::check_unet_shape(request, bundle_);
 }
 
 FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate(const GenerationRequest& request,
