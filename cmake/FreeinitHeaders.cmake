@@ -13,7 +13,8 @@ set(FREEINIT_DECLARATIONS
   noise/frequency_filter noise/noise_mix noise/noise_reinitializer noise/noise_source
   sampling/denoiser sampling/inversion sampling/noise_schedule sampling/sampler
   sampling/sampler_table
-  sampling/samplers/ddim sampling/samplers/euler
+  sampling/samplers/ddim sampling/samplers/dpmsolver sampling/samplers/euler sampling/samplers/euler_ancestral
+  sampling/samplers/heun sampling/samplers/lcm sampling/samplers/pndm sampling/samplers/tcd sampling/samplers/unipc
   passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/device networks/dtype networks/feature_cache networks/guidance
@@ -36,9 +37,11 @@ set(FREEINIT_BODIES
   tensors/byte_resize tensors/frames_check tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer
   noise/noise_source noise/spectral_factor
-  sampling/betas sampling/inversion sampling/latents_check sampling/noise_schedule sampling/sampler
-  sampling/sampler_table sampling/step_grid sampling/step_math
-  sampling/samplers/ddim sampling/samplers/euler
+  sampling/beta_quantile sampling/betas sampling/distilled_grid sampling/inversion
+  sampling/latents_check sampling/linear_sampler sampling/noise_schedule sampling/sampler
+  sampling/sampler_table sampling/sigma_grid sampling/step_grid sampling/step_math
+  sampling/samplers/ddim sampling/samplers/dpmsolver sampling/samplers/euler sampling/samplers/euler_ancestral
+  sampling/samplers/heun sampling/samplers/lcm sampling/samplers/pndm sampling/samplers/tcd sampling/samplers/unipc
   passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/contract networks/device networks/dtype networks/feature_cache networks/guidance

@@ -9,4 +9,11 @@
 #include <freeinit/impl/sampling/sampler_inl.hpp>
 #include <freeinit/impl/sampling/sampler_table_inl.hpp>
 #include <freeinit/impl/sampling/samplers/ddim_inl.hpp>
+#include <freeinit/impl/sampling/samplers/dpmsolver_inl.hpp>
 #include <freeinit/impl/sampling/samplers/euler_inl.hpp>
+#include <freeinit/impl/sampling/samplers/euler_ancestral_inl.hpp>
+#include <freeinit/impl/sampling/samplers/heun_inl.hpp>
+#include <freeinit/impl/sampling/samplers/lcm_inl.hpp>
+#include <freeinit/impl/sampling/samplers/pndm_inl.hpp>
+#include <freeinit/impl/sampling/samplers/tcd_inl.hpp>
+#include <freeinit/impl/sampling/samplers/unipc_inl.hpp>

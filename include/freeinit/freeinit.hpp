@@ -63,7 +63,14 @@
 #include <freeinit/sampling/sampler.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 #include <freeinit/sampling/samplers/ddim.hpp>
+#include <freeinit/sampling/samplers/dpmsolver.hpp>
 #include <freeinit/sampling/samplers/euler.hpp>
+#include <freeinit/sampling/samplers/euler_ancestral.hpp>
+#include <freeinit/sampling/samplers/heun.hpp>
+#include <freeinit/sampling/samplers/lcm.hpp>
+#include <freeinit/sampling/samplers/pndm.hpp>
+#include <freeinit/sampling/samplers/tcd.hpp>
+#include <freeinit/sampling/samplers/unipc.hpp>
 #include <freeinit/tensors/resize.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/tensors/video_frames.hpp>

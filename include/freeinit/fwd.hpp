@@ -16,15 +16,19 @@ struct Progress;
 struct RunControl;
 
 // options
+enum class AlgorithmType;
 enum class BetaSchedule;
 enum class FieldKind;
 enum class FilterAxes;
 enum class FilterMethod;
 enum class FilterVariant;
+enum class FinalSigma;
 enum class IntermediateResult;
 enum class MixMethod;
 enum class PredictionType;
 enum class Profile;
+enum class SigmaSpacing;
+enum class SolverType;
 enum class TimestepSpacing;
 enum class VideoNoiseSource;
 struct FreeInitOptions;

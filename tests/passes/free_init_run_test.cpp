@@ -182,6 +182,7 @@ class ScaledSampler final : public freeinit::Sampler {
 
   std::span<const double> timesteps() const noexcept override { return list_; }
   double init_noise_sigma() const noexcept override { return kSigma; }
+  freeinit::NoiseLevel level(std::int64_t) const override { return {}; }
   freeinit::SamplerState start_at(std::int64_t, const at::Tensor&,
                                   const at::Tensor& noise) const override {
     return start(noise);

@@ -65,7 +65,7 @@ TEST(EulerGolden, TrajectoriesOverEveryOption) {
 TEST(EulerSettings, RefusesWhatItCannotDo) {
   freeinit::SamplerConfig config{.sampler = "euler",
                                  .timestep_spacing = freeinit::TimestepSpacing::uniform};
-  EXPECT_ERROR(invalid_argument, "'uniform': not known to Euler",
+  EXPECT_ERROR(invalid_argument, "timestep_spacing 'uniform': not known to sampler 'euler'",
                freeinit::make_sampler(freeinit::NoiseSchedule(config), 5));
   config.timestep_spacing = freeinit::TimestepSpacing::linspace;
   const freeinit::NoiseSchedule schedule(config);

@@ -3,6 +3,7 @@
 #include <freeinit/core/config.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,20 @@ enum class PredictionType { epsilon, sample, v_prediction };
 /// divide N it has more than n entries, 31 for n = 30 and N = 1000.
 enum class TimestepSpacing { leading, linspace, trailing, uniform };
 
+/// How the noise levels of samplers that count in sigma lie between the noisiest and the cleanest:
+/// where the timesteps put them, or by the rules of Karras (arXiv 2206.00364, rho 7), of equal
+/// ratios, or of the beta distribution (0.6, 0.6; arXiv 2407.12173).
+enum class SigmaSpacing { timesteps, karras, exponential, beta };
+
+/// Where the last step arrives: at no noise, or at the level of the first training timestep.
+enum class FinalSigma { zero, sigma_min };
+
+/// `midpoint`, `heun`: the second order of DPM-Solver++. `bh1`, `bh2`: the B(h) of UniPC.
+enum class SolverType { midpoint, heun, bh1, bh2 };
+
+/// DPM-Solver++ along the probability flow, or with noise in each step.
+enum class AlgorithmType { dpmsolver_pp, sde_dpmsolver_pp };
+
 /// Names as in diffusers' configuration files, and `uniform`. Throw Error: invalid_argument with
 /// the known names.
 [[nodiscard]] FREEINIT_API BetaSchedule beta_schedule_from_string(std::string_view name);
@@ -30,6 +45,14 @@ enum class TimestepSpacing { leading, linspace, trailing, uniform };
 [[nodiscard]] FREEINIT_API std::string_view to_string(PredictionType type) noexcept;
 [[nodiscard]] FREEINIT_API TimestepSpacing timestep_spacing_from_string(std::string_view name);
 [[nodiscard]] FREEINIT_API std::string_view to_string(TimestepSpacing spacing) noexcept;
+[[nodiscard]] FREEINIT_API SigmaSpacing sigma_spacing_from_string(std::string_view name);
+[[nodiscard]] FREEINIT_API std::string_view to_string(SigmaSpacing spacing) noexcept;
+[[nodiscard]] FREEINIT_API FinalSigma final_sigma_from_string(std::string_view name);
+[[nodiscard]] FREEINIT_API std::string_view to_string(FinalSigma type) noexcept;
+[[nodiscard]] FREEINIT_API SolverType solver_type_from_string(std::string_view name);
+[[nodiscard]] FREEINIT_API std::string_view to_string(SolverType type) noexcept;
+[[nodiscard]] FREEINIT_API AlgorithmType algorithm_type_from_string(std::string_view name);
+[[nodiscard]] FREEINIT_API std::string_view to_string(AlgorithmType type) noexcept;
 
 /// A noise schedule and the sampler that walks it: the settings of diffusers' schedulers, same
 /// names, same defaults as its `DDIMScheduler`, and two that only VideoCrafter's sampler has.
@@ -59,6 +82,18 @@ struct SamplerConfig {
   /// Each step draws its noise even where eta is 0 and the noise has no effect, so that what is
   /// drawn later is what VideoCrafter draws.
   bool always_draw_noise = false;
+
+  /// Samplers in sigma space; diffusers' `use_karras_sigmas` and its two neighbours.
+  SigmaSpacing sigma_spacing = SigmaSpacing::timesteps;
+  FinalSigma final_sigmas_type = FinalSigma::zero;             ///< euler, dpmsolver++, unipc
+  std::int64_t solver_order = 2;                               ///< dpmsolver++, unipc: 1 to 3
+  AlgorithmType algorithm_type = AlgorithmType::dpmsolver_pp;  ///< dpmsolver++
+  std::optional<SolverType> solver_type{};  ///< absent: midpoint for dpmsolver++, bh2 for unipc
+  bool lower_order_final = true;            ///< dpmsolver++, unipc: the last steps look less back
+  bool euler_at_final = false;              ///< dpmsolver++: the last step is of order 1
+  bool predict_x0 = true;                   ///< unipc: extrapolates the clean sample, not the noise
+  std::int64_t original_inference_steps = 50;  ///< lcm, tcd: the grid of the distillation
+  double timestep_scaling = 10.0;              ///< lcm
 
   /// Throws Error: invalid_argument for everything that could only fail later.
   FREEINIT_API void validate() const;

@@ -22,7 +22,7 @@ struct FREEINIT_API FreeInitState {
   /// With IntermediateResult::partial what that pass stopped at, in variance-preserving scale, and
   /// its timestep; else undefined.
   at::Tensor partial{};
-  std::int64_t partial_timestep = 0;
+  NoiseLevel partial_level{};
   std::int64_t calls = 0;                      ///< denoiser calls made
   std::vector<std::int64_t> calls_per_pass{};  ///< of the complete passes
 

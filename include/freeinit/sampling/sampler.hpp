@@ -2,6 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/noise/noise_source.hpp>
+#include <freeinit/sampling/noise_schedule.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -52,6 +53,10 @@ class FREEINIT_API Sampler {
 
   /// What unit-variance noise is multiplied by before the first step (1 for DDIM).
   [[nodiscard]] virtual double init_noise_sigma() const noexcept = 0;
+
+  /// How much noise `scale_model_input` holds before step `index`, 0 .. timesteps().size() - 1; the
+  /// level need not be that of a training timestep. Throws Error: invalid_argument.
+  [[nodiscard]] virtual NoiseLevel level(std::int64_t index) const = 0;
 
   /// The state before the first step. `unit_noise` [B,C,F,H,W], unit variance; it is never written
   /// to.

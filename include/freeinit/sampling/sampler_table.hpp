@@ -18,6 +18,7 @@ struct SamplerRow {
   /// Throws Error: invalid_argument (steps, eta, settings that the sampler cannot use).
   std::unique_ptr<const Sampler> (*make)(const NoiseSchedule& schedule,
                                          std::int64_t num_inference_steps, double eta);
+  unsigned uses;  ///< groups of settings that it knows; others are refused unless at their default
 };
 
 /// Every sampler. A new one is a file in `samplers/` and a row here.

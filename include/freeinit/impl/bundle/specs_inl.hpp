@@ -183,10 +183,62 @@ void check_section(const JsonReader& section, const std::string& name, const Set
   }
 }
 
+/// What absent keys mean, where a class of diffusers differs from its DDIMScheduler.
+FREEINIT_INLINE SamplerConfig class_defaults(std::string_view name) {
+  SamplerConfig scheduler{.sampler = std::string(name)};
+  const auto is = [name](auto... names) { return ((name == names) || ...); };
+  if (is("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler",
+         "DPMSolverMultistepScheduler", "UniPCMultistepScheduler")) {
+    scheduler.timestep_spacing = TimestepSpacing::linspace;
+  }
+  if (is("HeunDiscreteScheduler", "LCMScheduler", "TCDScheduler")) {
+    scheduler.beta_start = 0.00085;
+    scheduler.beta_end = 0.012;
+    scheduler.clip_sample = false;
+  }
+  if (is("LCMScheduler", "TCDScheduler")) scheduler.beta_schedule = BetaSchedule::scaled_linear;
+  if (is("PNDMScheduler")) scheduler.set_alpha_to_one = false;
+  return scheduler;
+}
+
+/// Settings of single samplers; `SamplerConfig` has one field for the three spacings of sigmas.
+FREEINIT_INLINE void parse_solver(JsonReader& section, SamplerConfig& scheduler) {
+  for (const SigmaSpacing spacing :
+       {SigmaSpacing::karras, SigmaSpacing::exponential, SigmaSpacing::beta}) {
+    bool used = false;
+    const std::string key = "use_" + std::string(to_string(spacing)) + "_sigmas";
+    read_if_present(section, key.c_str(), used);
+    if (!used) continue;
+    if (scheduler.sigma_spacing != SigmaSpacing::timesteps) {
+      section.refuse(key, "one spacing of sigmas at most");
+    }
+    scheduler.sigma_spacing = spacing;
+  }
+  read_if_present(section, "final_sigmas_type", scheduler.final_sigmas_type,
+                  final_sigma_from_string);
+  read_if_present(section, "solver_order", scheduler.solver_order, 1);
+  read_if_present(section, "algorithm_type", scheduler.algorithm_type,
+                  algorithm_type_from_string);
+  SolverType solver{};
+  if (section.has_value("solver_type")) {
+    read_if_present(section, "solver_type", solver, solver_type_from_string);
+    scheduler.solver_type = solver;
+  }
+  read_if_present(section, "lower_order_final", scheduler.lower_order_final);
+  read_if_present(section, "euler_at_final", scheduler.euler_at_final);
+  read_if_present(section, "predict_x0", scheduler.predict_x0);
+  read_if_present(section, "original_inference_steps", scheduler.original_inference_steps, 1);
+  read_if_present(section, "timestep_scaling", scheduler.timestep_scaling);
+  bool skips = true;
+  read_if_present(section, "skip_prk_steps", skips);
+  if (!skips) section.refuse("skip_prk_steps", "true: the Runge-Kutta start is not known");
+}
+
 /// `_class_name` names the sampler, as in diffusers' files; without it the sampler is DDIM.
 FREEINIT_INLINE SamplerConfig parse_scheduler(JsonReader section) {
   SamplerConfig scheduler;
   read_if_present(section, "_class_name", scheduler.sampler);
+  scheduler = class_defaults(scheduler.sampler);
   section.ignore_underscored();
   read_if_present(section, "num_train_timesteps", scheduler.num_train_timesteps, 1);
   read_if_present(section, "beta_start", scheduler.beta_start);
@@ -211,6 +263,7 @@ FREEINIT_INLINE SamplerConfig parse_scheduler(JsonReader section) {
     scheduler.dynamic_rescale = section.numbers("dynamic_rescale");
   }
   read_if_present(section, "always_draw_noise", scheduler.always_draw_noise);
+  parse_solver(section, scheduler);
   section.finish();
   check_section(section, "scheduler", scheduler);
   return scheduler;

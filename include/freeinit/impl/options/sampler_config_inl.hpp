@@ -27,6 +27,26 @@ inline constexpr NameTable<TimestepSpacing, 4> kTimestepSpacingNames{{
     {"trailing", TimestepSpacing::trailing},
     {"uniform", TimestepSpacing::uniform},
 }};
+inline constexpr NameTable<SigmaSpacing, 4> kSigmaSpacingNames{{
+    {"timesteps", SigmaSpacing::timesteps},
+    {"karras", SigmaSpacing::karras},
+    {"exponential", SigmaSpacing::exponential},
+    {"beta", SigmaSpacing::beta},
+}};
+inline constexpr NameTable<FinalSigma, 2> kFinalSigmaNames{{
+    {"zero", FinalSigma::zero},
+    {"sigma_min", FinalSigma::sigma_min},
+}};
+inline constexpr NameTable<SolverType, 4> kSolverTypeNames{{
+    {"midpoint", SolverType::midpoint},
+    {"heun", SolverType::heun},
+    {"bh1", SolverType::bh1},
+    {"bh2", SolverType::bh2},
+}};
+inline constexpr NameTable<AlgorithmType, 2> kAlgorithmTypeNames{{
+    {"dpmsolver++", AlgorithmType::dpmsolver_pp},
+    {"sde-dpmsolver++", AlgorithmType::sde_dpmsolver_pp},
+}};
 
 FREEINIT_INLINE bool is_beta(double value) {
   return value > 0.0 && value <= 1.0;
@@ -67,6 +87,38 @@ FREEINIT_INLINE std::string_view to_string(TimestepSpacing spacing) noexcept {
   return name_of_value(spacing, detail::kTimestepSpacingNames);
 }
 
+FREEINIT_INLINE SigmaSpacing sigma_spacing_from_string(std::string_view name) {
+  return value_from_name("sigma spacing", name, detail::kSigmaSpacingNames);
+}
+
+FREEINIT_INLINE std::string_view to_string(SigmaSpacing value) noexcept {
+  return name_of_value(value, detail::kSigmaSpacingNames);
+}
+
+FREEINIT_INLINE FinalSigma final_sigma_from_string(std::string_view name) {
+  return value_from_name("final sigma", name, detail::kFinalSigmaNames);
+}
+
+FREEINIT_INLINE std::string_view to_string(FinalSigma value) noexcept {
+  return name_of_value(value, detail::kFinalSigmaNames);
+}
+
+FREEINIT_INLINE SolverType solver_type_from_string(std::string_view name) {
+  return value_from_name("solver type", name, detail::kSolverTypeNames);
+}
+
+FREEINIT_INLINE std::string_view to_string(SolverType value) noexcept {
+  return name_of_value(value, detail::kSolverTypeNames);
+}
+
+FREEINIT_INLINE AlgorithmType algorithm_type_from_string(std::string_view name) {
+  return value_from_name("algorithm type", name, detail::kAlgorithmTypeNames);
+}
+
+FREEINIT_INLINE std::string_view to_string(AlgorithmType value) noexcept {
+  return name_of_value(value, detail::kAlgorithmTypeNames);
+}
+
 FREEINIT_INLINE void SamplerConfig::validate() const {
   check_setting(num_train_timesteps >= 1 && num_train_timesteps <= 1'000'000, "num_train_timesteps",
                 static_cast<double>(num_train_timesteps), "1 to 1000000");
@@ -89,6 +141,10 @@ FREEINIT_INLINE void SamplerConfig::validate() const {
     check_setting(scale > 0.0 && std::isfinite(scale), "dynamic_rescale", scale,
                   "finite values above 0");
   }
+  check_between("solver_order", solver_order, 1, 3);
+  check_at_least("original_inference_steps", original_inference_steps, 1);
+  check_setting(timestep_scaling > 0.0 && std::isfinite(timestep_scaling), "timestep_scaling",
+                timestep_scaling, "a finite number above 0");
   if (!dynamic_rescale.empty() && prediction_type == PredictionType::v_prediction) {
     raise(ErrorCode::invalid_argument,
           "dynamic_rescale with v_prediction: v is not defined for a rescaled signal; expected "

@@ -26,15 +26,6 @@ FREEINIT_INLINE std::vector<NoiseReinitializer> make_reinitializers(
   return made;
 }
 
-/// The training timestep of a sampler's `timestep`.
-FREEINIT_INLINE std::int64_t training_timestep(double timestep) {
-  const auto whole = static_cast<std::int64_t>(timestep);
-  if (static_cast<double>(whole) == timestep) return whole;
-  raise(ErrorCode::unsupported, c10::str("timestep '", timestep,
-                                         "': lies between two training timesteps; a partial pass "
-                                         "must end at one of them"));
-}
-
 }  // namespace detail
 
 FREEINIT_INLINE FreeInit::FreeInit(const NoiseSchedule& schedule, FreeInitSettings settings)
@@ -131,8 +122,8 @@ FREEINIT_INLINE at::Tensor FreeInit::reinitialise(FreeInitState& state,
       reinitializers[std::min(index, reinitializers.size() - 1)];
   const std::int64_t last = schedule_.last_timestep();
   const at::Tensor diffused = state.partial.defined()
-                                  ? schedule_.add_noise_between(state.partial, state.first_noise,
-                                                                state.partial_timestep, last)
+                                  ? schedule_.add_noise_from(state.partial, state.first_noise,
+                                                             state.partial_level, last)
                                   : schedule_.add_noise(state.latents, state.first_noise, last);
   const auto fresh = reinitialise.draw_fresh(state.noise, settings_.shape.sizes());
   at::Tensor mixed = reinitialise(diffused, fresh).to(settings_.dtype);
@@ -153,7 +144,7 @@ FREEINIT_INLINE void FreeInit::end_pass(FreeInitState& state, const at::Tensor& 
     state.latents = prediction;
     if (settings_.options.intermediate.result == IntermediateResult::partial) {
       state.partial = pass.sampler->scale_model_input(state.sample);
-      state.partial_timestep = detail::training_timestep(timesteps[index]);
+      state.partial_level = pass.sampler->level(state.sample.index);
     }
   }
   state.sample = SamplerState();

@@ -12,7 +12,7 @@ FREEINIT_INLINE FreeInitState FreeInitState::clone() const {
           .sample = sample.clone(),
           .latents = latents,
           .partial = partial,
-          .partial_timestep = partial_timestep,
+          .partial_level = partial_level,
           .calls = calls,
           .calls_per_pass = calls_per_pass};
 }

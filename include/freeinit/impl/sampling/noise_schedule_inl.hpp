@@ -74,11 +74,19 @@ FREEINIT_INLINE at::Tensor NoiseSchedule::add_noise_between(const at::Tensor& sa
     raise(ErrorCode::invalid_argument,
           c10::str("timestep '", to, "': noise is only added; expected ", from, " or later"));
   }
+  return add_noise_from(sample, noise, level(from), to);
+}
+
+FREEINIT_INLINE at::Tensor NoiseSchedule::add_noise_from(const at::Tensor& sample,
+                                                         const at::Tensor& noise,
+                                                         const NoiseLevel& low,
+                                                         std::int64_t to) const {
+  detail::check_timestep(to, num_train_timesteps());
   detail::check_same_kind("noise", noise, sample);
   detail::check_floating_point("sample", sample);
-  if (to == from) return sample.clone();  // also where the level holds no signal to divide by
-  const NoiseLevel low = level(from);
   const NoiseLevel high = level(to);
+  // Also where the level holds no signal to divide by.
+  if (low.alpha <= high.alpha) return sample.clone();
   // Takes the signal from one level to the other; the new noise fills up what the old one lacks.
   const double kept = std::sqrt(high.alpha / low.alpha) * (high.scale / low.scale);
   const double spread = 1.0 - high.alpha - kept * kept * (1.0 - low.alpha);

@@ -4,7 +4,14 @@
 #include <freeinit/core/text.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 #include <freeinit/sampling/samplers/ddim.hpp>
+#include <freeinit/sampling/samplers/dpmsolver.hpp>
 #include <freeinit/sampling/samplers/euler.hpp>
+#include <freeinit/sampling/samplers/euler_ancestral.hpp>
+#include <freeinit/sampling/samplers/heun.hpp>
+#include <freeinit/sampling/samplers/lcm.hpp>
+#include <freeinit/sampling/samplers/pndm.hpp>
+#include <freeinit/sampling/samplers/tcd.hpp>
+#include <freeinit/sampling/samplers/unipc.hpp>
 
 #include <array>
 #include <string>
@@ -12,10 +19,63 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-inline constexpr std::array<SamplerRow, 2> kSamplers{{
-    {"ddim", "DDIMScheduler", make_ddim},
-    {"euler", "EulerDiscreteScheduler", make_euler},
+/// Groups of settings that only some samplers use.
+enum SamplerUses : unsigned {
+  kSpacing = 1U << 0U,       ///< timestep_spacing
+  kThresholding = 1U << 1U,  ///< thresholding
+  kZeroSnr = 1U << 2U,       ///< rescale_betas_zero_snr
+  kSigmas = 1U << 3U,        ///< sigma_spacing
+  kFinalSigma = 1U << 4U,    ///< final_sigmas_type
+  kMultistep = 1U << 5U,     ///< solver_order, solver_type, lower_order_final
+  kDpm = 1U << 6U,           ///< algorithm_type, euler_at_final
+  kPredictX0 = 1U << 7U,     ///< predict_x0
+  kDistilled = 1U << 8U,     ///< original_inference_steps
+  kScaling = 1U << 9U,       ///< timestep_scaling
+  kDdim = 1U << 10U,         ///< VideoCrafter's settings, use_clipped_model_output
+};
+
+inline constexpr std::array<SamplerRow, 9> kSamplers{{
+    {"ddim", "DDIMScheduler", make_ddim, kSpacing | kThresholding | kZeroSnr | kDdim},
+    {"pndm", "PNDMScheduler", make_pndm, kSpacing},
+    {"euler", "EulerDiscreteScheduler", make_euler, kSpacing | kZeroSnr | kSigmas | kFinalSigma},
+    {"euler-ancestral", "EulerAncestralDiscreteScheduler", make_euler_ancestral,
+     kSpacing | kZeroSnr},
+    {"heun", "HeunDiscreteScheduler", make_heun, kSpacing | kSigmas},
+    {"dpmsolver++", "DPMSolverMultistepScheduler", make_dpmsolver,
+     kSpacing | kThresholding | kZeroSnr | kSigmas | kFinalSigma | kMultistep | kDpm},
+    {"unipc", "UniPCMultistepScheduler", make_unipc,
+     kSpacing | kThresholding | kZeroSnr | kSigmas | kFinalSigma | kMultistep | kPredictX0},
+    {"lcm", "LCMScheduler", make_lcm, kThresholding | kZeroSnr | kDistilled | kScaling},
+    {"tcd", "TCDScheduler", make_tcd, kZeroSnr | kDistilled},
 }};
+
+/// Refuses a setting that has not its default although the sampler does not use it.
+FREEINIT_INLINE void check_settings(const SamplerRow& row, const SamplerConfig& config) {
+  const SamplerConfig plain;
+  const auto check = [&row](unsigned use, bool is_default, std::string_view name) {
+    if (is_default || (row.uses & use) != 0) return;
+    raise(ErrorCode::invalid_argument,
+          concat(name, ": not known to sampler ", quote(row.name), "; expected its default"));
+  };
+  check(kDdim, config.timestep_spacing != TimestepSpacing::uniform, "timestep_spacing 'uniform'");
+  check(kDdim, config.dynamic_rescale.empty(), "dynamic_rescale");
+  check(kDdim, !config.always_draw_noise, "always_draw_noise");
+  check(kDdim, !config.use_clipped_model_output, "use_clipped_model_output");
+  check(kThresholding, !config.thresholding, "thresholding");
+  check(kZeroSnr, !config.rescale_betas_zero_snr, "rescale_betas_zero_snr");
+  check(kSigmas, config.sigma_spacing == plain.sigma_spacing,
+        concat("sigma spacing ", quote(to_string(config.sigma_spacing))));
+  check(kFinalSigma, config.final_sigmas_type == plain.final_sigmas_type, "final_sigmas_type");
+  check(kMultistep, config.solver_order == plain.solver_order, "solver_order");
+  check(kMultistep, !config.solver_type, "solver_type");
+  check(kMultistep, config.lower_order_final, "lower_order_final");
+  check(kDpm, config.algorithm_type == plain.algorithm_type, "algorithm_type");
+  check(kDpm, !config.euler_at_final, "euler_at_final");
+  check(kPredictX0, config.predict_x0, "predict_x0");
+  check(kDistilled, config.original_inference_steps == plain.original_inference_steps,
+        "original_inference_steps");
+  check(kScaling, config.timestep_scaling == plain.timestep_scaling, "timestep_scaling");
+}
 
 }  // namespace detail
 
@@ -36,7 +96,9 @@ FREEINIT_INLINE const SamplerRow& find_sampler(std::string_view name) {
 FREEINIT_INLINE std::unique_ptr<const Sampler> make_sampler(const NoiseSchedule& schedule,
                                                             std::int64_t num_inference_steps,
                                                             double eta) {
-  return find_sampler(schedule.config().sampler).make(schedule, num_inference_steps, eta);
+  const SamplerRow& row = find_sampler(schedule.config().sampler);
+  detail::check_settings(row, schedule.config());
+  return row.make(schedule, num_inference_steps, eta);
 }
 
 FREEINIT_INLINE SamplerFactory sampler_factory(const NoiseSchedule& schedule, double eta) {

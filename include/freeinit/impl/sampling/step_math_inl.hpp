@@ -3,6 +3,7 @@
 // What steps of every sampler are made of.
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/options/sampler_config.hpp>
 
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/empty_like.h>
@@ -29,6 +30,20 @@ FREEINIT_INLINE at::Tensor& scale_to(at::Tensor& result, const at::Tensor& facto
                                      const at::Tensor& tensor) {
   return at::mul_out(fitted(result, tensor), factor, tensor);
 }
+
+/// A level without any signal has no x_0 to divide out of a noise prediction; clipping makes the
+/// infinite result usable, as in the reference.
+FREEINIT_INLINE void check_signal(const SamplerConfig& config, bool clips, double alpha,
+                                  double timestep) {
+  if (alpha > 0.0 || config.prediction_type != PredictionType::epsilon) return;
+  if (config.thresholding || clips) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("timestep '", timestep,
+                 "': holds no signal (rescale_betas_zero_snr), so epsilon "
+                 "prediction divides by 0; expected v_prediction, sample or clip_sample"));
+}
+
+/// Both ways of DDIM: from noise to sample, and the inverse, which differs in its levels alone.
 
 /// Dynamic thresholding (arXiv 2205.11487): each video is clamped to a quantile of its magnitudes
 /// and divided by it. At least float32 inside, as a quantile needs.

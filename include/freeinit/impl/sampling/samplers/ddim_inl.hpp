@@ -64,25 +64,13 @@ FREEINIT_INLINE std::vector<DdimCoefficients> ddim_coefficients(const std::vecto
   return coefficients;
 }
 
-/// A level without any signal has no x_0 to divide out of a noise prediction; clipping makes the
-/// infinite result usable, as in the reference.
-FREEINIT_INLINE void check_signal(const SamplerConfig& config, double alpha,
-                                  std::int64_t timestep) {
-  if (alpha > 0.0 || config.prediction_type != PredictionType::epsilon) return;
-  if (config.thresholding || config.clip_sample) return;
-  raise(ErrorCode::invalid_argument,
-        c10::str("timestep '", timestep,
-                 "': holds no signal (rescale_betas_zero_snr), so epsilon "
-                 "prediction divides by 0; expected v_prediction, sample or clip_sample"));
-}
-
-/// Both ways of DDIM: from noise to sample, and the inverse, which differs in its levels alone.
 class DdimSampler final : public Sampler {
  public:
   DdimSampler(const SamplerConfig& config, const std::vector<std::int64_t>& timesteps,
-              std::vector<DdimCoefficients> coefficients)
+              std::vector<NoiseLevel> levels, std::vector<DdimCoefficients> coefficients)
       : config_(config),
         timesteps_(timesteps.begin(), timesteps.end()),
+        levels_(std::move(levels)),
         coefficients_(std::move(coefficients)) {}
 
   [[nodiscard]] std::span<const double> timesteps() const noexcept override { return timesteps_; }
@@ -116,6 +104,11 @@ class DdimSampler final : public Sampler {
     }
     state.latents = next;
     ++state.index;
+  }
+
+  [[nodiscard]] NoiseLevel level(std::int64_t index) const override {
+    (void)coefficients_at(index);
+    return levels_[static_cast<std::size_t>(index)];
   }
 
   [[nodiscard]] at::Tensor pred_original_sample(const SamplerState& state,
@@ -194,6 +187,7 @@ class DdimSampler final : public Sampler {
 
   SamplerConfig config_;
   std::vector<double> timesteps_;
+  std::vector<NoiseLevel> levels_;
   std::vector<DdimCoefficients> coefficients_;
 };
 
@@ -211,11 +205,12 @@ FREEINIT_INLINE std::unique_ptr<const Sampler> make_ddim(const NoiseSchedule& sc
   for (const std::int64_t t : timesteps) {
     from.push_back(schedule.level(t));
     to.push_back(schedule.level(t - distance));
-    detail::check_signal(schedule.config(), from.back().alpha, t);
+    detail::check_signal(schedule.config(), schedule.config().clip_sample, from.back().alpha,
+                         static_cast<double>(t));
   }
   const bool draws_noise = eta > 0.0 || schedule.config().always_draw_noise;
   return std::make_unique<detail::DdimSampler>(
-      schedule.config(), timesteps, detail::ddim_coefficients(from, to, eta, draws_noise));
+      schedule.config(), timesteps, from, detail::ddim_coefficients(from, to, eta, draws_noise));
 }
 
 FREEINIT_INLINE std::unique_ptr<const Sampler> make_ddim_inverse(const NoiseSchedule& schedule,
@@ -242,7 +237,7 @@ FREEINIT_INLINE std::unique_ptr<const Sampler> make_ddim_inverse(const NoiseSche
   config.thresholding = false;  // neither option exists in the inverse of diffusers
   config.use_clipped_model_output = false;
   return std::make_unique<detail::DdimSampler>(
-      config, timesteps, detail::ddim_coefficients(from, to, /*eta=*/0.0, /*draws_noise=*/false));
+      config, timesteps, from, detail::ddim_coefficients(from, to, /*eta=*/0.0, /*draws_noise=*/false));
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -2,7 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/sampling/latents_check_inl.hpp>
-#include <freeinit/impl/sampling/step_grid_inl.hpp>
+#include <freeinit/impl/sampling/sigma_grid_inl.hpp>
 #include <freeinit/impl/sampling/step_math_inl.hpp>
 #include <freeinit/sampling/samplers/euler.hpp>
 
@@ -20,31 +20,6 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
-
-/// diffusers' timesteps of Euler: linspace is not rounded, all are float32.
-FREEINIT_INLINE std::vector<double> euler_timesteps(const NoiseSchedule& schedule,
-                                                    std::int64_t steps) {
-  const TimestepSpacing spacing = schedule.config().timestep_spacing;
-  if (spacing == TimestepSpacing::uniform) {
-    raise(ErrorCode::invalid_argument,
-          "timestep spacing 'uniform': not known to Euler; expected leading, linspace or trailing");
-  }
-  const std::vector<std::int64_t> whole = schedule.timesteps(steps);  // refuses wrong steps
-  if (spacing != TimestepSpacing::linspace) return {whole.begin(), whole.end()};
-  std::vector<double> timesteps;
-  for (const double value : linspace_values(schedule.num_train_timesteps(), steps)) {
-    timesteps.push_back(static_cast<float>(value));
-  }
-  return timesteps;
-}
-
-/// sigma at any timestep, linear between training timesteps: NumPy's interp in double.
-FREEINIT_INLINE double sigma_at(const std::vector<double>& sigmas, double timestep) {
-  const auto below = static_cast<std::size_t>(timestep);
-  if (below + 1 >= sigmas.size()) return sigmas.back();
-  const double slope = sigmas[below + 1] - sigmas[below];
-  return slope * (timestep - static_cast<double>(below)) + sigmas[below];
-}
 
 class EulerSampler final : public Sampler {
  public:
@@ -66,6 +41,11 @@ class EulerSampler final : public Sampler {
 
   [[nodiscard]] std::span<const double> timesteps() const noexcept override { return timesteps_; }
   [[nodiscard]] double init_noise_sigma() const noexcept override { return init_noise_sigma_; }
+
+  [[nodiscard]] NoiseLevel level(std::int64_t index) const override {
+    const double sigma = step_at(index).sigma.item<double>();
+    return {.alpha = 1.0 / (sigma * sigma + 1.0)};
+  }
 
   [[nodiscard]] SamplerState start_at(std::int64_t index, const at::Tensor& original,
                                       const at::Tensor& unit_noise) const override {
@@ -161,17 +141,11 @@ class EulerSampler final : public Sampler {
 FREEINIT_INLINE std::unique_ptr<const Sampler> make_euler(const NoiseSchedule& schedule,
                                                           std::int64_t num_inference_steps,
                                                           double /*eta*/) {
-  std::vector<double> timesteps = detail::euler_timesteps(schedule, num_inference_steps);
-  const std::vector<double> training = schedule.sigmas();
-  std::vector<double> sigmas;
-  for (const double timestep : timesteps) sigmas.push_back(detail::sigma_at(training, timestep));
-  sigmas.push_back(0.0);
-  const at::Tensor table = at::tensor(sigmas, at::kFloat);
-  const at::Tensor largest = table.max();
-  const bool leading = schedule.config().timestep_spacing == TimestepSpacing::leading;
-  const double init = (leading ? largest.square().add(1.0).sqrt() : largest).item<double>();
+  detail::SigmaGrid grid = detail::continuous_sigma_grid(schedule, num_inference_steps);
+  const double init = detail::init_noise_sigma(schedule.config(), grid);
   return std::make_unique<detail::EulerSampler>(schedule.config().prediction_type,
-                                                std::move(timesteps), table, init);
+                                                std::move(grid.timesteps),
+                                                at::tensor(grid.sigmas, at::kFloat), init);
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

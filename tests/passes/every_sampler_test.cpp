@@ -1,0 +1,140 @@
+// FreeInit with every sampler: each pass starts from noise of the sampler's own scale, whose low
+// frequencies are those of the diffused result.
+
+#include <freeinit/passes/free_init.hpp>
+#include <freeinit/sampling/sampler_table.hpp>
+
+#include <ATen/Functions.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "support/error_of.hpp"
+
+namespace every_sampler_test {
+namespace {
+
+using freeinit::IntermediateResult;
+using freeinit::SamplerConfig;
+using freeinit::SigmaSpacing;
+using freeinit::TimestepSpacing;
+
+const freeinit::LatentShape kShape{
+    .batch = 1, .channels = 4, .frames = 16, .height = 16, .width = 16};
+
+std::vector<SamplerConfig> every_sampler() {
+  std::vector<SamplerConfig> configs;
+  for (const auto& row : freeinit::sampler_table()) {
+    for (const auto spacing :
+         {TimestepSpacing::leading, TimestepSpacing::linspace, TimestepSpacing::trailing}) {
+      SamplerConfig config{.sampler = std::string(row.name),
+                           .clip_sample = false,
+                           .timestep_spacing = spacing};
+      configs.push_back(config);
+      if (row.name != "euler" && row.name != "heun" && row.name != "dpmsolver++" &&
+          row.name != "unipc") {
+        continue;
+      }
+      for (const auto sigmas :
+           {SigmaSpacing::karras, SigmaSpacing::exponential, SigmaSpacing::beta}) {
+        config.sigma_spacing = sigmas;
+        configs.push_back(config);
+      }
+    }
+  }
+  return configs;
+}
+
+std::string name_of(const SamplerConfig& config) {
+  return config.sampler + " " + std::string(to_string(config.timestep_spacing)) + " " +
+         std::string(to_string(config.sigma_spacing));
+}
+
+/// What stays of `x` below a quarter of the highest frequency, along every axis.
+at::Tensor low_band(const at::Tensor& x) {
+  const at::Tensor spectrum = at::fft_fftn(x, {}, {-3, -2, -1});
+  at::Tensor mask = at::zeros(kShape.sizes());
+  for (const std::int64_t f : {0, 1, 15}) {
+    for (const std::int64_t h : {0, 1, 15}) {
+      for (const std::int64_t w : {0, 1, 15}) {
+        mask.select(2, f).select(2, h).select(2, w).fill_(1.0);
+      }
+    }
+  }
+  return at::real(at::fft_ifftn(spectrum.mul(mask), {}, {-3, -2, -1}));
+}
+
+double correlation(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor x = a.sub(a.mean());
+  const at::Tensor y = b.sub(b.mean());
+  return x.mul(y).sum().div(x.norm().mul(y.norm())).item<double>();
+}
+
+// The latents' deviation over `init_noise_sigma` of unit noise: diffusers restarts Euler at 48 and
+// 84 where it began at 25, and DPM-Solver++ on a leading grid at 2 and 22.
+TEST(EverySampler, EachPassStartsFromNoiseOfTheFirstOnesScale) {
+  // A white clean sample of unit variance, which a network that knows it predicts at every level.
+  const at::Tensor clean = freeinit::NoiseSource(std::uint64_t{8}).draw(kShape.sizes());
+  for (SamplerConfig config : every_sampler()) {
+    for (const auto result : {IntermediateResult::full, IntermediateResult::partial,
+                              IntermediateResult::prediction}) {
+      config.prediction_type = freeinit::PredictionType::v_prediction;
+      const freeinit::NoiseSchedule schedule(config);
+      freeinit::FreeInitSettings settings{.shape = kShape, .num_inference_steps = 10};
+      settings.options.intermediate.result = result;
+      if (result != IntermediateResult::full) settings.options.intermediate.steps = 5;
+      std::vector<at::Tensor> starts;
+      freeinit::RunHooks hooks;
+      hooks.on_noise = [&](const freeinit::RunPoint&, const at::Tensor& noise) {
+        starts.push_back(noise.clone());
+      };
+      const freeinit::FreeInit run(schedule, settings);
+      freeinit::FreeInitState state = run.begin(freeinit::NoiseSource(std::uint64_t{7}));
+      std::vector<at::Tensor> diffused;
+      const std::int64_t last = schedule.last_timestep();
+      const auto sampler = freeinit::make_sampler(schedule, 10);
+      while (!run.is_done(state)) {
+        if (!state.sample.latents.defined() && state.pass > 0) {
+          diffused.push_back(state.partial.defined()
+                                 ? schedule.add_noise_from(state.partial, state.first_noise,
+                                                           state.partial_level, last)
+                                 : schedule.add_noise(state.latents, state.first_noise, last));
+        }
+        run.advance(
+            state,
+            [&](const at::Tensor& x, double) {
+              // v = (sqrt(abar) x - x_0) / sqrt(1 - abar)
+              const double alpha = sampler->level(state.sample.index).alpha;
+              return x.mul(std::sqrt(alpha)).sub(clean).div(std::sqrt(1.0 - alpha));
+            },
+            {}, hooks);
+      }
+      ASSERT_EQ(starts.size(), 3U);
+      for (std::size_t pass = 0; pass < starts.size(); ++pass) {
+        const double deviation = sampler->start(starts[pass]).latents.std().item<double>();
+        EXPECT_NEAR(deviation / sampler->init_noise_sigma(), 1.0, 0.05) << name_of(config) << pass;
+        if (pass == 0) continue;
+        EXPECT_GT(correlation(low_band(starts[pass]), low_band(diffused[pass - 1])), 0.99)
+            << name_of(config) << pass;
+      }
+      EXPECT_GT(correlation(run.result(state).latents, clean), 0.95) << name_of(config);
+    }
+  }
+}
+
+// The level a pass stopped at is the sampler's own: the whole grid's levels fall, and a partial
+// pass may end between two training timesteps.
+TEST(EverySampler, LevelsLoseNoiseStepByStep) {
+  for (const SamplerConfig& config : every_sampler()) {
+    const auto sampler = freeinit::make_sampler(freeinit::NoiseSchedule(config), 7);
+    const auto count = static_cast<std::int64_t>(sampler->timesteps().size());
+    for (std::int64_t i = 1; i < count; ++i) {
+      EXPECT_GE(sampler->level(i).alpha, sampler->level(i - 1).alpha) << name_of(config);
+    }
+    EXPECT_ERROR(invalid_argument, "step index", sampler->level(count));
+  }
+}
+
+}  // namespace
+}  // namespace every_sampler_test

@@ -1,0 +1,91 @@
+#include <freeinit/sampling/sampler_table.hpp>
+
+#include <ATen/ops/stack.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sampling/ddim_cases.hpp"
+#include "support/error_of.hpp"
+#include "support/golden.hpp"
+
+namespace samplers_golden_test {
+namespace {
+
+using ddim_cases::randn;
+
+constexpr std::int64_t kShape[] = {1, 2, 2, 2, 2};
+const char* const kFile = "numerics/samplers.safetensors";
+
+// The factors of a step are worked out in double here and in float32 in the reference, whose
+// differences of logarithms lose digits where steps are short.
+constexpr double kRelative = 1e-4;
+
+freeinit::NoiseSchedule schedule_of(const nlohmann::json& row) {
+  const nlohmann::json& json = row["config"];
+  freeinit::SamplerConfig config = ddim_cases::config_from(json);
+  config.sampler = row["class"];
+  const auto read = [&json](const char* key, auto& field) {
+    if (json.contains(key)) json[key].get_to(field);
+  };
+  config.clip_sample = json.value("clip_sample", false);
+  for (const char* name : {"karras", "exponential", "beta"}) {
+    if (!json.value("use_" + std::string(name) + "_sigmas", false)) continue;
+    config.sigma_spacing = freeinit::sigma_spacing_from_string(name);
+  }
+  config.final_sigmas_type =
+      freeinit::final_sigma_from_string(json.value("final_sigmas_type", std::string("zero")));
+  config.algorithm_type = freeinit::algorithm_type_from_string(
+      json.value("algorithm_type", std::string("dpmsolver++")));
+  if (json.contains("solver_type")) {
+    config.solver_type = freeinit::solver_type_from_string(json["solver_type"].get<std::string>());
+  }
+  read("solver_order", config.solver_order);
+  read("lower_order_final", config.lower_order_final);
+  read("euler_at_final", config.euler_at_final);
+  read("predict_x0", config.predict_x0);
+  read("original_inference_steps", config.original_inference_steps);
+  read("timestep_scaling", config.timestep_scaling);
+  return freeinit::NoiseSchedule(config);
+}
+
+TEST(SamplersGolden, Trajectories) {
+  int number = 0;
+  std::map<std::string, double> largest;
+  const auto cases = golden::json("numerics/samplers.json")["cases"];
+  for (const auto& row : cases) {
+    const auto sampler = freeinit::make_sampler(schedule_of(row), row["steps"], row["eta"]);
+    const auto timesteps = sampler->timesteps();
+    const auto expected = row["timesteps"].get<std::vector<double>>();
+    ASSERT_EQ(timesteps.size(), expected.size()) << row;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_NEAR(timesteps[i], expected[i], 1e-6 * expected[i]) << row;  // an ulp of float32
+    }
+    EXPECT_NEAR(sampler->init_noise_sigma(), row["init_noise_sigma"].get<double>(),
+                1e-6 * sampler->init_noise_sigma())
+        << row;
+    const at::Tensor pattern = randn(12, kShape);
+    freeinit::NoiseSource noise(std::uint64_t{13});
+    freeinit::SamplerState state = sampler->start(randn(11, kShape));
+    std::vector<at::Tensor> states;
+    for (const double t : timesteps) {
+      const at::Tensor input = sampler->scale_model_input(state);
+      sampler->step(state, ddim_cases::model(input, t, pattern), noise);
+      if (states.size() < 4) states.push_back(state.latents.clone());
+    }
+    states.push_back(state.latents);
+    const at::Tensor theirs = golden::tensor(kFile, "states_" + std::to_string(number++));
+    const double difference = golden::relative_difference(at::stack(states), theirs);
+    EXPECT_LE(difference, kRelative) << row;
+    double& worst = largest[row["class"].get<std::string>()];
+    worst = std::max(worst, difference);
+  }
+  EXPECT_GT(number, 300);
+  for (const auto& [name, difference] : largest) RecordProperty(name, std::to_string(difference));
+}
+
+}  // namespace
+}  // namespace samplers_golden_test
