@@ -38,7 +38,8 @@ set(FREEINIT_BODIES
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer
   noise/noise_source noise/spectral_factor
   sampling/beta_quantile sampling/betas sampling/distilled_grid sampling/inversion
-  sampling/latents_check sampling/linear_sampler sampling/noise_schedule sampling/sampler
+  sampling/latents_check sampling/linear_plan sampling/linear_sampler sampling/noise_schedule
+  sampling/sampler
   sampling/sampler_table sampling/sigma_grid sampling/step_grid sampling/step_math
   sampling/samplers/ddim sampling/samplers/dpmsolver sampling/samplers/euler sampling/samplers/euler_ancestral
   sampling/samplers/heun sampling/samplers/lcm sampling/samplers/pndm sampling/samplers/tcd sampling/samplers/unipc

@@ -10,8 +10,8 @@
 #include <freeinit/impl/sampling/sampler_table_inl.hpp>
 #include <freeinit/impl/sampling/samplers/ddim_inl.hpp>
 #include <freeinit/impl/sampling/samplers/dpmsolver_inl.hpp>
-#include <freeinit/impl/sampling/samplers/euler_inl.hpp>
 #include <freeinit/impl/sampling/samplers/euler_ancestral_inl.hpp>
+#include <freeinit/impl/sampling/samplers/euler_inl.hpp>
 #include <freeinit/impl/sampling/samplers/heun_inl.hpp>
 #include <freeinit/impl/sampling/samplers/lcm_inl.hpp>
 #include <freeinit/impl/sampling/samplers/pndm_inl.hpp>

@@ -217,8 +217,7 @@ FREEINIT_INLINE void parse_solver(JsonReader& section, SamplerConfig& scheduler)
   read_if_present(section, "final_sigmas_type", scheduler.final_sigmas_type,
                   final_sigma_from_string);
   read_if_present(section, "solver_order", scheduler.solver_order, 1);
-  read_if_present(section, "algorithm_type", scheduler.algorithm_type,
-                  algorithm_type_from_string);
+  read_if_present(section, "algorithm_type", scheduler.algorithm_type, algorithm_type_from_string);
   SolverType solver{};
   if (section.has_value("solver_type")) {
     read_if_present(section, "solver_type", solver, solver_type_from_string);

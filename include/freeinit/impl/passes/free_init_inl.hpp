@@ -121,10 +121,10 @@ FREEINIT_INLINE at::Tensor FreeInit::reinitialise(FreeInitState& state,
   const NoiseReinitializer& reinitialise =
       reinitializers[std::min(index, reinitializers.size() - 1)];
   const std::int64_t last = schedule_.last_timestep();
-  const at::Tensor diffused = state.partial.defined()
-                                  ? schedule_.add_noise_from(state.partial, state.first_noise,
-                                                             state.partial_level, last)
-                                  : schedule_.add_noise(state.latents, state.first_noise, last);
+  const at::Tensor diffused =
+      state.partial.defined()
+          ? schedule_.add_noise_from(state.partial, state.first_noise, state.partial_level, last)
+          : schedule_.add_noise(state.latents, state.first_noise, last);
   const auto fresh = reinitialise.draw_fresh(state.noise, settings_.shape.sizes());
   at::Tensor mixed = reinitialise(diffused, fresh).to(settings_.dtype);
   report(Phase::reinit, state, 1, 1, control);

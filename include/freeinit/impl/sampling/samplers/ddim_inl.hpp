@@ -237,7 +237,8 @@ FREEINIT_INLINE std::unique_ptr<const Sampler> make_ddim_inverse(const NoiseSche
   config.thresholding = false;  // neither option exists in the inverse of diffusers
   config.use_clipped_model_output = false;
   return std::make_unique<detail::DdimSampler>(
-      config, timesteps, from, detail::ddim_coefficients(from, to, /*eta=*/0.0, /*draws_noise=*/false));
+      config, timesteps, from,
+      detail::ddim_coefficients(from, to, /*eta=*/0.0, /*draws_noise=*/false));
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI
