@@ -1,4 +1,4 @@
-"""Whatever known sampler a pipeline carries, the bundle holds DDIM settings; others are refused."""
+"""A bundle holds the settings of the pipeline's own sampler, or DDIM's; others are refused."""
 
 import json
 
@@ -8,41 +8,74 @@ import torch
 from diffusers import (
     CogVideoXDDIMScheduler,
     DDIMScheduler,
+    DPMSolverMultistepScheduler,
     EDMEulerScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    LMSDiscreteScheduler,
     PNDMScheduler,
     UniPCMultistepScheduler,
 )
 
-from freeinit_export.bundle.scheduler import CARRIED_OVER, KEYS, ddim_settings
+from freeinit_export.bundle.scheduler import CARRIED_OVER, KEYS, OWN_KEYS, scheduler_settings
 from freeinit_export.errors import ExportError
 
 
-def test_ddim_settings_are_kept():
+def test_scheduler_settings_are_kept():
     changes = dict(
         beta_schedule="scaled_linear", prediction_type="v_prediction", timestep_spacing="linspace"
     )
-    settings, notes = ddim_settings(DDIMScheduler(**changes, rescale_betas_zero_snr=True))
+    settings, notes = scheduler_settings(DDIMScheduler(**changes, rescale_betas_zero_snr=True))
     assert notes == [] and set(settings) == {"_class_name", *KEYS} - {"trained_betas"}
     assert {key: settings[key] for key in changes} == changes
     assert settings["rescale_betas_zero_snr"] is True
 
 
 def test_trained_betas_are_kept():
-    settings, _ = ddim_settings(
+    settings, _ = scheduler_settings(
         DDIMScheduler(trained_betas=[0.001, 0.002, 0.003], num_train_timesteps=3)
     )
     assert settings["trained_betas"] == [0.001, 0.002, 0.003]
     json.dumps(settings)
 
 
-def test_other_samplers_are_converted_and_named(tmp_path):
+def test_the_pipelines_own_sampler_is_written(tmp_path):
     PNDMScheduler(beta_end=0.012, steps_offset=1, skip_prk_steps=True).save_pretrained(tmp_path)
-    settings, notes = ddim_settings(PNDMScheduler.from_pretrained(tmp_path))
+    settings, notes = scheduler_settings(PNDMScheduler.from_pretrained(tmp_path))
+    assert notes == [] and settings["_class_name"] == "PNDMScheduler"
     assert settings["beta_end"] == 0.012 and settings["steps_offset"] == 1
     assert settings["set_alpha_to_one"] is False  # PNDM's default differs from DDIM's
-    assert "PNDMScheduler" in notes[0] and "samples with DDIM" in notes[0]
+    assert settings["skip_prk_steps"] is True
+
+
+@pytest.mark.parametrize("name", OWN_KEYS)
+def test_every_key_of_a_sampler_is_written(name):
+    kind = getattr(diffusers, name)
+    scheduler = kind(skip_prk_steps=True) if name == "PNDMScheduler" else kind()
+    settings, notes = scheduler_settings(scheduler)
+    assert notes == [] and settings["_class_name"] == name
+    known = {key for key in (*KEYS, *OWN_KEYS[name]) if scheduler.config.get(key) is not None}
+    assert set(settings) == {"_class_name", *known}
+    assert set(OWN_KEYS[name]) <= set(settings)
+    json.dumps(settings)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "what"),
+    [
+        (PNDMScheduler(), "skip_prk_steps 'False'"),
+        (DPMSolverMultistepScheduler(use_lu_lambdas=True), "use_lu_lambdas 'True'"),
+        (
+            DPMSolverMultistepScheduler(algorithm_type="dpmsolver", final_sigmas_type="sigma_min"),
+            "algorithm_type 'dpmsolver'",
+        ),
+        (EulerDiscreteScheduler(sigma_max=3.0), "sigma_max '3.0'"),
+        (UniPCMultistepScheduler(disable_corrector=[0]), "disable_corrector"),
+    ],
+)
+def test_what_a_sampler_here_cannot_do_is_refused(scheduler, what):
+    with pytest.raises(ExportError, match=f"scheduler '{type(scheduler).__name__}': {what}"):
+        scheduler_settings(scheduler)
 
 
 @pytest.mark.parametrize("name", CARRIED_OVER)
@@ -55,7 +88,7 @@ def test_what_is_carried_over_keeps_its_betas(name):
         )
     except ImportError:
         pytest.skip(f"{name} needs a package that is not there")
-    settings, notes = ddim_settings(scheduler)
+    settings, notes = scheduler_settings(scheduler)
     assert settings["_class_name"] == "DDIMScheduler" and "samples with DDIM" in notes[0]
     assert settings["prediction_type"] == "v_prediction"
     made = DDIMScheduler.from_config(settings)
@@ -73,19 +106,19 @@ def test_what_is_carried_over_keeps_its_betas(name):
 def test_schedulers_without_ddims_betas_are_refused_by_name(scheduler):
     name = type(scheduler).__name__
     with pytest.raises(ExportError, match=f"scheduler '{name}': .* expected DDIMScheduler, "):
-        ddim_settings(scheduler)
+        scheduler_settings(scheduler)
 
 
 def test_flow_prediction_is_refused():
     flow = dict(prediction_type="flow_prediction", use_flow_sigmas=True)
     with pytest.raises(ExportError, match="'UniPCMultistepScheduler': samples a flow"):
-        ddim_settings(UniPCMultistepScheduler(**flow))
+        scheduler_settings(UniPCMultistepScheduler(**flow))
     del flow["use_flow_sigmas"]
     with pytest.raises(ExportError, match="prediction type 'flow_prediction': unknown"):
-        ddim_settings(UniPCMultistepScheduler(**flow))
+        scheduler_settings(UniPCMultistepScheduler(**flow))
 
 
 def test_clipping_is_not_switched_on_by_conversion():
-    settings, notes = ddim_settings(EulerDiscreteScheduler(prediction_type="v_prediction"))
+    settings, notes = scheduler_settings(LMSDiscreteScheduler(prediction_type="v_prediction"))
     assert settings["clip_sample"] is False and settings["prediction_type"] == "v_prediction"
     assert any("clip_sample" in note for note in notes)

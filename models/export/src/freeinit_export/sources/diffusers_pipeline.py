@@ -19,7 +19,7 @@ from diffusers import (
 )
 from transformers import CLIPTextModel
 
-from freeinit_export.bundle.scheduler import ddim_settings
+from freeinit_export.bundle.scheduler import scheduler_settings
 from freeinit_export.bundle.settings import (
     animatediff_settings,
     modelscope_settings,
@@ -89,7 +89,7 @@ def load_model(
     pipeline = _load_pipeline(folder, kind, dtype)
     notes = []
     if scheduler is None:
-        scheduler, notes = ddim_settings(pipeline.scheduler)
+        scheduler, notes = scheduler_settings(pipeline.scheduler)
     about = About(
         family=kind.family,
         source=f"diffusers {name}",
