@@ -179,7 +179,7 @@ TEST_F(Generate, OneWarningForEachPromptThatIsCut) {
   request.prompt = "abcdefghijklmno";
   (void)generate(control);
   ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_EQ(warnings[0], "prompt: longer than 12 tokens; cut off: 'klmno'");
+  EXPECT_EQ(warnings[0], "prompt: longer than 12 tokens; the last 5 are cut off, from 'klmno' on");
 }
 
 TEST_F(Generate, OfficialIsTheForcedSchedulerWithTheSameNoise) {
