@@ -36,11 +36,13 @@ class CommandTest(unittest.TestCase):
         env = {key: value for key, value in os.environ.items() if key != "FREEINIT_BUNDLE"}
         return {**env, "OMP_NUM_THREADS": "1", "FREEINIT_BUNDLE": str(BUNDLE), **changes}
 
+    def line(self, args):
+        overwrite = ["--overwrite"] if self.overwrites and args[:1] and args[0] in WRITERS else []
+        return [COMMAND, *map(str, args), *overwrite]
+
     def run_command(self, *args, env=None, stdin=None):
-        if self.overwrites and args[:1] and args[0] in WRITERS:
-            args = [*args, "--overwrite"]
         return subprocess.run(
-            [COMMAND, *map(str, args)], cwd=self.folder, env=env or self.environment(),
+            self.line(args), cwd=self.folder, env=env or self.environment(),
             input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
             capture_output=True, text=True, timeout=300)
 
@@ -66,7 +68,7 @@ class CommandTest(unittest.TestCase):
         """What it shows on a terminal of so many columns (0: the terminal does not say), and stdout."""
         here, there = pty.openpty()
         fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        process = subprocess.Popen([COMMAND, *map(str, args)], cwd=self.folder, env=self.environment(),
+        process = subprocess.Popen(self.line(args), cwd=self.folder, env=self.environment(),
                                    stdout=subprocess.PIPE, stderr=there)
         os.close(there)
         shown = b""

@@ -77,8 +77,10 @@ OutputPlan GenerateArguments::output_plan(std::int64_t num_videos) const {
 void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   command.add_option("--bundle", arguments.bundle, kBundleHelp)->type_name("DIR");
   command
-      .add_option("--config", arguments.config,
-                  "TOML file with any of these options; the command line has the last word")
+      .add_option(
+          "--config", arguments.config,
+          "TOML file with any of these options, or what --json or inspect FILE printed; the "
+          "command line has the last word")
       ->type_name("FILE")
       ->configurable(false);
   add_output_options(command, arguments);

@@ -26,7 +26,9 @@ std::string unknown_command(const CLI::App& app, const std::string& name) {
     known.insert(command->get_name());
     list += (list.empty() ? "" : ", ") + command->get_name();
   }
-  return freeinit::quote(name) + ": no command" + hint(name, known) + "; expected one of " + list;
+  const std::string near = hint(name, known);
+  return freeinit::quote(name) + ": no command" +
+         (near.empty() ? "; expected one of " + list : near);
 }
 
 /// The words that a shell took apart, as the one text they were meant to be.
