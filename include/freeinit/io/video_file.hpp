@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +28,9 @@ struct VideoWriterOptions {
   std::int64_t width = 0;
   std::int64_t height = 0;  ///< pixels
   double fps = 8.0;         ///< 0.01 to 1000; a GIF counts in 1/100 s and takes at most 50
+  /// What the file says of itself: "title" and "comment". A GIF holds the comment alone, a PNG
+  /// sequence both in each frame. Bytes that are no UTF-8 become U+FFFD.
+  std::map<std::string, std::string> metadata{};
 };
 
 /// Refuses what `VideoWriter` could not write, before there is anything to write: the extension,

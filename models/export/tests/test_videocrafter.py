@@ -63,6 +63,7 @@ def test_manifest_holds_what_the_original_does(bundle):
     recommended = manifest["recommended"]
     assert (recommended["fps"], recommended["output_fps"], recommended["eta"]) == (28.0, 10.0, 1.0)
     assert (recommended["height"], recommended["width"]) == (64, 128)
+    assert recommended["mend_text"] is True
     words = manifest["tokenizer"]
     assert (words["bos_token_id"], words["eos_token_id"]) == (49406, 49407)
     assert words["pad_token_id"] == 0 and words["match_pad_token"] is False

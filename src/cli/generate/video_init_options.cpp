@@ -53,11 +53,13 @@ void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {
             "Start from the noise of this video instead of Gaussian noise", "FILE");
   noise.add("--init-latents", arguments.latents, "The same from latents [B,C,F,h,w] (.safetensors)",
             "FILE");
-  noise.add("--init-start", arguments.selection.first, "First frame of the video")
-      ->check(CLI::NonNegativeNumber)
+  noise
+      .add_number("--init-start", arguments.selection.first, "First frame of the video", 0,
+                  kMostFrames)
       ->capture_default_str();
-  noise.add("--init-stride", arguments.selection.stride, "Take every n-th frame")
-      ->check(CLI::Range(1, 100000))
+  noise
+      .add_number("--init-stride", arguments.selection.stride, "Take every n-th frame", 1,
+                  kMostFrames)
       ->capture_default_str();
 }
 

@@ -12,8 +12,6 @@
 namespace freeinit_cli {
 namespace {
 
-constexpr std::int64_t kMostFramesAtOnce = 100'000;
-
 void warn_of_cut(const std::string& name, std::int64_t frames, Console& console) {
   console.warning("'" + name + "': holds more frames; the first " + std::to_string(frames) +
                   " of the selection are used");
@@ -70,21 +68,14 @@ std::vector<Clip> load_tensor_clips(const std::filesystem::path& path,
 
 void add_frame_options(CLI::App& command, freeinit::FrameSelection& selection) {
   OptionGroup frames(command, "Frames of the video");
-  frames.add("--start", selection.first, "First frame, counted from 0")
-      ->check(CLI::NonNegativeNumber)
+  frames.add_number("--start", selection.first, "First frame, counted from 0", 0, kMostFrames)
       ->capture_default_str();
-  frames.add("--stride", selection.stride, "Take every n-th frame")
-      ->check(CLI::Range(std::int64_t{1}, kMostFramesAtOnce))
+  frames.add_number("--stride", selection.stride, "Take every n-th frame", 1, kMostFrames)
       ->capture_default_str();
 }
 
 std::vector<Clip> load_clips(const std::filesystem::path& path,
                              const freeinit::FrameSelection& selection, Console& console) {
-  if (selection.max_frames < 1 || selection.max_frames > kMostFramesAtOnce) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "number of frames " + std::to_string(selection.max_frames) +
-                        ": expected 1 to " + std::to_string(kMostFramesAtOnce));
-  }
   if (path.extension() == ".safetensors") return load_tensor_clips(path, selection, console);
   const auto video = freeinit::load_video_frames(path, selection);
   warn_of_missing_frames(path, video, selection, console);

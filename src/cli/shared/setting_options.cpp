@@ -18,10 +18,6 @@ namespace {
 using freeinit::FieldKind;
 using freeinit::RequestField;
 
-/// Settings of a filter, which a mask replaces.
-const std::vector<std::string_view> kFilterFields{"filter",        "order",          "spatial_stop",
-                                                  "temporal_stop", "filter_variant", "filter_axes"};
-
 std::string option_name(std::string_view field) {
   std::string name = "--" + std::string(field);
   std::replace(name.begin(), name.end(), '_', '-');
@@ -43,10 +39,12 @@ void add_option(CLI::App& command, const RequestField& field, std::string& text,
   const std::string help =
       std::string(field.help) + (field.limits.empty() ? "" : " (" + field.limits + ")");
   if (field.kind == FieldKind::flag) {
-    command
-        .add_flag_callback(
-            option_name(field.name), [&text, &given] { text = "true", given = true; }, help)
-        ->group(group);
+    const std::string name = option_name(field.name);
+    const auto keep = [&text, &given](std::int64_t count) {
+      text = count > 0 ? "true" : "false";
+      given = true;
+    };
+    command.add_flag_function(name + ",!--no-" + name.substr(2), keep, help)->group(group);
     return;
   }
   const auto keep = [&text, &given](const std::vector<std::string>& values) {
@@ -69,6 +67,9 @@ void add_option(CLI::App& command, const RequestField& field, std::string& text,
 }
 
 }  // namespace
+
+const std::vector<std::string_view> kFilterFields{"filter",        "order",          "spatial_stop",
+                                                  "temporal_stop", "filter_variant", "filter_axes"};
 
 void SettingOptions::add(CLI::App& command) {
   for (const RequestField& field : freeinit::request_fields()) {

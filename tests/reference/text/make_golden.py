@@ -1,20 +1,23 @@
 """Writes tests/golden/text: CLIP's merges and the ids of Hugging Face's CLIPTokenizer (transformers).
 
-    python tests/reference/text/make_golden.py [strings] [code_points]      both by default (minutes)
+    python tests/reference/text/make_golden.py [strings] [code_points] [mended]  all by default (minutes)
 
 The C++ tests make the same strings again (tests/text/random_text.hpp mirrors `random_text` below) and
 compare a hash of the ids of each; 300 strings stand there in full.
 """
 
+import html
+import html.entities
 import json
 import pathlib
 import shutil
 import sys
 import tempfile
 
+import ftfy
 import transformers
 from clip_vocabulary import write_vocabulary
-from random_strings import ALPHABETS, SPACES, WORDS
+from random_strings import ALPHABETS, MENDED, SPACES, WORDS
 from transformers import CLIPTokenizer
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden" / "text"
@@ -103,6 +106,21 @@ def write_code_points(ids_of):
     write("code_points.json", {"block": BLOCK, "hashes": hashes})
 
 
+def write_mended(ids_of):
+    """Texts as open_clip mends them (`basic_clean`), and their ids."""
+    names = [f"{before}&{name};{after}" for name in sorted(html.entities.name2codepoint) + ["apos"]
+             for before, after in (("", ""), ("a", " b"))]  # fmt: skip
+    numbers = [f"&#{n};|&#x{n:X};|&#{n} " for n in [*range(0x20, 0x100), 0x2019, 0x1F600, 0xD800, 0x110000]]
+    forms = [chr(c) for c in [*range(0x132, 0x134), 0x149, *range(0x1C4, 0x1CD), *range(0x1F1, 0x1F4),
+                              0x2BC, *range(0x2018, 0x2020), 0x206A, 0x3000, *range(0xFB00, 0xFB07), 0xFEFF,
+                              *range(0xFF01, 0xFFF0), 0xFFFC, *range(0x80, 0xA0), *range(1, 0x20), 0x7F]]  # fmt: skip
+    texts = MENDED + names + numbers + [f"a{c}b {c}" for c in forms]
+    # Text that ftfy takes for decoded with a wrong encoding is not mended.
+    texts = [text for text in texts if ftfy.fix_text(text) == ftfy.fix_text(text, fix_encoding=False)]
+    mended = [html.unescape(html.unescape(ftfy.fix_text(text))).strip() for text in texts]
+    write("mended.json", {"ftfy": ftfy.__version__, "texts": texts, "ids": ids_of(mended)})
+
+
 def main(parts):
     GOLDEN.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp()
@@ -117,7 +135,9 @@ def main(parts):
         write_strings(ids_of)
     if "code_points" in parts:
         write_code_points(ids_of)
+    if "mended" in parts:
+        write_mended(ids_of)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["strings", "code_points"])
+    main(sys.argv[1:] or ["strings", "code_points", "mended"])

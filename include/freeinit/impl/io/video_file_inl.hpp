@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/checks.hpp>
+#include <freeinit/impl/core/utf8_inl.hpp>
 #include <freeinit/impl/io/frame_sinks_inl.hpp>
 #include <freeinit/impl/io/video_reader_inl.hpp>
 #include <freeinit/io/output_file.hpp>
@@ -52,18 +53,21 @@ FREEINIT_INLINE std::unique_ptr<FrameSink> make_sink(const std::filesystem::path
   const int width = static_cast<int>(options.width);
   const int height = static_cast<int>(options.height);
   const AVRational fps = av_d2q(options.fps, 1001000);
+  Metadata metadata;
+  for (const auto& [key, text] : options.metadata) metadata[key] = valid_utf8(text);
   switch (format) {
     case VideoFormat::mp4:
       return std::make_unique<StreamSink>(path, mp4_settings(), width, height, width + width % 2,
-                                          height + height % 2, fps);
+                                          height + height % 2, fps, metadata);
     case VideoFormat::webm:
-      return std::make_unique<StreamSink>(path, webm_settings(), width, height, width, height, fps);
+      return std::make_unique<StreamSink>(path, webm_settings(), width, height, width, height, fps,
+                                          metadata);
     case VideoFormat::gif:
-      return std::make_unique<GifSink>(path, width, height, fps);
+      return std::make_unique<GifSink>(path, width, height, fps, metadata);
     case VideoFormat::png_sequence:
       break;
   }
-  return std::make_unique<PngSink>(path, width, height);
+  return std::make_unique<PngSink>(path, width, height, metadata);
 }
 
 }  // namespace detail

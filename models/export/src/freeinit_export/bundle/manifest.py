@@ -88,6 +88,10 @@ def recommended_settings(defaults: dict[str, Any], changes: list[str]) -> dict[s
 
 
 def _parsed(change: str, kind: type, text: str) -> Any:
+    if kind is bool and text in ("true", "false"):
+        return text == "true"
+    if kind is bool:
+        raise ExportError(f"recommended '{change}': expected true or false")
     try:
         value = kind(text)
     except ValueError:
