@@ -49,10 +49,10 @@ class Ranges(CommandTest):
             self.assertGreater(len(numbers), 1, command)
             files = {"generate": ["x"], "score": ["x.mp4"], "analyze": ["x.mp4"]}.get(command, [])
             for name, kind in numbers:
-                for value in ("1e999",) if kind in ("X", "A B", "FLOAT") else ("18446744073709551616", "1.5"):
-                    with self.subTest(f"{command} {name} {value}"):
-                        values = [value] * (2 if kind == "A B" else 3 if name == "--shape" else 1)
-                        self.fails(2, command, *files, name, *values, says=["expected ", "umber"])
+                value = "1e999" if kind in ("X", "A B", "FLOAT") else "18446744073709551616"
+                with self.subTest(f"{command} {name}"):
+                    values = [value] * (2 if kind == "A B" else 3 if name == "--shape" else 1)
+                    self.fails(2, command, *files, name, *values, says=["expected ", "umber"])
 
     def test_the_range_is_named(self):
         for option, value, says in (("--seed", 2**64, "0 to 2^64 - 1"), ("--num-iters", 10**30, "1 to 1000"),

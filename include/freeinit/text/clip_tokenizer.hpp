@@ -52,7 +52,8 @@ class FREEINIT_API ClipTokenizer {
   /// Ids as `CLIPTokenizer(text, padding="max_length", truncation=True)` gives them.
   [[nodiscard]] TokenizedPrompt encode(std::string_view text) const;
 
-  /// Whether `spelling` inside a prompt means one token of that name: begin, end, padding.
+  /// Whether `spelling` inside a prompt means a token of its own (begin, end, padding), not what
+  /// its letters make.
   [[nodiscard]] bool has_token(std::string_view spelling) const;
 
   [[nodiscard]] const ClipTokenizerOptions& options() const;

@@ -66,7 +66,12 @@ FREEINIT_INLINE const ClipTokenizerOptions& ClipTokenizer::options() const {
 }
 
 FREEINIT_INLINE bool ClipTokenizer::has_token(std::string_view spelling) const {
-  return data().specials.has(spelling);
+  const std::string normalized = detail::normalize_clip_text(detail::valid_utf8(spelling));
+  std::vector<std::int64_t> letters;
+  for (const std::string_view piece : data().pattern.split(normalized)) {
+    data().encoder.append_ids(piece, letters);
+  }
+  return tokenize(spelling) != letters;
 }
 
 FREEINIT_INLINE std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view text) const {

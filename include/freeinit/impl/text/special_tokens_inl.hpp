@@ -3,7 +3,6 @@
 #include <freeinit/impl/text/byte_pair_encoder_inl.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,11 +33,6 @@ class SpecialTokens {
     // A vocabulary without them: Hugging Face appends the two under their usual names.
     add_missing("<|startoftext|>", options.bos_token_id);
     add_missing("<|endoftext|>", options.eos_token_id);
-  }
-
-  [[nodiscard]] bool has(std::string_view spelling) const {
-    return std::any_of(tokens_.begin(), tokens_.end(),
-                       [spelling](const auto& token) { return token.first == spelling; });
   }
 
   /// The special tokens in `text` from left to right, the longest of those that begin at one place.
