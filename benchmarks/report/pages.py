@@ -51,9 +51,12 @@ OpenVINO compile. "outside networks" is the share of a generation that is spent 
 
 **Again.** `python benchmarks/run.py --list` names the experiments. Each says in its `--help` what it needs.
 
-```
+```sh
+python3 -m venv .venv && . .venv/bin/activate
 pip install -r benchmarks/requirements.txt && pip install ./models/export
-cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DFREEINIT_BUILD_BENCHMARKS=ON -DFREEINIT_WITH_OPENVINO=ON && cmake --build build
+cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DFREEINIT_BUILD_BENCHMARKS=ON -DFREEINIT_WITH_OPENVINO=ON \\
+    -DOpenVINO_DIR="$(python -c 'import openvino; print(openvino.__path__[0])')/cmake"
+cmake --build build
 run="python benchmarks/run.py" worker=build/benchmarks/compare_worker
 one="--threads 1 --steps 1 --passes 2 --repeats 5"
 default="diffusers openvino freeinit-float16-weights"

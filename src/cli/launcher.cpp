@@ -31,7 +31,8 @@ int main(int, char** argv) {
   const ssize_t length = readlink("/proc/self/exe", program, PATH_MAX);
   if (length < 0) return fail("/proc/self/exe");
   program[length] = '\0';
-  std::strcpy(std::strrchr(program, '/') + 1, FREEINIT_PROGRAM_FROM_BIN);
+  std::memcpy(std::strrchr(program, '/') + 1, FREEINIT_PROGRAM_FROM_BIN,
+              sizeof FREEINIT_PROGRAM_FROM_BIN);
   wait_briefly();
   execv(program, argv);
   return fail(program);

@@ -17,7 +17,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = pathlib.Path(os.environ["FREEINIT_COMMAND"]).absolute()
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "findings/README.md",
-                ROOT / "models/export/README.md", *(ROOT / "docs").glob("*.md")])
+                ROOT / "models/export/README.md", ROOT / "benchmarks/results/README.md",
+                *(ROOT / "tests/reference").glob("*/README.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SHELL = re.compile(r" *(freeinit(-export)? [a-z]|scripts/\w|cmake -|pip install|git clone|python3? |pytest)")
 SYNOPSIS = re.compile(r"PROMPT|\.\.\.|\[options\]|\bT H W\b|\bF\b|\bTEXT\b|\bBUNDLE\b|--version$")
@@ -26,9 +27,10 @@ SYNOPSIS = re.compile(r"PROMPT|\.\.\.|\[options\]|\bT H W\b|\bF\b|\bTEXT\b|\bBUN
 NOT_RUN = [
     (r"scripts/(demo|test|setup)\.sh", "installs packages and builds: clean_root.sh and CI run it"),
     (r"cmake ", "builds for minutes: the tests of packaging do it"),
-    (r"python3 -m venv|pip install", "downloads packages"),
+    (r"python3 -m venv|pip install|\. \.venv/bin/activate|export PYTHONPATH", "the Python of the tests: downloads packages"),
     (r"git clone", "downloads"),
-    (r"pytest", "the tests of the exporter run by themselves"),
+    (r"(\w+=\S+ +)*(pytest|python) ", "tests and scripts of their own: scripts/test.sh runs pytest"),
+    (r"(run|one|default)=|(\w+=\S+ +)*\$run ", "benchmarks take hours"),
     (r"findings/", "downloads packages"),
     (r"freeinit-export ", "needs downloaded weights: the tests of the exporter use small ones"),
     (r"freeinit .*(my-bundle|videocrafter2|dino\.pt)", "needs a bundle or an encoder of the line before"),
@@ -82,8 +84,12 @@ def unknown_words(line):
             yield from (option for option in options if f'"{option}"' not in exporter_sources())
             if f'"{words[1]}"' not in exporter_sources():
                 yield words[1]
+        elif "$run" in words:
+            experiment = words[words.index("$run") + 1]
+            if experiment != "report" and not (ROOT / f"benchmarks/experiments/{experiment}.py").exists():
+                yield experiment
         for word in words:
-            path = re.match(r"'?(?:\./)?((?:scripts|models|tests|findings|examples|cmake|docs)/[^'\[\s)\"]+)", word)
+            path = re.match(r"'?(?:\./)?((?:scripts|models|tests|benchmarks|findings|examples|cmake|docs)/[^'\[\s)\"]+)", word)
             if path and not (ROOT / path[1]).exists():
                 yield path[1]
 
@@ -128,6 +134,7 @@ class TheTestItself(unittest.TestCase):
         wrong = 'freeinit generate "a" --no-such-option && scripts/gone.sh'
         self.assertEqual(list(unknown_words(wrong)), ["--no-such-option", "scripts/gone.sh"])
         self.assertEqual(list(unknown_words("freeinit-export animatediff --gone x")), ["--gone"])
+        self.assertEqual(list(unknown_words("A=b $run gone build/x")), ["gone"])
 
     def test_shortens_every_video(self):
         self.assertEqual(in_few_steps('freeinit filter -o m && freeinit generate "a" --intermediate-steps 3'),
