@@ -41,8 +41,13 @@ struct Kind {
   "-vf zscale=tin=bt709:pin=bt709:min=bt709:rin=tv:t=" curve           \
   ":p=bt2020:m=bt2020nc:r=tv:npl=203,format=yuv420p10le -c:v libx265 " \
   "-x265-params log-level=error -color_primaries bt2020 -color_trc " curve " -colorspace bt2020nc"
+// Of 0, 1/5, 2/5, ... seconds the nearest: frames come at 1/30 s and from the tenth on at 1/10 s.
+#define BY_TIME                                                                        \
+  "select=eq(n\\,0)+eq(n\\,6)+eq(n\\,11)+eq(n\\,13)+eq(n\\,15)+eq(n\\,17)+eq(n\\,19)+" \
+  "eq(n\\,20),"
 #define ROUNDED "zscale=t=bt709,format=gbrp,"
-#define SQUARE "scale=iw*sar:ih:flags=bicubic+full_chroma_int+full_chroma_inp+accurate_rnd,"
+#define SQUARE \
+  "scale=iw*sar:ih:flags=bicubic+full_chroma_int+full_chroma_inp+accurate_rnd,format=rgb24,"
 
 const std::vector<Kind> kKinds{
     {"upright", "a.mp4", X264},
@@ -70,24 +75,22 @@ const std::vector<Kind> kKinds{
     {"bt2020", "a.mp4", WIDE("bt709"), TO_SDR ROUNDED, {1, 0, 0, 1}, {.max_frames = 64}, "BT.2020"},
     {"tagged_bt709", "a.mp4", X264 "-colorspace bt709"},
     {"tagged_bt601", "a.mp4", X264 "-vf scale=1280:720 -colorspace smpte170m"},
-    {"untagged_hd", "a.mp4", X264 "-vf scale=1280:720",
-     "scale=in_color_matrix=bt709:flags=bicubic"
-     "+full_chroma_int+full_chroma_inp+accurate_rnd,"},
+    {"untagged_hd", "a.mp4", X264 "-vf scale=1280:720", "setparams=colorspace=bt709,"},
     {"full_range", "a.mp4", X264 "-vf scale=out_range=full -color_range pc"},
     {"wide_pixels", "a.mp4", X264 "-vf setsar=4/3", SQUARE},
     {"narrow_pixels", "a.mkv", X264 "-vf setsar=8/9", SQUARE},
     {"wide_pixels_turned", "a.mp4", X264 "-vf setsar=4/3", SQUARE, {0, 1, -1, 0}},
     {"interlaced", "a.mp4", X264 "-vf interlace -flags +ildct+ilme"},
     {"variable_rate", "a.mp4",
-     X264 "-vf setpts='if(lt(N,10),N/30/TB,(10/30+(N-10)/10)/TB)' "
+     X264 "-vf setpts='if(lt(N\\,10)\\,N/30/TB\\,(10/30+(N-10)/10)/TB)' "
           "-vsync vfr -video_track_timescale 3000"},
     {"by_time",
      "a.mp4",
-     X264 "-vf setpts='if(lt(N,10),N/30/TB,(10/30+(N-10)/10)/TB)' -vsync vfr "
+     X264 "-vf setpts='if(lt(N\\,10)\\,N/30/TB\\,(10/30+(N-10)/10)/TB)' -vsync vfr "
           "-video_track_timescale 3000",
-     "fps=4:start_time=0,",
+     BY_TIME,
      {1, 0, 0, 1},
-     {.max_frames = 8, .fps = 4}},
+     {.max_frames = 8, .fps = 5}},
     {"yuv444", "a.mkv", "-c:v ffv1 -pix_fmt yuv444p"},
     {"ten_bits", "a.mkv", "-c:v ffv1 -pix_fmt yuv422p10le"},
     {"alpha", "a.mov", "-vf format=rgba,colorchannelmixer=aa=0.5 -c:v png"},

@@ -23,8 +23,8 @@ struct Clip {
 /// What of a file is read as a clip, and how.
 struct ClipReading {
   freeinit::FrameSelection selection;
-  LatentForm latents;  ///< of the model
-  double fps = 0.0;    ///< of the model; 0: nothing is said of another rate
+  LatentForm latents{};  ///< of the model
+  double fps = 0.0;      ///< of the model; 0: nothing is said of another rate
 };
 
 /// `--start`, `--stride`, `--fps` and `--stream`, with `prefix` before their names.

@@ -52,9 +52,8 @@ FREEINIT_INLINE void read_animated_webp(const std::filesystem::path& path,
   if (std::int64_t{width} * height > kMaxPixels) {
     raise(ErrorCode::invalid_file, what + ": has pictures of more than 64 million pixels");
   }
-  FramePicker picker(what, selection, video, [](const AVFrame& frame) {
-    return FrameHandle(allocated(av_frame_clone(&frame)));
-  });
+  FramePicker picker(what, selection, video,
+                     [](AVFrame& frame) { return FrameHandle(allocated(av_frame_clone(&frame))); });
   int time = 0;  // milliseconds: where the frames so far end
   while (WebPAnimDecoderHasMoreFrames(decoder.get()) != 0) {
     std::uint8_t* pixels = nullptr;

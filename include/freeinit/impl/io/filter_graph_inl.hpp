@@ -8,13 +8,15 @@ extern "C" {
 }
 
 #include <string>
+#include <utility>
 
 namespace freeinit::inline FREEINIT_ABI::detail {
 
-/// A graph of FFmpeg's filters from one source of frames to one sink. `what` opens its messages.
+/// A graph of FFmpeg's filters from one source of frames to one sink. `what` opens its messages;
+/// `failure` is their code where a filter takes no such frames.
 class FilterGraph {
  public:
-  explicit FilterGraph(std::string what) : what_(std::move(what)) {}
+  FilterGraph(std::string what, ErrorCode failure) : what_(std::move(what)), failure_(failure) {}
 
   /// Throws Error: unsupported (this FFmpeg lacks the filter).
   AVFilterContext* add(const char* name, const std::string& arguments = {}) {
@@ -57,9 +59,10 @@ class FilterGraph {
   }
 
  private:
-  void check(int result) const { ffmpeg_check(result, ErrorCode::internal, what_); }
+  void check(int result) const { ffmpeg_check(result, failure_, what_); }
 
   std::string what_;
+  ErrorCode failure_;
   GraphHandle graph_{allocated(avfilter_graph_alloc())};
   AVFilterContext* source_ = nullptr;  // owned by the graph, as all filters
   AVFilterContext* sink_ = nullptr;

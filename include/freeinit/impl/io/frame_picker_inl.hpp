@@ -39,7 +39,7 @@ class FramePicker {
  public:
   /// `show` makes of a frame that is wanted the one whose pixels are taken.
   FramePicker(std::string what, const FrameSelection& selection, DecodedVideo& video,
-              std::function<FrameHandle(const AVFrame&)> show)
+              std::function<FrameHandle(AVFrame&)> show)
       : what_(std::move(what)), selection_(selection), video_(video), show_(std::move(show)) {}
 
   /// `time`: when the frame begins, in seconds. False when no more frames are wanted.
@@ -89,7 +89,7 @@ class FramePicker {
     return true;
   }
 
-  [[nodiscard]] bool append(const AVFrame& stored) {
+  [[nodiscard]] bool append(AVFrame& stored) {
     if (video_.num_frames == selection_.max_frames) {
       video_.cut = true;
       return false;
@@ -106,7 +106,7 @@ class FramePicker {
   std::string what_;
   const FrameSelection& selection_;
   DecodedVideo& video_;
-  std::function<FrameHandle(const AVFrame&)> show_;
+  std::function<FrameHandle(AVFrame&)> show_;
   FrameToRgb converter_;
   FrameTimes times_;
   FrameHandle kept_{allocated(av_frame_alloc())};  // by time: the frame before

@@ -37,7 +37,7 @@ class GifPalette {
   [[nodiscard]] FrameHandle next() { return graph_.pull(); }
 
  private:
-  FilterGraph graph_{"GIF palette"};
+  FilterGraph graph_{"GIF palette", ErrorCode::internal};
   std::int64_t next_pts_ = 0;
 };
 

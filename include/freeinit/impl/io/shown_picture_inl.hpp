@@ -120,7 +120,7 @@ class ShownPicture {
     auto kind = std::tuple(frame.width, frame.height, frame.format, form.turn, form.colours,
                            form.shape.num, form.shape.den);
     if (graph_ && kind == kind_) return;
-    graph_.emplace(what_);
+    graph_.emplace(what_ + ": its pictures cannot be turned or converted", ErrorCode::invalid_file);
     last_ = graph_->add_source("video_size=" + std::to_string(frame.width) + "x" +
                                std::to_string(frame.height) +
                                ":pix_fmt=" + std::to_string(frame.format) + ":time_base=1/1");

@@ -29,8 +29,9 @@ class VideoReader {
   /// Like players, goes on behind a damaged packet.
   void decode(DecodedVideo& video) {
     ShownPicture shown(what_);
-    FramePicker picker(what_, selection_, video, [&](const AVFrame& frame) {
-      return shown.show(*stream_, frame, pixel_shape(frame));
+    FramePicker picker(what_, selection_, video, [&](AVFrame& frame) {
+      const AVRational shape = av_guess_sample_aspect_ratio(input_.get(), stream_, &frame);
+      return shown.show(*stream_, frame, shape);
     });
     for (;;) {
       const int result = av_read_frame(input_.get(), packet_.get());
@@ -123,12 +124,6 @@ class VideoReader {
     if (time != AV_NOPTS_VALUE) return double(time) * av_q2d(stream_->time_base);
     const double rate = frames_per_second();
     return rate > 0 ? double(number) / rate : 0.0;
-  }
-
-  [[nodiscard]] AVRational pixel_shape(const AVFrame& frame) {
-    AVFrame copy{};  // what is asked for alone: the function takes no constant frame
-    copy.sample_aspect_ratio = frame.sample_aspect_ratio;
-    return av_guess_sample_aspect_ratio(input_.get(), stream_, &copy);
   }
 
   [[nodiscard]] bool is_gif() const { return std::string_view(input_->iformat->name) == "gif"; }
