@@ -110,8 +110,8 @@ at::Tensor read_latents(const std::string& file, const LatentForm& form) {
   }
   if (frames_first) tensor = tensor.transpose(0, 1);
   if (comfy) {
-    const auto& tensors = freeinit::SafetensorsReader(place.path).tensors();
-    const double stored_scale = tensors.contains(kComfyMarker) ? 1.0 : kComfyScale;
+    const freeinit::SafetensorsReader reader(place.path);
+    const double stored_scale = reader.tensors().contains(kComfyMarker) ? 1.0 : kComfyScale;
     if (stored_scale != form.scaling_factor) {
       tensor = tensor.to(at::kFloat).mul(form.scaling_factor / stored_scale);
     }
