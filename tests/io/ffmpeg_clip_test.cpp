@@ -74,8 +74,8 @@ const std::vector<Kind> kKinds{
      "PQ"},
     {"bt2020", "a.mp4", WIDE("bt709"), TO_SDR ROUNDED, {1, 0, 0, 1}, {.max_frames = 64}, "BT.2020"},
     {"tagged_bt709", "a.mp4", X264 "-colorspace bt709"},
-    {"tagged_bt601", "a.mp4", X264 "-vf scale=1280:720 -colorspace smpte170m"},
-    {"untagged_hd", "a.mp4", X264 "-vf scale=1280:720", "setparams=colorspace=bt709,"},
+    {"tagged_bt601", "a.mp4", X264 "-vf scale=1280:720,setsar=1 -colorspace smpte170m"},
+    {"untagged_hd", "a.mp4", X264 "-vf scale=1280:720,setsar=1", "setparams=colorspace=bt709,"},
     {"full_range", "a.mp4", X264 "-vf scale=out_range=full -color_range pc"},
     {"wide_pixels", "a.mp4", X264 "-vf setsar=4/3", SQUARE},
     {"narrow_pixels", "a.mkv", X264 "-vf setsar=8/9", SQUARE},
@@ -99,11 +99,11 @@ const std::vector<Kind> kKinds{
     {"avi", "a.avi", "-c:v mjpeg -q:v 2 -pix_fmt yuvj420p"},
     {"gif", "a.gif", ""},
     {"second_stream", "a.mkv",
-     "-filter_complex '[0:v]split[a][b];[a]scale=32:32[c]' -map '[c]' "
+     "-filter_complex '[0:v]split[a][b];[a]scale=32:32,setsar=1[c]' -map '[c]' "
      "-map '[b]' -disposition:v:0 0 -disposition:v:1 default " X264},
     {"named_stream",
      "a.mkv",
-     "-filter_complex '[0:v]split[a][b];[a]scale=32:32[c]' -map '[c]' "
+     "-filter_complex '[0:v]split[a][b];[a]scale=32:32,setsar=1[c]' -map '[c]' "
      "-map '[b]' -disposition:v:0 0 -disposition:v:1 default " X264,
      "",
      {1, 0, 0, 1},
