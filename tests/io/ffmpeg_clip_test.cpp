@@ -170,7 +170,7 @@ TEST_P(FfmpegClip, HasTheNumbersOfTheCommand) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, FfmpegClip, ::testing::ValuesIn(kKinds),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& kind) { return std::string(kind.param.name); });
 
 const Kind kPlain{"plain", "a.mp4", X264};
 
