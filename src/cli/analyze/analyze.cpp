@@ -104,12 +104,14 @@ std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Cons
   const auto folder = bundle_or_default(arguments.bundle);
   const auto manifest = freeinit::read_manifest(folder);
   const freeinit::NoiseSchedule schedule(manifest.scheduler);
-  auto selection = arguments.selection;
-  selection.max_frames = arguments.num_frames.value_or(manifest.recommended.num_frames);
+  ClipReading reading{arguments.selection,
+                      {manifest.vae.latent_channels, manifest.vae.scaling_factor},
+                      manifest.recommended.fps};
+  reading.selection.max_frames = arguments.num_frames.value_or(manifest.recommended.num_frames);
   LatentReader reader(arguments, folder, manifest);
   std::vector<NamedAnalysis> analyses;
   for (const std::string& file : arguments.files) {
-    for (const Clip& clip : load_clips(file, selection, console)) {
+    for (const Clip& clip : load_clips(file, reading, console)) {
       console.progress("analyze " + clip.name, {});
       analyses.push_back({clip.name, freeinit::analyze_forward_process(
                                          reader.latents(clip), schedule, arguments.options)});
@@ -162,14 +164,16 @@ void add_analyze(CLI::App& app, Action& selected) {
   auto* command = app.add_subcommand("analyze", "Signal-to-noise by frequency of real videos");
   auto arguments = std::make_shared<AnalyzeArguments>();
   auto& a = *arguments;
-  command->add_option("FILE", a.files, "Videos, or latents [B,C,F,h,w] (.safetensors)");
+  command->add_option(
+      "FILE", a.files,
+      "Videos, folders of numbered pictures, or latents [B,C,F,h,w] (.safetensors)");
   command->add_option("--passes", a.passes, "Folder of generate --save-passes")->type_name("DIR");
   command->add_option("--bundle", a.bundle, kBundleHelp)->type_name("DIR");
   add_number(*command, "--num-frames", a.num_frames, "Frames of a clip [the bundle's]", 1,
              kMostFrames);
   add_number(*command, "--height", a.height, "Height in pixels [the bundle's]", 1, 16384);
   add_number(*command, "--width", a.width, "Width in pixels [the bundle's]", 1, 16384);
-  add_frame_options(*command, a.selection);
+  add_frame_options({*command, "Frames of the video"}, "", a.selection);
   constexpr std::int64_t kMostTimesteps = 1'000'000;
   add_number(*command, "--timesteps", a.options.timesteps, "Timesteps to look at [nine of all]", 0,
              kMostTimesteps);

@@ -111,7 +111,7 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   }
   run.bundle_options = arguments.bundle_options(run.manifest, run.request);
   run.inputs = arguments.inputs();
-  run.init_frames = arguments.video_init.read(run.request, run.inputs, console);
+  run.init_frames = arguments.video_init.read(run.request, run.manifest.vae, run.inputs, console);
   freeinit::check_request(run.request, run.manifest, run.inputs);
   for (int i = 0; i < run.plan.num_videos; ++i) {
     freeinit::check_video_writer(

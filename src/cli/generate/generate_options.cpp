@@ -2,9 +2,9 @@
 
 #include "shared/default_bundle.hpp"
 #include "shared/option_group.hpp"
+#include "shared/tensor_input.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -48,7 +48,7 @@ freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest&
 
 freeinit::GenerationInputs GenerateArguments::inputs() const {
   freeinit::GenerationInputs inputs;
-  if (!init_noise.empty()) inputs.initial_noise = freeinit::load_tensor(init_noise);
+  if (!init_noise.empty()) inputs.initial_noise = read_tensor(init_noise);
   inputs.filter_mask = load_mask(filter_mask);
   return inputs;
 }

@@ -184,7 +184,8 @@ void run_score(const ScoreArguments& arguments, Console& console) {
   }
   Scorer scorer(arguments, console);
   for (const std::string& file : arguments.files) {
-    for (const Clip& clip : load_clips(file, arguments.selection, console)) scorer.score(clip);
+    for (const Clip& clip : load_clips(file, {.selection = arguments.selection}, console))
+      scorer.score(clip);
   }
   console.end_progress();
   if (!arguments.save_features.empty()) {
@@ -212,7 +213,8 @@ void add_score(CLI::App& app, Action& selected) {
   auto& a = *arguments;
   command
       ->add_option("FILE", a.files,
-                   "Videos; latents [B,C,F,h,w] or frames [F,H,W,3] as .safetensors")
+                   "Videos, folders of numbered pictures; latents [B,C,F,h,w] or frames "
+                   "[F,H,W,3] as .safetensors")
       ->required();
   command
       ->add_option("--features", a.features,
@@ -223,7 +225,7 @@ void add_score(CLI::App& app, Action& selected) {
   add_number(*command, "--max-frames", a.selection.max_frames, "At most this many frames a clip", 1,
              kMostFrames)
       ->capture_default_str();
-  add_frame_options(*command, a.selection);
+  add_frame_options({*command, "Frames of the video"}, "", a.selection);
   command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();
   add_overwrite_option(*command, a.overwrite);
   command->add_flag("--json", a.json, "Print the result as one JSON object");

@@ -1,10 +1,10 @@
 #include "shared/setting_options.hpp"
 
 #include "shared/option_group.hpp"
+#include "shared/tensor_input.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/options/request_fields.hpp>
-#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -150,7 +150,7 @@ void add_mask_option(CLI::App& command, std::string& mask_file) {
 
 at::Tensor load_mask(const std::string& mask_file) {
   if (mask_file.empty()) return {};
-  const at::Tensor mask = freeinit::load_tensor(mask_file);
+  const at::Tensor mask = read_tensor(mask_file);
   if (mask.dim() == 3 && mask.is_floating_point()) return mask;
   freeinit::raise(
       freeinit::ErrorCode::invalid_argument,

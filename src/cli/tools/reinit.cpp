@@ -3,6 +3,7 @@
 #include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
 #include "shared/setting_options.hpp"
+#include "shared/tensor_input.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/error.hpp>
@@ -90,7 +91,7 @@ freeinit::SamplerConfig schedule_config(const ReinitArguments& arguments) {
 }
 
 at::Tensor load_video_tensor(const std::string& path) {
-  at::Tensor tensor = freeinit::load_tensor(path);
+  at::Tensor tensor = read_tensor(path);
   if (tensor.dim() < 3 || !tensor.is_floating_point()) {
     refuse("tensor of '" + path + "': expected floating point of shape [B,C,F,h,w], got " +
            std::to_string(tensor.dim()) + " dimensions" +
