@@ -40,13 +40,9 @@ def read_states(path: Path) -> dict[Any, Any]:
         raise ExportError(f"'{path}': is a folder; expected a checkpoint file")
     if not path.is_file():
         raise ExportError(f"'{path}': no such file; expected a checkpoint")
+    kind = check_is_checkpoint(path)
     try:
-        kind = checkpoint_format(path)
-        if kind is None:
-            raise ExportError(f"'{path}': {what_it_is(path)}; expected a checkpoint")
         states = _safetensors(path) if kind == SAFETENSORS else _pickled(path)
-    except ExportError:
-        raise
     except Exception as error:  # damaged files raise whatever the readers meet first
         raise ExportError(
             f"'{path}': not a readable checkpoint, damaged or a download that was not finished"
@@ -57,6 +53,17 @@ def read_states(path: Path) -> dict[Any, Any]:
             f"'{path}': holds a {type(states).__name__}; expected named tensors"
         )
     return states
+
+
+def check_is_checkpoint(path: Path) -> str:
+    """Refuses what does not begin as a checkpoint does; returns its format."""
+    try:
+        kind = checkpoint_format(path)
+    except OSError as error:
+        raise ExportError(f"'{path}': cannot be read: {error.strerror}")
+    if kind is None:
+        raise ExportError(f"'{path}': {what_it_is(path)}; expected a checkpoint")
+    return kind
 
 
 def _reason(error: Exception) -> str:
@@ -83,9 +90,23 @@ def assign_weights(what: str, network: torch.nn.Module, weights: Tensors, expect
     network.load_state_dict(weights, assign=True)
 
 
+def filled(path: Path, what: str, make, states: Tensors, dtype: torch.dtype) -> torch.nn.Module:
+    """The network that `make` makes, with the weights `states`: all of them and no others."""
+    try:
+        with torch.device("meta"):  # no memory for weights that are replaced at once
+            model = make()
+        model.load_state_dict({k: v.to(dtype) for k, v in states.items()}, assign=True)
+    except Exception as error:  # a name missing or left over, a shape, a damaged configuration
+        raise ExportError(
+            f"'{path}': its {what} is not that of Stable Diffusion 1.5: {one_line(error, 160)};"
+            " expected the same layers and widths"
+        )
+    return model
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """The texts in the header of a safetensors file; none of other files."""
-    if checkpoint_format(path) != SAFETENSORS:
+    if path.is_dir() or checkpoint_format(path) != SAFETENSORS:
         return {}
     with safe_open(path, framework="pt") as file:
         return dict(file.metadata() or {})
