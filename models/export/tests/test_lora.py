@@ -110,7 +110,7 @@ def test_scales():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"lora_unet_nothing.lora_down.weight": torch.ones(1, 2)}, "has no up weight"),
+        ({"lora_unet_conv_in.lora_down.weight": torch.ones(1, 2)}, "has no up weight"),
         ({"lora_unet_x.oft_diag": torch.ones(1, 2)}, "not part of a LoRA, LoHa"),
     ],
 )
