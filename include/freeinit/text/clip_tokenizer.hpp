@@ -33,11 +33,13 @@ struct TokenizedPrompt {
 
 /// CLIP's byte-level BPE tokenizer, equal to Hugging Face's `CLIPTokenizer` on any Unicode input:
 /// NFC, white space, lower case (utf8proc), the CLIP pattern (PCRE2 with Unicode properties), then
-/// byte-level BPE over `vocab.json` and `merges.txt`. Immutable and safe to share between threads.
-/// One that was moved from throws Error: invalid_argument.
+/// byte-level BPE over `vocab.json` and `merges.txt`. Words of textual inversions stand in
+/// `added_tokens.json`: one of several vectors becomes all its ids, as in diffusers. Immutable and
+/// safe to share between threads. One that was moved from throws Error: invalid_argument.
 class FREEINIT_API ClipTokenizer {
  public:
-  /// Reads `vocab.json` and `merges.txt` in the format of Hugging Face.
+  /// Reads `vocab.json`, `merges.txt` and, where it stands beside `vocab.json`,
+  /// `added_tokens.json`, in the format of Hugging Face.
   /// Throws Error: not_found, invalid_file (malformed file, a merge whose result has no id).
   ClipTokenizer(const std::filesystem::path& vocab_json, const std::filesystem::path& merges_txt,
                 const ClipTokenizerOptions& options = {});

@@ -121,6 +121,24 @@ def write_mended(ids_of):
     write("mended.json", {"ftfy": ftfy.__version__, "texts": texts, "ids": ids_of(mended)})
 
 
+def write_embeddings(tokenizer):
+    """Words of textual inversions: ids as diffusers' pipelines make them of a prompt."""
+    from diffusers.loaders import TextualInversionLoaderMixin
+
+    vectors = {"EasyNegative": 4, "bad-hands-5": 2, "<my-style>": 1, "\u00fcbung": 3}
+    for word, count in vectors.items():
+        tokenizer.add_tokens([word, *(f"{word}_{i}" for i in range(1, count))])
+    convert = TextualInversionLoaderMixin().maybe_convert_prompt
+    texts = [
+        "EasyNegative", "a cat, EasyNegative, blurry", "(EasyNegative:1.2), bad-hands-5",
+        "in <my-style> and<my-style>style", "bad-hands-5bad-hands-5 bad-hands-55", "bad-hands-5_1 alone",
+        "\u00fcbung macht den meister", "u\u0308bung without a word", "<|endoftext|>EasyNegative<|startoftext|>",
+        "no word of them", "EasyNegativ bad-hands- <my-style", "  EasyNegative   bad-hands-5  ",
+    ]
+    rows = tokenizer(convert(texts, tokenizer), add_special_tokens=False)["input_ids"]
+    write("embeddings.json", {"added_tokens": tokenizer.get_added_vocab(), "texts": texts, "ids": rows})
+
+
 def main(parts):
     GOLDEN.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp()
@@ -137,7 +155,9 @@ def main(parts):
         write_code_points(ids_of)
     if "mended" in parts:
         write_mended(ids_of)
+    if "embeddings" in parts:
+        write_embeddings(tokenizer)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["strings", "code_points", "mended"])
+    main(sys.argv[1:] or ["strings", "code_points", "mended", "embeddings"])

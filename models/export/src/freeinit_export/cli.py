@@ -67,7 +67,12 @@ def _export(options: argparse.Namespace, report: Report) -> None:
         logging.disable_progress_bar()
     check_target(options.out, options.overwrite)
     model = options.load(options)
-    recommended = recommended_settings(model.recommended, options.recommended)
+    recommended = recommended_settings(
+        model.recommended,
+        options.recommended,
+        model.unet["max_frames"],
+        model.unet["latent_multiple_of"] * model.vae["spatial_scale"],
+    )
     for note in model.notes:
         report(f"note: {note}")
     about = {
