@@ -56,6 +56,8 @@ nlohmann::ordered_json settings_json(const GenerateArguments& arguments,
   if (!init.video.empty()) {
     json["init_start"] = init.selection.first;
     json["init_stride"] = init.selection.stride;
+    if (init.selection.fps > 0) json["init_fps"] = init.selection.fps;
+    if (init.selection.stream >= 0) json["init_stream"] = init.selection.stream;
   }
   return json;
 }

@@ -1,5 +1,6 @@
 #include "shared/clip_input.hpp"
 
+#include "shared/option_group.hpp"
 #include "shared/text_output.hpp"
 
 #include <freeinit/core/error.hpp>
