@@ -81,7 +81,8 @@ void add_frame_options(OptionGroup group, const std::string& prefix,
                   "First frame of the video, counted from 0", 0, kMostFrames)
       ->capture_default_str();
   group
-      .add_number("--" + prefix + "stride", selection.stride, "Take every n-th frame", 1, kMostFrames)
+      .add_number("--" + prefix + "stride", selection.stride, "Take every n-th frame", 1,
+                  kMostFrames)
       ->capture_default_str();
   group.add_number("--" + prefix + "fps", selection.fps,
                    "Take so many frames per second by their times [all frames, by number]", 0.01,
