@@ -1,6 +1,6 @@
 """Writes tests/golden/text: CLIP's merges and the ids of Hugging Face's CLIPTokenizer (transformers).
 
-    python tests/reference/text/make_golden.py [strings] [code_points] [mended]  all by default (minutes)
+    python tests/reference/text/make_golden.py [strings] [code_points] [mended] [embeddings]  all by default (minutes)
 
 The C++ tests make the same strings again (tests/text/random_text.hpp mirrors `random_text` below) and
 compare a hash of the ids of each; 300 strings stand there in full.
@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import unicodedata
 
 import ftfy
 import transformers
@@ -122,20 +123,30 @@ def write_mended(ids_of):
 
 
 def write_embeddings(tokenizer):
-    """Words of textual inversions: ids as diffusers' pipelines make them of a prompt."""
+    """Words of textual inversions: ids as diffusers' pipelines make them of a prompt. With transformers 5
+    they look a word up by its normal form, in lower case and composed, and miss others: the vectors after
+    the first of those are named here."""
     from diffusers.loaders import TextualInversionLoaderMixin
 
     vectors = {"EasyNegative": 4, "bad-hands-5": 2, "<my-style>": 1, "\u00fcbung": 3}
     for word, count in vectors.items():
         tokenizer.add_tokens([word, *(f"{word}_{i}" for i in range(1, count))])
-    convert = TextualInversionLoaderMixin().maybe_convert_prompt
+
+    def convert(text):
+        text = TextualInversionLoaderMixin().maybe_convert_prompt(text, tokenizer)
+        for word in ("EasyNegative", "\u00fcbung"):
+            composed = unicodedata.normalize("NFC", text)
+            if word in composed and f"{word}_1" not in composed:
+                text = composed.replace(word, " ".join([word, *(f"{word}_{i}" for i in range(1, vectors[word]))]))
+        return text
+
     texts = [
         "EasyNegative", "a cat, EasyNegative, blurry", "(EasyNegative:1.2), bad-hands-5",
         "in <my-style> and<my-style>style", "bad-hands-5bad-hands-5 bad-hands-55", "bad-hands-5_1 alone",
         "\u00fcbung macht den meister", "u\u0308bung without a word", "<|endoftext|>EasyNegative<|startoftext|>",
         "no word of them", "EasyNegativ bad-hands- <my-style", "  EasyNegative   bad-hands-5  ",
     ]
-    rows = tokenizer(convert(texts, tokenizer), add_special_tokens=False)["input_ids"]
+    rows = tokenizer([convert(text) for text in texts], add_special_tokens=False)["input_ids"]
     write("embeddings.json", {"added_tokens": tokenizer.get_added_vocab(), "texts": texts, "ids": rows})
 
 
