@@ -57,11 +57,17 @@ inline nlohmann::json vocabulary_of(const std::filesystem::path& merges) {
   return vocabulary;
 }
 
+inline const std::string kMerges = FREEINIT_TEST_DATA "/text/merges.txt";
+
+/// Writes CLIP's vocab.json into `folder`.
+inline void write_vocabulary(const std::filesystem::path& folder) {
+  write_file(folder / "vocab.json", vocabulary_of(kMerges).dump());
+}
+
 inline freeinit::ClipTokenizer clip_tokenizer(const freeinit::ClipTokenizerOptions& options = {}) {
-  const std::string merges = FREEINIT_TEST_DATA "/text/merges.txt";
   const TemporaryFolder folder;
-  write_file(folder.path() / "vocab.json", vocabulary_of(merges).dump());
-  return {folder.path() / "vocab.json", merges, options};
+  write_vocabulary(folder.path());
+  return {folder.path() / "vocab.json", kMerges, options};
 }
 
 /// The tokenizer that most tests use, made once.

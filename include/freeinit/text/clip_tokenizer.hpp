@@ -25,18 +25,21 @@ struct ClipTokenizerOptions {
 
 /// One prompt as the text encoder wants it.
 struct TokenizedPrompt {
-  std::vector<std::int64_t> ids;  ///< exactly `max_length` ids: begin, text, end, padding
-  std::int64_t num_tokens = 0;    ///< ids before the padding, begin and end included
-  std::string truncated_text;     ///< the normalised text that did not fit; empty when all did
+  std::vector<std::int64_t> ids;      ///< exactly `max_length` ids: begin, text, end, padding
+  std::int64_t num_tokens = 0;        ///< ids before the padding, begin and end included
+  std::string truncated_text;         ///< the normalised text that did not fit; empty when all did
+  std::int64_t truncated_tokens = 0;  ///< ids that did not fit
 };
 
 /// CLIP's byte-level BPE tokenizer, equal to Hugging Face's `CLIPTokenizer` on any Unicode input:
 /// NFC, white space, lower case (utf8proc), the CLIP pattern (PCRE2 with Unicode properties), then
-/// byte-level BPE over `vocab.json` and `merges.txt`. Immutable and safe to share between threads.
-/// One that was moved from throws Error: invalid_argument.
+/// byte-level BPE over `vocab.json` and `merges.txt`. Words of textual inversions stand in
+/// `added_tokens.json`: one of several vectors becomes all its ids, as in diffusers. Immutable and
+/// safe to share between threads. One that was moved from throws Error: invalid_argument.
 class FREEINIT_API ClipTokenizer {
  public:
-  /// Reads `vocab.json` and `merges.txt` in the format of Hugging Face.
+  /// Reads `vocab.json`, `merges.txt` and, where it stands beside `vocab.json`,
+  /// `added_tokens.json`, in the format of Hugging Face.
   /// Throws Error: not_found, invalid_file (malformed file, a merge whose result has no id).
   ClipTokenizer(const std::filesystem::path& vocab_json, const std::filesystem::path& merges_txt,
                 const ClipTokenizerOptions& options = {});
@@ -50,6 +53,10 @@ class FREEINIT_API ClipTokenizer {
 
   /// Ids as `CLIPTokenizer(text, padding="max_length", truncation=True)` gives them.
   [[nodiscard]] TokenizedPrompt encode(std::string_view text) const;
+
+  /// Whether `spelling` inside a prompt means a token of its own (begin, end, padding), not what
+  /// its letters make.
+  [[nodiscard]] bool has_token(std::string_view spelling) const;
 
   [[nodiscard]] const ClipTokenizerOptions& options() const;
 

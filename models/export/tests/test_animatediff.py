@@ -202,16 +202,16 @@ def test_other_image_models_are_refused(image, base, tmp_path):
         load_image_model(copy, None, None, torch.float32)
 
 
-def test_files_of_strangers(tmp_path):
-    """Nothing but tensors is unpickled."""
+def test_files_of_strangers(tmp_path, capsys):
+    """No code of a pickled file runs."""
 
     class Command:
         def __reduce__(self):
             return (print, ("code ran",))
 
     torch.save({"state_dict": {"x": torch.ones(1)}, "callback": Command()}, tmp_path / "a.ckpt")
-    with pytest.raises(ExportError, match="which could run code"):
-        read_tensors(tmp_path / "a.ckpt")
+    assert list(read_tensors(tmp_path / "a.ckpt")) == ["x"]
+    assert capsys.readouterr().out == ""
     (tmp_path / "b.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{}")
     with pytest.raises(ExportError, match="not a readable checkpoint"):
         read_tensors(tmp_path / "b.safetensors")

@@ -70,7 +70,7 @@ def test_mistakes_are_one_line(exported, tmp_path):
     for options, says in [
         (("no_such_model", tmp_path / "a.pt"), "no_such_model"),
         ((MODEL, exported), "exists already"),
-        ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "none.pth"), "cannot be read"),
+        ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "none.pth"), "no such file"),
         ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "other.pth"), "are missing"),
     ]:
         done = run(*options)

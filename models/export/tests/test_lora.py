@@ -110,8 +110,8 @@ def test_scales():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"lora_unet_nothing.lora_down.weight": torch.ones(1, 2)}, "has no up weight"),
-        ({"lora_unet_x.hada_w1_a": torch.ones(1, 2)}, "not part of a plain LoRA"),
+        ({"lora_unet_conv_in.lora_down.weight": torch.ones(1, 2)}, "has no up weight"),
+        ({"lora_unet_x.oft_diag": torch.ones(1, 2)}, "not part of a LoRA, LoHa"),
     ],
 )
 def test_incomplete_files_are_refused(image, layers, tmp_path, change, message):
@@ -129,7 +129,7 @@ def test_loras_of_other_models_are_refused(image, tmp_path):
             "mid_block.motion_modules.0.transformer_blocks.0.attn1.to_q",
             "give it with --motion-lora",
         ),
-        ("mid_block.attentions.0.transformer_blocks.0.attn1.to_q", "is for weights of shape"),
+        ("mid_block.attentions.0.transformer_blocks.0.attn1.to_q", "does not fit the model's"),
     ):
         save_file(peft_keys({name: (down, up)}, {}), path)
         with pytest.raises(ExportError, match=message):

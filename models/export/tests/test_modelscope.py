@@ -11,7 +11,7 @@ from freeinit_export.errors import ExportError
 from freeinit_export.networks.tokenizer import write_tokenizer
 from freeinit_export.networks.trace import trace_component
 from freeinit_export.networks.verify import compare, expectations
-from freeinit_export.sources.diffusers_pipeline import load_model
+from freeinit_export.sources.diffusers_pipeline import Changes, load_model
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def test_what_the_manifest_says(saved_modelscope, tmp_path):
 
 def test_presets_are_animatediffs(saved_modelscope, saved):
     with pytest.raises(ExportError, match="is a schedule of AnimateDiff"):
-        load_model(saved_modelscope, torch.float32, preset="freeinit-official")
-    model = load_model(saved, torch.float32, preset="diffusers-doc")
+        load_model(saved_modelscope, torch.float32, Changes(preset="freeinit-official"))
+    model = load_model(saved, torch.float32, Changes(preset="diffusers-doc"))
     assert model.scheduler == PRESETS["diffusers-doc"]
     assert model.created_by["scheduler_preset"] == "diffusers-doc"
 

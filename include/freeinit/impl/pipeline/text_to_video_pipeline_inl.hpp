@@ -58,6 +58,26 @@ FREEINIT_INLINE void note_other_steps(const NoiseSchedule& schedule,
                                       std::to_string(steps) + " on this model's grid of timesteps");
 }
 
+/// Warns of a video of at least twice or at most half the size or length that the model was made
+/// for: it repeats its things there, or falls apart.
+FREEINIT_INLINE void note_far_size(const GenerationRequest& request, const Manifest& manifest,
+                                   const RunControl& control) {
+  const GenerationRequest& own = manifest.recommended;
+  const auto is_far = [](std::int64_t a, std::int64_t b) { return a >= 2 * b || b >= 2 * a; };
+  if (is_far(request.height, own.height) || is_far(request.width, own.width)) {
+    control.message(LogLevel::warning,
+                    c10::str("size ", request.width, "x", request.height,
+                             ": far from what this model was made for; recommended is ", own.width,
+                             "x", own.height));
+  }
+  if (is_far(request.num_frames, own.num_frames)) {
+    control.message(
+        LogLevel::warning,
+        c10::str("number of frames ", request.num_frames,
+                 ": far from what this model was made for; recommended is ", own.num_frames));
+  }
+}
+
 /// Texts become embeddings, and those the denoisers of the run.
 FREEINIT_INLINE void add_denoisers(RunParts& parts) {
   const auto embeddings = encode_prompts(parts.bundle, parts.request, parts.control);
@@ -165,6 +185,7 @@ FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate_unguarded(
   validate(request, inputs);
   const NoiseSchedule schedule = schedule_for(request);
   detail::note_other_steps(schedule, request, control);
+  detail::note_far_size(request, bundle_.manifest(), control);
   detail::PhaseClock clock;
   detail::RunParts parts{
       .request = request,

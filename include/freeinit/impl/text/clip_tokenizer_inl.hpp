@@ -22,24 +22,47 @@ FREEINIT_INLINE void check_tokenizer_options(const ClipTokenizerOptions& options
   }
 }
 
+/// `added_tokens.json` beside `vocab.json`, which need not be there.
+FREEINIT_INLINE Vocabulary read_added_tokens(const std::filesystem::path& vocab_json) {
+  const std::filesystem::path path = vocab_json.parent_path() / "added_tokens.json";
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored) ? read_vocabulary(path) : Vocabulary{};
+}
+
 }  // namespace detail
 
 struct ClipTokenizer::Data {
-  Data(const detail::Vocabulary& vocabulary, const std::filesystem::path& merges,
-       const ClipTokenizerOptions& wanted)
+  Data(const detail::Vocabulary& vocabulary, const detail::Vocabulary& added,
+       const std::filesystem::path& merges, const ClipTokenizerOptions& wanted)
       : options(wanted),
-        specials(vocabulary, wanted),
+        specials(detail::special_tokens(vocabulary, wanted)),
+        words(detail::added_words(added)),
         encoder(vocabulary, merges, wanted.unk_token_id),
-        decoder(vocabulary) {}
+        decoder(vocabulary, added) {}
 
   /// Appends the ids of text without special tokens.
   void append_ids(std::string_view text, std::vector<std::int64_t>& ids) const {
     const std::string normalized = detail::normalize_clip_text(text);
-    for (const std::string_view piece : pattern.split(normalized)) encoder.append_ids(piece, ids);
+    append_between(words, normalized, ids, [&](std::string_view part) {
+      for (const std::string_view piece : pattern.split(part)) encoder.append_ids(piece, ids);
+    });
+  }
+
+  /// Appends the ids of the `tokens` in `text`; `append` does so for what lies between them.
+  static void append_between(const detail::WholeTokens& tokens, std::string_view text,
+                             std::vector<std::int64_t>& ids, const auto& append) {
+    std::size_t place = 0;
+    for (const auto& match : tokens.find_all(text)) {
+      append(text.substr(place, match.begin - place));
+      ids.insert(ids.end(), match.ids->begin(), match.ids->end());
+      place = match.begin + match.size;
+    }
+    append(text.substr(place));
   }
 
   ClipTokenizerOptions options;
-  detail::SpecialTokens specials;
+  detail::WholeTokens specials;
+  detail::WholeTokens words;
   detail::ClipPattern pattern;
   detail::BytePairEncoder encoder;
   detail::TokenDecoder decoder;
@@ -49,7 +72,8 @@ FREEINIT_INLINE ClipTokenizer::ClipTokenizer(const std::filesystem::path& vocab_
                                              const std::filesystem::path& merges_txt,
                                              const ClipTokenizerOptions& options) {
   detail::check_tokenizer_options(options);
-  data_ = std::make_unique<const Data>(detail::read_vocabulary(vocab_json), merges_txt, options);
+  data_ = std::make_unique<const Data>(detail::read_vocabulary(vocab_json),
+                                       detail::read_added_tokens(vocab_json), merges_txt, options);
 }
 
 FREEINIT_INLINE ClipTokenizer::~ClipTokenizer() = default;
@@ -65,16 +89,20 @@ FREEINIT_INLINE const ClipTokenizerOptions& ClipTokenizer::options() const {
   return data().options;
 }
 
+FREEINIT_INLINE bool ClipTokenizer::has_token(std::string_view spelling) const {
+  const std::string normalized = detail::normalize_clip_text(detail::valid_utf8(spelling));
+  std::vector<std::int64_t> letters;
+  for (const std::string_view piece : data().pattern.split(normalized)) {
+    data().encoder.append_ids(piece, letters);
+  }
+  return tokenize(spelling) != letters;
+}
+
 FREEINIT_INLINE std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view text) const {
   const std::string valid = detail::valid_utf8(text);
   std::vector<std::int64_t> ids;
-  std::size_t place = 0;
-  for (const auto& special : data().specials.find_all(valid)) {
-    data().append_ids(std::string_view(valid).substr(place, special.begin - place), ids);
-    ids.push_back(special.id);
-    place = special.begin + special.size;
-  }
-  data().append_ids(std::string_view(valid).substr(place), ids);
+  Data::append_between(data().specials, valid, ids,
+                       [&](std::string_view part) { data().append_ids(part, ids); });
   return ids;
 }
 
@@ -84,6 +112,7 @@ FREEINIT_INLINE TokenizedPrompt ClipTokenizer::encode(std::string_view text) con
   const std::size_t room = static_cast<std::size_t>(options.max_length) - 2;
   const std::span<const std::int64_t> kept(all.data(), std::min(room, all.size()));
   TokenizedPrompt prompt;
+  prompt.truncated_tokens = static_cast<std::int64_t>(all.size() - kept.size());
   prompt.truncated_text = data().decoder.text(std::span(all).subspan(kept.size()));
   prompt.ids.reserve(room + 2);
   prompt.ids.push_back(options.bos_token_id);

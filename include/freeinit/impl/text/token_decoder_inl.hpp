@@ -14,13 +14,14 @@ namespace freeinit::inline FREEINIT_ABI::detail {
 /// Ids back to readable text: for messages, since normalisation cannot be undone.
 class TokenDecoder {
  public:
-  explicit TokenDecoder(const Vocabulary& vocabulary) {
+  TokenDecoder(const Vocabulary& vocabulary, const Vocabulary& added) {
     std::unordered_map<char32_t, char> bytes;
     const std::array<char32_t, 256> alphabet = byte_alphabet();
     for (std::size_t byte = 0; byte < alphabet.size(); ++byte) {
       bytes.emplace(alphabet[byte], static_cast<char>(byte));
     }
     for (const auto& [token, id] : vocabulary) pieces_.emplace(id, piece_of(token, bytes));
+    for (const auto& [word, id] : added) pieces_.emplace(id, word + ' ');
   }
 
   /// The words of `ids` with single spaces between them; valid UTF-8.

@@ -67,8 +67,11 @@ def rounded_up(value: float) -> float:
     return float(f"{math.ceil(value / step - 1e-9) * step:.1e}")
 
 
-def recommended_settings(defaults: dict[str, Any], changes: list[str]) -> dict[str, Any]:
-    """`RECOMMENDED` with the model's `defaults` and the user's `KEY=VALUE` on top."""
+def recommended_settings(
+    defaults: dict[str, Any], changes: list[str], max_frames: int | None = None, multiple: int = 1
+) -> dict[str, Any]:
+    """`RECOMMENDED` with the model's `defaults` and the user's `KEY=VALUE` on top. The model takes
+    at most `max_frames` frames, and height and width that are multiples of `multiple` pixels."""
     group = {**RECOMMENDED["filter"], **defaults.get("filter", {})}
     settings = {**RECOMMENDED, **defaults, "filter": group}
     for change in changes:
@@ -84,10 +87,25 @@ def recommended_settings(defaults: dict[str, Any], changes: list[str]) -> dict[s
             )
         group[leaf] = _parsed(change, type(group[leaf]), text)
     _check_recommended(settings)
+    if max_frames is not None and settings["num_frames"] > max_frames:
+        raise ExportError(
+            f"recommended num_frames {settings['num_frames']}: the model makes at most {max_frames};"
+            f" expected 1 to {max_frames}"
+        )
+    for key in ("height", "width"):
+        if settings[key] % multiple:
+            raise ExportError(
+                f"recommended {key} {settings[key]}: expected a multiple of {multiple}, as the model"
+                " takes it"
+            )
     return settings
 
 
 def _parsed(change: str, kind: type, text: str) -> Any:
+    if kind is bool and text in ("true", "false"):
+        return text == "true"
+    if kind is bool:
+        raise ExportError(f"recommended '{change}': expected true or false")
     try:
         value = kind(text)
     except ValueError:

@@ -11,6 +11,7 @@ from freeinit_export.commands.subcommand import (
     add_out,
     add_subcommand,
     add_text_options,
+    add_weight_options,
     torch_dtype,
 )
 
@@ -33,6 +34,7 @@ def add_animatediff_command(sources) -> None:
     _add_files(command)
     add_bundle_options(command)
     add_text_options(command)
+    add_weight_options(command)
     command.add_argument(
         "--preset",
         choices=list(PRESETS),
@@ -82,12 +84,13 @@ def _add_files(command: argparse.ArgumentParser) -> None:
         "--tokenizer",
         type=Path,
         metavar="FOLDER",
-        help="CLIP's vocab.json and merges.txt, where --base is one file",
+        help="CLIP's tokenizer.json, or vocab.json and merges.txt, where --base is one file",
     )
 
 
 def _load(options: argparse.Namespace):
     from freeinit_export.sources.animatediff import Files, load_animatediff
+    from freeinit_export.sources.embedding import EmbeddingFile
     from freeinit_export.sources.lora import LoraFile
 
     files = Files(
@@ -97,6 +100,9 @@ def _load(options: argparse.Namespace):
         options.tokenizer,
         [LoraFile.parse(text) for text in options.lora],
         [LoraFile.parse(text) for text in options.motion_lora],
+        options.vae,
+        options.variant,
+        [EmbeddingFile.parse(text) for text in options.embedding],
     )
     return load_animatediff(
         files, torch_dtype(options), options.clip_skip, options.preset, options.norms

@@ -11,6 +11,7 @@ from freeinit_export.commands.subcommand import (
     add_out,
     add_subcommand,
     add_text_options,
+    add_weight_options,
     torch_dtype,
 )
 
@@ -34,6 +35,7 @@ def add_diffusers_command(sources) -> None:
     add_out(command)
     add_bundle_options(command)
     add_text_options(command)
+    add_weight_options(command)
     command.add_argument(
         "--preset",
         choices=list(PRESETS),
@@ -44,6 +46,14 @@ def add_diffusers_command(sources) -> None:
 
 
 def _load(options: argparse.Namespace):
-    from freeinit_export.sources.diffusers_pipeline import load_model
+    from freeinit_export.sources.diffusers_pipeline import Changes, load_model
+    from freeinit_export.sources.embedding import EmbeddingFile
 
-    return load_model(options.src, torch_dtype(options), options.clip_skip, options.preset)
+    changes = Changes(
+        options.clip_skip,
+        options.preset,
+        options.variant,
+        options.vae,
+        [EmbeddingFile.parse(text) for text in options.embedding],
+    )
+    return load_model(options.src, torch_dtype(options), changes)

@@ -57,6 +57,28 @@ def add_text_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_weight_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--vae",
+        type=Path,
+        metavar="PATH",
+        help="the VAE, in place of the model's own: a diffusers folder, or one file",
+    )
+    command.add_argument(
+        "--variant",
+        metavar="NAME",
+        help="of folders, the weights of this variant (NAME: fp16, non_ema, ...) where there are"
+        " such; default: plain ones, or the only ones there are",
+    )
+    command.add_argument(
+        "--embedding",
+        action="append",
+        default=[],
+        metavar="FILE[:NAME]",
+        help="a textual inversion: NAME (that of the file) becomes a word of prompts; repeatable",
+    )
+
+
 def add_bundle_options(command: argparse.ArgumentParser) -> None:
     """The options of every subcommand that makes a bundle."""
     command.add_argument("--name", help="name of the model (default: that of the source)")

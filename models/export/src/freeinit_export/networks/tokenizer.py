@@ -1,4 +1,5 @@
-"""The CLIP tokenizer as two plain files: `vocab.json` and `merges.txt`.
+"""The CLIP tokenizer as plain files: `vocab.json`, `merges.txt`, and `added_tokens.json` where words
+were added (textual inversion).
 
 transformers 5 may keep a tokenizer in `tokenizer.json` alone, so both files are always derived from
 the tokenizer as loaded, then read back by a fresh CLIPTokenizer and compared.
@@ -37,21 +38,26 @@ def write_tokenizer(tokenizer: Any, folder: Path) -> dict[str, Any]:
     max_length."""
     if isinstance(tokenizer, OpenClipVocabulary):
         return tokenizer.write(folder)
-    vocabulary, merges = _vocabulary(tokenizer)
+    vocabulary, merges, added = _vocabulary(tokenizer)
     target = folder / "tokenizer"
     target.mkdir()
     text = json.dumps(vocabulary, ensure_ascii=False, separators=(",", ":"))
     (target / "vocab.json").write_text(text, encoding="utf-8")
+    if added:
+        text = json.dumps(added, ensure_ascii=False, separators=(",", ":"))
+        (target / "added_tokens.json").write_text(text, encoding="utf-8")
     lines = ["#version: 0.2", *merges]
     (target / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _check_round_trip(tokenizer, target)
+    _check_round_trip(tokenizer, target, added)
     section = {"vocab_file": "tokenizer/vocab.json", "merges_file": "tokenizer/merges.txt"}
     for key in ("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id"):
         section[key] = _special_id(tokenizer, key)
-    return section
+    words = tokenizer.init_kwargs.get("words")  # what our own trainer declares
+    return {**section, "words": list(words)} if words else section
 
 
-def _vocabulary(tokenizer: Any) -> tuple[dict[str, int], list[str]]:
+def _vocabulary(tokenizer: Any) -> tuple[dict[str, int], list[str], dict[str, int]]:
+    """Tokens with their ids, merges, and the added tokens with their ids."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     state = json.loads(backend.to_str()) if backend is not None else {}
     model = state.get("model", {})
@@ -62,16 +68,21 @@ def _vocabulary(tokenizer: Any) -> tuple[dict[str, int], list[str]]:
         )
     vocabulary = dict(model["vocab"])
     special = set(tokenizer.all_special_tokens)
+    added = {}
     for token in state.get("added_tokens", []):
-        if token["content"] not in special:
+        if token["content"] in special:
+            vocabulary.setdefault(token["content"], token["id"])
+            continue
+        odd = [k for k in ("special", "single_word", "lstrip", "rstrip") if token.get(k)]
+        if odd or not token.get("normalized"):
             raise ExportError(
-                f"tokenizer: the added token '{token['content']}' (textual inversion?) is not"
-                " supported; expected the tokens of the vocabulary only"
+                f"tokenizer: the added token '{token['content']}' is matched in another way"
+                f" ({' '.join(odd) or 'not normalized'}); expected one as textual inversion adds it"
             )
-        vocabulary.setdefault(token["content"], token["id"])
+        added[token["content"]] = token["id"]
     ordered = dict(sorted(vocabulary.items(), key=lambda item: item[1]))
     merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
-    return ordered, merges
+    return ordered, merges, added
 
 
 def _special_id(tokenizer: Any, key: str) -> int:
@@ -81,7 +92,7 @@ def _special_id(tokenizer: Any, key: str) -> int:
     return int(value)
 
 
-def _check_round_trip(tokenizer: Any, target: Path) -> None:
+def _check_round_trip(tokenizer: Any, target: Path, added: dict[str, int]) -> None:
     special = {
         key: str(getattr(tokenizer, key))
         for key in ("unk_token", "bos_token", "eos_token", "pad_token")
@@ -91,7 +102,8 @@ def _check_round_trip(tokenizer: Any, target: Path) -> None:
     fresh = CLIPTokenizer(
         vocab=vocabulary, merges=[tuple(line.split(" ")) for line in lines], **special
     )
-    for text in _TEXTS:
+    fresh.add_tokens(sorted(added, key=added.get))
+    for text in (*_TEXTS, *(f"A {word} in,{word.upper()}s" for word in added)):
         expected, found = tokenizer(text).input_ids, fresh(text).input_ids
         if expected != found:
             raise ExportError(

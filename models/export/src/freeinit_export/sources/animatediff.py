@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 
+from freeinit_export.bundle.few_steps import few_step_file
 from freeinit_export.bundle.settings import POSITIONS_V1, animatediff_settings, preset_scheduler
 from freeinit_export.networks.component import VideoModel
 from freeinit_export.networks.original_norms import use_original_norms
+from freeinit_export.sources.embedding import EmbeddingFile, add_embedding
 from freeinit_export.sources.lora import LoraFile, merge_lora
 from freeinit_export.sources.motion_module import load_motion_module, motion_unet
 from freeinit_export.sources.parts import About, Parts, video_model
@@ -26,6 +28,9 @@ class Files:
     tokenizer: Path | None = None
     loras: list[LoraFile] = field(default_factory=list)
     motion_loras: list[LoraFile] = field(default_factory=list)
+    vae: Path | None = None
+    variant: str | None = None  # of the folders' weights
+    embeddings: list[EmbeddingFile] = field(default_factory=list)
 
 
 def load_animatediff(
@@ -38,10 +43,16 @@ def load_animatediff(
     """Puts the pieces together and prepares everything that is exported. `norms`: see
     `original_norms`."""
     scheduler = preset_scheduler(preset, "animatediff")
-    image = load_image_model(files.base, files.checkpoint, files.tokenizer, dtype)
+    image = load_image_model(
+        files.base, files.checkpoint, files.tokenizer, dtype, files.vae, files.variant
+    )
     networks = {"unet": image.unet, "text_encoder": image.text_encoder}
-    notes = [_merged(lora, networks, "--lora") for lora in files.loras]
-    adapter = load_motion_module(files.motion_module, dtype)
+    few_steps, notes = few_step_file(files.motion_module.name)
+    given = [embedding.path for embedding in files.embeddings]
+    for lora in files.loras:
+        notes.append(_merged(lora, networks, "--lora", takes_embeddings=lora.path in given))
+    notes += [add_embedding(e, image.tokenizer, image.text_encoder) for e in files.embeddings]
+    adapter = load_motion_module(files.motion_module, dtype, files.variant)
     unet = motion_unet(image.unet, adapter, files.motion_module)
     notes += [_merged(lora, {"unet": unet}, "--motion-lora") for lora in files.motion_loras]
     positions = unet.config.motion_max_seq_length
@@ -52,7 +63,7 @@ def load_animatediff(
         family="animatediff",
         source="AnimateDiff files",
         scheduler=scheduler,
-        recommended=animatediff_settings(positions),
+        recommended={**animatediff_settings(positions), **few_steps},
         notes=notes,
         details={
             "source_text_layout": "one text per frame; exported as one per video",
@@ -62,12 +73,18 @@ def load_animatediff(
             "checkpoint": files.checkpoint.name if files.checkpoint else "",
             "motion_module": files.motion_module.name,
             "loras": ", ".join(names),
+            **({"vae": files.vae.name} if files.vae else {}),
         },
     )
     parts = Parts(unet, image.text_encoder, image.vae, image.tokenizer)
     return video_model(parts, about, dtype, clip_skip)
 
 
-def _merged(lora: LoraFile, networks: dict[str, torch.nn.Module], option: str) -> str:
-    layers = merge_lora(lora, networks, option)
+def _merged(
+    lora: LoraFile,
+    networks: dict[str, torch.nn.Module],
+    option: str,
+    takes_embeddings: bool = False,
+) -> str:
+    layers = merge_lora(lora, networks, option, takes_embeddings)
     return f"{lora.path.name}: {layers} layers added with scale {lora.scale:g}"

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
 from diffusers import (
-    AnimateDiffPipeline,
     AutoencoderKL,
-    DiffusionPipeline,
-    TextToVideoSDPipeline,
+    MotionAdapter,
+    SchedulerMixin,
+    UNet2DConditionModel,
     UNet3DConditionModel,
     UNetMotionModel,
 )
 from transformers import CLIPTextModel
 
+from freeinit_export.bundle.few_steps import few_step_scheduler
 from freeinit_export.bundle.scheduler import scheduler_settings
 from freeinit_export.bundle.settings import (
     animatediff_settings,
@@ -27,6 +28,15 @@ from freeinit_export.bundle.settings import (
 )
 from freeinit_export.errors import ExportError, one_line
 from freeinit_export.networks.component import VideoModel
+from freeinit_export.sources.autoencoder import load_vae, saved_vae_config
+from freeinit_export.sources.embedding import EmbeddingFile, add_embedding
+from freeinit_export.sources.folder_network import (
+    load_network,
+    load_tokenizer,
+    read_json,
+    variants,
+)
+from freeinit_export.sources.motion_module import motion_unet
 from freeinit_export.sources.parts import About, Parts, video_model
 
 
@@ -35,114 +45,174 @@ class Kind:
     """One pipeline class that can be exported."""
 
     family: str
-    pipeline: type[DiffusionPipeline]
     unet: type
     text_layout: str
-    left_out: tuple[str, ...]  # components that are not loaded: the UNet holds the motion modules
     recommended: Callable[[Any], dict[str, Any]]  # from the UNet's configuration
 
 
 KINDS = {
     "AnimateDiffPipeline": Kind(
         "animatediff",
-        AnimateDiffPipeline,
         UNetMotionModel,
         "one text per frame; exported as one per video",
-        ("motion_adapter", "image_encoder", "feature_extractor"),
         lambda config: animatediff_settings(config.motion_max_seq_length),
     ),
     "TextToVideoSDPipeline": Kind(
         "modelscope",
-        TextToVideoSDPipeline,
         UNet3DConditionModel,
         "one text per video",
-        (),
         lambda config: modelscope_settings(),
     ),
 }
 SUPPORTED = " or ".join(KINDS)
+_INDEX = "model_index.json"
+_IMAGE_UNET = UNet2DConditionModel
 
 # Component folders and the files of which one must be there. Checked here, because transformers
 # makes up an empty tokenizer where it finds no file.
-_FILES = {
+FILES = {
     "unet": ("config.json",),
     "vae": ("config.json",),
     "text_encoder": ("config.json",),
     "tokenizer": ("tokenizer.json", "vocab.json"),
-    "scheduler": ("scheduler_config.json",),
 }
 
 
-def load_model(
-    folder: Path, dtype: torch.dtype, clip_skip: int = 0, preset: str | None = None
-) -> VideoModel:
-    """Reads `folder` and prepares everything that is exported. `preset` (one of
-    `settings.PRESETS`) replaces the saved scheduler."""
+@dataclass(frozen=True)
+class Changes:
+    """What a user asks for beside the folder."""
+
+    clip_skip: int = 0
+    preset: str | None = None  # one of `settings.PRESETS`: replaces the saved scheduler
+    variant: str | None = None  # weights of that name, "fp16" say, where there are such
+    vae: Path | None = None  # replaces the folder's
+    embeddings: Sequence[EmbeddingFile] = ()
+
+
+def load_model(folder: Path, dtype: torch.dtype, changes: Changes = Changes()) -> VideoModel:
+    """Reads `folder` and prepares everything that is exported."""
     name = pipeline_class(folder, SUPPORTED)
     if name not in KINDS:
         raise ExportError(
             f"'{folder}': pipeline class '{name}' is not supported; expected {SUPPORTED}"
         )
     kind = KINDS[name]
+    preset = changes.preset
     scheduler = preset_scheduler(preset, kind.family) if preset else None
-    check_component_files(folder, _FILES)
-    pipeline = _load_pipeline(folder, kind, dtype)
-    notes = []
+    needed = {**FILES, "scheduler": ("scheduler_config.json",)}
+    check_component_files(folder, needed, without="vae" if changes.vae else None)
+    index = read_json(folder / _INDEX, "a pipeline index")
+    variant = chosen_variant(folder, changes.variant)
+    unet = _load_unet(folder, index, kind, dtype, variant)
+    check_class(folder, index, "text_encoder", CLIPTextModel)
+    encoder = load_network(
+        "text_encoder", folder / "text_encoder", CLIPTextModel, dtype, variant
+    )
+    if changes.vae is None:
+        check_class(folder, index, "vae", AutoencoderKL)
+        vae = load_network("vae", folder / "vae", AutoencoderKL, dtype, variant)
+    else:
+        vae = load_vae(changes.vae, saved_vae_config(folder), dtype)
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    notes = [add_embedding(file, tokenizer, encoder) for file in changes.embeddings]
+    recommended = kind.recommended(unet.config)
     if scheduler is None:
-        scheduler, notes = scheduler_settings(pipeline.scheduler)
+        saved = _load_scheduler(folder, index)
+        scheduler, converted = scheduler_settings(saved)
+        recommended = {**recommended, **few_step_scheduler(saved)}
+        notes = [*notes, *converted]
     about = About(
         family=kind.family,
         source=f"diffusers {name}",
         scheduler=scheduler,
-        recommended=kind.recommended(pipeline.unet.config),
+        recommended=recommended,
         notes=notes,
         details={
             "source_text_layout": kind.text_layout,
             "scheduler_preset": preset or "none: as saved",
         },
     )
-    parts = Parts(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.tokenizer)
-    return video_model(parts, about, dtype, clip_skip)
+    parts = Parts(unet, encoder, vae, tokenizer)
+    return video_model(parts, about, dtype, changes.clip_skip)
 
 
 def pipeline_class(folder: Path, expected: str) -> str:
     """The class that `folder`'s index names."""
-    index = folder / "model_index.json"
     if not folder.is_dir():
         raise ExportError(f"'{folder}': no such folder; expected a saved {expected}")
-    if not index.is_file():
-        raise ExportError(f"'{folder}': has no model_index.json; expected a saved {expected}")
-    try:
-        return str(json.loads(index.read_text(encoding="utf-8"))["_class_name"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ExportError(
-            f"'{index}': not a pipeline index ({type(error).__name__}); expected JSON with"
-            " _class_name"
-        )
+    if not (folder / _INDEX).is_file():
+        raise ExportError(f"'{folder}': has no {_INDEX}; expected a saved {expected}")
+    name = read_json(folder / _INDEX, "a pipeline index").get("_class_name")
+    if not isinstance(name, str):
+        raise ExportError(f"'{folder / _INDEX}': not a pipeline index; expected '_class_name'")
+    return name
 
 
-def check_component_files(folder: Path, files: dict[str, tuple[str, ...]]) -> None:
+def check_component_files(
+    folder: Path, files: dict[str, tuple[str, ...]], without: str | None = None
+) -> None:
     for component, names in files.items():
-        if not any((folder / component / name).is_file() for name in names):
+        if component != without and not any((folder / component / n).is_file() for n in names):
             raise ExportError(
                 f"'{folder}': component '{component}' has no {' or '.join(names)}; expected all of"
                 " a saved pipeline"
             )
 
 
-def _load_pipeline(folder: Path, kind: Kind, dtype: torch.dtype) -> DiffusionPipeline:
-    try:
-        pipeline = kind.pipeline.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, **dict.fromkeys(kind.left_out)
+def chosen_variant(folder: Path, variant: str | None) -> str | None:
+    """`variant`, which some part of `folder` must have: others may be there in one form alone."""
+    parts = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    known = {name for part in parts for name in variants(part)}
+    if variant is not None and variant not in known:
+        raise ExportError(
+            f"--variant '{variant}': '{folder}' has no such weights; expected"
+            f" {' or '.join(sorted(known - {''})) or 'no variant: it has plain ones'}"
         )
-    except Exception as error:  # OSError, ValueError, KeyError, TypeError, ...
-        raise ExportError(f"'{folder}': the pipeline cannot be loaded: {one_line(error)}")
-    expected = {"unet": kind.unet, "text_encoder": CLIPTextModel, "vae": AutoencoderKL}
-    for name, type_ in expected.items():
-        found = getattr(pipeline, name)
-        if not isinstance(found, type_):
-            raise ExportError(
-                f"'{folder}': component '{name}' is a {type(found).__name__}; expected"
-                f" {type_.__name__}"
-            )
-    return pipeline
+    return variant
+
+
+def check_class(folder: Path, index: dict[str, Any], component: str, expected: type) -> None:
+    """The class alone counts: fine-tuning scripts save their own copy of a known class, under the
+    name of their module."""
+    name = class_name(folder, index, component)
+    if name != expected.__name__:
+        raise ExportError(
+            f"'{folder}': component '{component}' is a {name}; expected {expected.__name__}"
+        )
+
+
+def class_name(folder: Path, index: dict[str, Any], component: str) -> str:
+    entry = index.get(component)
+    if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)):
+        raise ExportError(
+            f"'{folder / _INDEX}': '{component}' is {entry!r}; expected [module, class]"
+        )
+    return entry[1]
+
+
+def _load_unet(
+    folder: Path, index: dict[str, Any], kind: Kind, dtype: torch.dtype, variant: str | None
+) -> Any:
+    """The video UNet; of an image UNet beside a motion adapter, both together."""
+    if kind.unet is UNetMotionModel and class_name(folder, index, "unet") == _IMAGE_UNET.__name__:
+        image = load_network("unet", folder / "unet", _IMAGE_UNET, dtype, variant)
+        place = folder / "motion_adapter"
+        adapter = load_network("motion_adapter", place, MotionAdapter, dtype, variant)
+        return motion_unet(image, adapter, place)
+    check_class(folder, index, "unet", kind.unet)
+    return load_network("unet", folder / "unet", kind.unet, dtype, variant)
+
+
+def _load_scheduler(folder: Path, index: dict[str, Any]) -> Any:
+    name = class_name(folder, index, "scheduler")
+    kind = getattr(diffusers, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
+        raise ExportError(f"scheduler '{name}': is not one of diffusers'; expected DDIMScheduler")
+    config = folder / "scheduler" / "scheduler_config.json"
+    settings = read_json(config, f"the settings of a {name}")
+    try:
+        return kind.from_config(settings)
+    except Exception as error:  # whatever a damaged value makes of it
+        raise ExportError(
+            f"'{config}': does not fit {name}: {type(error).__name__}: {one_line(error)}"
+        )

@@ -18,6 +18,7 @@ import torch
 
 from freeinit_export.errors import ExportError, Report, one_line
 from freeinit_export.networks.torchscript_file import write_torchscript
+from freeinit_export.sources.checkpoint_file import read_states
 from freeinit_export.sources.torchvision_import import import_torchvision
 
 _TORCHVISION = "torchvision:"
@@ -121,19 +122,12 @@ def _load_torchvision(name: str, pretrained: bool) -> tuple[torch.nn.Module, dic
 
 def _load_weights(model: torch.nn.Module, path: Path) -> None:
     """A state dict (.safetensors, .pth) as timm, torchvision or DINO's authors write it."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # not there, not readable, more than tensors inside
-        raise ExportError(f"checkpoint '{path}': cannot be read: {one_line(error)}")
+    state = read_states(path)
     for wrapper in _WRAPPERS:
-        state = state.get(wrapper, state)
+        state = inner if isinstance(inner := state.get(wrapper), dict) else state
     for prefix in _PREFIXES:
-        state = {key.removeprefix(prefix): value for key, value in state.items()}
+        state = {str(key).removeprefix(prefix): value for key, value in state.items()}
+    state = {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
     wanted = set(model.state_dict())
     missing = sorted(wanted - set(state))
     if missing:

@@ -1,4 +1,4 @@
-"""LoRA weights added to a network before it is exported: W + scale * alpha / rank * up @ down.
+"""LoRA, LoHa, LoKr and DoRA added to a network before it is exported (`adapter_weights.py`).
 
 Three ways of naming are read: kohya's (`lora_unet_down_blocks_0_..._to_q.lora_down.weight` and
 `.alpha`), diffusers' (`unet.down_blocks.0....to_q.lora_A.weight` and its older forms) and that of
@@ -14,8 +14,12 @@ from typing import Any
 
 import torch
 
-from freeinit_export.errors import ExportError
+from freeinit_export.errors import ExportError, one_line
+from freeinit_export.sources.adapter_weights import Parts, merged_weight
 from freeinit_export.sources.checkpoint_file import Tensors, read_metadata, read_tensors
+from freeinit_export.sources.embedding import embedding_names
+from freeinit_export.sources.file_contents import contents
+from freeinit_export.sources.folder_network import variants
 from freeinit_export.sources.motion_module import diffusers_name
 
 _ROLES = {
@@ -29,11 +33,24 @@ _ROLES = {
     ".lora_B.weight": "up",
     ".lora_linear_layer.down.weight": "down",
     ".lora_linear_layer.up.weight": "up",
+    ".lora_mid.weight": "mid",
+    ".dora_scale": "magnitude",
     ".alpha": "alpha",
+    ".diff": "diff",
+    ".diff_b": "bias",
+    **{f".hada_{part}": f"hada_{part}" for part in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
+    **{
+        f".lokr_{part}": f"lokr_{part}"
+        for part in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")
+    },
 }
+# peft's name for DoRA's magnitude: one value for every output, whatever shape it is stored in.
+_MAGNITUDES = (".lora_magnitude_vector.weight", ".lora_magnitude_vector")
 # Prefix of a name to the network it belongs to; names without one belong to the UNet.
 _PREFIXES = {
     "lora_unet_": "unet",
+    "lycoris_": "unet",
+    "base_model.model.": "unet",
     "lora_te1_": "text_encoder",
     "lora_te_": "text_encoder",
     "unet.": "unet",
@@ -59,18 +76,16 @@ class LoraFile:
             return LoraFile(Path(text))
 
 
-@dataclass
-class _Layer:
-    down: torch.Tensor | None = None
-    up: torch.Tensor | None = None
-    alpha: float | None = None
-
-
-def merge_lora(lora: LoraFile, networks: dict[str, torch.nn.Module], option: str) -> int:
+def merge_lora(
+    lora: LoraFile,
+    networks: dict[str, torch.nn.Module],
+    option: str,
+    takes_embeddings: bool = False,
+) -> int:
     """Adds `lora` to the networks by role ("unet", "text_encoder"); returns how many layers
     changed. Every layer of the file must have its place. `option` names the file in messages."""
     what = f"{option} '{lora.path}'"
-    layers = _layers(what, read_tensors(lora.path))
+    layers = _layers(what, _lora_tensors(what, lora.path, takes_embeddings))
     settings = _settings(what, lora.path)
     places = {role: _places(network) for role, network in networks.items()}
     found = {name: _place(places, name) for name in layers}
@@ -81,42 +96,62 @@ def merge_lora(lora: LoraFile, networks: dict[str, torch.nn.Module], option: str
             f" '{unknown[0]}'; expected {_hint(unknown[0], option)}"
         )
     with torch.no_grad():
-        for name, layer in layers.items():
+        for name, parts in layers.items():
             role, module = found[name]
-            alpha = layer.alpha if layer.alpha is not None else settings.get(role)
-            _add(what, name, layer, module.weight, lora.scale, alpha)
+            _add(f"{what}: '{name}'", parts, module, lora.scale, settings.get(role))
     return len(layers)
 
 
-def _layers(what: str, tensors: Tensors) -> dict[str, _Layer]:
-    layers: dict[str, _Layer] = {}
+def _lora_tensors(what: str, path: Path, takes_embeddings: bool) -> Tensors:
+    if path.is_dir():  # a motion LoRA as diffusers' hub has them
+        found = [file for files in variants(path).values() for file in files]
+        found += sorted(path.glob("pytorch_lora_weights.*"))
+        if len(found) != 1:
+            raise ExportError(f"{what}: holds {len(found)} weight files; expected one file")
+        path = found[0]
+    tensors = read_tensors(path)
+    words = embedding_names(tensors)
+    if words and not takes_embeddings:
+        raise ExportError(
+            f"{what}: holds the textual inversion '{words[0]}' beside its LoRA; expected"
+            f" --embedding {path} as well"
+        )
+    tensors = {name: value for name, value in tensors.items() if not embedding_names([name])}
+    kind, right = contents(tensors)
+    if right is not None and right not in ("--lora", "--motion-lora"):
+        raise ExportError(f"{what}: is {kind}; expected it with {right}")
+    return tensors
+
+
+def _layers(what: str, tensors: Tensors) -> dict[str, Parts]:
+    layers: dict[str, Parts] = {}
     for key, tensor in tensors.items():
-        suffix = next((suffix for suffix in _ROLES if key.endswith(suffix)), None)
+        suffix = next((s for s in (*_ROLES, *_MAGNITUDES) if key.endswith(s)), None)
         if suffix is None:
             raise ExportError(
-                f"{what}: '{key}' is not part of a plain LoRA; expected pairs of down and up"
-                " weights (LoHa, LoKr, DoRA and full differences are not supported)"
+                f"{what}: '{key}' is not part of a LoRA, LoHa, LoKr or DoRA; expected one of them"
             )
-        layer, role = layers.setdefault(key.removesuffix(suffix), _Layer()), _ROLES[suffix]
-        setattr(layer, role, float(tensor) if role == "alpha" else tensor)
-    for name, layer in layers.items():
-        if layer.down is None or layer.up is None:
-            raise ExportError(
-                f"{what}: '{name}' has {'no down' if layer.down is None else 'no up'} weight;"
-                " expected both"
-            )
+        if suffix in _MAGNITUDES:
+            tensor = tensor.flatten()
+        role = _ROLES.get(suffix, "magnitude")
+        layers.setdefault(key.removesuffix(suffix), {})[role] = tensor
     return layers
 
 
 def _settings(what: str, path: Path) -> dict[str, float]:
     """The alpha of each network, where diffusers wrote one beside the tensors."""
-    config: dict[str, Any] = json.loads(read_metadata(path).get(_METADATA, "{}"))
+    try:
+        config: dict[str, Any] = dict(json.loads(read_metadata(path).get(_METADATA, "{}")))
+    except (ValueError, TypeError):
+        raise ExportError(f"{what}: '{_METADATA}' of its header is not a JSON object")
     alphas = {}
     for key, value in config.items():
         role, _, setting = key.partition(".")
         if setting == "lora_alpha":
+            if not isinstance(value, (int, float)):
+                raise ExportError(f"{what}: '{key}' of its header is {value!r}; expected a number")
             alphas[role] = float(value)
-        elif setting in ("use_dora", "use_rslora", "alpha_pattern", "rank_pattern") and value:
+        elif setting in ("use_rslora", "alpha_pattern", "rank_pattern") and value:
             raise ExportError(f"{what}: uses '{setting}', which is not supported; expected a LoRA")
     return alphas
 
@@ -156,20 +191,23 @@ def _hint(name: str, option: str) -> str:
 
 
 def _add(
-    what: str,
-    name: str,
-    layer: _Layer,
-    weight: torch.Tensor,
-    scale: float,
-    alpha: float | None,
+    what: str, parts: Parts, module: torch.nn.Module, scale: float, alpha: float | None
 ) -> None:
-    rank = layer.down.shape[0]
-    up, down = layer.up.float().flatten(1), layer.down.float().flatten(1)
-    fits = up.shape[1] == rank and up.shape[0] == weight.shape[0]
-    if not fits or down.shape[1] * up.shape[0] != weight.numel():
+    """Changes the weight of `module`. `alpha` holds where the layer has none of its own."""
+    parts = dict(parts)
+    bias, own = parts.pop("bias", None), parts.pop("alpha", None)
+    if own is not None and own.numel() != 1:
+        raise ExportError(f"{what} has an alpha of shape {tuple(own.shape)}; expected one number")
+    weight = module.weight
+    try:
+        if parts:
+            fresh = merged_weight(parts, weight, scale, alpha if own is None else float(own))
+            weight.copy_(fresh)
+        if bias is not None:
+            module.bias.add_(scale * bias.to(module.bias.dtype))
+    except (ExportError, RuntimeError, AttributeError, TypeError) as error:
+        shapes = ", ".join(f"{name} {tuple(part.shape)}" for name, part in parts.items())
         raise ExportError(
-            f"{what}: '{name}' is for weights of shape ({up.shape[0]}, {down.shape[1]}); the model"
-            f" has {tuple(weight.shape)}; expected a LoRA of Stable Diffusion 1.5"
+            f"{what} does not fit the model's {tuple(weight.shape)} ({one_line(error, 100)};"
+            f" {shapes}); expected a LoRA of Stable Diffusion 1.5"
         )
-    factor = scale * (1.0 if alpha is None else alpha / rank)
-    weight += (factor * (up @ down)).view(weight.shape).to(weight.dtype)

@@ -11,6 +11,8 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
 from freeinit_export.errors import ExportError, one_line
 from freeinit_export.sources.checkpoint_file import Tensors, assign_weights, read_tensors
+from freeinit_export.sources.file_contents import refuse_other_kinds
+from freeinit_export.sources.folder_network import load_network
 
 # Original names on the left.
 _NAMES = (
@@ -33,19 +35,17 @@ def diffusers_name(original: str) -> str:
     return original
 
 
-def load_motion_module(path: Path, dtype: torch.dtype) -> MotionAdapter:
+def load_motion_module(
+    path: Path, dtype: torch.dtype, variant: str | None = None
+) -> MotionAdapter:
     """Reads a motion module of version 1, 2 or 3."""
     if path.is_dir():
-        try:
-            return MotionAdapter.from_pretrained(path, dtype=dtype, local_files_only=True)
-        except Exception as error:  # OSError, ValueError, KeyError, ...
-            raise ExportError(
-                f"motion module '{path}': cannot be loaded: {one_line(error)}; expected a folder"
-                " written by MotionAdapter.save_pretrained, or a file"
-            )
+        return load_network(f"motion module '{path}'", path, MotionAdapter, dtype, variant)
+    tensors = read_tensors(path)
+    refuse_other_kinds(f"--motion-module '{path}'", tensors, "--motion-module")
     states = {
         diffusers_name(name): tensor.to(dtype)
-        for name, tensor in read_tensors(path).items()
+        for name, tensor in tensors.items()
         # Both attentions of a block have the same positions.
         if "motion_modules." in name and "attention_blocks.1.pos_encoder" not in name
     }

@@ -15,27 +15,26 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import (
     convert_ldm_clip_checkpoint,
     convert_ldm_unet_checkpoint,
-    convert_ldm_vae_checkpoint,
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.sources.checkpoint_file import Tensors, read_tensors
-from freeinit_export.sources.diffusers_pipeline import check_component_files, pipeline_class
+from freeinit_export.sources.checkpoint_file import Tensors, filled, read_tensors
+from freeinit_export.sources.autoencoder import SD15_VAE, load_vae, saved_vae_config, vae_of
+from freeinit_export.sources.diffusers_pipeline import (
+    FILES,
+    check_component_files,
+    chosen_variant,
+    pipeline_class,
+)
+from freeinit_export.sources.file_contents import refuse_other_kinds
+from freeinit_export.sources.folder_network import load_network, load_tokenizer, read_json
 
 # What Stable Diffusion 1.5 is; a single file does not say it.
 SD15_UNET: dict[str, Any] = {
     "sample_size": 64,
     "cross_attention_dim": 768,
     "attention_head_dim": 8,
-}
-SD15_VAE: dict[str, Any] = {
-    "block_out_channels": (128, 256, 512, 512),
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "layers_per_block": 2,
-    "latent_channels": 4,
-    "sample_size": 512,
 }
 SD15_TEXT: dict[str, Any] = {
     "hidden_size": 768,
@@ -45,12 +44,6 @@ SD15_TEXT: dict[str, Any] = {
 }
 
 _KIND = "StableDiffusionPipeline"
-_FILES = {
-    "unet": ("config.json",),
-    "vae": ("config.json",),
-    "text_encoder": ("config.json",),
-    "tokenizer": ("tokenizer.json", "vocab.json"),
-}
 _CLASSES = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
 # Beginnings of names that only other models have.
 _OTHER_MODELS = {
@@ -71,17 +64,26 @@ class ImageModel:
 
 
 def load_image_model(
-    base: Path, checkpoint: Path | None, tokenizer: Path | None, dtype: torch.dtype
+    base: Path,
+    checkpoint: Path | None,
+    tokenizer: Path | None,
+    dtype: torch.dtype,
+    vae: Path | None = None,
+    variant: str | None = None,
 ) -> ImageModel:
-    """`base`: a diffusers folder or a single file. `checkpoint` replaces the networks it holds.
-    `tokenizer` is needed where no folder has one."""
+    """`base`: a diffusers folder or a single file. `checkpoint` replaces the networks it holds,
+    `vae` the autoencoder. `tokenizer` is needed where no folder has one. `variant`: see
+    `load_network`."""
     if base.is_file():
         if checkpoint is not None:
             raise ExportError(
                 f"base '{base}': is a single file, as is --checkpoint '{checkpoint}'; expected one"
                 " of the two alone, as --base"
             )
-        networks = _from_file(base, dtype, _known_configs())
+        configs = _known_configs()
+        networks = _from_file(base, dtype, configs, "--base")
+        if vae is not None:
+            networks["vae"] = load_vae(vae, configs["vae"], dtype)
         missing = sorted(_CLASSES.keys() - networks)
         if missing:
             raise ExportError(
@@ -95,10 +97,16 @@ def load_image_model(
                 f"base '{base}': pipeline class '{name}' is not supported; expected {_KIND}"
                 " (Stable Diffusion 1.5)"
             )
-        check_component_files(base, _FILES)
-        networks = _from_file(checkpoint, dtype, _saved_configs(base)) if checkpoint else {}
-        for part in _CLASSES.keys() - networks:
-            networks[part] = _from_folder(base, part, dtype)
+        check_component_files(base, FILES, without="vae" if vae else None)
+        variant = chosen_variant(base, variant)
+        networks = {}
+        if checkpoint:
+            networks = _from_file(checkpoint, dtype, _saved_configs(base), "--checkpoint")
+        if vae is not None:
+            networks["vae"] = load_vae(vae, saved_vae_config(base), dtype)
+        for part in sorted(_CLASSES.keys() - networks):
+            kind = _CLASSES[part]
+            networks[part] = load_network(f"base: {part}", base / part, kind, dtype, variant)
     model = ImageModel(**networks, tokenizer=_tokenizer(base, tokenizer))
     _check_is_sd15(base, model.unet.config)
     return model
@@ -109,43 +117,35 @@ def _known_configs() -> dict[str, Any]:
 
 
 def _saved_configs(base: Path) -> dict[str, Any]:
-    configs = {part: _CLASSES[part].load_config(base / part) for part in ("unet", "vae")}
-    return {**configs, "text_encoder": CLIPTextConfig.from_pretrained(base / "text_encoder")}
-
-
-def _from_folder(base: Path, part: str, dtype: torch.dtype) -> torch.nn.Module:
-    # Some folders hold half precision files only.
-    whole = any(
-        path.suffix in (".safetensors", ".bin") and path.name.count(".") == 1
-        for path in (base / part).iterdir()
+    unet, text = (
+        read_json(base / part / "config.json", f"the configuration of a {part}")
+        for part in ("unet", "text_encoder")
     )
     try:
-        return _CLASSES[part].from_pretrained(
-            base / part, dtype=dtype, local_files_only=True, variant=None if whole else "fp16"
-        )
-    except Exception as error:  # OSError, ValueError, KeyError, ...
-        raise ExportError(f"base '{base}': its {part} cannot be loaded: {one_line(error)}")
+        text = CLIPTextConfig(**text)
+    except Exception as error:  # whatever a damaged value makes of it
+        raise ExportError(f"'{base}/text_encoder/config.json': not of CLIP: {one_line(error)}")
+    return {"unet": unet, "vae": saved_vae_config(base), "text_encoder": text}
 
 
 def _from_file(
-    path: Path, dtype: torch.dtype, configs: dict[str, Any]
+    path: Path, dtype: torch.dtype, configs: dict[str, Any], option: str
 ) -> dict[str, torch.nn.Module]:
-    """The networks that a file in the original layout holds."""
+    """The networks that a file in the original layout holds. `option` gave it."""
     tensors = read_tensors(path)
+    refuse_other_kinds(f"{option} '{path}'", tensors, option)
     for prefix, name in _OTHER_MODELS.items():
         if any(key.startswith(prefix) for key in tensors):
             raise ExportError(
                 f"'{path}': is a {name} model ('{prefix}...'); expected Stable Diffusion 1.5"
             )
     unet = UNet2DConditionModel.from_config
-    vae = AutoencoderKL.from_config
     found = {}
     if any(key.startswith("model.diffusion_model.") for key in tensors):
         states = convert_ldm_unet_checkpoint(tensors, configs["unet"] | _unet_layers(configs))
-        found["unet"] = _filled(path, "unet", lambda: unet(configs["unet"]), states, dtype)
+        found["unet"] = filled(path, "unet", lambda: unet(configs["unet"]), states, dtype)
     if any(key.startswith("first_stage_model.") for key in tensors):
-        states = convert_ldm_vae_checkpoint(tensors, configs["vae"])
-        found["vae"] = _filled(path, "vae", lambda: vae(configs["vae"]), states, dtype)
+        found["vae"] = vae_of(path, tensors, configs["vae"], dtype)
     if any(key.startswith("cond_stage_model.transformer.") for key in tensors):
         found["text_encoder"] = _text_encoder(path, tensors, configs["text_encoder"], dtype)
     if not found:
@@ -168,20 +168,7 @@ def _text_encoder(
     if not any(name.startswith("text_model.") for name in model.state_dict()):
         states = {name.removeprefix("text_model."): value for name, value in states.items()}
     states = {name: value for name, value in states.items() if not name.endswith("position_ids")}
-    return _filled(path, "text encoder", lambda: model, states, dtype)
-
-
-def _filled(path: Path, what: str, make, states: Tensors, dtype: torch.dtype) -> torch.nn.Module:
-    with torch.device("meta"):  # no memory for weights that are replaced at once
-        model = make()
-    try:
-        model.load_state_dict({k: v.to(dtype) for k, v in states.items()}, assign=True)
-    except (RuntimeError, AttributeError) as error:
-        raise ExportError(
-            f"'{path}': its {what} is not that of Stable Diffusion 1.5: {one_line(error, 160)};"
-            " expected the same layers and widths"
-        )
-    return model
+    return filled(path, "text encoder", lambda: model, states, dtype)
 
 
 def _tokenizer(base: Path, folder: Path | None) -> CLIPTokenizer:
@@ -190,13 +177,7 @@ def _tokenizer(base: Path, folder: Path | None) -> CLIPTokenizer:
             f"base '{base}': a single file has no tokenizer; expected --tokenizer FOLDER with"
             " vocab.json and merges.txt of openai/clip-vit-large-patch14"
         )
-    folder = folder or base / "tokenizer"
-    if not any((folder / name).is_file() for name in _FILES["tokenizer"]):
-        raise ExportError(
-            f"tokenizer '{folder}': has no {' or '.join(_FILES['tokenizer'])}; expected CLIP's"
-            " tokenizer"
-        )
-    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    return load_tokenizer(folder or base / "tokenizer")
 
 
 def _check_is_sd15(base: Path, config: Any) -> None:
