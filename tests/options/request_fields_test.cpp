@@ -34,6 +34,8 @@ const std::map<std::string_view, std::string> kChanged{
     {"guidance_scale", "-0.1"},
     {"guidance_interval", "0.1 0.7"},
     {"cache_interval", "3"},
+    {"sampler", "unipc"},
+    {"sigmas", "karras"},
     {"eta", "0.30000000000000004"},
     {"seed", "18446744073709551615"},
     {"num_iters", "5"},

@@ -143,6 +143,30 @@ TEST_F(Request, OfficialFastSamplingNeedsAStepForEachPass) {
   EXPECT_NO_THROW(pipeline.validate(request, inputs));
 }
 
+TEST_F(Request, NamesAnotherSampler) {
+  EXPECT_NE(refusal([](auto& r) {
+              r.sampler = "eular";
+            }).find("sampler 'eular': unknown; expected one of ddim, pndm"),
+            std::string::npos);
+  EXPECT_NE(refusal([](auto& r) {
+              r.sigma_spacing = freeinit::SigmaSpacing::karras;
+            }).find("sigma spacing 'karras': not known to sampler 'ddim'"),
+            std::string::npos);
+  request.sampler = "dpmsolver++";
+  request.sigma_spacing = freeinit::SigmaSpacing::karras;
+  EXPECT_NO_THROW(pipeline.validate(request, inputs));
+  const freeinit::SamplerConfig model{.sampler = "UniPCMultistepScheduler",
+                                      .beta_end = 0.012,
+                                      .solver_order = 3,
+                                      .predict_x0 = false};
+  const auto config = freeinit::request_config(model, request);
+  EXPECT_EQ(config, (freeinit::SamplerConfig{.sampler = "dpmsolver++",
+                                             .beta_end = 0.012,
+                                             .sigma_spacing = freeinit::SigmaSpacing::karras}));
+  request.sampler = "unipc";
+  EXPECT_EQ(freeinit::request_config(model, request).solver_order, 3) << "the model's own sampler";
+}
+
 TEST(ProfileConfig, OfficialForcesTheAuthorsScheduler) {
   const freeinit::SamplerConfig model{.beta_end = 0.012,
                                       .set_alpha_to_one = false,

@@ -3,6 +3,7 @@
 #include <freeinit/core/config.hpp>
 #include <freeinit/options/free_init_options.hpp>
 #include <freeinit/options/real_video_options.hpp>
+#include <freeinit/options/sampler_config.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -37,6 +38,8 @@ struct GenerationRequest {
   GuidanceInterval guidance_interval{};
   std::int64_t cache_interval = 1;  ///< 1: every step runs the whole UNet; see FeatureCache
   double eta = 0.0;
+  std::optional<std::string> sampler{};         ///< of the sampler table; absent: the model's own
+  std::optional<SigmaSpacing> sigma_spacing{};  ///< absent: the model's, or `timesteps`
   std::uint64_t seed = 0;
   std::int64_t num_videos = 1;  ///< video k uses seed + k and equals its single run, bit for bit
   FreeInitOptions free_init{};

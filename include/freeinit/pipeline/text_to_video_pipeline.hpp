@@ -16,6 +16,11 @@ namespace freeinit::inline FREEINIT_ABI {
 /// model's.
 [[nodiscard]] FREEINIT_API SamplerConfig profile_config(SamplerConfig config, Profile profile);
 
+/// The schedule and sampler that a request makes of a model's: its sampler and spacing of sigmas,
+/// if it names any, then `profile_config`. Throws Error: invalid_argument (unknown sampler).
+[[nodiscard]] FREEINIT_API SamplerConfig request_config(const SamplerConfig& model,
+                                                        const GenerationRequest& request);
+
 /// Refuses what the model of this manifest cannot do, naming the nearest sizes it can: all that can
 /// be said before its networks are read. Throws Error: invalid_argument.
 FREEINIT_API void check_request(const GenerationRequest& request, const Manifest& manifest,

@@ -27,6 +27,12 @@ struct SamplerRow {
 /// The row of a name or class name. Throws Error: invalid_argument with the known names.
 [[nodiscard]] FREEINIT_API const SamplerRow& find_sampler(std::string_view name);
 
+/// The same model with another sampler: what belonged to its own sampler alone goes back to the
+/// default, betas, prediction type and grid stay. Without change for the sampler that it names
+/// already. Throws Error: invalid_argument (unknown name).
+[[nodiscard]] FREEINIT_API SamplerConfig with_sampler(const SamplerConfig& config,
+                                                      std::string_view name);
+
 /// The sampler that `schedule.config().sampler` names, for a number of steps. `eta` in 0..1 is the
 /// share of noise that a step adds; samplers without such noise ignore it. Throws Error:
 /// invalid_argument.

@@ -101,7 +101,7 @@ void functions_of_models_and_pipeline() {
       static_cast<std::shared_ptr<const VideoUNet> (ProfileTrace::*)(
           std::shared_ptr<const VideoUNet>) const>(&ProfileTrace::watch));
   use(&check_request, &TextToVideoPipeline::validate, &TextToVideoPipeline::generate,
-      &profile_config, &encode_clip);
+      &profile_config, &request_config, &encode_clip);
 }
 
 // Constructors have no address; these calls need them, and the destructors.

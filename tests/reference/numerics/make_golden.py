@@ -8,8 +8,9 @@ import mixes
 import noise
 import predictions
 import reinit
+import samplers
 import videocrafter
 
 if __name__ == "__main__":
-    for part in (noise, ddim, euler, free_init, reinit, filters, mixes, predictions, videocrafter):
+    for part in (noise, ddim, euler, samplers, free_init, reinit, filters, mixes, predictions, videocrafter):
         part.main()

@@ -9,6 +9,7 @@
 #include <freeinit/impl/options/frequency_filter_options_inl.hpp>
 #include <freeinit/impl/options/noise_mix_options_inl.hpp>
 #include <freeinit/impl/options/real_video_options_inl.hpp>
+#include <freeinit/impl/options/sampler_config_inl.hpp>
 #include <freeinit/options/request_fields.hpp>
 
 #include <algorithm>
@@ -73,7 +74,20 @@ FREEINIT_INLINE void add_sampling_fields(Fields& fields) {
        "needs a bundle split at export",
        "at least 1"},
       &Request::cache_interval);
-  add({"eta", "X", "", "DDIM's eta", "0 to 1"}, &Request::eta);
+  add({"sampler", "NAME", "", "Another sampler than the model's own, on its noise schedule",
+       "ddim, pndm, euler, euler-ancestral, heun, dpmsolver++, unipc, lcm, tcd"},
+      &Request::sampler);
+  fields.push_back(with_access(
+      {"sigmas", "NAME", "", "Spacing of noise levels: euler, heun, dpmsolver++, unipc",
+       listed_names(kSigmaSpacingNames), "Sampling"},
+      [](const Request& request) -> std::optional<std::string> {
+        if (!request.sigma_spacing) return std::nullopt;
+        return std::string(to_string(*request.sigma_spacing));
+      },
+      [](Request& request, const std::string& name) {
+        request.sigma_spacing = sigma_spacing_from_string(name);
+      }));
+  add({"eta", "X", "", "Noise of each step of ddim and tcd", "0 to 1"}, &Request::eta);
   add({"seed", "N", "", "Seed S of the first video; a random one is printed", "0 to 2^64 - 1"},
       &Request::seed);
 }

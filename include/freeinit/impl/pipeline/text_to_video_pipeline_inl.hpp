@@ -130,6 +130,13 @@ FREEINIT_INLINE GenerationResult make_videos(const RunParts& parts) {
 
 }  // namespace detail
 
+FREEINIT_INLINE SamplerConfig request_config(const SamplerConfig& model,
+                                             const GenerationRequest& request) {
+  SamplerConfig config = request.sampler ? with_sampler(model, *request.sampler) : model;
+  if (request.sigma_spacing) config.sigma_spacing = *request.sigma_spacing;
+  return profile_config(std::move(config), request.free_init.profile);
+}
+
 FREEINIT_INLINE SamplerConfig profile_config(SamplerConfig config, Profile profile) {
   if (profile == Profile::official) {
     config.timestep_spacing = TimestepSpacing::leading;
@@ -145,8 +152,8 @@ FREEINIT_INLINE TextToVideoPipeline::TextToVideoPipeline(ModelBundle bundle)
 
 FREEINIT_INLINE NoiseSchedule
 TextToVideoPipeline::schedule_for(const GenerationRequest& request) const {
-  if (request.free_init.profile == Profile::diffusers) return schedule_;
-  return NoiseSchedule(profile_config(schedule_.config(), request.free_init.profile));
+  const SamplerConfig config = request_config(schedule_.config(), request);
+  return config == schedule_.config() ? schedule_ : NoiseSchedule(config);
 }
 
 FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manifest& manifest,
@@ -155,7 +162,7 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
   detail::check_video_size(request, manifest);
   detail::check_inputs(request, inputs, manifest);
   // The schedule's own rules (range of steps and eta), for every pass.
-  const NoiseSchedule schedule(profile_config(manifest.scheduler, request.free_init.profile));
+  const NoiseSchedule schedule(request_config(manifest.scheduler, request));
   if (detail::inverts_video(request, inputs)) {
     (void)make_inversion(schedule, request.num_inference_steps);
   }

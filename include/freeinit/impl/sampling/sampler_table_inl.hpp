@@ -93,6 +93,32 @@ FREEINIT_INLINE const SamplerRow& find_sampler(std::string_view name) {
         concat("sampler ", quote(name), ": unknown; expected one of ", known));
 }
 
+FREEINIT_INLINE SamplerConfig with_sampler(const SamplerConfig& config, std::string_view name) {
+  const SamplerRow& row = find_sampler(name);
+  if (find_sampler(config.sampler).name == row.name) return config;
+  const SamplerConfig plain;
+  SamplerConfig other = config;
+  other.sampler = row.name;
+  // VideoCrafter's grid is diffusers' `leading` wherever the steps divide.
+  if (other.timestep_spacing == TimestepSpacing::uniform) {
+    other.timestep_spacing = TimestepSpacing::leading;
+  }
+  other.thresholding = plain.thresholding;
+  other.use_clipped_model_output = plain.use_clipped_model_output;
+  other.always_draw_noise = plain.always_draw_noise;
+  other.sigma_spacing = plain.sigma_spacing;
+  other.final_sigmas_type = plain.final_sigmas_type;
+  other.solver_order = plain.solver_order;
+  other.algorithm_type = plain.algorithm_type;
+  other.solver_type = plain.solver_type;
+  other.lower_order_final = plain.lower_order_final;
+  other.euler_at_final = plain.euler_at_final;
+  other.predict_x0 = plain.predict_x0;
+  other.original_inference_steps = plain.original_inference_steps;
+  other.timestep_scaling = plain.timestep_scaling;
+  return other;
+}
+
 FREEINIT_INLINE std::unique_ptr<const Sampler> make_sampler(const NoiseSchedule& schedule,
                                                             std::int64_t num_inference_steps,
                                                             double eta) {
