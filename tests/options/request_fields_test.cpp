@@ -100,8 +100,8 @@ TEST(RequestFields, ReachEveryMemberOfARequest) {
   const GenerationRequest b;
   const GenerationRequest a = changed_request();
   const auto& [prompt, negative_prompt, mend_text, num_frames, height, width, fps, output_fps,
-               steps, guidance_scale, guidance_interval, cache_interval, eta, seed, num_videos,
-               free_init, real_video, decode_chunk_size] = a;
+               steps, guidance_scale, guidance_interval, cache_interval, eta, sampler,
+               sigma_spacing, seed, num_videos, free_init, real_video, decode_chunk_size] = a;
   EXPECT_NE(prompt, b.prompt);
   EXPECT_NE(negative_prompt, b.negative_prompt);
   EXPECT_NE(mend_text, b.mend_text);
@@ -117,6 +117,8 @@ TEST(RequestFields, ReachEveryMemberOfARequest) {
   EXPECT_NE(to, b.guidance_interval.to);
   EXPECT_NE(cache_interval, b.cache_interval);
   EXPECT_NE(eta, b.eta);
+  EXPECT_NE(sampler, b.sampler);
+  EXPECT_NE(sigma_spacing, b.sigma_spacing);
   EXPECT_NE(seed, b.seed);
   EXPECT_NE(num_videos, b.num_videos);
   expect_all_differ(free_init, b.free_init);
