@@ -38,6 +38,22 @@ class Methods(CommandTest):
                 self.assertEqual(report["unet_calls"], sum(report["calls_per_pass"][0]))
                 self.assertEqual(report["unet_calls"] + report["unet_calls_saved"], 12)
 
+    def test_every_sampler_makes_its_own_video(self):
+        seen = []
+        for sampler, calls in (("ddim", 4), ("pndm", 5), ("euler", 4), ("euler-ancestral", 4), ("heun", 7),
+                               ("dpmsolver++", 4), ("unipc", 4), ("lcm", 4), ("tcd", 4)):
+            with self.subTest(sampler):
+                report, latents = self.run_of("--num-iters", 2, "--sampler", sampler, "--eta", 0.3)
+                self.assertEqual(report["sampler"], sampler)
+                self.assertEqual(report["calls_per_pass"], [[calls, calls]])
+                self.assertNotIn(latents, seen)
+                seen.append(latents)
+        for sigmas in ("karras", "exponential", "beta"):
+            report, latents = self.run_of("--num-iters", 2, "--sampler", "unipc", "--sigmas", sigmas)
+            self.assertEqual(report["sigmas"], sigmas)
+            self.assertNotIn(latents, seen)
+            seen.append(latents)
+
     def test_passes_that_end_early_are_counted(self):
         for name in ("partial", "prediction"):
             report, _ = self.run_of("--num-iters", 3, "--num-videos", 2, "--intermediate", name,
@@ -84,6 +100,9 @@ class Methods(CommandTest):
     def test_bad_input(self):
         for args, says in (
                 (["--mix", "sum"], "freqprior"),
+                (["--sampler", "eular"], "expected one of ddim, pndm, euler, "),
+                (["--sigmas", "karras"], "sigma spacing 'karras': not known to sampler 'ddim'"),
+                (["--sampler", "unipc", "--sigmas", "even"], "expected one of timesteps, karras"),
                 (["--mix-ratio", 0.5], "mix-ratio '0.5'"),
                 (["--mix", "freqprior", "--mix-ratio", 2], "'2'"),
                 (["--filter-axes", "depth"], "spatial"),
