@@ -50,6 +50,10 @@ void functions_of_options() {
   use_names(&beta_schedule_from_string);
   use_names(&prediction_type_from_string);
   use_names(&timestep_spacing_from_string);
+  use_names(&sigma_spacing_from_string);
+  use_names(&final_sigma_from_string);
+  use_names(&solver_type_from_string);
+  use_names(&algorithm_type_from_string);
   use_names(&filter_method_from_string);
   use_names(&filter_variant_from_string);
   use_names(&filter_axes_from_string);
@@ -67,9 +71,10 @@ void functions_of_noise_sampling_and_passes() {
       &mix_variance, &NoiseReinitializer::low_band, &NoiseReinitializer::num_fresh,
       &NoiseReinitializer::draw_fresh, &NoiseReinitializer::operator());
   use(&NoiseSchedule::sigmas, &NoiseSchedule::level, &NoiseSchedule::timesteps,
-      &NoiseSchedule::add_noise, &NoiseSchedule::add_noise_between, &SamplerState::clone,
-      &Sampler::start, &sampler_table, &find_sampler, &make_sampler, &make_ddim, &make_ddim_inverse,
-      &make_inversion,
+      &NoiseSchedule::add_noise, &NoiseSchedule::add_noise_between, &NoiseSchedule::add_noise_from,
+      &SamplerState::clone, &Sampler::start, &sampler_table, &find_sampler, &make_sampler,
+      &with_sampler, &make_ddim, &make_ddim_inverse, &make_dpmsolver, &make_euler_ancestral,
+      &make_heun, &make_lcm, &make_pndm, &make_tcd, &make_unipc, &make_inversion,
       static_cast<SamplerFactory (*)(const NoiseSchedule&, double)>(&sampler_factory));
   use(&FreeInitState::clone, &FreeInit::begin, &FreeInit::is_done, &FreeInit::advance,
       &FreeInit::result, &plan_passes, &free_init, &initial_noise_from_video);
