@@ -1,8 +1,10 @@
 """vocab.json and merges.txt alone encode as the original tokenizer does."""
 
+import json
+
 import pytest
 from tiny_pipeline import tiny_tokenizer
-from transformers import CLIPTokenizer
+from transformers import AddedToken, CLIPTokenizer
 
 from freeinit_export.errors import ExportError
 from freeinit_export.networks.tokenizer import write_tokenizer
@@ -36,10 +38,20 @@ def test_a_saved_and_reloaded_tokenizer_gives_the_same_files(tmp_path):
         ).read_bytes()
 
 
-def test_added_tokens_are_refused(tmp_path):
+def test_added_words_have_a_file_of_their_own(tmp_path):
     tokenizer = tiny_tokenizer()
-    tokenizer.add_tokens(["<my-style>"])
-    with pytest.raises(ExportError, match="the added token '<my-style>'"):
+    first = len(tokenizer)
+    tokenizer.add_tokens(["<my-style>", "<my-style>_1"])
+    write_tokenizer(tokenizer, tmp_path)
+    added = json.loads((tmp_path / "tokenizer/added_tokens.json").read_text())
+    assert added == {"<my-style>": first, "<my-style>_1": first + 1}
+    assert "<my-style>" not in json.loads((tmp_path / "tokenizer/vocab.json").read_text())
+
+
+def test_words_that_are_matched_in_another_way_are_refused(tmp_path):
+    tokenizer = tiny_tokenizer()
+    tokenizer.add_tokens([AddedToken("<my-style>", single_word=True, normalized=True)])
+    with pytest.raises(ExportError, match="the added token '<my-style>' is matched in another way"):
         write_tokenizer(tokenizer, tmp_path)
 
 

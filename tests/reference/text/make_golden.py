@@ -104,21 +104,23 @@ def write_code_points(ids_of):
 
 
 def write_embeddings(tokenizer):
-    """Words of textual inversions: ids as diffusers' pipelines make them of a prompt."""
+    """Words of textual inversions: ids as diffusers' pipelines make them of a prompt. In small letters:
+    with transformers 5, diffusers 0.42 gives the first vector alone to a word spelt otherwise."""
     from diffusers.loaders import TextualInversionLoaderMixin
 
-    vectors = {"EasyNegative": 4, "bad-hands-5": 2, "<my-style>": 1, "\u00fcbung": 3}
+    vectors = {"easynegative": 4, "bad-hands-5": 2, "<my-style>": 1, "\u00fcbung": 3}
     for word, count in vectors.items():
         tokenizer.add_tokens([word, *(f"{word}_{i}" for i in range(1, count))])
     convert = TextualInversionLoaderMixin().maybe_convert_prompt
     texts = [
-        "EasyNegative", "a cat, EasyNegative, blurry", "(EasyNegative:1.2), bad-hands-5",
+        "easynegative", "a cat, easynegative, blurry", "(easynegative:1.2), bad-hands-5",
         "in <my-style> and<my-style>style", "bad-hands-5bad-hands-5 bad-hands-55", "bad-hands-5_1 alone",
-        "\u00fcbung macht den meister", "u\u0308bung without a word", "<|endoftext|>EasyNegative<|startoftext|>",
-        "no word of them", "EasyNegativ bad-hands- <my-style", "  EasyNegative   bad-hands-5  ",
+        "\u00fcbung macht den meister", "<|endoftext|>easynegative<|startoftext|>",
+        "no word of them", "easynegativ bad-hands- <my-style", "  easynegative   bad-hands-5  ",
     ]
     rows = tokenizer(convert(texts, tokenizer), add_special_tokens=False)["input_ids"]
-    write("embeddings.json", {"added_tokens": tokenizer.get_added_vocab(), "texts": texts, "ids": rows})
+    added = {word: i for word, i in tokenizer.get_added_vocab().items() if word not in tokenizer.all_special_tokens}
+    write("embeddings.json", {"added_tokens": added, "texts": texts, "ids": rows})
 
 
 def main(parts):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from freeinit_export import __version__
 from freeinit_export.commands.animatediff import add_animatediff_command
@@ -14,7 +16,10 @@ from freeinit_export.commands.backend import add_backend_command
 from freeinit_export.commands.diffusers import add_diffusers_command
 from freeinit_export.commands.features import add_features_command
 from freeinit_export.commands.videocrafter import add_videocrafter_command
-from freeinit_export.errors import ExportError, Report
+from freeinit_export.errors import ExportError, Report, one_line
+
+if TYPE_CHECKING:
+    from freeinit_export.networks.component import VideoModel
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,16 +39,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    # Read when LibTorch is loaded, which is later: threads that wait sleep. By default they spin,
+    # and beside other programs the ones that have work then get no processor.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options = parser().parse_args(arguments)
     # As Ctrl-C does: unwind, so that the unfinished bundle is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    report = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
+    report = Report(options.quiet)
     try:
         getattr(options, "run", _export)(options, report)
     except ExportError as error:
+        report.clear()
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        report.clear()
         print("error: interrupted; nothing was written", file=sys.stderr)
         return 130
     return 0
@@ -66,7 +76,8 @@ def _export(options: argparse.Namespace, report: Report) -> None:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
     check_target(options.out, options.overwrite)
-    model = options.load(options)
+    report.step("reading the model")
+    model = _loaded(options)
     recommended = recommended_settings(
         model.recommended,
         options.recommended,
@@ -83,6 +94,21 @@ def _export(options: argparse.Namespace, report: Report) -> None:
     write_bundle(model, options.out, about, recommended, options.overwrite, report)
     size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
     report(f"wrote '{options.out}' ({size / 2**20:.1f} MiB)")
+
+
+def _loaded(options: argparse.Namespace) -> VideoModel:
+    """What the files of strangers hold. Whatever a damaged value in them breaks, the user gets one
+    line."""
+    try:
+        return options.load(options)
+    except (ExportError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        source = getattr(options, options.named_after)
+        raise ExportError(
+            f"'{source}': cannot be used ({type(error).__name__}: {one_line(error)}); expected files"
+            " as their authors publish them"
+        ) from error
 
 
 def _default_name(source: Path) -> str:

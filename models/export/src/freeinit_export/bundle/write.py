@@ -49,6 +49,7 @@ def write_bundle(
         tokenizer["max_length"] = model.max_text_length
         report("tokenizer: vocab.json and merges.txt encode as the original does")
         sections, worst = _write_networks(model, folder, Path(scratch), report)
+        report.step("reading the files again in a fresh process")
         reread = _check_in_fresh_process(folder, Path(scratch), sections)
         report(f"read again by a fresh process: largest difference {max(reread.values()):.2g}")
         write_manifest(
@@ -83,13 +84,21 @@ def _write_networks(
     worst = {}
     for role in list(model.components):
         component = model.components.pop(role)
-        expected = expectations(component)
+
+        def step(doing: str, file: str = component.file):
+            return lambda i, n: report.step(f"{file}: {doing} {i} of {n}")
+
+        expected = expectations(component, step("running the original,"))
         save_expectations(scratch / component.file, expected)
+        report.step(f"{component.file}: tracing")
         traced = trace_component(component)
-        difference = worst[component.file] = compare(component.file, traced, expected)
+        difference = worst[component.file] = compare(
+            component.file, traced, expected, step=step("comparing,")
+        )
         if role == "unet":
             sections["unet"]["verified_max_relative_error"] = rounded_up(difference)
         contract = canonical(sections[SECTION[role]])
+        report.step(f"{component.file}: writing")
         write_torchscript(folder / component.file, traced, contract)
         report(
             f"{component.file}: equal to the original at {len(expected)} other shapes, largest"

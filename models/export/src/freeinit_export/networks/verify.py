@@ -7,6 +7,7 @@ them again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +32,17 @@ class Expectation:
     outputs: tuple[torch.Tensor, ...]
 
 
-def expectations(component: Component) -> list[Expectation]:
+Step = Callable[[int, int], None]  # told the number of the probe that is next, and of all
+
+
+def expectations(component: Component, step: Step = lambda i, n: None) -> list[Expectation]:
     """Runs the original on every probe of every method."""
-    return [_expectation(component, m, inputs) for m in component.methods for inputs in m.probes]
+    probes = [(method, inputs) for method in component.methods for inputs in method.probes]
+    found = []
+    for i, (method, inputs) in enumerate(probes):
+        step(i + 1, len(probes))
+        found.append(_expectation(component, method, inputs))
+    return found
 
 
 def _expectation(component: Component, method: Method, inputs: Inputs) -> Expectation:
@@ -53,12 +62,17 @@ def _as_tuple(result) -> tuple[torch.Tensor, ...]:
 
 
 def compare(
-    file: str, network, expected: list[Expectation], tolerance: float | None = None
+    file: str,
+    network,
+    expected: list[Expectation],
+    tolerance: float | None = None,
+    step: Step = lambda i, n: None,
 ) -> float:
     """The largest relative difference of `network` over all probes; refuses one above `tolerance`,
     by default that of the dtype."""
     worst = 0.0
-    for probe in expected:
+    for i, probe in enumerate(expected):
+        step(i + 1, len(expected))
         try:
             outputs = _as_tuple(getattr(network, probe.method)(*probe.inputs))
         except Exception as error:  # whatever the traced graph raises

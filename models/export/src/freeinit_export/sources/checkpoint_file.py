@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from freeinit_export.errors import ExportError, one_line
 from freeinit_export.sources import foreign_pickle
+from freeinit_export.sources.file_contents import contents
 from freeinit_export.sources.file_kind import SAFETENSORS, ZIP, checkpoint_format, what_it_is
 
 Tensors = dict[str, torch.Tensor]
@@ -29,7 +30,9 @@ def read_tensors(path: Path) -> Tensors:
         if isinstance(name, str) and isinstance(value, torch.Tensor)
     }
     if not tensors:
-        raise ExportError(f"'{path}': holds no tensors; expected a checkpoint")
+        kind, option = contents(states)
+        found = f"is {kind}; expected it with {option}" if option else "holds no tensors; expected a checkpoint"
+        raise ExportError(f"'{path}': {found}")
     return {name.removeprefix("module."): value for name, value in tensors.items()}
 
 
