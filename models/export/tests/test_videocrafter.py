@@ -166,7 +166,7 @@ def test_checkpoints_that_do_not_fit(tmp_path):
         {**good, "model.diffusion_model.more": torch.ones(1)}, "has the unknown 'more' (1 such)"
     )
     refused({**good, key: torch.ones(2, 2)}, "has the shape (2, 2); expected")
-    refused([1, 2], "instead of named tensors")
+    refused([1, 2], "expected named tensors")
     file.write_bytes(b"not a checkpoint")
     with pytest.raises(ExportError, match="model.ckpt'"):
         loaded(tmp_path, checkpoint=file)
