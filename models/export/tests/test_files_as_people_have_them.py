@@ -131,7 +131,12 @@ def test_vaes_by_themselves(image, tmp_path, form):
     elif form == "prefixed":
         torch.save({prefix + name: value for name, value in original.items()}, path)
     else:
-        old = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+        old = {
+            ".to_q.": ".query.",
+            ".to_k.": ".key.",
+            ".to_v.": ".value.",
+            ".to_out.0.": ".proj_attn.",
+        }
         for new, name in old.items() if form == "old" else ():
             states = {key.replace(new, name): value for key, value in states.items()}
         save_file(states, path := tmp_path / "vae.safetensors")
@@ -197,7 +202,10 @@ def embedding(tmp_path, form: str, vectors: torch.Tensor):
     elif form == "emb_params":
         save_file({"emb_params": vectors}, path := tmp_path / "my-word.safetensors")
     elif form == "bundled":
-        states = {"bundle_emb.my-word.string_to_param.*": vectors, "x.lora_up.weight": vectors.clone()}
+        states = {
+            "bundle_emb.my-word.string_to_param.*": vectors,
+            "x.lora_up.weight": vectors.clone(),
+        }
         save_file(states, path := tmp_path / "lora.safetensors")
     else:
         torch.save({"my-word": vectors}, path := tmp_path / "learned_embeds.bin")

@@ -119,7 +119,12 @@ def command(folder):
         "mm.ckpt": [*animatediff, f"{folder}/mm.ckpt"],
         "image.ckpt": [*animatediff, f"{folder}/mm.ckpt", "--checkpoint", f"{folder}/image.ckpt"],
         "old.ckpt": [*animatediff, f"{folder}/mm.ckpt", "--checkpoint", f"{folder}/old.ckpt"],
-        "vae.safetensors": [*animatediff, f"{folder}/mm.ckpt", "--vae", f"{folder}/vae.safetensors"],
+        "vae.safetensors": [
+            *animatediff,
+            f"{folder}/mm.ckpt",
+            "--vae",
+            f"{folder}/vae.safetensors",
+        ],
         "lora.safetensors": [
             *animatediff,
             f"{folder}/mm.ckpt",

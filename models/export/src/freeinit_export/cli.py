@@ -106,8 +106,8 @@ def _loaded(options: argparse.Namespace) -> VideoModel:
     except Exception as error:
         source = getattr(options, options.named_after)
         raise ExportError(
-            f"'{source}': cannot be used ({type(error).__name__}: {one_line(error)}); expected files"
-            " as their authors publish them"
+            f"'{source}': cannot be used ({type(error).__name__}: {one_line(error)}); expected"
+            " files as their authors publish them"
         ) from error
 
 
