@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         getattr(options, "run", _export)(options, report)
     except ExportError as error:
         report.clear()
-        print(f"error: {error}", file=sys.stderr)
+        # Names in damaged files may hold anything.
+        line = "".join(c if c.isprintable() else " " for c in str(error))
+        print(f"error: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         report.clear()
