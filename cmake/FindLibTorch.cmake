@@ -15,7 +15,7 @@
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   cmake_minimum_required(VERSION 3.24)
 endif()
-set(LibTorch_TRIED "2.11 to 2.13")
+set(LibTorch_TRIED "2.11 to 2.15")
 
 function(_libtorch_version dir result)
   foreach(header torch/headeronly/version.h torch/csrc/api/include/torch/version.h)

@@ -9,6 +9,7 @@ macro(freeinit_find_dependencies mode)
     pkg_check_modules(FREEINIT_TEXT ${mode} IMPORTED_TARGET libpcre2-8 libutf8proc)
     pkg_check_modules(FREEINIT_FFMPEG ${mode} IMPORTED_TARGET
                       libavformat libavcodec libavfilter libavutil libswscale)
+    pkg_check_modules(FREEINIT_WEBP QUIET IMPORTED_TARGET libwebpdemux libwebp)  # not needed
     pkg_check_modules(FREEINIT_HIGHWAY ${mode} IMPORTED_TARGET libhwy)
   endif()
   foreach(target Eigen3::Eigen nlohmann_json::nlohmann_json PkgConfig::FREEINIT_TEXT

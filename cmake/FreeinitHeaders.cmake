@@ -6,8 +6,8 @@ set(FREEINIT_DECLARATIONS
   options/free_init_options options/frequency_filter_options options/generation_request
   options/noise_mix_options options/real_video_options options/request_fields
   options/sampler_config
-  text/clip_tokenizer
-  io/output_file io/safetensors io/sha256 io/text_file io/video_file
+  text/clip_tokenizer text/mend_text text/prompt_notes
+  io/file_metadata io/output_file io/safetensors io/sha256 io/text_file io/video_file
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
   tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/noise_mix noise/noise_reinitializer noise/noise_source
@@ -29,9 +29,12 @@ set(FREEINIT_BODIES
   options/frequency_filter_options options/generation_request options/noise_mix_options
   options/real_video_options options/request_fields options/sampler_config
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
-  text/special_tokens text/token_decoder text/unicode_corrections
-  io/ffmpeg_handles io/frame_sinks io/gif_palette io/output_file io/pixel_converter
-  io/png_encoder io/safetensors io/sha256 io/stream_encoder io/text_file io/video_file io/video_reader
+  text/html_entities text/mend_text text/prompt_notes text/special_tokens text/text_pattern
+  text/token_decoder text/unicode_corrections
+  io/animated_webp io/ffmpeg_handles io/file_metadata io/filter_graph io/frame_picker io/frame_sinks
+  io/frame_times io/gif_comment io/gif_palette io/output_file io/picture_folder io/pixel_converter
+  io/png_encoder io/safetensors io/sha256 io/shown_picture io/stream_choice io/stream_encoder
+  io/text_file io/video_file io/video_reader
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
   tensors/byte_resize tensors/frames_check tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer

@@ -23,5 +23,5 @@ quietly cmake --build "$build" --target freeinit_cli
 
 start=$SECONDS
 "$build/bin/freeinit" generate "$prompt" --bundle "$FREEINIT_ROOT/models/shapes" \
-  -o "$FREEINIT_ROOT/out/demo.mp4"
+  -o "$FREEINIT_ROOT/out/demo.mp4" --overwrite
 echo "The video of \"$prompt\" is $FREEINIT_ROOT/out/demo.mp4 (made in $((SECONDS - start)) s)"

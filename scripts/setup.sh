@@ -39,11 +39,11 @@ _freeinit_quietly() {
 
 _freeinit_packages() {
   echo g++ pkg-config libeigen3-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev \
-    libavformat-dev libavcodec-dev libavfilter-dev libavutil-dev libswscale-dev \
+    libavformat-dev libavcodec-dev libavfilter-dev libavutil-dev libswscale-dev libwebp-dev \
     libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev libhwy-dev python3-venv
   _freeinit_have_cmake || echo cmake
   command -v ninja >/dev/null || echo ninja-build
-  if [[ -n $1 ]]; then echo libgtest-dev; fi
+  if [[ -n $1 ]]; then echo libgtest-dev ffmpeg; fi
   # One version, since each formats and warns in its own way.
   if [[ $1 == --ci ]]; then echo git clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
 }

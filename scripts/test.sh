@@ -3,8 +3,8 @@
 #
 #   tests    the whole test suite, C++ (ctest) and Python (pytest); what runs if no part is named
 #   format   clang-format finds nothing to change
-#   clang    clang builds the shared library, the command and the examples without a warning; they are
-#            installed, moved, and run from an empty environment
+#   clang    clang builds everything on the shared library without a warning; it is installed, moved,
+#            and run from an empty environment
 #   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
 #   tidy     clang-tidy of the layers that changed since FREEINIT_SINCE (main, or the commit before)
 #   shared   the whole of ctest against the shared library
@@ -99,7 +99,7 @@ configure_clang() {
 
 check_clang() {
   configure_clang &&
-    cmake --build "$with_clang" --parallel "$jobs" --target freeinit_cli example_{text_to_video,any_denoiser,measure} &&
+    cmake --build "$with_clang" --parallel "$jobs" &&
     ctest --test-dir "$with_clang" --output-on-failure -R packaging_installed
 }
 

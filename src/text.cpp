@@ -5,3 +5,5 @@
 #endif
 
 #include <freeinit/impl/text/clip_tokenizer_inl.hpp>
+#include <freeinit/impl/text/mend_text_inl.hpp>
+#include <freeinit/impl/text/prompt_notes_inl.hpp>

@@ -64,7 +64,7 @@ def diffusers_process(model: Model, options) -> list:
 def freeinit_process(bundle: Path, options, *more: str) -> list:
     return [options.freeinit, "generate", PROMPT, "--bundle", bundle, "--seed", 7, "--num-iters", options.passes,
             "--num-inference-steps", options.steps, "--threads", options.threads, "-o", options.work / "whole.gif",
-            *more]  # fmt: skip
+            "--overwrite", *more]  # fmt: skip
 
 
 def medians_of_turns(programs: dict[str, list], options) -> dict[str, dict]:

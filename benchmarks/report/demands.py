@@ -111,6 +111,14 @@ def _startup(result: dict) -> Iterator[Demand]:
     yield Demand("demo: process start to the first UNet call", "below 1 s", first, first < 1, " s")
 
 
+def _busy_machine(result: dict) -> Iterator[Demand]:
+    one, threads, spinning = ("one thread", "a thread a core", "the same, waiting as LibTorch does by default")
+    busy, idle = (result["machines"][machine] for machine in ("busy", "idle"))
+    ratio = busy[threads]["seconds"] / busy[one]["seconds"]
+    yield Demand("demo: beside other programs, `generate` over one thread", "at most 1.5", ratio, ratio <= 1.5)
+    yield _at_most_as_long("demo: alone, `generate` over LibTorch's own way to wait", idle[threads], idle[spinning], "seconds")
+
+
 def _reinit(result: dict) -> Iterator[Demand]:
     over = result["cpu_ms"]["mix_cached"] / result["cpu_ms"]["fft_pair"]
     yield Demand("one re-initialisation over the bare pair of FFTs", "at most 1.2", over, over <= 1.2)
@@ -126,6 +134,7 @@ MADE_FROM = {
     "memory_default": (_memory,),
     "early_passes": (_early_passes,),
     "startup": (_startup,),
+    "busy_machine": (_busy_machine,),
     "reinit": (_reinit,),
 }
 

@@ -129,6 +129,20 @@ def startup(result: dict) -> str:
     return text + table(["part", "time"], rows)
 
 
+def busy_machine(result: dict) -> str:
+    where, machines = result["conditions"], result["machines"]
+    text = (
+        f"{_machine(where)}: whole processes, wall time, {_work(where)} of the demo model, medians of"
+        f" {result['repeats']}; in brackets all of them.\n\n"
+    )
+    rows = [[name, *(_with_all(machine[name]) for machine in machines.values())] for name in machines["idle"]]
+    return text + table(["", "nothing else runs", "a loop on every core"], rows)
+
+
+def _with_all(sample: dict) -> str:
+    return f"{_seconds(sample)} ({', '.join(f'{value:.1f}' for value in sorted(sample['all_seconds']))})"
+
+
 def memory(result: dict) -> str:
     where, programs = result["conditions"], result["programs"]
     base = programs[REFERENCE]

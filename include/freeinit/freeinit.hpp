@@ -21,6 +21,7 @@
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/core/shapes.hpp>
 #include <freeinit/core/text.hpp>
+#include <freeinit/io/file_metadata.hpp>
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/io/safetensors.hpp>
 #include <freeinit/io/sha256.hpp>
@@ -68,3 +69,5 @@
 #include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
+#include <freeinit/text/mend_text.hpp>
+#include <freeinit/text/prompt_notes.hpp>

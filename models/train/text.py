@@ -53,6 +53,7 @@ def write_tokenizer(folder):
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     tokenizer = CLIPTokenizer.from_pretrained(
         folder, unk_token=END, bos_token=START, eos_token=END, pad_token=END, model_max_length=LENGTH)
+    tokenizer.init_kwargs["words"] = data.WORDS  # the exporter hands them on to the bundle
     tokenizer.save_pretrained(folder)
     # Written again because the libraries save a merged file of their own besides.
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")

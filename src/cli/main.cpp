@@ -1,5 +1,6 @@
 #include "shared/command.hpp"
 #include "shared/error_report.hpp"
+#include "shared/typing_help.hpp"
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/error.hpp>
@@ -49,6 +50,9 @@ int run(int argc, char** argv) {
     return 0;
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
+  } catch (const CLI::ExtrasError&) {
+    console.error(unexpected_arguments(app));
+    return static_cast<int>(freeinit::ErrorCode::invalid_argument);
   } catch (const CLI::Error& error) {
     console.error(error.what());
     return static_cast<int>(freeinit::ErrorCode::invalid_argument);

@@ -51,6 +51,19 @@ TEST(Manifest, ReadsEveryKey) {
   EXPECT_EQ(manifest.recommended.free_init.filters.front().temporal_stop_frequency, 0.2);
 }
 
+TEST(Manifest, RecommendsWhateverASettingCanBe) {
+  json text = example_manifest();
+  text["tokenizer"]["words"] = {"a", "red"};
+  text["recommended"]["mend_text"] = true;
+  text["recommended"]["mix"] = "variance-preserving";
+  text["recommended"]["output_fps"] = nullptr;
+  const freeinit::Manifest manifest = parse_manifest(text.dump(), "m");
+  EXPECT_EQ(manifest.tokenizer.words, (std::vector<std::string>{"a", "red"}));
+  EXPECT_TRUE(manifest.recommended.mend_text);
+  EXPECT_EQ(manifest.recommended.free_init.mix.method, freeinit::MixMethod::variance_preserving);
+  EXPECT_FALSE(manifest.recommended.output_fps.has_value());
+}
+
 TEST(Manifest, ReadsTheExampleOfTheDocumentation) {
   const std::string page = file_content(FREEINIT_SOURCE_DIR "/docs/bundle.md");
   const std::size_t begin = page.find("```json\n") + 8;
@@ -194,10 +207,12 @@ const std::vector<BadManifest>& bad_manifests() {
       {"/scheduler/beta_schedule", "cubic", "m: 'scheduler.beta_schedule': beta schedule 'cubic'"},
       {"/scheduler/timestep_spacing", 3, "'scheduler.timestep_spacing' is 3; expected a string"},
       {"/scheduler/_class_name", 3, "'scheduler._class_name' is 3; expected a string"},
-      {"/recommended/filter/method", "boxy",
-       "m: 'recommended.filter.method': filter method 'boxy'"},
-      {"/recommended/fps", 0, "'recommended.fps' is 0; expected a number above 0"},
-      {"/recommended/num_iters", 0, "expected an integer of at least 1"},
+      {"/recommended/filter/method", "boxy", "m: 'recommended': filter method 'boxy'"},
+      {"/recommended/fps", 0, "'recommended': fps '0': expected a number above 0"},
+      {"/recommended/num_iters", 0, "'recommended': num_iters '0': not a number of passes"},
+      {"/recommended/num_iters", 1.5, "'recommended': num_iters '1.5': expected a whole"},
+      {"/recommended/seed", 1, "unknown key 'recommended.seed'"},
+      {"/tokenizer/words", json::array({1}), "expected a list of strings"},
       {"/created_by/torch", 2, "'created_by.torch' is 2; expected a string"},
   };
   return cases;

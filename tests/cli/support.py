@@ -4,21 +4,27 @@ The environment names the command (FREEINIT_COMMAND) and the folder of the tiny 
 tests/support/tiny_bundle has written (FREEINIT_TINY_BUNDLE).
 """
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import shutil
 import struct
 import subprocess
 import tempfile
+import termios
 import unittest
 
 COMMAND = os.environ["FREEINIT_COMMAND"]
 BUNDLE = pathlib.Path(os.environ["FREEINIT_TINY_BUNDLE"])
+WRITERS = ("generate", "filter", "reinit", "analyze", "score")
 
 
 class CommandTest(unittest.TestCase):
-    """Every test gets an empty working folder of its own."""
+    """Every test gets an empty working folder of its own, whose files may be overwritten."""
+
+    overwrites = True
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="freeinit cli ")  # with spaces on purpose
@@ -30,9 +36,13 @@ class CommandTest(unittest.TestCase):
         env = {key: value for key, value in os.environ.items() if key != "FREEINIT_BUNDLE"}
         return {**env, "OMP_NUM_THREADS": "1", "FREEINIT_BUNDLE": str(BUNDLE), **changes}
 
+    def line(self, args):
+        overwrite = ["--overwrite"] if self.overwrites and args[:1] and args[0] in WRITERS else []
+        return [COMMAND, *map(str, args), *overwrite]
+
     def run_command(self, *args, env=None, stdin=None):
         return subprocess.run(
-            [COMMAND, *map(str, args)], cwd=self.folder, env=env or self.environment(),
+            self.line(args), cwd=self.folder, env=env or self.environment(),
             input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
             capture_output=True, text=True, timeout=300)
 
@@ -53,6 +63,27 @@ class CommandTest(unittest.TestCase):
         for text in [says] if isinstance(says, str) else says:
             self.assertIn(text, lines[0])
         self.assertEqual(self.files(), before)
+
+    def on_terminal(self, *args, columns=80):
+        """What it shows on a terminal of so many columns (0: the terminal does not say), and stdout."""
+        here, there = pty.openpty()
+        fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = subprocess.Popen(self.line(args), cwd=self.folder, env=self.environment(),
+                                   stdout=subprocess.PIPE, stderr=there)
+        os.close(there)
+        shown = b""
+        while True:
+            try:
+                part = os.read(here, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+        os.close(here)
+        printed, _ = process.communicate()
+        self.assertEqual(process.returncode, 0, shown)
+        return shown.decode(), printed.decode()
 
     def files(self):
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))

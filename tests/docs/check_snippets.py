@@ -1,4 +1,5 @@
 """Every marked snippet of a page stands word for word in the file that it names, which the build compiles.
+What is marked as a program is the whole of its file.
 
     python3 check_snippets.py SOURCE_DIR PAGE.md...
 """
@@ -7,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-SNIPPET = re.compile(r"<!-- snippet: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+SNIPPET = re.compile(r"<!-- (snippet|program): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 
 
 def words(text: str) -> str:
@@ -23,9 +24,10 @@ def main() -> int:
         if not snippets:
             print(f"{page}: no marked snippet")
             wrong += 1
-        for file, text in snippets:
-            if words(text) not in words((source / file).read_text()):
-                print(f"{page}: this snippet is not in {file}:\n{text}")
+        for kind, file, text in snippets:
+            there = words((source / file).read_text())
+            if words(text) != there if kind == "program" else words(text) not in there:
+                print(f"{page}: this {kind} is not that of {file}:\n{text}")
                 wrong += 1
     return 1 if wrong else 0
 

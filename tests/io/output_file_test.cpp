@@ -30,6 +30,24 @@ class OutputFileTest : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
+TEST_F(OutputFileTest, SaysWhetherItReplaces) {
+  const auto replaces = [this](const char* name) {
+    return OutputFile(folder_.path() / name).replaces();
+  };
+  EXPECT_FALSE(replaces("new"));
+  write_file(folder_.path() / "old", "x");
+  EXPECT_TRUE(replaces("old"));
+  std::filesystem::create_symlink("old", folder_.path() / "link");
+  EXPECT_TRUE(replaces("link"));
+  std::filesystem::create_symlink("nowhere", folder_.path() / "loose");
+  EXPECT_FALSE(replaces("loose"));
+  std::filesystem::create_directory(folder_.path() / "folder");
+  EXPECT_FALSE(replaces("folder"));
+  write_file(folder_.path() / "folder/frame_00000.png", "x");
+  EXPECT_TRUE(replaces("folder"));
+  EXPECT_FALSE(OutputFile("/dev/null").replaces());
+}
+
 TEST_F(OutputFileTest, AppearsAtCommit) {
   OutputFile output(folder_.path() / "clip.mp4");
   EXPECT_EQ(entries(), 0U);  // the trial file is gone again

@@ -23,6 +23,7 @@ using freeinit::GenerationRequest;
 const std::map<std::string_view, std::string> kChanged{
     {"prompt", "a \"cat\"\n\xC3\xA9"},
     {"negative_prompt", "blur"},
+    {"mend_text", "true"},
     {"num_frames", "24"},
     {"height", "64"},
     {"width", "96"},
@@ -96,11 +97,12 @@ void expect_all_differ(const freeinit::FreeInitOptions& a, const freeinit::FreeI
 TEST(RequestFields, ReachEveryMemberOfARequest) {
   const GenerationRequest b;
   const GenerationRequest a = changed_request();
-  const auto& [prompt, negative_prompt, num_frames, height, width, fps, output_fps, steps,
-               guidance_scale, guidance_interval, cache_interval, eta, seed, num_videos, free_init,
-               real_video, decode_chunk_size] = a;
+  const auto& [prompt, negative_prompt, mend_text, num_frames, height, width, fps, output_fps,
+               steps, guidance_scale, guidance_interval, cache_interval, eta, seed, num_videos,
+               free_init, real_video, decode_chunk_size] = a;
   EXPECT_NE(prompt, b.prompt);
   EXPECT_NE(negative_prompt, b.negative_prompt);
+  EXPECT_NE(mend_text, b.mend_text);
   EXPECT_NE(num_frames, b.num_frames);
   EXPECT_NE(height, b.height);
   EXPECT_NE(width, b.width);
@@ -201,10 +203,19 @@ TEST(RequestFields, OfTextAreRefusedInOneLine) {
     EXPECT_ERROR(invalid_argument, freeinit::concat("num_frames '", text, "': expected a whole "),
                  refused("num_frames", text));
   }
-  EXPECT_ERROR(invalid_argument, "seed '-1': expected a whole number from 0",
+  EXPECT_ERROR(invalid_argument, "seed '-1': expected a whole number, 0 to 2^64 - 1",
                refused("seed", "-1"));
   EXPECT_ERROR(invalid_argument, "fps 'nan': expected a finite number", refused("fps", "nan"));
   EXPECT_ERROR(invalid_argument, "eta '0,5'", refused("eta", "0,5"));
+  // What the type does not hold is refused with the range of the setting.
+  EXPECT_ERROR(invalid_argument,
+               "num_iters '99999999999999999999': expected a whole number, 1 to 1000",
+               refused("num_iters", "99999999999999999999"));
+  EXPECT_ERROR(invalid_argument,
+               "seed '18446744073709551616': expected a whole number, 0 to 2^64 - 1",
+               refused("seed", "18446744073709551616"));
+  EXPECT_ERROR(invalid_argument, "eta '1e999': expected a finite number, 0 to 1",
+               refused("eta", "1e999"));
   EXPECT_ERROR(invalid_argument, "fast_sampling 'yes': expected true or false",
                refused("fast_sampling", "yes"));
   EXPECT_ERROR(invalid_argument, "guidance_interval '0.1 x'",

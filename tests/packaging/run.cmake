@@ -36,6 +36,7 @@ endfunction()
 # No variable says where LibTorch or our own library is.
 function(run_installed_programs)
   run("installed command" env -i "${WORK}/prefix/bin/freeinit" filter --shape 2 4 4)
+  run("installed demo bundle" env -i "${WORK}/prefix/bin/freeinit" tokenize "a red circle")
   foreach(example any_denoiser measure)
     run("installed example ${example}" env -i OMP_NUM_THREADS=1
         "${WORK}/prefix/libexec/freeinit/example_${example}")

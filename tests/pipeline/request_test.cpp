@@ -61,18 +61,18 @@ TEST_F(Request, SizesNameTheNearestThatWork) {
   EXPECT_EQ(refusal([](auto& r) { r.height = 3; }),
             "height '3': this model needs a multiple of 4; use 4");
   EXPECT_EQ(refusal([](auto& r) { r.height = -4; }),
-            "height '-4': outside its range; expected at least 1");
+            "height '-4': outside its range; expected 1 to 16384");
   EXPECT_EQ(refusal([](auto& r) { r.num_frames = 9; }),
             "number of frames '9': this model does 1 to 8");
   EXPECT_EQ(refusal([](auto& r) { r.num_frames = 0; }),
-            "number of frames '0': outside its range; expected at least 1");
+            "number of frames '0': outside its range; expected 1 to 1000000");
 }
 
 TEST_F(Request, CountsStartAtOne) {
   EXPECT_NE(refusal([](auto& r) { r.free_init.num_iters = 0; }).find("num_iters '0'"),
             std::string::npos);
   EXPECT_EQ(refusal([](auto& r) { r.num_videos = 0; }),
-            "number of videos '0': outside its range; expected at least 1");
+            "number of videos '0': outside its range; expected 1 to 1024");
   EXPECT_EQ(refusal([](auto& r) { r.decode_chunk_size = 0; }),
             "decode chunk size '0': outside its range; expected at least 1");
   EXPECT_NE(refusal([](auto& r) { r.num_inference_steps = 0; }).find("0"), std::string::npos);

@@ -3,8 +3,8 @@
     python tests/reference/same_bits.py BASE_COMMAND NEW_COMMAND [--only TEXT ...] [--work FOLDER]
 
 Runs both on every case below, one thread unless the case says otherwise, and compares what they
-write: tensors value by value in bytes, videos and pictures byte by byte, JSON figure by figure
-(times, versions and paths aside). A key that only one of them prints is named, and so is other
+write: tensors value by value in bytes, videos and pictures frame by frame as `ffmpeg` decodes them
+(what files say of themselves aside), JSON figure by figure (times, versions and paths aside). A key that only one of them prints is named, and so is other
 text. A case whose options one of the commands does not have is skipped and says so. Prints a table;
 exits with 1 on a difference. `--work` keeps all files, and what BASE_COMMAND made there is not made
 again.
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROMPT = "a red circle moving right"
 CONVERTED = ("openvino", "int8", "float16-weights")
 # Where it ran and how long it took; versions differ by intent.
-LEFT_OUT = {"seconds", "version", "bundle", "created_by", "checks"}
+LEFT_OUT = {"seconds", "version", "bundle", "created_by", "checks", "output"}
 FILE_TYPES = {".safetensors", ".gif", ".mp4", ".webm", ".png", ".csv", ".svg", ".pt", ".json"}
 
 
@@ -246,6 +246,16 @@ def tensors(path: Path) -> dict[str, tuple]:
             for name, entry in header.items()}  # fmt: skip
 
 
+def frames(path: Path) -> list[str]:
+    """Time and hash of every frame."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v", "-f", "framemd5", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if not line.startswith("#")]
+
+
+READERS = {".safetensors": tensors, **dict.fromkeys((".mp4", ".webm", ".gif", ".png"), frames)}
+
+
 def compare_json(base: object, new: object, where: str, notes: list[str]) -> list[str]:
     """The places where two values differ; keys that only one has go to `notes`."""
     if isinstance(base, dict) and isinstance(new, dict):
@@ -267,7 +277,7 @@ def compare(base: Outcome, new: Outcome) -> tuple[list[str], list[str]]:
         return [f"exit code {base.code} and {new.code}: {new.error.strip()[-200:]}"], notes
     found = [f"{name}: is in one alone" for name in sorted(set(base.files) ^ set(new.files))]
     for name in sorted(set(base.files) & set(new.files)):
-        read = tensors if name.endswith(".safetensors") else Path.read_bytes
+        read = READERS.get(Path(name).suffix, Path.read_bytes)
         if read(base.files[name]) != read(new.files[name]):
             found.append(f"{name}: differs")
     expected, printed = values(base.output), values(new.output)

@@ -49,22 +49,21 @@ TEST(ClipTokenizerGolden, EveryCodePointEqualsHuggingFace) {
   }
 }
 
-// Words of one to four vectors, beside and inside other words.
+// Words of one to four vectors, beside and inside other words, in composed and decomposed letters.
 TEST(ClipTokenizerGolden, WordsOfEmbeddingsEqualDiffusers) {
   const nlohmann::json words = golden("embeddings.json");
   const TemporaryFolder folder;
   write_vocabulary(folder.path());
   write_file(folder.path() / "added_tokens.json", words.at("added_tokens").dump());
   const freeinit::ClipTokenizer tokenizer(folder.path() / "vocab.json", kMerges);
-  ASSERT_EQ(words.at("texts").size(), 11U);
+  ASSERT_GE(words.at("texts").size(), 12U);
   for (std::size_t i = 0; i < words.at("texts").size(); ++i) {
     const auto text = words.at("texts")[i].get<std::string>();
     EXPECT_EQ(tokenizer.tokenize(text), words.at("ids")[i].get<std::vector<std::int64_t>>())
         << text;
   }
-  // All vectors in any spelling, as other programs read them; what is cut off is named.
-  EXPECT_EQ(tokenizer.tokenize("EasyNegative"), tokenizer.tokenize("easynegative"));
-  EXPECT_EQ(tokenizer.tokenize("u\u0308bung"), tokenizer.tokenize("\u00FCbung"));
+  // In any case, as other programs read them; what is cut off is named.
+  EXPECT_EQ(tokenizer.tokenize("EASYnegative"), tokenizer.tokenize("EasyNegative"));
   freeinit::ClipTokenizerOptions options;
   options.max_length = 3;
   const freeinit::ClipTokenizer brief(folder.path() / "vocab.json", kMerges, options);

@@ -9,6 +9,13 @@ namespace {
 
 using Ids = std::vector<std::int64_t>;
 
+TEST(ClipTokenizer, KnowsWhichSpellingsAreTokensOfTheirOwn) {
+  EXPECT_TRUE(shared_tokenizer().has_token("<|endoftext|>"));
+  for (const char* text : {"cat", "EasyNegative", "<my-style>", "(big:1.3)", "", "\xFF"}) {
+    EXPECT_FALSE(shared_tokenizer().has_token(text)) << text;
+  }
+}
+
 TEST(ClipTokenizer, KnownPrompt) {
   EXPECT_EQ(shared_tokenizer().tokenize("a photo of a cat"), (Ids{320, 1125, 539, 320, 2368}));
 }

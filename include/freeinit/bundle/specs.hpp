@@ -68,7 +68,8 @@ struct TokenizerSpec {
   std::int64_t eos_token_id = 49407;
   std::int64_t pad_token_id = 49407;
   std::int64_t unk_token_id = 49407;
-  bool match_pad_token = true;  ///< see ClipTokenizerOptions
+  bool match_pad_token = true;       ///< see ClipTokenizerOptions
+  std::vector<std::string> words{};  ///< all that the model was trained on; empty: not declared
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI

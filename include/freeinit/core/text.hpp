@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <locale>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -26,6 +27,12 @@ template <class... Values>
 
 /// `excerpt(text)` in quotation marks.
 [[nodiscard]] FREEINIT_API std::string quote(std::string_view text);
+
+/// The known name that the fewest edits of one character make of `name`, by its beginning if it is
+/// long; empty if that takes more than `most`.
+[[nodiscard]] FREEINIT_API std::string nearest_name(std::string_view name,
+                                                    const std::set<std::string>& known,
+                                                    std::size_t most = std::string::npos);
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

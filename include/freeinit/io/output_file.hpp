@@ -26,6 +26,10 @@ class FREEINIT_API OutputFile {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
+  /// Whether something stands there that `commit()` would replace: a file, or a folder that is not
+  /// empty.
+  [[nodiscard]] bool replaces() const;
+
   /// Replaces `path()` by what was written, or writes it through. Throws Error: io.
   void commit();
 

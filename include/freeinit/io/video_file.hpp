@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +28,9 @@ struct VideoWriterOptions {
   std::int64_t width = 0;
   std::int64_t height = 0;  ///< pixels
   double fps = 8.0;         ///< 0.01 to 1000; a GIF counts in 1/100 s and takes at most 50
+  /// What the file says of itself: "title" and "comment". A GIF holds the comment alone, a PNG
+  /// sequence both in each frame. Bytes that are no UTF-8 become U+FFFD.
+  std::map<std::string, std::string> metadata{};
 };
 
 /// Refuses what `VideoWriter` could not write, before there is anything to write: the extension,
@@ -72,6 +76,9 @@ struct DecodedVideo {
   bool cut = false;  ///< the file holds more of the wanted frames than `max_frames`
   bool damaged =
       false;  ///< data up to the last frame read was unreadable, or the file ends too early
+  bool variable_rate = false;  ///< some frames read stay half as long again as others
+  /// "HLG", "PQ" or "BT.2020" of a clip that was converted to BT.709; else empty.
+  std::string converted_from;
   std::vector<std::uint8_t> rgb;
 };
 
@@ -80,15 +87,22 @@ struct FrameSelection {
   std::int64_t max_frames = 16;
   std::int64_t first = 0;
   std::int64_t stride = 1;
+  /// Above 0: the clip is first brought to so many frames per second, of each time the nearest
+  /// frame. 0: frames by number, whatever their times.
+  double fps = 0.0;
+  std::int64_t stream = -1;  ///< which video stream, from 0; -1: the one that players take
 };
 
-/// Decodes frames of the first video stream with the colour matrix and range the file names. Memory
-/// is bounded by the frames asked for: others are decoded and dropped one by one, and the file is
-/// left as soon as all are there. A rotation mark is ignored. A truncated or damaged file gives the
-/// frames it still holds, and `damaged`.
+/// Decodes frames as players show them: turned and mirrored as the file says, pixels square, HDR
+/// tone-mapped, by the colour matrix and range that the file names. `path` may be a folder of
+/// numbered pictures or a pattern of their names (`frame_%05d.png`); see docs/files.md. Memory is
+/// bounded by the frames asked for: others are decoded and dropped one by one, and the file is left
+/// as soon as all are there. A truncated or damaged file gives the frames it still holds, and
+/// `damaged`.
 /// Throws Error: not_found, invalid_file (no video stream, no wanted frame, truncated before the
-/// first frame, a size change inside), unsupported (this FFmpeg lacks the decoder),
-/// invalid_argument (max_frames or stride < 1, first < 0).
+/// first frame, a size change inside), unsupported (this FFmpeg lacks the decoder or a filter for
+/// HDR), invalid_argument (max_frames or stride < 1, first or fps < 0, no such stream, fps for
+/// pictures without times).
 [[nodiscard]] FREEINIT_API DecodedVideo read_video(const std::filesystem::path& path,
                                                    const FrameSelection& selection);
 

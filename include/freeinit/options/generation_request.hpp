@@ -24,6 +24,7 @@ struct GuidanceInterval {
 struct GenerationRequest {
   std::string prompt{};
   std::string negative_prompt{};
+  bool mend_text = false;  ///< the prompts are what `mend_text` makes of them
   std::int64_t num_frames = 16;
   std::int64_t height = 512;  ///< pixels
   std::int64_t width = 512;   ///< pixels

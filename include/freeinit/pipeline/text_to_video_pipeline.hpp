@@ -43,7 +43,8 @@ class FREEINIT_API TextToVideoPipeline {
   void validate(const GenerationRequest& request, const GenerationInputs& inputs = {}) const;
 
   /// Validates, encodes the prompts (once per text), then samples and decodes one video after
-  /// another. A prompt that is too long is cut with a warning that names what was cut. After a stop
+  /// another. Warns of a prompt that is cut since it is too long, that holds what the model does
+  /// not know or the syntax of other programs, and of a size far from the model's own. After a stop
   /// the last video is what its last complete pass left, decoded like any other. Throws Error:
   /// invalid_argument, model, cancelled (no pass of any video complete).
   [[nodiscard]] GenerationResult generate(const GenerationRequest& request,

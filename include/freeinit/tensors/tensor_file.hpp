@@ -11,8 +11,8 @@
 namespace freeinit::inline FREEINIT_ABI {
 
 /// Reads a tensor of a `.safetensors` file onto the CPU in its stored dtype. An empty `name` takes
-/// the file's only tensor. Throws Error: not_found (with the names there are), invalid_file,
-/// unsupported (a dtype LibTorch lacks).
+/// the file's only tensor; empty ones beside it are passed over. Throws Error: not_found (with the
+/// names there are), invalid_file, unsupported (a dtype LibTorch lacks).
 [[nodiscard]] FREEINIT_API at::Tensor load_tensor(const std::filesystem::path& path,
                                                   const std::string& name = {});
 

@@ -7,15 +7,18 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
 
 /// The frames of a video file as a tensor.
 struct VideoFrames {
-  at::Tensor frames;     ///< [F,H,W,3] uint8, CPU
-  double fps = 0.0;      ///< of the file; 0 when it does not say
-  bool cut = false;      ///< the file holds more of the wanted frames
-  bool damaged = false;  ///< as DecodedVideo::damaged
+  at::Tensor frames;           ///< [F,H,W,3] uint8, CPU
+  double fps = 0.0;            ///< of the file; 0 when it does not say
+  bool cut = false;            ///< the file holds more of the wanted frames
+  bool damaged = false;        ///< as DecodedVideo::damaged
+  bool variable_rate = false;  ///< as DecodedVideo::variable_rate
+  std::string converted_from;  ///< as DecodedVideo::converted_from
 };
 
 /// Decodes the wanted frames. Throws Error: as `read_video`.

@@ -25,9 +25,10 @@ struct ClipTokenizerOptions {
 
 /// One prompt as the text encoder wants it.
 struct TokenizedPrompt {
-  std::vector<std::int64_t> ids;  ///< exactly `max_length` ids: begin, text, end, padding
-  std::int64_t num_tokens = 0;    ///< ids before the padding, begin and end included
-  std::string truncated_text;     ///< the normalised text that did not fit; empty when all did
+  std::vector<std::int64_t> ids;      ///< exactly `max_length` ids: begin, text, end, padding
+  std::int64_t num_tokens = 0;        ///< ids before the padding, begin and end included
+  std::string truncated_text;         ///< the normalised text that did not fit; empty when all did
+  std::int64_t truncated_tokens = 0;  ///< ids that did not fit
 };
 
 /// CLIP's byte-level BPE tokenizer, equal to Hugging Face's `CLIPTokenizer` on any Unicode input:
@@ -52,6 +53,10 @@ class FREEINIT_API ClipTokenizer {
 
   /// Ids as `CLIPTokenizer(text, padding="max_length", truncation=True)` gives them.
   [[nodiscard]] TokenizedPrompt encode(std::string_view text) const;
+
+  /// Whether `spelling` inside a prompt means a token of its own (begin, end, padding), not what
+  /// its letters make.
+  [[nodiscard]] bool has_token(std::string_view spelling) const;
 
   [[nodiscard]] const ClipTokenizerOptions& options() const;
 

@@ -23,6 +23,13 @@ def test_figures_are_rounded_up(value, expected):
     assert rounded_up(value) >= value * (1 - 1e-8)
 
 
+def test_a_recommended_flag():
+    defaults = {"mend_text": True}
+    assert recommended_settings(defaults, ["mend_text=false"])["mend_text"] is False
+    with pytest.raises(ExportError, match="true or false"):
+        recommended_settings(defaults, ["mend_text=0"])
+
+
 def test_recommended_settings():
     found = recommended_settings(
         {"height": 64}, ["num_iters=5", "filter.method=gaussian", "negative_prompt=a=b"]

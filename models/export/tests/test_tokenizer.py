@@ -42,6 +42,16 @@ def test_a_saved_and_reloaded_tokenizer_gives_the_same_files(tmp_path):
         ).read_bytes()
 
 
+def test_the_words_that_a_trainer_declares_are_handed_on(tmp_path):
+    original = tiny_tokenizer()
+    assert "words" not in write_tokenizer(original, tmp_path)
+    original.init_kwargs["words"] = ["a", "red"]
+    original.save_pretrained(tmp_path / "saved")
+    (tmp_path / "again").mkdir()
+    section = write_tokenizer(CLIPTokenizer.from_pretrained(tmp_path / "saved"), tmp_path / "again")
+    assert section["words"] == ["a", "red"]
+
+
 def test_added_words_have_a_file_of_their_own(tmp_path):
     tokenizer = tiny_tokenizer()
     first = len(tokenizer)

@@ -63,6 +63,7 @@ def test_manifest_holds_what_the_original_does(bundle):
     recommended = manifest["recommended"]
     assert (recommended["fps"], recommended["output_fps"], recommended["eta"]) == (28.0, 10.0, 1.0)
     assert (recommended["height"], recommended["width"]) == (64, 128)
+    assert recommended["mend_text"] is True
     words = manifest["tokenizer"]
     assert (words["bos_token_id"], words["eos_token_id"]) == (49406, 49407)
     assert words["pad_token_id"] == 0 and words["match_pad_token"] is False
@@ -166,7 +167,7 @@ def test_checkpoints_that_do_not_fit(tmp_path):
         {**good, "model.diffusion_model.more": torch.ones(1)}, "has the unknown 'more' (1 such)"
     )
     refused({**good, key: torch.ones(2, 2)}, "has the shape (2, 2); expected")
-    refused([1, 2], "expected named tensors")
+    refused([1, 2], "holds a list; expected named tensors")
     file.write_bytes(b"not a checkpoint")
     with pytest.raises(ExportError, match="model.ckpt'"):
         loaded(tmp_path, checkpoint=file)

@@ -1,11 +1,11 @@
 #include "analyze/forward_report.hpp"
 #include "analyze/pass_report.hpp"
-#include "generate/output_plan.hpp"
 #include "shared/clip_input.hpp"
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
 #include "shared/json_text.hpp"
 #include "shared/option_group.hpp"
+#include "shared/output_files.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
 #include <freeinit/bundle/verify.hpp>
@@ -31,6 +31,7 @@ struct AnalyzeArguments {
   std::optional<std::int64_t> num_frames, height, width;
   freeinit::FrameSelection selection;
   freeinit::ForwardAnalysisOptions options;
+  bool overwrite = false;
   bool json = false;
 };
 
@@ -57,7 +58,7 @@ void check_analysis(const AnalyzeArguments& arguments) {
     refuse_analysis("plot '" + arguments.plot + "': unknown extension; expected .svg");
   }
   for (const auto& path : {arguments.csv, arguments.plot}) {
-    if (!path.empty()) check_writable(path);
+    if (!path.empty()) check_output(path, arguments.overwrite);
   }
 }
 
@@ -103,12 +104,14 @@ std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Cons
   const auto folder = bundle_or_default(arguments.bundle);
   const auto manifest = freeinit::read_manifest(folder);
   const freeinit::NoiseSchedule schedule(manifest.scheduler);
-  auto selection = arguments.selection;
-  selection.max_frames = arguments.num_frames.value_or(manifest.recommended.num_frames);
+  ClipReading reading{arguments.selection,
+                      {manifest.vae.latent_channels, manifest.vae.scaling_factor},
+                      manifest.recommended.fps};
+  reading.selection.max_frames = arguments.num_frames.value_or(manifest.recommended.num_frames);
   LatentReader reader(arguments, folder, manifest);
   std::vector<NamedAnalysis> analyses;
   for (const std::string& file : arguments.files) {
-    for (const Clip& clip : load_clips(file, selection, console)) {
+    for (const Clip& clip : load_clips(file, reading, console)) {
       console.progress("analyze " + clip.name, {});
       analyses.push_back({clip.name, freeinit::analyze_forward_process(
                                          reader.latents(clip), schedule, arguments.options)});
@@ -123,15 +126,18 @@ std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Cons
 }
 
 void report(const AnalyzeArguments& arguments, const std::string& csv,
-            const std::vector<Chart>& charts) {
+            const std::vector<Chart>& charts, Console& console) {
   if (!arguments.csv.empty()) freeinit::write_text_file(arguments.csv, csv);
   if (!arguments.plot.empty()) write_svg(arguments.plot, charts);
+  for (const std::string& file : {arguments.csv, arguments.plot}) {
+    if (!file.empty()) say_written(file, console);
+  }
 }
 
 void run_passes_analysis(const AnalyzeArguments& arguments, Console& console) {
   const auto analysis =
       analyze_passes(arguments.passes, arguments.options.band_edges, arguments.options.low_stop);
-  report(arguments, passes_csv(analysis), passes_charts(analysis));
+  report(arguments, passes_csv(analysis), passes_charts(analysis), console);
   if (!arguments.json) return print_passes(analysis, console);
   console.result(json_text(passes_json(analysis)));
 }
@@ -141,7 +147,7 @@ void run_analyze(const AnalyzeArguments& arguments, Console& console) {
   if (!arguments.passes.empty()) return run_passes_analysis(arguments, console);
   const auto analyses = analyze_files(arguments, console);
   console.end_progress();
-  report(arguments, forward_csv(analyses), forward_charts(analyses.back().analysis));
+  report(arguments, forward_csv(analyses), forward_charts(analyses.back().analysis), console);
   if (!arguments.json) return print_forward(analyses.back(), console);
   nlohmann::ordered_json json{{"bands", bands_json(analyses.back().analysis.bands)},
                               {"num_draws", arguments.options.num_draws},
@@ -158,27 +164,31 @@ void add_analyze(CLI::App& app, Action& selected) {
   auto* command = app.add_subcommand("analyze", "Signal-to-noise by frequency of real videos");
   auto arguments = std::make_shared<AnalyzeArguments>();
   auto& a = *arguments;
-  command->add_option("FILE", a.files, "Videos, or latents [B,C,F,h,w] (.safetensors)");
+  command->add_option(
+      "FILE", a.files,
+      "Videos, folders of numbered pictures, or latents [B,C,F,h,w] (.safetensors)");
   command->add_option("--passes", a.passes, "Folder of generate --save-passes")->type_name("DIR");
   command->add_option("--bundle", a.bundle, kBundleHelp)->type_name("DIR");
-  command->add_option("--num-frames", a.num_frames, "Frames of a clip [the bundle's]");
-  command->add_option("--height", a.height, "Height in pixels [the bundle's]");
-  command->add_option("--width", a.width, "Width in pixels [the bundle's]");
-  add_frame_options(*command, a.selection);
-  command->add_option("--timesteps", a.options.timesteps, "Timesteps to look at [nine of all]");
-  command->add_option("--bands", a.options.band_edges, "Band edges above 0; 1 is Nyquist")
+  add_number(*command, "--num-frames", a.num_frames, "Frames of a clip [the bundle's]", 1,
+             kMostFrames);
+  add_number(*command, "--height", a.height, "Height in pixels [the bundle's]", 1, 16384);
+  add_number(*command, "--width", a.width, "Width in pixels [the bundle's]", 1, 16384);
+  add_frame_options({*command, "Frames of the video"}, "", a.selection);
+  constexpr std::int64_t kMostTimesteps = 1'000'000;
+  add_number(*command, "--timesteps", a.options.timesteps, "Timesteps to look at [nine of all]", 0,
+             kMostTimesteps);
+  add_number(*command, "--bands", a.options.band_edges, "Band edges above 0; 1 is Nyquist", 0, 10)
       ->capture_default_str();
-  command->add_option("--low-stop", a.options.low_stop, "Where low spatial frequencies end")
+  add_number(*command, "--low-stop", a.options.low_stop, "Where low spatial frequencies end", 0, 10)
       ->capture_default_str();
-  command->add_option("--num-draws", a.options.num_draws, "Noises per timestep")
-      ->check(CLI::Range(1, 10000))
+  add_number(*command, "--num-draws", a.options.num_draws, "Noises per timestep", 1, 10000)
       ->capture_default_str();
-  command->add_option("--seed", a.options.seed, "Seed of the noises")
-      ->check(check_no_minus)
+  add_number(*command, "--seed", a.options.seed, "Seed of the noises", 0, UINT64_MAX)
       ->capture_default_str();
   command->add_option("--csv", a.csv, "Write the figures as CSV")->type_name("FILE");
   command->add_option("--plot", a.plot, "Write the plots (.svg)")->type_name("FILE");
   command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();
+  add_overwrite_option(*command, a.overwrite);
   command->add_flag("--json", a.json, "Print the result as one JSON object");
   command->footer(kAnalyzeFooter);
   command->callback(

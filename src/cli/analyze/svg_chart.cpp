@@ -27,14 +27,15 @@ std::string coordinate(double value) {
 std::string escaped(const std::string& text) {
   std::string result;
   for (const char c : text) {
-    if (c == '&')
+    if (c == '&') {
       result += "&amp;";
-    else if (c == '<')
+    } else if (c == '<') {
       result += "&lt;";
-    else if (c == '>')
+    } else if (c == '>') {
       result += "&gt;";
-    else
+    } else {
       result += c;
+    }
   }
   return result;
 }
@@ -73,10 +74,10 @@ Axis make_axis(std::vector<double> values, bool logarithmic) {
   axis.low = *low;
   axis.high = *high;
   if (logarithmic) {
-    const double first = std::floor(std::log10(axis.low));
-    const double last = std::max(first + 1, std::ceil(std::log10(axis.high)));
-    const double step = std::ceil((last - first) / 9);
-    for (double e = first; e <= last; e += step) axis.ticks.push_back(std::pow(10.0, e));
+    const auto first = static_cast<int>(std::floor(std::log10(axis.low)));
+    const int last = std::max(first + 1, static_cast<int>(std::ceil(std::log10(axis.high))));
+    const int step = (last - first + 8) / 9;
+    for (int e = first; e <= last; e += step) axis.ticks.push_back(std::pow(10.0, e));
     axis.low = std::pow(10.0, first);
     axis.high = std::pow(10.0, last);
     return axis;

@@ -5,10 +5,12 @@
 #include "shared/config_file.hpp"
 #include "shared/default_bundle.hpp"
 #include "shared/interrupt.hpp"
+#include "shared/output_files.hpp"
 #include "shared/progress_view.hpp"
 #include "shared/stopwatch.hpp"
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/pipeline/clip_latents.hpp>
@@ -18,6 +20,8 @@
 #include <CLI/CLI.hpp>
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -96,17 +100,18 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
     refuse(of_video + ": expected --init-video or --init-latents with it");
   }
   PreparedRun run;
-  run.plan = arguments.output_plan();
-  run.plan.check();
   run.bundle = bundle_or_default(arguments.bundle);
   run.manifest = freeinit::read_manifest(run.bundle);
   run.request = arguments.request(run.manifest);
+  run.request.validate();
+  run.plan = arguments.output_plan(run.request.num_videos);
+  run.plan.check();
   if (run.request.prompt.empty()) {
     refuse("PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
   }
   run.bundle_options = arguments.bundle_options(run.manifest, run.request);
   run.inputs = arguments.inputs();
-  run.init_frames = arguments.video_init.read(run.request, run.inputs, console);
+  run.init_frames = arguments.video_init.read(run.request, run.manifest.vae, run.inputs, console);
   freeinit::check_request(run.request, run.manifest, run.inputs);
   for (int i = 0; i < run.plan.num_videos; ++i) {
     freeinit::check_video_writer(
@@ -151,8 +156,26 @@ std::string stop_note(const freeinit::GenerationRequest& request,
   return note;
 }
 
+/// What the tensor files say of themselves: text in UTF-8, as the tokenizer reads it.
+std::map<std::string, std::string> tensor_metadata(const GenerateArguments& arguments,
+                                                   const freeinit::GenerationRequest& request) {
+  if (arguments.no_metadata) return {};
+  return {{"prompt", freeinit::excerpt(request.prompt, std::string::npos)},
+          {"seed", std::to_string(request.seed)}};
+}
+
+std::function<std::map<std::string, std::string>(int)> metadata_of_videos(
+    const GenerateArguments& arguments, const freeinit::GenerationRequest& request,
+    const std::string& model) {
+  return [&arguments, &request, model](int index) {
+    return arguments.no_metadata ? std::map<std::string, std::string>{}
+                                 : video_metadata(arguments, request, model, index);
+  };
+}
+
 /// Samples, and writes each video when it is there; `seconds` gets the time of each phase.
-freeinit::GenerationResult generate_and_write(const PreparedRun& run,
+freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments,
+                                              const PreparedRun& run,
                                               const freeinit::TextToVideoPipeline& pipeline,
                                               const freeinit::RunControl& control, Console& console,
                                               PhaseSeconds& seconds) {
@@ -162,8 +185,10 @@ freeinit::GenerationResult generate_and_write(const PreparedRun& run,
       {.fps = file_fps(request),
        .profile = request.free_init.profile,
        .chunk_size = request.decode_chunk_size,
-       .metadata = {{"prompt", request.prompt}, {"seed", std::to_string(request.seed)}},
-       .progress = control.progress});
+       .metadata = tensor_metadata(arguments, request),
+       .video_metadata = metadata_of_videos(arguments, request, pipeline.bundle().manifest().name),
+       .progress = control.progress,
+       .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); }});
   freeinit::GenerationResult result;
   try {
     result = pipeline.generate(request, run.inputs, control, writer.hooks());
@@ -197,19 +222,22 @@ void run_generate(const GenerateArguments& arguments, Console& console) {
   complete_inputs(run, pipeline, control);
   console.info("seed " + std::to_string(run.request.seed));
   const auto write_trace = [&] {
-    if (trace) trace->write(run.plan.trace);
+    if (!trace) return;
+    trace->write(run.plan.trace);
+    say_written(run.plan.trace, console);
   };
   freeinit::GenerationResult result;
   try {
-    result = generate_and_write(run, pipeline, control, console, seconds);
+    result = generate_and_write(arguments, run, pipeline, control, console, seconds);
   } catch (const freeinit::Error&) {
     write_trace();  // a run that was stopped has spent its time, too
     throw;
   }
   write_trace();
   console.end_progress();
-  console.result(arguments.json ? report_json(arguments, run.request, pipeline, result, seconds)
-                                : report_line(arguments, run.request, result, seconds));
+  console.result(arguments.json
+                     ? report_json(arguments, run.plan, run.request, pipeline, result, seconds)
+                     : report_line(run.plan, run.request, result, seconds));
 }
 
 }  // namespace
@@ -220,7 +248,7 @@ void add_generate(CLI::App& app, Action& selected) {
   add_generate_options(*command, *arguments);
   command->footer(kGenerateFooter);
   command->callback([=, &selected] {
-    if (!arguments->config.empty()) apply_config_file(*command, arguments->config);
+    if (!arguments->config.empty()) apply_config_file(*command, arguments->config, kResultKeys);
     selected = [=](Console& console) { run_generate(*arguments, console); };
   });
 }

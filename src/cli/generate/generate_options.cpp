@@ -2,9 +2,9 @@
 
 #include "shared/default_bundle.hpp"
 #include "shared/option_group.hpp"
+#include "shared/tensor_input.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -13,8 +13,6 @@
 namespace freeinit_cli {
 namespace {
 
-constexpr std::int64_t kMostVideos = 1024;
-
 /// 32 bits: short enough to be typed again.
 std::uint64_t random_seed() {
   return std::random_device{}() & 0xffffffffU;
@@ -22,14 +20,19 @@ std::uint64_t random_seed() {
 
 void add_output_options(CLI::App& command, GenerateArguments& a) {
   OptionGroup output(command, "Output");
-  output.add("-o,--output", a.output, "FILE.mp4, .webm or .gif, or DIR/ for PNG frames", "FILE")
-      ->capture_default_str();
+  output
+      .add("-o,--output", a.output,
+           "FILE.mp4, .webm or .gif, or DIR/ for PNG frames [video.mp4, video_2.mp4, ...]", "FILE")
+      ->expected(1);
   output.add("--save-latents", a.save_latents, "Write the latents [B,C,F,h,w] (.safetensors)",
              "FILE");
   output.add("--save-frames", a.save_frames,
              "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors)", "FILE");
   output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
              "DIR");
+  output.add_flag("--overwrite", a.overwrite, "Replace files that are there");
+  output.add_flag("--no-metadata", a.no_metadata,
+                  "Leave prompt, seed and settings out of what is written");
   output.add_flag("--json", a.json, "Print the result as one JSON object");
 }
 
@@ -45,7 +48,7 @@ freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest&
 
 freeinit::GenerationInputs GenerateArguments::inputs() const {
   freeinit::GenerationInputs inputs;
-  if (!init_noise.empty()) inputs.initial_noise = freeinit::load_tensor(init_noise);
+  if (!init_noise.empty()) inputs.initial_noise = read_tensor(init_noise);
   inputs.filter_mask = load_mask(filter_mask);
   return inputs;
 }
@@ -60,26 +63,24 @@ freeinit::BundleOptions GenerateArguments::bundle_options(
   return options;
 }
 
-OutputPlan GenerateArguments::output_plan() const {
-  const std::int64_t num_videos = settings.over({}).num_videos;
-  if (num_videos < 1 || num_videos > kMostVideos) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "num-videos '" + std::to_string(num_videos) + "': expected 1 to " +
-                        std::to_string(kMostVideos));
-  }
-  return {.video = output,
-          .latents = save_latents,
-          .frames = save_frames,
-          .trace = runtime.trace,
-          .passes_folder = save_passes,
-          .num_videos = static_cast<int>(num_videos)};
+OutputPlan GenerateArguments::output_plan(std::int64_t num_videos) const {
+  const OutputPlan plan{.video = output.value_or("video.mp4"),
+                        .latents = save_latents,
+                        .frames = save_frames,
+                        .trace = runtime.trace,
+                        .passes_folder = save_passes,
+                        .num_videos = static_cast<int>(num_videos),
+                        .overwrite = overwrite};
+  return output || overwrite ? plan : plan.with_free_name();
 }
 
 void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   command.add_option("--bundle", arguments.bundle, kBundleHelp)->type_name("DIR");
   command
-      .add_option("--config", arguments.config,
-                  "TOML file with any of these options; the command line has the last word")
+      .add_option(
+          "--config", arguments.config,
+          "TOML file with any of these options, or what --json or inspect FILE printed; the "
+          "command line has the last word")
       ->type_name("FILE")
       ->configurable(false);
   add_output_options(command, arguments);

@@ -21,8 +21,11 @@ namespace freeinit_cli {
 /// The options of `generate` as given; what is not set comes from the bundle's manifest.
 struct GenerateArguments {
   SettingOptions settings;
-  std::string bundle, config, output = "video.mp4";
+  std::string bundle, config;
+  std::optional<std::string> output;  ///< unset: video.mp4, or the next of that name
   std::string init_noise, filter_mask, save_latents, save_frames, save_passes;
+  bool overwrite = false;
+  bool no_metadata = false;
   bool json = false;
   VideoInitArguments video_init;
   RuntimeArguments runtime;
@@ -39,7 +42,8 @@ struct GenerateArguments {
   [[nodiscard]] freeinit::BundleOptions bundle_options(
       const freeinit::Manifest& manifest, const freeinit::GenerationRequest& request) const;
 
-  [[nodiscard]] OutputPlan output_plan() const;
+  /// Where the results of so many videos go. A name that is chosen here is free now.
+  [[nodiscard]] OutputPlan output_plan(std::int64_t num_videos) const;
 };
 
 void add_generate_options(CLI::App& command, GenerateArguments& arguments);

@@ -10,7 +10,7 @@
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 
-#include <cstdio>
+#include <filesystem>
 #include <numeric>
 
 namespace freeinit_cli {
@@ -32,6 +32,36 @@ double total(const PhaseSeconds& seconds) {
                          [](double sum, const auto& entry) { return sum + entry.second; });
 }
 
+/// The settings that count, by the names of their options: `--config` takes them back. Those that
+/// another one makes meaningless would be refused.
+nlohmann::ordered_json settings_json(const GenerateArguments& arguments,
+                                     const freeinit::GenerationRequest& request) {
+  auto json = nlohmann::ordered_json::parse(freeinit::request_to_json(request));
+  if (request.free_init.mix.method != freeinit::MixMethod::freqprior) json.erase("mix_ratio");
+  if (!arguments.filter_mask.empty()) {
+    for (const std::string_view field : kFilterFields) json.erase(std::string(field));
+  }
+  const auto& init = arguments.video_init;
+  if (!init.given()) {
+    json.erase("init_source");
+    json.erase("init_band");
+  }
+  const auto add = [&json](const char* key, const std::string& file) {
+    if (!file.empty()) json[key] = file;
+  };
+  add("filter_mask", arguments.filter_mask);
+  add("init_noise", arguments.init_noise);
+  add("init_video", init.video);
+  add("init_latents", init.latents);
+  if (!init.video.empty()) {
+    json["init_start"] = init.selection.first;
+    json["init_stride"] = init.selection.stride;
+    if (init.selection.fps > 0) json["init_fps"] = init.selection.fps;
+    if (init.selection.stream >= 0) json["init_stream"] = init.selection.stream;
+  }
+  return json;
+}
+
 struct Calls {
   std::int64_t saved = 0;
   std::vector<std::vector<std::int64_t>> per_pass;  ///< one list a video
@@ -48,11 +78,27 @@ Calls totals(const freeinit::GenerationResult& result) {
 
 }  // namespace
 
-std::string report_json(const GenerateArguments& arguments,
+std::map<std::string, std::string> video_metadata(const GenerateArguments& arguments,
+                                                  freeinit::GenerationRequest request,
+                                                  const std::string& model, std::int64_t index) {
+  request.seed += static_cast<std::uint64_t>(index);
+  request.num_videos = 1;
+  auto json = settings_json(arguments, request);
+  json.erase("decode_chunk_size");
+  for (const char* key : {"filter_mask", "init_noise", "init_video", "init_latents"}) {
+    if (!json.contains(key)) continue;
+    json[key] = std::filesystem::path(json[key].get<std::string>()).filename().string();
+  }
+  json["model"] = model;
+  json["version"] = FREEINIT_VERSION;
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+  return {{"title", request.prompt}, {"comment", json.dump(-1, ' ', false, kReplace)}};
+}
+
+std::string report_json(const GenerateArguments& arguments, const OutputPlan& plan,
                         const freeinit::GenerationRequest& request,
                         const freeinit::TextToVideoPipeline& pipeline,
                         const freeinit::GenerationResult& result, const PhaseSeconds& seconds) {
-  const auto plan = arguments.output_plan();
   auto outputs = nlohmann::ordered_json::array();
   for (const auto& video : result.videos) {
     outputs.push_back(plan.video_path(static_cast<int>(video.index)).string());
@@ -60,12 +106,8 @@ std::string report_json(const GenerateArguments& arguments,
   const auto& bundle = pipeline.bundle();
   const auto calls = totals(result);
   // First the request, by the names of its options, then what came of it.
-  auto json = nlohmann::ordered_json::parse(freeinit::request_to_json(request));
-  const auto& init = arguments.video_init;
-  const auto& init_file = init.video.empty() ? init.latents : init.video;
-  json["init_video"] = init.given() ? nlohmann::ordered_json(init_file) : nullptr;
-  if (!arguments.filter_mask.empty()) json["filter_mask"] = arguments.filter_mask;
-  json.update({{"output", outputs.front()},
+  auto json = settings_json(arguments, request);
+  json.update({{"output", plan.video.string()},
                {"outputs", outputs},
                {"completed_passes", result.videos.back().completed_passes},
                {"cancelled", result.cancelled},
@@ -83,10 +125,8 @@ std::string report_json(const GenerateArguments& arguments,
   return json_text(json);
 }
 
-std::string report_line(const GenerateArguments& arguments,
-                        const freeinit::GenerationRequest& request,
+std::string report_line(const OutputPlan& plan, const freeinit::GenerationRequest& request,
                         const freeinit::GenerationResult& result, const PhaseSeconds& seconds) {
-  const auto plan = arguments.output_plan();
   std::string files = plan.video_path(0).string();
   const auto last = static_cast<int>(result.videos.size()) - 1;
   if (last > 0) files += " .. " + plan.video_path(last).string();

@@ -5,19 +5,36 @@
 
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
+#include <array>
+#include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 
 namespace freeinit_cli {
 
+/// Keys of `generate --json` that say what came of the settings; the others are options.
+inline constexpr std::array<std::string_view, 9> kResultKeys{
+    "outputs",        "completed_passes", "cancelled", "unet_calls", "unet_calls_saved",
+    "calls_per_pass", "seconds",          "model",     "version"};
+
+/// What a video says of itself: the prompt as title, and as comment the settings that make video
+/// `index` again, in the form of `--json`, without what is of this machine (folders of files, how
+/// it ran).
+[[nodiscard]] std::map<std::string, std::string> video_metadata(const GenerateArguments& arguments,
+                                                                freeinit::GenerationRequest request,
+                                                                const std::string& model,
+                                                                std::int64_t index);
+
 /// What `generate --json` prints.
-[[nodiscard]] std::string report_json(const GenerateArguments& arguments,
+[[nodiscard]] std::string report_json(const GenerateArguments& arguments, const OutputPlan& plan,
                                       const freeinit::GenerationRequest& request,
                                       const freeinit::TextToVideoPipeline& pipeline,
                                       const freeinit::GenerationResult& result,
                                       const PhaseSeconds& seconds);
 
 /// What `generate` prints otherwise: one line, the file first.
-[[nodiscard]] std::string report_line(const GenerateArguments& arguments,
+[[nodiscard]] std::string report_line(const OutputPlan& plan,
                                       const freeinit::GenerationRequest& request,
                                       const freeinit::GenerationResult& result,
                                       const PhaseSeconds& seconds);

@@ -1,7 +1,8 @@
 #include "generate/output_plan.hpp"
 
+#include "shared/output_files.hpp"
+
 #include <freeinit/core/error.hpp>
-#include <freeinit/io/output_file.hpp>
 #include <freeinit/io/video_file.hpp>
 
 #include <regex>
@@ -11,15 +12,6 @@
 
 namespace freeinit_cli {
 namespace {
-
-/// `out/clip.mp4` -> `out/clip_1.mp4`, `out/clip/` -> `out/clip_1/`.
-std::filesystem::path with_index(const std::filesystem::path& path, int index) {
-  const bool folder = !path.has_filename();
-  const auto base = folder ? path.parent_path() : path;
-  const auto name = base.stem().string() + "_" + std::to_string(index) + base.extension().string();
-  const auto result = base.parent_path() / name;
-  return folder ? result / "" : result;
-}
 
 std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index,
                                 const std::string& stem = "pass_") {
@@ -76,30 +68,42 @@ void check_distinct(const OutputPlan& plan) {
 
 }  // namespace
 
-void check_writable(const std::filesystem::path& path) {
-  freeinit::OutputFile probe(path);
-}
-
-void check_tensor_file(const std::filesystem::path& path) {
-  if (path.extension() != ".safetensors") {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "tensor file '" + path.string() + "': unknown extension '" +
-                        path.extension().string() + "'; expected .safetensors");
+OutputPlan OutputPlan::with_free_name() const {
+  constexpr int kMostNumbers = 100'000;
+  OutputPlan plan = *this;
+  const auto is_free = [&plan] {
+    std::error_code ignored;
+    for (int index = 0; index < plan.num_videos; ++index) {
+      if (std::filesystem::exists(plan.video_path(index), ignored)) return false;
+    }
+    return true;
+  };
+  for (int number = 2; !is_free() && number < kMostNumbers; ++number) {
+    plan.video = with_number(video, number);
   }
-  check_writable(path);
+  return plan;
 }
 
 void OutputPlan::check() const {
   static_cast<void>(freeinit::video_format_of(video));
   for (const auto& path : {latents, frames}) {
-    if (!path.empty()) check_tensor_file(path);
+    if (!path.empty()) check_tensor_output(path, overwrite);
   }
-  if (!trace.empty()) check_writable(trace);
-  for (int index = 0; index < num_videos; ++index) check_writable(video_path(index));
+  if (!trace.empty()) check_output(trace, overwrite);
   check_distinct(*this);
-  if (!passes_folder.empty()) {
-    const bool exists = std::filesystem::exists(passes_folder);
-    check_writable(exists ? pass_latents_path(0, 0) : passes_folder);
+  for (int index = 0; index < num_videos; ++index) check_output(video_path(index), overwrite);
+  if (!passes_folder.empty()) check_passes_folder();
+}
+
+void OutputPlan::check_passes_folder() const {
+  if (!std::filesystem::exists(passes_folder)) {
+    check_output(passes_folder, overwrite);
+    return;
+  }
+  check_output(pass_latents_path(0, 0), overwrite);
+  if (overwrite) return;
+  for (const auto& entry : std::filesystem::directory_iterator(passes_folder)) {
+    if (is_pass_name(entry.path().filename().string())) check_output(entry.path(), overwrite);
   }
 }
 
@@ -122,7 +126,7 @@ void OutputPlan::empty_passes_folder() const {
 }
 
 std::filesystem::path OutputPlan::video_path(int index) const {
-  return num_videos == 1 ? video : with_index(video, index);
+  return num_videos == 1 ? video : with_number(video, index);
 }
 
 std::filesystem::path OutputPlan::pass_video_path(int pass, int index) const {

@@ -6,12 +6,6 @@
 
 namespace freeinit_cli {
 
-/// Throws freeinit::Error: io when `path` cannot be written; leaves nothing behind.
-void check_writable(const std::filesystem::path& path);
-
-/// As above, and refuses a path that does not end in .safetensors (invalid_argument).
-void check_tensor_file(const std::filesystem::path& path);
-
 /// Where the results of a run go. Everything is checked before the run starts.
 struct OutputPlan {
   std::filesystem::path video;    ///< as given: a file, or a folder for PNG frames
@@ -20,6 +14,10 @@ struct OutputPlan {
   std::filesystem::path trace;
   std::filesystem::path passes_folder;
   int num_videos = 1;
+  bool overwrite = false;
+
+  /// The same with a number in the name of the video, if that is taken: video_2.mp4.
+  [[nodiscard]] OutputPlan with_free_name() const;
 
   /// Refuses what could not be written; leaves nothing behind.
   /// Throws freeinit::Error: invalid_argument, io.
@@ -38,6 +36,9 @@ struct OutputPlan {
   [[nodiscard]] std::filesystem::path pass_latents_path(int pass, int index) const;
   /// noise_<pass + 1>[_<index>].safetensors: what the pass starts from.
   [[nodiscard]] std::filesystem::path pass_noise_path(int pass, int index) const;
+
+ private:
+  void check_passes_folder() const;
 };
 
 }  // namespace freeinit_cli

@@ -41,20 +41,21 @@ freeinit::GenerationHooks OutputWriter::hooks() {
 void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& latents) {
   const auto video = static_cast<int>(at.video);
   if (at.pass == 0 && video == 0) plan_.empty_passes_folder();
-  const auto& metadata = options_.metadata;
-  freeinit::save_tensors(plan_.pass_noise_path(at.pass, video), {{"noise", pass_noise_}}, metadata);
-  freeinit::save_tensors(plan_.pass_latents_path(at.pass, video), {{"latents", latents}}, metadata);
-  pass_frames_ = write_decoded(plan_.pass_video_path(at.pass, video), latents, /*keep=*/true);
+  write_tensor(plan_.pass_noise_path(at.pass, video), "noise", pass_noise_);
+  write_tensor(plan_.pass_latents_path(at.pass, video), "latents", latents);
+  pass_frames_ =
+      write_decoded(plan_.pass_video_path(at.pass, video), video, latents, /*keep=*/true);
 }
 
 void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
-  const auto path = plan_.video_path(static_cast<int>(video.index));
+  const auto index = static_cast<int>(video.index);
+  const auto path = plan_.video_path(index);
   const bool keep = !plan_.frames.empty();
   at::Tensor frames = std::exchange(pass_frames_, at::Tensor());
   if (frames.defined()) {
-    write_video(path, frames);
+    write_video(path, index, frames);
   } else {
-    frames = write_decoded(path, video.latents, keep);
+    frames = write_decoded(path, index, video.latents, keep);
   }
   latents_.push_back(video.latents);
   if (keep) frames_.push_back(frames);
@@ -63,23 +64,31 @@ void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
 
 /// All videos so far, whole or not at all: a later one that fails takes none of them along.
 void OutputWriter::write_tensors() const {
-  if (!plan_.latents.empty()) {
-    freeinit::save_tensors(plan_.latents, {{"latents", at::cat(latents_)}}, options_.metadata);
-  }
+  if (!plan_.latents.empty()) write_tensor(plan_.latents, "latents", at::cat(latents_));
   if (plan_.frames.empty()) return;
   const at::Tensor frames = plan_.num_videos == 1 ? frames_.front() : at::stack(frames_);
-  freeinit::save_tensors(plan_.frames, {{"frames", frames}}, options_.metadata);
+  write_tensor(plan_.frames, "frames", frames);
 }
 
-at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, const at::Tensor& latents,
-                                       bool keep) {
+void OutputWriter::write_tensor(const std::filesystem::path& path, const char* name,
+                                const at::Tensor& tensor) const {
+  freeinit::save_tensors(path, {{name, tensor}}, options_.metadata);
+  say_written(path);
+}
+
+void OutputWriter::say_written(const std::filesystem::path& path) const {
+  if (options_.wrote) options_.wrote(path);
+}
+
+at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, int index,
+                                       const at::Tensor& latents, bool keep) {
   const Stopwatch whole;
   double writing = 0.0;
   std::vector<at::Tensor> kept;
   freeinit::RunControl control;  // without a stop token
   control.progress = options_.progress;
   const std::int64_t scale = autoencoder_.spec().spatial_scale;
-  auto video = open_video(path, latents.size(3) * scale, latents.size(4) * scale);
+  auto video = open_video(path, index, latents.size(3) * scale, latents.size(4) * scale);
   const auto add = [&](std::int64_t, std::int64_t first, const at::Tensor& frames) {
     const Stopwatch adding;
     add_frames(video, frames, first, latents.size(2));
@@ -90,23 +99,28 @@ at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, const 
   autoencoder_.release();
   const Stopwatch finishing;
   video.finish();
+  say_written(path);
   writing += finishing.seconds();
   seconds_[freeinit::Phase::write] += writing;
   seconds_[freeinit::Phase::decode] += whole.seconds() - writing;
   return keep ? at::cat(kept) : at::Tensor();
 }
 
-void OutputWriter::write_video(const std::filesystem::path& path, const at::Tensor& frames) {
+void OutputWriter::write_video(const std::filesystem::path& path, int index,
+                               const at::Tensor& frames) {
   const Stopwatch writing;
-  auto video = open_video(path, frames.size(1), frames.size(2));
+  auto video = open_video(path, index, frames.size(1), frames.size(2));
   add_frames(video, frames, 0, frames.size(0));
   video.finish();
+  say_written(path);
   seconds_[freeinit::Phase::write] += writing.seconds();
 }
 
-freeinit::VideoWriter OutputWriter::open_video(const std::filesystem::path& path,
+freeinit::VideoWriter OutputWriter::open_video(const std::filesystem::path& path, int index,
                                                std::int64_t height, std::int64_t width) const {
-  return freeinit::VideoWriter(path, {.width = width, .height = height, .fps = options_.fps});
+  freeinit::VideoWriterOptions options{.width = width, .height = height, .fps = options_.fps};
+  if (options_.video_metadata) options.metadata = options_.video_metadata(index);
+  return freeinit::VideoWriter(path, options);
 }
 
 void OutputWriter::add_frames(freeinit::VideoWriter& video, const at::Tensor& frames,

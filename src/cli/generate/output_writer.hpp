@@ -12,6 +12,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,7 +28,10 @@ struct WriterOptions {
   freeinit::Profile profile = freeinit::Profile::diffusers;
   std::int64_t chunk_size = 16;                 ///< frames decoded at once
   std::map<std::string, std::string> metadata;  ///< of the tensor files
-  freeinit::ProgressCallback progress;          ///< told Phase::decode and Phase::write
+  /// Of video k; empty: none.
+  std::function<std::map<std::string, std::string>(int index)> video_metadata{};
+  freeinit::ProgressCallback progress;  ///< told Phase::decode and Phase::write
+  std::function<void(const std::filesystem::path& path)> wrote{};  ///< told what was written
 };
 
 /// Writes tensors and videos of a run to the places of its plan, each as soon as it is there.
@@ -50,9 +55,13 @@ class OutputWriter {
   void write_tensors() const;
   /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`. `keep`: returns the frames
   /// [F,H,W,3] too; else memory is that of a chunk.
-  at::Tensor write_decoded(const std::filesystem::path& path, const at::Tensor& latents, bool keep);
-  void write_video(const std::filesystem::path& path, const at::Tensor& frames);
-  [[nodiscard]] freeinit::VideoWriter open_video(const std::filesystem::path& path,
+  at::Tensor write_decoded(const std::filesystem::path& path, int index, const at::Tensor& latents,
+                           bool keep);
+  void write_video(const std::filesystem::path& path, int index, const at::Tensor& frames);
+  void write_tensor(const std::filesystem::path& path, const char* name,
+                    const at::Tensor& tensor) const;
+  void say_written(const std::filesystem::path& path) const;
+  [[nodiscard]] freeinit::VideoWriter open_video(const std::filesystem::path& path, int index,
                                                  std::int64_t height, std::int64_t width) const;
   /// `frames` [n,H,W,3] float32 in 0..1, from frame `first` of `count` on.
   void add_frames(freeinit::VideoWriter& video, const at::Tensor& frames, std::int64_t first,

@@ -1,10 +1,9 @@
 #include "generate/video_init_options.hpp"
 
 #include "shared/clip_input.hpp"
-#include "shared/option_group.hpp"
+#include "shared/tensor_input.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 
 namespace freeinit_cli {
@@ -17,19 +16,22 @@ namespace {
 }  // namespace
 
 at::Tensor VideoInitArguments::read(const freeinit::GenerationRequest& request,
+                                    const freeinit::AutoencoderSpec& vae,
                                     freeinit::GenerationInputs& inputs, Console& console) const {
   if (!video.empty() && !latents.empty()) {
     refuse("--init-video and --init-latents: both given; expected one of them");
   }
-  if (video.empty() && (selection.first != 0 || selection.stride != 1)) {
-    refuse("--init-start and --init-stride: need --init-video");
+  const freeinit::FrameSelection all;
+  if (video.empty() && (selection.first != all.first || selection.stride != all.stride ||
+                        selection.fps != all.fps || selection.stream != all.stream)) {
+    refuse("--init-start, --init-stride, --init-fps and --init-stream: need --init-video");
   }
   if (!given()) return {};
   if (inputs.initial_noise.defined()) {
     refuse("--init-noise with --init-video or --init-latents: a run starts from one of them");
   }
   if (!latents.empty()) {
-    inputs.video_latents = freeinit::load_tensor(latents);
+    inputs.video_latents = read_latents(latents, {vae.latent_channels, vae.scaling_factor});
     return {};
   }
   auto wanted = selection;
@@ -43,22 +45,21 @@ at::Tensor VideoInitArguments::read(const freeinit::GenerationRequest& request,
            " (--num-frames)");
   }
   const at::Tensor fitted = freeinit::fit_frames(frames, request.height, request.width);
-  warn_of_missing_frames(video, read, wanted, console);
+  note_reading(video, read, wanted, console);
+  note_rates(video, read, wanted, request.fps, "--init-fps", console);
   return fitted;
 }
 
 void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {
   OptionGroup noise(command, "Noise of a real video");
-  noise.add("--init-video", arguments.video,
-            "Start from the noise of this video instead of Gaussian noise", "FILE");
+  noise.add(
+      "--init-video", arguments.video,
+      "Start from the noise of this video, or of the numbered pictures of a folder, instead of "
+      "Gaussian noise",
+      "FILE");
   noise.add("--init-latents", arguments.latents, "The same from latents [B,C,F,h,w] (.safetensors)",
             "FILE");
-  noise.add("--init-start", arguments.selection.first, "First frame of the video")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  noise.add("--init-stride", arguments.selection.stride, "Take every n-th frame")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
+  add_frame_options(noise, "init-", arguments.selection);
 }
 
 }  // namespace freeinit_cli

@@ -25,8 +25,10 @@ struct VideoInitArguments {
 
   /// Checks the options, writes latents from a file into the inputs, and reads the frames of a
   /// video, fitted to the request's size: [F,H,W,3] uint8, undefined without one. They are encoded
-  /// once there is an autoencoder. Warns of missing frames. Throws freeinit::Error.
+  /// once there is an autoencoder. `vae`: the bundle's. Warns of missing frames. Throws
+  /// freeinit::Error.
   [[nodiscard]] at::Tensor read(const freeinit::GenerationRequest& request,
+                                const freeinit::AutoencoderSpec& vae,
                                 freeinit::GenerationInputs& inputs, Console& console) const;
 };
 

@@ -1,12 +1,14 @@
 #include "analyze/forward_report.hpp"
-#include "generate/output_plan.hpp"
 #include "shared/clip_input.hpp"
 #include "shared/command.hpp"
 #include "shared/json_text.hpp"
+#include "shared/option_group.hpp"
+#include "shared/output_files.hpp"
 #include "shared/text_output.hpp"
 
 #include <freeinit/analysis/consistency.hpp>
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/networks/image_encoder.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
@@ -25,6 +27,7 @@ struct ScoreArguments {
   std::vector<std::string> files;
   std::string features, save_features, device = "cpu";
   freeinit::FrameSelection selection{.max_frames = 128};
+  bool overwrite = false;
   bool json = false;
 };
 
@@ -162,21 +165,32 @@ nlohmann::ordered_json row_json(const ScoreRow& row) {
   return json;
 }
 
+/// Tensors are named by their clips, in UTF-8.
+void check_tensor_name(const std::string& file) {
+  if (freeinit::excerpt(file, std::string::npos) == file) return;
+  freeinit::raise(
+      freeinit::ErrorCode::invalid_argument,
+      freeinit::quote(file) + ": no valid UTF-8; expected another name for --save-features");
+}
+
 void run_score(const ScoreArguments& arguments, Console& console) {
   if (!arguments.save_features.empty()) {
     if (arguments.features.empty()) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
                       "--save-features: needs --features FILE");
     }
-    check_tensor_file(arguments.save_features);
+    check_tensor_output(arguments.save_features, arguments.overwrite);
+    for (const std::string& file : arguments.files) check_tensor_name(file);
   }
   Scorer scorer(arguments, console);
   for (const std::string& file : arguments.files) {
-    for (const Clip& clip : load_clips(file, arguments.selection, console)) scorer.score(clip);
+    for (const Clip& clip : load_clips(file, {.selection = arguments.selection}, console))
+      scorer.score(clip);
   }
   console.end_progress();
   if (!arguments.save_features.empty()) {
     freeinit::save_tensors(arguments.save_features, scorer.feature_tensors);
+    say_written(arguments.save_features, console);
   }
   const auto means = mean_rows(scorer.rows);
   if (!arguments.json) {
@@ -199,7 +213,8 @@ void add_score(CLI::App& app, Action& selected) {
   auto& a = *arguments;
   command
       ->add_option("FILE", a.files,
-                   "Videos; latents [B,C,F,h,w] or frames [F,H,W,3] as .safetensors")
+                   "Videos, folders of numbered pictures; latents [B,C,F,h,w] or frames "
+                   "[F,H,W,3] as .safetensors")
       ->required();
   command
       ->add_option("--features", a.features,
@@ -207,10 +222,12 @@ void add_score(CLI::App& app, Action& selected) {
       ->type_name("FILE");
   command->add_option("--save-features", a.save_features, "Write the features (.safetensors)")
       ->type_name("FILE");
-  command->add_option("--max-frames", a.selection.max_frames, "At most this many frames a clip")
+  add_number(*command, "--max-frames", a.selection.max_frames, "At most this many frames a clip", 1,
+             kMostFrames)
       ->capture_default_str();
-  add_frame_options(*command, a.selection);
+  add_frame_options({*command, "Frames of the video"}, "", a.selection);
   command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();
+  add_overwrite_option(*command, a.overwrite);
   command->add_flag("--json", a.json, "Print the result as one JSON object");
   command->footer(kScoreFooter);
   command->callback(

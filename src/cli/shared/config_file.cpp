@@ -1,14 +1,18 @@
 #include "shared/config_file.hpp"
 
+#include "shared/typing_help.hpp"
+
 #include <freeinit/core/error.hpp>
 
 #include <toml++/toml.h>
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,20 +25,21 @@ struct Setting {
   std::string key;
   std::vector<std::string> values;
   bool is_array = false;
-  unsigned line = 0;
+  unsigned line = 0;  ///< 0: not known
 };
 
-/// A file that is being read: its name stands in every message.
-class ConfigReader {
+std::string number_text(double number) {
+  char digits[32];
+  return {digits, std::to_chars(std::begin(digits), std::end(digits), number).ptr};
+}
+
+/// A TOML text that is being read; `name` of its file stands in every message.
+class TomlReader {
  public:
-  ConfigReader(const std::filesystem::path& path, std::string section)
-      : name_("config file '" + path.string() + "'"), section_(std::move(section)) {
-    std::ifstream file(path);
-    if (!file || std::filesystem::is_directory(path)) {
-      freeinit::raise(freeinit::ErrorCode::not_found, name_ + ": not there or not readable");
-    }
+  TomlReader(const std::string& text, std::string name, std::string section)
+      : name_(std::move(name)), section_(std::move(section)) {
     try {
-      table_ = toml::parse(file, path.string());
+      table_ = toml::parse(text);
     } catch (const toml::parse_error& error) {
       fail(error.source(), std::string(error.description()));
     }
@@ -81,10 +86,7 @@ class ConfigReader {
     if (const auto* text = node.as_string()) return text->get();
     if (const auto* number = node.as_integer()) return std::to_string(number->get());
     if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
-    if (const auto* number = node.as_floating_point()) {
-      char digits[32];
-      return {digits, std::to_chars(std::begin(digits), std::end(digits), number->get()).ptr};
-    }
+    if (const auto* number = node.as_floating_point()) return number_text(number->get());
     fail(node.source(), "the value of '" + key + "' is no text, number, true or false");
   }
 
@@ -95,6 +97,49 @@ class ConfigReader {
   std::set<std::string> seen_;
 };
 
+std::string json_value_text(const nlohmann::json& value, const std::string& name,
+                            const std::string& key) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return number_text(value.get<double>());
+  if (value.is_boolean() || value.is_number()) return value.dump();
+  freeinit::raise(freeinit::ErrorCode::invalid_file,
+                  name + ": the value of '" + key + "' is no text, number, true or false");
+}
+
+/// A JSON object as `--json` prints it, without its results.
+std::vector<Setting> json_settings(const std::string& text, const std::string& name,
+                                   std::span<const std::string_view> results) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    freeinit::raise(freeinit::ErrorCode::invalid_file, name + ": not a JSON object");
+  }
+  std::vector<Setting> settings;
+  for (const auto& [key, value] : json.items()) {
+    const bool is_result = std::find(results.begin(), results.end(), key) != results.end();
+    if (is_result || value.is_null()) continue;
+    Setting setting{.key = key, .values = {}, .is_array = value.is_array()};
+    std::replace(setting.key.begin(), setting.key.end(), '_', '-');
+    for (const auto& element : value.is_array() ? value : nlohmann::json::array({value})) {
+      setting.values.push_back(json_value_text(element, name, key));
+    }
+    settings.push_back(std::move(setting));
+  }
+  return settings;
+}
+
+std::vector<Setting> read_settings(const std::filesystem::path& path, const std::string& name,
+                                   const std::string& section,
+                                   std::span<const std::string_view> results) {
+  std::ifstream file(path);
+  if (!file || std::filesystem::is_directory(path)) {
+    freeinit::raise(freeinit::ErrorCode::not_found, name + ": not there or not readable");
+  }
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  const bool is_json = begin != text.npos && text[begin] == '{';
+  return is_json ? json_settings(text, name, results) : TomlReader(text, name, section).settings();
+}
+
 CLI::Option* find_option(CLI::App& command, std::string name) {
   if (auto* option = command.get_option_no_throw("--" + name)) return option;
   std::transform(name.begin(), name.end(), name.begin(),
@@ -104,28 +149,30 @@ CLI::Option* find_option(CLI::App& command, std::string name) {
 
 /// An option of one value wants no array; one of several wants as many as it has.
 void check_count(const CLI::Option& option, const std::string& key, std::size_t count,
-                 bool is_array, const std::filesystem::path& path, unsigned line) {
+                 bool is_array, const std::string& place) {
   const auto wanted = static_cast<std::size_t>(std::max(1, option.get_expected_min()));
   if (count == wanted && is_array == (wanted > 1)) return;
   freeinit::raise(freeinit::ErrorCode::invalid_file,
-                  "config file '" + path.string() + "' line " + std::to_string(line) + ": '" + key +
-                      "' takes " +
+                  place + ": '" + key + "' takes " +
                       (wanted == 1 ? "one value" : "an array of " + std::to_string(wanted)));
 }
 
 }  // namespace
 
-void apply_config_file(CLI::App& command, const std::filesystem::path& path) {
+void apply_config_file(CLI::App& command, const std::filesystem::path& path,
+                       std::span<const std::string_view> results) {
+  const std::string name = "config file '" + path.string() + "'";
   for (const auto& [key, values, is_array, line] :
-       ConfigReader(path, command.get_name()).settings()) {
+       read_settings(path, name, command.get_name(), results)) {
     CLI::Option* option = find_option(command, key);
     if (option == nullptr || !option->get_configurable()) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                      "config file '" + path.string() + "': key '" + key +
-                          "' is no option of 'freeinit " + command.get_name() + "'");
+                      name + ": key '" + key + "' is no option of 'freeinit " + command.get_name() +
+                          "'" + option_hint(command, "--" + key));
     }
     if (!option->empty()) continue;  // the command line has the last word
-    check_count(*option, key, values.size(), is_array, path, line);
+    check_count(*option, key, values.size(), is_array,
+                line > 0 ? name + " line " + std::to_string(line) : name);
     const bool is_flag = option->get_expected_min() == 0;
     if (is_flag) option->add_result(option->get_flag_value(key, values.front()));
     if (!is_flag) option->add_result(values);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +21,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kBarWidth = 24;
+constexpr std::size_t kLongestBar = 24;
+constexpr std::size_t kShortestBar = 5;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(80);
 
 std::string one_line(std::string_view text) {
@@ -38,10 +40,37 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-std::string bar_text(double done) {
-  const int filled = static_cast<int>(done * kBarWidth);
-  return fmt::format("[{}{}] {:3.0f}%", std::string(filled, '#'),
-                     std::string(kBarWidth - filled, '-'), 100 * done);
+/// Columns of the terminal behind stderr; 80 where it does not say.
+std::size_t terminal_width() {
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+/// The beginning of `text` that takes at most `columns`: a character beyond ASCII may take two.
+std::string fitting(std::string_view text, std::size_t columns) {
+  std::string shown;
+  std::size_t used = 0;
+  for (std::size_t place = 0; place < text.size();) {
+    std::size_t end = place + 1;
+    while (end < text.size() && (text[end] & 0xC0) == 0x80) ++end;
+    used += end - place > 1 ? 2 : 1;
+    if (used > columns) break;
+    shown += text.substr(place, end - place);
+    place = end;
+  }
+  return shown;
+}
+
+/// A bar and its share in words, `columns` wide at most; the share alone where that is too little.
+std::string bar_text(double done, std::size_t columns) {
+  const std::string share = fmt::format("{:3.0f}%", 100 * done);
+  constexpr std::size_t kAround = 3;  // brackets and space
+  if (columns < kShortestBar + kAround + share.size()) return share;
+  const std::size_t width = std::min(kLongestBar, columns - kAround - share.size());
+  const auto filled = static_cast<std::size_t>(done * static_cast<double>(width));
+  return fmt::format("[{}{}] {}", std::string(filled, '#'), std::string(width - filled, '-'),
+                     share);
 }
 
 std::shared_ptr<spdlog::logger> stderr_logger(const char* name, const char* pattern) {
@@ -110,12 +139,16 @@ void Console::error(std::string_view message) {
 void Console::progress(std::string_view text, std::optional<double> done) {
   if (!impl_->terminal) return;
   const auto now = Clock::now();
-  std::string line = fmt::format("\r\x1b[K{}", text);
+  const std::size_t width = terminal_width() - 1;  // the last column would begin a new line
+  std::string line(text);
   if (done) {
     const double share = std::clamp(*done, 0.0, 1.0);
-    line += fmt::format("  {}{}", bar_text(share), impl_->time_left(share, now));
+    const std::string left = impl_->time_left(share, now);
+    const std::size_t taken = line.size() + 2 + left.size();
+    line += "  " + bar_text(share, taken < width ? width - taken : 0) + left;
   }
   if (impl_->drawn && now - impl_->last_draw < kRedrawInterval) return;
+  line = "\r\x1b[K" + fitting(line, width);
   impl_->last_draw = now;
   impl_->drawn = true;
   std::fputs(line.c_str(), stderr);

@@ -25,7 +25,8 @@ class Console {
   /// One line `error: ...`; line breaks in `message` become spaces.
   void error(std::string_view message);
 
-  /// Shows where the work stands, on a terminal only. `done` in 0..1 draws a bar and the time left.
+  /// Shows where the work stands in one line of the terminal, on a terminal only. `done` in 0..1
+  /// draws a bar, as long as there is room, and the time left.
   void progress(std::string_view text, std::optional<double> done);
   void end_progress();
 

@@ -12,7 +12,7 @@ std::filesystem::path bundle_or_default(const std::string& given) {
   if (const char* named = std::getenv("FREEINIT_BUNDLE"); named && *named) return named;
   std::error_code error;
   const auto executable = std::filesystem::read_symlink("/proc/self/exe", error);
-  const auto bundle = (executable.parent_path() / FREEINIT_BUNDLE_FROM_BIN).lexically_normal();
+  const auto bundle = (executable.parent_path() / FREEINIT_BUNDLE_FROM_PROGRAM).lexically_normal();
   if (!std::filesystem::exists(bundle / "manifest.json", error)) {
     freeinit::raise(freeinit::ErrorCode::not_found,
                     "demo bundle '" + bundle.string() +

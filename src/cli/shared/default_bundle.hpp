@@ -6,8 +6,8 @@
 namespace freeinit_cli {
 
 /// The bundle to use: `given` (the option) if not empty, else the environment's FREEINIT_BUNDLE,
-/// else the demo bundle that stands at ../share/freeinit/shapes of the executable's folder, in an
-/// installed tree and in a build tree alike. Throws freeinit::Error: not_found.
+/// else the demo bundle that comes with the command: share/freeinit/shapes of the installed tree or
+/// of the build tree, found from where the program stands. Throws freeinit::Error: not_found.
 [[nodiscard]] std::filesystem::path bundle_or_default(const std::string& given);
 
 /// Help text of `--bundle`.

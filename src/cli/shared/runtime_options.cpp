@@ -45,19 +45,14 @@ freeinit::BundleOptions RuntimeArguments::bundle_options() const {
 
 void RuntimeArguments::apply_to_process() const {
   if (!low_memory) freeinit::keep_freed_memory();
-  if (!threads) return;
-  if (*threads < 1) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "threads '" + std::to_string(*threads) + "': expected 1 or more");
-  }
-  at::set_num_threads(*threads);
+  if (threads) at::set_num_threads(*threads);
 }
 
 void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   OptionGroup machine(command, "Machine");
   machine.add("--device", a.device, "cpu, cuda or cuda:N", "NAME")->capture_default_str();
   machine.add("--dtype", a.dtype, "float32, float16 or bfloat16 [as stored in the bundle]", "NAME");
-  machine.add("--threads", a.threads, "CPU threads [LibTorch's choice]");
+  machine.add_number("--threads", a.threads, "CPU threads [LibTorch's choice]", 1, 1024);
   machine.add("--backend", a.backend,
               "What runs the UNet: " + backend_names() +
                   " [on a CPU float16-weights or winograd for a large network, openvino if it is "

@@ -26,7 +26,7 @@ struct RuntimeArguments {
   [[nodiscard]] freeinit::BundleOptions bundle_options() const;
 
   /// What holds for the whole process: the number of CPU threads, if one was given; that freed
-  /// memory is kept, unless memory is short. Throws freeinit::Error: invalid_argument.
+  /// memory is kept, unless memory is short.
   void apply_to_process() const;
 };
 

@@ -1,10 +1,10 @@
 #include "shared/setting_options.hpp"
 
 #include "shared/option_group.hpp"
+#include "shared/tensor_input.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/options/request_fields.hpp>
-#include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -17,10 +17,6 @@ namespace {
 
 using freeinit::FieldKind;
 using freeinit::RequestField;
-
-/// Settings of a filter, which a mask replaces.
-const std::vector<std::string_view> kFilterFields{"filter",        "order",          "spatial_stop",
-                                                  "temporal_stop", "filter_variant", "filter_axes"};
 
 std::string option_name(std::string_view field) {
   std::string name = "--" + std::string(field);
@@ -43,10 +39,12 @@ void add_option(CLI::App& command, const RequestField& field, std::string& text,
   const std::string help =
       std::string(field.help) + (field.limits.empty() ? "" : " (" + field.limits + ")");
   if (field.kind == FieldKind::flag) {
-    command
-        .add_flag_callback(
-            option_name(field.name), [&text, &given] { text = "true", given = true; }, help)
-        ->group(group);
+    const std::string name = option_name(field.name);
+    const auto keep = [&text, &given](std::int64_t count) {
+      text = count > 0 ? "true" : "false";
+      given = true;
+    };
+    command.add_flag_function(name + ",!--no-" + name.substr(2), keep, help)->group(group);
     return;
   }
   const auto keep = [&text, &given](const std::vector<std::string>& values) {
@@ -69,6 +67,9 @@ void add_option(CLI::App& command, const RequestField& field, std::string& text,
 }
 
 }  // namespace
+
+const std::vector<std::string_view> kFilterFields{"filter",        "order",          "spatial_stop",
+                                                  "temporal_stop", "filter_variant", "filter_axes"};
 
 void SettingOptions::add(CLI::App& command) {
   for (const RequestField& field : freeinit::request_fields()) {
@@ -149,7 +150,7 @@ void add_mask_option(CLI::App& command, std::string& mask_file) {
 
 at::Tensor load_mask(const std::string& mask_file) {
   if (mask_file.empty()) return {};
-  const at::Tensor mask = freeinit::load_tensor(mask_file);
+  const at::Tensor mask = read_tensor(mask_file);
   if (mask.dim() == 3 && mask.is_floating_point()) return mask;
   freeinit::raise(
       freeinit::ErrorCode::invalid_argument,

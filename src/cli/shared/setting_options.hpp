@@ -44,6 +44,9 @@ class SettingOptions {
   std::map<std::string, Setting, std::less<>> settings_;  ///< by field
 };
 
+/// Settings of a filter, which a mask replaces.
+extern const std::vector<std::string_view> kFilterFields;
+
 /// A filter and a mix, or a mask of the user's in place of the filter: the options that `generate`,
 /// `filter` and `reinit` share.
 struct FilterArguments {

@@ -1,6 +1,7 @@
-#include "generate/output_plan.hpp"
 #include "shared/command.hpp"
 #include "shared/json_text.hpp"
+#include "shared/option_group.hpp"
+#include "shared/output_files.hpp"
 #include "shared/setting_options.hpp"
 #include "shared/text_output.hpp"
 #include "tools/mask_figures.hpp"
@@ -26,6 +27,7 @@ struct FilterCommandArguments {
   std::vector<std::int64_t> shape;
   FilterArguments filter;
   std::string output;
+  bool overwrite = false;
   bool json = false;
 };
 
@@ -41,6 +43,8 @@ Examples:
   freeinit filter --shape 16 64 64 --filter-axes temporal -o time_only.png
   freeinit filter --filter-mask mask.safetensors)";
 
+constexpr std::int64_t kMostBins = 1'000'000'000;
+
 enum class MaskFormat { none, safetensors, png };
 
 MaskFormat mask_format(const std::filesystem::path& path) {
@@ -54,7 +58,6 @@ MaskFormat mask_format(const std::filesystem::path& path) {
 
 /// Shape limits that keep a slip of the finger from asking for terabytes.
 void check_mask_shape(const std::vector<std::int64_t>& shape) {
-  constexpr std::int64_t kMostBins = 1'000'000'000;
   std::int64_t left = kMostBins;
   for (const auto size : shape) {
     if (size < 1 || size > left) {
@@ -85,8 +88,7 @@ at::Tensor mask_of(const FilterCommandArguments& arguments,
   return freeinit::frequency_filter_mask(options, shape[0], shape[1], shape[2]);
 }
 
-void print_table(const FilterCommandArguments& arguments, const MaskFigures& figures,
-                 const at::Tensor& mask, Console& console) {
+void print_table(const MaskFigures& figures, const at::Tensor& mask, Console& console) {
   print_facts({{"shape", std::to_string(mask.size(0)) + " x " + std::to_string(mask.size(1)) +
                              " x " + std::to_string(mask.size(2))},
                {"kept share", percent(figures.kept_share)},
@@ -94,8 +96,7 @@ void print_table(const FilterCommandArguments& arguments, const MaskFigures& fig
                                  std::to_string(mask.numel()) + " with a mask of 0.5 or more"},
                {"variance kept", percent(figures.variance_kept) + " of white noise"},
                {"symmetry error", format_number(figures.symmetry_error)},
-               {"value at DC", format_number(figures.dc)},
-               {"written", arguments.output}},
+               {"value at DC", format_number(figures.dc)}},
               console);
 }
 
@@ -116,7 +117,7 @@ void run_filter(const FilterCommandArguments& arguments, Console& console) {
   const auto options = arguments.filter.filter();
   const auto mix = arguments.filter.mix();
   const auto format = mask_format(arguments.output);
-  if (format != MaskFormat::none) check_writable(arguments.output);
+  if (format != MaskFormat::none) check_output(arguments.output, arguments.overwrite);
 
   const at::Tensor mask = mask_of(arguments, options);
   const double variance = freeinit::mix_variance(mask, mix);
@@ -125,6 +126,7 @@ void run_filter(const FilterCommandArguments& arguments, Console& console) {
                                       static_cast<std::size_t>(mask.numel()));
   if (format == MaskFormat::safetensors) freeinit::save_tensors(arguments.output, {{"mask", mask}});
   if (format == MaskFormat::png) write_mask_image(arguments.output, values, frames, height, width);
+  if (format != MaskFormat::none) say_written(arguments.output, console);
 
   auto figures = mask_figures(values, frames, height, width);
   figures.variance_kept = variance;
@@ -134,7 +136,7 @@ void run_filter(const FilterCommandArguments& arguments, Console& console) {
     json["mix"] = mix_json(mix);
     console.result(json_text(json));
   } else {
-    print_table(arguments, figures, mask, console);
+    print_table(figures, mask, console);
   }
 }
 
@@ -143,7 +145,8 @@ void run_filter(const FilterCommandArguments& arguments, Console& console) {
 void add_filter(CLI::App& app, Action& selected) {
   auto* command = app.add_subcommand("filter", "Show or write the mask of a frequency filter");
   auto arguments = std::make_shared<FilterCommandArguments>();
-  command->add_option("--shape", arguments->shape, "Frames, height and width of the latents")
+  add_number(*command, "--shape", arguments->shape, "Frames, height and width of the latents", 1,
+             kMostBins)
       ->expected(3)
       ->type_name("T H W");
   add_filter_options(*command, arguments->filter);
@@ -152,6 +155,7 @@ void add_filter(CLI::App& app, Action& selected) {
           "-o,--output", arguments->output,
           "Write the mask: .safetensors (tensor `mask` [T,H,W]) or .png (frames side by side)")
       ->type_name("FILE");
+  add_overwrite_option(*command, arguments->overwrite);
   command->add_flag("--json", arguments->json, "Print the figures as one JSON object");
   command->footer(kFilterFooter);
   command->callback(

@@ -6,6 +6,7 @@
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
+#include <freeinit/io/file_metadata.hpp>
 #include <freeinit/pipeline/probe.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 
@@ -30,12 +31,13 @@ struct InspectArguments {
 constexpr const char* kInspectFooter = R"(
 Reads the manifest, checks size and SHA-256 of every file and shows what the bundle is. --check goes on:
 it tries every part on its own, loads each network and runs it once at a small size, and says what is
-wrong and how to mend it.
+wrong and how to mend it. Of a video, picture or tensor file it prints the settings that made it.
 
 Examples:
   freeinit inspect path/to/bundle
   freeinit inspect path/to/bundle --json
-  freeinit inspect path/to/bundle --check)";
+  freeinit inspect path/to/bundle --check
+  freeinit inspect clip.mp4 > settings.json && freeinit generate --config settings.json)";
 
 std::string unet_text(const freeinit::UNetSpec& unet) {
   return unet.file + ", " + unet.dtype + ", " + std::to_string(unet.in_channels) +
@@ -154,8 +156,26 @@ void run_check(const std::filesystem::path& folder, bool json, Console& console)
   }
 }
 
+/// A video, picture or tensor file, or a folder of frames.
+bool is_output_file(const std::filesystem::path& path) {
+  return std::filesystem::is_regular_file(path) ||
+         std::filesystem::exists(path / "frame_00000.png");
+}
+
+/// The settings that a file was made with: what `generate --config` takes. Other texts one a line.
+void show_metadata(const std::filesystem::path& path, Console& console) {
+  const auto metadata = freeinit::read_file_metadata(path);
+  const auto comment = metadata.find("comment");
+  const auto settings = nlohmann::ordered_json::parse(
+      comment == metadata.end() ? "" : comment->second, nullptr, /*allow_exceptions=*/false);
+  if (settings.is_object()) return console.result(json_text(settings));
+  if (metadata.empty()) console.info("'" + path.string() + "': says nothing of how it was made");
+  console.result(json_text(nlohmann::ordered_json(metadata)));
+}
+
 void run_inspect(const InspectArguments& arguments, Console& console) {
   const auto folder = bundle_or_default(arguments.bundle);
+  if (is_output_file(folder)) return show_metadata(folder, console);
   if (arguments.check) {
     run_check(folder, arguments.json, console);
     return;
@@ -173,9 +193,10 @@ void run_inspect(const InspectArguments& arguments, Console& console) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Action& selected) {
-  auto* command = app.add_subcommand("inspect", "Show what a bundle is, or check it");
+  auto* command =
+      app.add_subcommand("inspect", "Show what a bundle is, or check it; what made a file");
   auto arguments = std::make_shared<InspectArguments>();
-  command->add_option("BUNDLE", arguments->bundle, kBundleHelp);
+  command->add_option("BUNDLE", arguments->bundle, std::string(kBundleHelp) + "; or a file");
   command->add_flag("--json", arguments->json, "Print everything as one JSON object");
   command->add_flag("--check", arguments->check,
                     "Try every part, run each network once, say what is wrong");

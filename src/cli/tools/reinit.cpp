@@ -1,7 +1,9 @@
-#include "generate/output_plan.hpp"
 #include "shared/command.hpp"
 #include "shared/json_text.hpp"
+#include "shared/option_group.hpp"
+#include "shared/output_files.hpp"
 #include "shared/setting_options.hpp"
+#include "shared/tensor_input.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/error.hpp>
@@ -29,6 +31,7 @@ struct ReinitArguments {
   std::optional<std::int64_t> num_train_timesteps;
   std::optional<double> beta_start, beta_end;
   std::optional<std::string> beta_schedule;
+  bool overwrite = false;
   bool json = false;
 };
 
@@ -88,7 +91,7 @@ freeinit::SamplerConfig schedule_config(const ReinitArguments& arguments) {
 }
 
 at::Tensor load_video_tensor(const std::string& path) {
-  at::Tensor tensor = freeinit::load_tensor(path);
+  at::Tensor tensor = read_tensor(path);
   if (tensor.dim() < 3 || !tensor.is_floating_point()) {
     refuse("tensor of '" + path + "': expected floating point of shape [B,C,F,h,w], got " +
            std::to_string(tensor.dim()) + " dimensions" +
@@ -144,7 +147,7 @@ void run_reinit(const ReinitArguments& arguments, Console& console) {
   arguments.filter.check();
   const auto options = arguments.filter.filter();
   const auto mix = arguments.filter.mix();
-  check_tensor_file(arguments.output);
+  check_tensor_output(arguments.output, arguments.overwrite);
   const at::Tensor diffused = diffused_latents(arguments);
   const auto reinitialize = make_reinitializer(arguments, options, mix, diffused);
   if (arguments.fresh.size() != reinitialize.num_fresh()) {
@@ -154,6 +157,7 @@ void run_reinit(const ReinitArguments& arguments, Console& console) {
   }
   const auto fresh = fresh_noise(arguments, diffused);
   freeinit::save_tensors(arguments.output, {{"noise", reinitialize(diffused, fresh)}});
+  say_written(arguments.output, console);
   if (arguments.json) {
     nlohmann::ordered_json json{{"output", arguments.output}, {"shape", diffused.sizes().vec()}};
     if (arguments.filter.mask_file.empty()) json["filter"] = filter_json(options);
@@ -175,9 +179,10 @@ void add_reinit(CLI::App& app, Action& selected) {
       ->type_name("FILE");
   command->add_option("--diffused", a.diffused, "Latents that are diffused already")
       ->type_name("FILE");
-  command
-      ->add_option("--latents-timestep", a.latents_timestep,
-                   "The latents are still noisy: they are on the level of this timestep")
+  constexpr std::int64_t kMostTimesteps = 1'000'000;
+  add_number(*command, "--latents-timestep", a.latents_timestep,
+             "The latents are still noisy: they are on the level of this timestep", 0,
+             kMostTimesteps)
       ->type_name("T");
   command
       ->add_option("--fresh", a.fresh,
@@ -190,13 +195,15 @@ void add_reinit(CLI::App& app, Action& selected) {
       ->required();
   add_filter_options(*command, a.filter);
   command->add_option("--bundle", a.bundle, "Take the schedule from this bundle")->type_name("DIR");
-  command->add_option("--num-train-timesteps", a.num_train_timesteps, "Schedule length [1000]");
-  command->add_option("--beta-start", a.beta_start, "First beta [0.0001]");
-  command->add_option("--beta-end", a.beta_end, "Last beta [0.02]");
+  add_number(*command, "--num-train-timesteps", a.num_train_timesteps, "Schedule length [1000]", 1,
+             kMostTimesteps);
+  add_number(*command, "--beta-start", a.beta_start, "First beta [0.0001]", 0, 1);
+  add_number(*command, "--beta-end", a.beta_end, "Last beta [0.02]", 0, 1);
   command
       ->add_option("--beta-schedule", a.beta_schedule,
                    "linear, scaled_linear or squaredcos_cap_v2 [linear]")
       ->type_name("NAME");
+  add_overwrite_option(*command, a.overwrite);
   command->add_flag("--json", a.json, "Print the result as one JSON object");
   command->footer(kReinitFooter);
   command->callback(

@@ -1,11 +1,13 @@
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
+#include "shared/setting_options.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
+#include <freeinit/text/mend_text.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -15,6 +17,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace freeinit_cli {
 namespace {
@@ -23,6 +26,7 @@ struct TokenizeArguments {
   std::string text;
   std::string input;
   std::string bundle;
+  SettingOptions settings;  ///< --mend-text
 };
 
 constexpr const char* kTokenizeFooter = R"(
@@ -33,13 +37,24 @@ Examples:
   freeinit tokenize --bundle path/to/bundle --input prompts.jsonl     (one JSON string a line)
   printf '"one"\n"two"\n' | freeinit tokenize --input -)";
 
-void print_ids(const freeinit::ClipTokenizer& tokenizer, const std::string& text,
-               Console& console) {
-  console.result(nlohmann::json(tokenizer.encode(text).ids).dump());
-}
+/// Prints the ids of texts.
+class IdPrinter {
+ public:
+  IdPrinter(freeinit::ClipTokenizer tokenizer, bool mends, Console& console)
+      : tokenizer_(std::move(tokenizer)), mends_(mends), console_(console) {}
 
-void tokenize_lines(const freeinit::ClipTokenizer& tokenizer, std::istream& lines,
-                    const std::string& origin, Console& console) {
+  void print(const std::string& text) const {
+    const auto prompt = tokenizer_.encode(mends_ ? freeinit::mend_text(text) : text);
+    console_.result(nlohmann::json(prompt.ids).dump());
+  }
+
+ private:
+  freeinit::ClipTokenizer tokenizer_;
+  bool mends_;
+  Console& console_;
+};
+
+void tokenize_lines(const IdPrinter& printer, std::istream& lines, const std::string& origin) {
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
     const auto text = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -48,14 +63,14 @@ void tokenize_lines(const freeinit::ClipTokenizer& tokenizer, std::istream& line
                       "'" + origin + "' line " + std::to_string(number) +
                           ": not a JSON string; expected one \"text\" in quotes a line");
     }
-    print_ids(tokenizer, text.get<std::string>(), console);
+    printer.print(text.get<std::string>());
   }
 }
 
 /// The tokenizer of a bundle, whose other files are not looked at.
-freeinit::ClipTokenizer checked_tokenizer(const std::filesystem::path& bundle) {
-  auto manifest = freeinit::read_manifest(bundle);
-  const freeinit::TokenizerSpec& spec = manifest.tokenizer;
+freeinit::ClipTokenizer checked_tokenizer(const std::filesystem::path& bundle,
+                                          freeinit::Manifest manifest) {
+  const freeinit::TokenizerSpec spec = manifest.tokenizer;
   std::erase_if(manifest.files, [&](const auto& file) {
     return file.first != spec.vocab_file && file.first != spec.merges_file;
   });
@@ -68,15 +83,18 @@ void run_tokenize(const TokenizeArguments& arguments, bool has_text, Console& co
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
                     "tokenize: expected either TEXT or --input FILE");
   }
-  const auto tokenizer = checked_tokenizer(bundle_or_default(arguments.bundle));
-  if (has_text) return print_ids(tokenizer, arguments.text, console);
-  if (arguments.input == "-") return tokenize_lines(tokenizer, std::cin, "-", console);
+  const auto bundle = bundle_or_default(arguments.bundle);
+  const auto manifest = freeinit::read_manifest(bundle);
+  const IdPrinter printer(checked_tokenizer(bundle, manifest),
+                          arguments.settings.over(manifest.recommended).mend_text, console);
+  if (has_text) return printer.print(arguments.text);
+  if (arguments.input == "-") return tokenize_lines(printer, std::cin, "-");
   std::ifstream file(arguments.input);
   if (!file || std::filesystem::is_directory(arguments.input)) {
     freeinit::raise(freeinit::ErrorCode::not_found,
                     "input file '" + arguments.input + "': not there or not readable");
   }
-  tokenize_lines(tokenizer, file, arguments.input, console);
+  tokenize_lines(printer, file, arguments.input);
 }
 
 }  // namespace
@@ -89,6 +107,7 @@ void add_tokenize(CLI::App& app, Action& selected) {
       ->add_option("--input", arguments->input, "File of texts, one JSON string a line; - is stdin")
       ->type_name("FILE");
   command->add_option("--bundle", arguments->bundle, kBundleHelp)->type_name("DIR");
+  arguments->settings.add(*command, {"mend_text"});
   command->footer(kTokenizeFooter);
   command->callback([=, &selected] {
     selected = [=](Console& console) { run_tokenize(*arguments, text->count() > 0, console); };

@@ -46,6 +46,7 @@ class Freeinit:
         """Runs `freeinit generate` in `folder`; `settings` under diffusers' names."""
         settings = dict(settings)
         arguments = [prompt, "--bundle", bundle, "-o", "video.gif", "--seed", seed, "--json"]
+        arguments.append("--overwrite")
         arguments += [
             "--save-latents",
             "latents.safetensors",

@@ -1,20 +1,24 @@
 """Writes tests/golden/text: CLIP's merges and the ids of Hugging Face's CLIPTokenizer (transformers).
 
-    python tests/reference/text/make_golden.py [strings] [code_points]      both by default (minutes)
+    python tests/reference/text/make_golden.py [strings] [code_points] [mended] [embeddings]  all by default (minutes)
 
 The C++ tests make the same strings again (tests/text/random_text.hpp mirrors `random_text` below) and
 compare a hash of the ids of each; 300 strings stand there in full.
 """
 
+import html
+import html.entities
 import json
 import pathlib
 import shutil
 import sys
 import tempfile
+import unicodedata
 
+import ftfy
 import transformers
 from clip_vocabulary import write_vocabulary
-from random_strings import ALPHABETS, SPACES, WORDS
+from random_strings import ALPHABETS, MENDED, SPACES, WORDS
 from transformers import CLIPTokenizer
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden" / "text"
@@ -103,24 +107,47 @@ def write_code_points(ids_of):
     write("code_points.json", {"block": BLOCK, "hashes": hashes})
 
 
+def write_mended(ids_of):
+    """Texts as open_clip mends them (`basic_clean`), and their ids."""
+    names = [f"{before}&{name};{after}" for name in sorted(html.entities.name2codepoint) + ["apos"]
+             for before, after in (("", ""), ("a", " b"))]  # fmt: skip
+    numbers = [f"&#{n};|&#x{n:X};|&#{n} " for n in [*range(0x20, 0x100), 0x2019, 0x1F600, 0xD800, 0x110000]]
+    forms = [chr(c) for c in [*range(0x132, 0x134), 0x149, *range(0x1C4, 0x1CD), *range(0x1F1, 0x1F4),
+                              0x2BC, *range(0x2018, 0x2020), 0x206A, 0x3000, *range(0xFB00, 0xFB07), 0xFEFF,
+                              *range(0xFF01, 0xFFF0), 0xFFFC, *range(0x80, 0xA0), *range(1, 0x20), 0x7F]]  # fmt: skip
+    texts = MENDED + names + numbers + [f"a{c}b {c}" for c in forms]
+    # Text that ftfy takes for decoded with a wrong encoding is not mended.
+    texts = [text for text in texts if ftfy.fix_text(text) == ftfy.fix_text(text, fix_encoding=False)]
+    mended = [html.unescape(html.unescape(ftfy.fix_text(text))).strip() for text in texts]
+    write("mended.json", {"ftfy": ftfy.__version__, "texts": texts, "ids": ids_of(mended)})
+
+
 def write_embeddings(tokenizer):
-    """Words of textual inversions: ids as diffusers' pipelines make them of a prompt. In small letters:
-    with transformers 5, diffusers 0.42 gives the first vector alone to a word spelt otherwise."""
+    """Words of textual inversions: ids as diffusers' pipelines make them of a prompt. With transformers 5
+    they look a word up by its normal form, in lower case and composed, and miss others: the vectors after
+    the first of those are named here."""
     from diffusers.loaders import TextualInversionLoaderMixin
 
-    vectors = {"easynegative": 4, "bad-hands-5": 2, "<my-style>": 1, "\u00fcbung": 3}
+    vectors = {"EasyNegative": 4, "bad-hands-5": 2, "<my-style>": 1, "\u00fcbung": 3}
     for word, count in vectors.items():
         tokenizer.add_tokens([word, *(f"{word}_{i}" for i in range(1, count))])
-    convert = TextualInversionLoaderMixin().maybe_convert_prompt
+
+    def convert(text):
+        text = TextualInversionLoaderMixin().maybe_convert_prompt(text, tokenizer)
+        for word in ("EasyNegative", "\u00fcbung"):
+            composed = unicodedata.normalize("NFC", text)
+            if word in composed and f"{word}_1" not in composed:
+                text = composed.replace(word, " ".join([word, *(f"{word}_{i}" for i in range(1, vectors[word]))]))
+        return text
+
     texts = [
-        "easynegative", "a cat, easynegative, blurry", "(easynegative:1.2), bad-hands-5",
+        "EasyNegative", "a cat, EasyNegative, blurry", "(EasyNegative:1.2), bad-hands-5",
         "in <my-style> and<my-style>style", "bad-hands-5bad-hands-5 bad-hands-55", "bad-hands-5_1 alone",
-        "\u00fcbung macht den meister", "<|endoftext|>easynegative<|startoftext|>",
-        "no word of them", "easynegativ bad-hands- <my-style", "  easynegative   bad-hands-5  ",
+        "\u00fcbung macht den meister", "u\u0308bung without a word", "<|endoftext|>EasyNegative<|startoftext|>",
+        "no word of them", "EasyNegativ bad-hands- <my-style", "  EasyNegative   bad-hands-5  ",
     ]
-    rows = tokenizer(convert(texts, tokenizer), add_special_tokens=False)["input_ids"]
-    added = {word: i for word, i in tokenizer.get_added_vocab().items() if word not in tokenizer.all_special_tokens}
-    write("embeddings.json", {"added_tokens": added, "texts": texts, "ids": rows})
+    rows = tokenizer([convert(text) for text in texts], add_special_tokens=False)["input_ids"]
+    write("embeddings.json", {"added_tokens": tokenizer.get_added_vocab(), "texts": texts, "ids": rows})
 
 
 def main(parts):
@@ -137,9 +164,11 @@ def main(parts):
         write_strings(ids_of)
     if "code_points" in parts:
         write_code_points(ids_of)
+    if "mended" in parts:
+        write_mended(ids_of)
     if "embeddings" in parts:
         write_embeddings(tokenizer)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["strings", "code_points", "embeddings"])
+    main(sys.argv[1:] or ["strings", "code_points", "mended", "embeddings"])

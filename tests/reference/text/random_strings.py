@@ -16,6 +16,15 @@ ALPHABETS = [
     (0xE0000, 0xE01EF), (0x0, 0x10FFFF),
 ]
 SPACES = [" ", "  ", "\t", "\n", "\r\n", "\u00a0", "\u180e", "\u2003", "\u3000", "\u200b", "\ufeff", ""]
+# What people paste from word processors and web pages.
+MENDED = [
+    "a red circle", "“a dog’s life”, ‘quoted’", "the artist‘s „best“ work – in Paris…", "ﬁre and ﬂames, oﬃce ﬆyle ﬅ",
+    "Ｌｏｕｄ　ｎｏｉｓｅ！", "ｶﾞﾗｽ ﾊﾟﾝ", "Ĳsselmeer ŉ Ǆungla", "Tom &amp; Jerry", "&quot;hello&quot; &amp;amp; bye",
+    "&lt;b&gt; bold", "<b>a &amp; b</b>", "caf&eacute; &hearts; &#8217;s &#x2019;s", "AT&T rock&notroll &copy 2024 &copyright",
+    "a &unknown; b &; & &# &#; &#x;", "&amp;lt;p&amp;gt;", "&AMP; &notit; &notin; &sup2; &sup; &sub", "1 &lt 2 &gt 1 &ltx",
+    "a\u200bb\ufeffc", "it\x92s a \x93test\x94 \x96 ok", "naïve café Straße", "日本語の猫", "a\x00b\x07c", "＆ａｍｐ；",
+    "\ufeffbeginning", "  spaces  ", "don't we're", "½ cup &frac12; cup", "&nbsp;&nbsp;x&shy;y", "&#150; &#133;",
+]  # fmt: skip
 
 
 def character(rng, alphabet):

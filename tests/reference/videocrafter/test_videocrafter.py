@@ -153,7 +153,7 @@ def in_transformers_names(weights: dict[str, torch.Tensor], network) -> dict[str
 
 def generated(command: Path, bundle: Path, folder: Path, settings: dict) -> tuple[torch.Tensor, dict]:
     arguments = ["generate", PROMPT, "--bundle", bundle, "-o", "video.gif", "--seed", SEED, "--json"]
-    arguments += ["--save-latents", "latents.safetensors"]
+    arguments += ["--save-latents", "latents.safetensors", "--overwrite"]
     for name, value in settings.items():
         arguments += [OPTIONS.get(name, "--" + name.replace("_", "-")), value]
     report = json.loads(run([command, *arguments], folder))

@@ -71,7 +71,8 @@ FREEINIT_INLINE void check_spectrum_shape(const char* name, const at::Tensor& va
 
 /// How many spectra [T,H,W] a tensor [..., T,H,W] holds.
 FREEINIT_INLINE double leading_count(const at::Tensor& video) {
-  return static_cast<double>(video.numel() / (video.size(-3) * video.size(-2) * video.size(-1)));
+  const std::int64_t count = video.numel() / (video.size(-3) * video.size(-2) * video.size(-1));
+  return static_cast<double>(count);
 }
 
 }  // namespace detail

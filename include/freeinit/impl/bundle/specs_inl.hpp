@@ -2,8 +2,11 @@
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/impl/core/json_inl.hpp>
+#include <freeinit/options/request_fields.hpp>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 // The sections of a manifest, one function each. Every message names the file and the key.
 namespace freeinit::inline FREEINIT_ABI::detail {
@@ -162,6 +165,7 @@ FREEINIT_INLINE TokenizerSpec parse_tokenizer(JsonReader section, const Manifest
   tokenizer.pad_token_id = section.count("pad_token_id", 0);
   tokenizer.unk_token_id = section.count("unk_token_id", 0);
   read_if_present(section, "match_pad_token", tokenizer.match_pad_token);
+  if (section.has("words")) tokenizer.words = section.texts("words");
   section.finish();
   return tokenizer;
 }
@@ -173,11 +177,11 @@ void read_if_present(JsonReader& section, const std::string& key, Value& value,
   if (section.has(key)) value = section.named(key, from_string);
 }
 
-/// Refuses a section whose values do not go together, or lie outside their range.
-template <class Settings>
-void check_section(const JsonReader& section, const std::string& name, const Settings& settings) {
+/// Runs `use` on values of a section: what they are refused for is a mistake of the file.
+template <class Use>
+auto of_section(const JsonReader& section, const std::string& name, Use use) {
   try {
-    settings.validate();
+    return use();
   } catch (const Error& error) {
     raise(ErrorCode::invalid_file, section.origin() + ": '" + name + "': " + error.what());
   }
@@ -212,34 +216,35 @@ FREEINIT_INLINE SamplerConfig parse_scheduler(JsonReader section) {
   }
   read_if_present(section, "always_draw_noise", scheduler.always_draw_noise);
   section.finish();
-  check_section(section, "scheduler", scheduler);
+  of_section(section, "scheduler", [&] { scheduler.validate(); });
   return scheduler;
 }
 
+/// Every setting of a request but those that are a run's own. The filter stands in an object, by
+/// diffusers' names.
 FREEINIT_INLINE GenerationRequest parse_recommended(JsonReader section) {
-  GenerationRequest settings;
-  read_if_present(section, "num_frames", settings.num_frames, 1);
-  read_if_present(section, "height", settings.height, 1);
-  read_if_present(section, "width", settings.width, 1);
-  if (section.has("fps")) settings.fps = section.positive("fps");
-  if (section.has_value("output_fps")) settings.output_fps = section.positive("output_fps");
-  read_if_present(section, "num_inference_steps", settings.num_inference_steps, 1);
-  read_if_present(section, "guidance_scale", settings.guidance_scale);
-  read_if_present(section, "eta", settings.eta);
-  read_if_present(section, "num_iters", settings.free_init.num_iters, 1);
-  read_if_present(section, "negative_prompt", settings.negative_prompt);
+  auto settings = nlohmann::json::object();
+  const auto take = [&settings](JsonReader& from, const std::string& key, std::string_view field) {
+    if (from.has_value(key)) settings[std::string(field)] = from.required(key);
+  };
   if (section.has("filter")) {
     JsonReader filter = section.object("filter");
-    FrequencyFilterOptions& options = settings.free_init.filters.front();
-    read_if_present(filter, "method", options.method, filter_method_from_string);
-    read_if_present(filter, "order", options.order);
-    read_if_present(filter, "spatial_stop_frequency", options.spatial_stop_frequency);
-    read_if_present(filter, "temporal_stop_frequency", options.temporal_stop_frequency);
+    take(filter, "method", "filter");
+    take(filter, "order", "order");
+    take(filter, "spatial_stop_frequency", "spatial_stop");
+    take(filter, "temporal_stop_frequency", "temporal_stop");
     filter.finish();
   }
+  const std::set<std::string_view> others{"filter", "prompt", "seed", "num_videos"};
+  for (const RequestField& field : request_fields()) {
+    if (!others.contains(field.name)) take(section, std::string(field.name), field.name);
+  }
   section.finish();
-  check_section(section, "recommended", settings);
-  return settings;
+  return of_section(section, "recommended", [&] {
+    GenerationRequest request = request_from_json(settings.dump());
+    request.validate();
+    return request;
+  });
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI::detail

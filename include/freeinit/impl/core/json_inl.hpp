@@ -54,36 +54,6 @@ inline std::string shown_json(const nlohmann::json& value) {
   return excerpt(value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), 80);
 }
 
-/// Number of single-character edits between two names (Levenshtein).
-inline std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-/// The known name nearest to `name`, by its beginning if it is long.
-inline std::string nearest_name(std::string name, const std::set<std::string>& known) {
-  name = name.substr(0, 64);
-  std::string best;
-  std::size_t best_distance = static_cast<std::size_t>(-1);
-  for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(name, candidate);
-    if (distance < best_distance) {
-      best = candidate;
-      best_distance = distance;
-    }
-  }
-  return best;
-}
-
 /// Reads one JSON object key by key and remembers which keys it was asked for: `finish()` refuses
 /// the rest. Every message names the origin and the full key ("unet.dtype"). Throws Error:
 /// invalid_file.
@@ -138,6 +108,9 @@ class JsonReader {
   }
   [[nodiscard]] std::vector<double> numbers(const std::string& key) {
     return list<double>(key, "a list of numbers", &nlohmann::json::is_number);
+  }
+  [[nodiscard]] std::vector<std::string> texts(const std::string& key) {
+    return list<std::string>(key, "a list of strings", &nlohmann::json::is_string);
   }
   [[nodiscard]] std::vector<std::uint64_t> sizes(const std::string& key) {
     return list<std::uint64_t>(key, "a list of integers of at least 0",

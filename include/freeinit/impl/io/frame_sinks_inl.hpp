@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/impl/io/gif_comment_inl.hpp>
 #include <freeinit/impl/io/gif_palette_inl.hpp>
 #include <freeinit/impl/io/pixel_converter_inl.hpp>
 #include <freeinit/impl/io/png_encoder_inl.hpp>
@@ -46,9 +47,10 @@ class FrameSink {
 class StreamSink final : public FrameSink {
  public:
   StreamSink(const std::filesystem::path& path, const EncoderSettings& settings, int width,
-             int height, int padded_width, int padded_height, AVRational fps)
+             int height, int padded_width, int padded_height, AVRational fps,
+             const Metadata& metadata)
       : converter_(width, height, padded_width, padded_height, settings.pixel_format),
-        encoder_(path, settings, padded_width, padded_height, fps) {}
+        encoder_(path, settings, padded_width, padded_height, fps, metadata) {}
 
   void add(std::span<const std::uint8_t> rgb) override { encoder_.add(converter_.convert(rgb)); }
   void finish() override { encoder_.finish(); }
@@ -60,11 +62,15 @@ class StreamSink final : public FrameSink {
 
 class GifSink final : public FrameSink {
  public:
-  GifSink(const std::filesystem::path& path, int width, int height, AVRational fps)
-      : fps_(fps),
+  GifSink(const std::filesystem::path& path, int width, int height, AVRational fps,
+          const Metadata& metadata)
+      : path_(path),
+        metadata_(metadata),
+        fps_(fps),
         converter_(width, height, width, height, AV_PIX_FMT_BGRA),
         palette_(width, height, fps),
-        encoder_(path, {"gif", "gif", AV_PIX_FMT_PAL8, {}, {{"loop", "0"}}}, width, height, fps) {}
+        encoder_(path, {"gif", "gif", AV_PIX_FMT_PAL8, {}, {{"loop", "0"}}}, width, height, fps,
+                 {}) {}
 
   void add(std::span<const std::uint8_t> rgb) override {
     palette_.add(converter_.convert(rgb));
@@ -76,6 +82,9 @@ class GifSink final : public FrameSink {
     // GIF counts in 1/100 s: the last frame ends where the clip does, as the next one would begin.
     encoder_.set_container_option("final_delay", centiseconds(count_) - centiseconds(count_ - 1));
     encoder_.finish();
+    if (const auto found = metadata_.find("comment"); found != metadata_.end()) {
+      add_gif_comment(path_, found->second);
+    }
   }
 
  private:
@@ -83,6 +92,8 @@ class GifSink final : public FrameSink {
     return av_rescale_q(frame, av_inv_q(fps_), {1, 100});
   }
 
+  std::filesystem::path path_;
+  Metadata metadata_;
   AVRational fps_;
   RgbToFrame converter_;
   GifPalette palette_;
@@ -93,8 +104,8 @@ class GifSink final : public FrameSink {
 /// A folder of `frame_00000.png`, `frame_00001.png`, ...
 class PngSink final : public FrameSink {
  public:
-  PngSink(const std::filesystem::path& folder, int width, int height)
-      : folder_(folder), width_(width), height_(height) {
+  PngSink(const std::filesystem::path& folder, int width, int height, const Metadata& metadata)
+      : folder_(folder), width_(width), height_(height), metadata_(metadata) {
     std::error_code failure;
     std::filesystem::create_directory(folder, failure);
     if (failure) {
@@ -105,7 +116,7 @@ class PngSink final : public FrameSink {
   void add(std::span<const std::uint8_t> rgb) override {
     std::array<char, 32> name{};
     std::snprintf(name.data(), name.size(), "frame_%05lld.png", static_cast<long long>(count_++));
-    write_png_file(folder_ / name.data(), rgb, width_, height_);
+    write_png_file(folder_ / name.data(), rgb, width_, height_, metadata_);
   }
   void finish() override {}
 
@@ -113,6 +124,7 @@ class PngSink final : public FrameSink {
   std::filesystem::path folder_;
   int width_;
   int height_;
+  Metadata metadata_;
   std::int64_t count_ = 0;
 };
 

@@ -176,6 +176,13 @@ FREEINIT_INLINE OutputFile::OutputFile(OutputFile&& other) noexcept
       target_(std::move(other.target_)),
       temporary_(std::exchange(other.temporary_, std::filesystem::path())) {}
 
+FREEINIT_INLINE bool OutputFile::replaces() const {
+  std::error_code ignored;
+  if (target_.empty() || !std::filesystem::exists(target_, ignored)) return false;
+  return !std::filesystem::is_directory(target_, ignored) ||
+         !std::filesystem::is_empty(target_, ignored);
+}
+
 FREEINIT_INLINE void OutputFile::commit() {
   std::error_code ignored;
   const bool writes_folder = std::filesystem::is_directory(temporary_, ignored);

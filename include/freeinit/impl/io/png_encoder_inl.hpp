@@ -2,16 +2,44 @@
 
 #include <freeinit/impl/io/pixel_converter_inl.hpp>
 
+extern "C" {
+#include <libavutil/crc.h>
+}
+
+#include <cctype>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace freeinit::inline FREEINIT_ABI::detail {
 
+FREEINIT_INLINE void append_big_endian(std::string& bytes, std::uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 255);
+}
+
+/// A chunk with a text in UTF-8 (iTXt, not compressed, no language).
+FREEINIT_INLINE std::string png_text_chunk(std::string keyword, const std::string& text) {
+  keyword[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(keyword[0])));
+  const std::string body = "iTXt" + keyword + std::string(5, '\0') + text;
+  const AVCRC* table = av_crc_get_table(AV_CRC_32_IEEE_LE);
+  const std::uint32_t sum = ~av_crc(
+      table, ~std::uint32_t{0}, reinterpret_cast<const std::uint8_t*>(body.data()), body.size());
+  std::string chunk;
+  append_big_endian(chunk, static_cast<std::uint32_t>(body.size() - 4));
+  chunk += body;
+  append_big_endian(chunk, sum);
+  return chunk;
+}
+
 /// Encodes one picture and writes it to `path` directly.
 FREEINIT_INLINE void write_png_file(const std::filesystem::path& path,
-                                    std::span<const std::uint8_t> rgb, int width, int height) {
+                                    std::span<const std::uint8_t> rgb, int width, int height,
+                                    const std::map<std::string, std::string>& metadata = {}) {
   const AVCodec* encoder = find_encoder("png");
   const CodecHandle codec(allocated(avcodec_alloc_context3(encoder)));
   silence(codec.get());
@@ -29,7 +57,12 @@ FREEINIT_INLINE void write_png_file(const std::filesystem::path& path,
   ffmpeg_check(avcodec_send_frame(codec.get(), nullptr), ErrorCode::internal, what);
   ffmpeg_check(avcodec_receive_packet(codec.get(), packet.get()), ErrorCode::internal, what);
   std::ofstream stream(path, std::ios::binary);
-  stream.write(reinterpret_cast<const char*>(packet->data), packet->size);
+  const std::string_view png(reinterpret_cast<const char*>(packet->data),
+                             static_cast<std::size_t>(packet->size));
+  constexpr std::size_t kHeader = 33;  // signature and IHDR
+  stream << png.substr(0, kHeader);
+  for (const auto& [key, text] : metadata) stream << png_text_chunk(key, text);
+  stream << png.substr(kHeader);
   stream.close();
   if (!stream) raise(ErrorCode::io, what + ": writing failed");
 }

@@ -8,6 +8,7 @@ extern "C" {
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,12 +24,15 @@ struct EncoderSettings {
   std::vector<std::pair<const char*, const char*>> container_options;
 };
 
+/// What a file says of itself, by FFmpeg's keys.
+using Metadata = std::map<std::string, std::string>;
+
 /// Frames of one size into one encoder and one container file. The file's bytes depend on nothing
-/// but the frames: one thread, no clock, no random ids.
+/// but the frames and the metadata: one thread, no clock, no random ids.
 class StreamEncoder {
  public:
   StreamEncoder(const std::filesystem::path& path, const EncoderSettings& settings, int width,
-                int height, AVRational fps)
+                int height, AVRational fps, const Metadata& metadata)
       : path_(path) {
     const AVCodec* encoder = find_encoder(settings.encoder);
     AVFormatContext* output = nullptr;
@@ -38,6 +42,9 @@ class StreamEncoder {
     output_.reset(output);
     silence_output(output);
     output->flags |= AVFMT_FLAG_BITEXACT;
+    for (const auto& [key, value] : metadata) {
+      av_dict_set(&output->metadata, key.c_str(), value.c_str(), 0);
+    }
     open_encoder(encoder, settings, width, height, fps);
     open_file(settings);
   }

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <freeinit/core/checks.hpp>
+#include <freeinit/impl/core/utf8_inl.hpp>
+#include <freeinit/impl/io/animated_webp_inl.hpp>
 #include <freeinit/impl/io/frame_sinks_inl.hpp>
+#include <freeinit/impl/io/picture_folder_inl.hpp>
 #include <freeinit/impl/io/video_reader_inl.hpp>
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/io/video_file.hpp>
@@ -52,18 +55,48 @@ FREEINIT_INLINE std::unique_ptr<FrameSink> make_sink(const std::filesystem::path
   const int width = static_cast<int>(options.width);
   const int height = static_cast<int>(options.height);
   const AVRational fps = av_d2q(options.fps, 1001000);
+  Metadata metadata;
+  for (const auto& [key, text] : options.metadata) metadata[key] = valid_utf8(text);
   switch (format) {
     case VideoFormat::mp4:
       return std::make_unique<StreamSink>(path, mp4_settings(), width, height, width + width % 2,
-                                          height + height % 2, fps);
+                                          height + height % 2, fps, metadata);
     case VideoFormat::webm:
-      return std::make_unique<StreamSink>(path, webm_settings(), width, height, width, height, fps);
+      return std::make_unique<StreamSink>(path, webm_settings(), width, height, width, height, fps,
+                                          metadata);
     case VideoFormat::gif:
-      return std::make_unique<GifSink>(path, width, height, fps);
+      return std::make_unique<GifSink>(path, width, height, fps, metadata);
     case VideoFormat::png_sequence:
       break;
   }
-  return std::make_unique<PngSink>(path, width, height);
+  return std::make_unique<PngSink>(path, width, height, metadata);
+}
+
+/// The wanted ones of pictures that are the frames of a clip. They have no times.
+FREEINIT_INLINE DecodedVideo read_pictures(const std::filesystem::path& path,
+                                           const std::vector<std::filesystem::path>& pictures,
+                                           const FrameSelection& selection) {
+  const std::string what = "frames '" + path.string() + "'";
+  if (selection.fps > 0) {
+    raise(ErrorCode::invalid_argument,
+          what + ": have no times; expected no frames per second to take them by");
+  }
+  const auto count = static_cast<std::int64_t>(pictures.size());
+  DecodedVideo video;
+  for (std::int64_t i = selection.first; i < count; i += selection.stride) {
+    if (video.num_frames == selection.max_frames) {
+      video.cut = true;
+      break;
+    }
+    DecodedVideo picture;
+    VideoReader(pictures[static_cast<std::size_t>(i)], {.max_frames = 1}).decode(picture);
+    check_size(video, picture.width, picture.height, i, what);
+    video.rgb.insert(video.rgb.end(), picture.rgb.begin(), picture.rgb.end());
+    video.damaged = video.damaged || picture.damaged;
+    if (video.num_frames++ == 0) video.converted_from = picture.converted_from;
+  }
+  if (video.num_frames > 0) return video;
+  refuse_empty(what, count, selection);
 }
 
 }  // namespace detail
@@ -150,8 +183,15 @@ FREEINIT_INLINE DecodedVideo read_video(const std::filesystem::path& path,
   check_at_least("max_frames", selection.max_frames, 1);
   check_at_least("first frame", selection.first, 0);
   check_at_least("frame stride", selection.stride, 1);
+  check_between("frames per second", selection.fps, 0.0, 1000.0);
+  const auto pictures = detail::pictures_of(path);
+  if (!pictures.empty()) return detail::read_pictures(path, pictures, selection);
   DecodedVideo video;
-  detail::VideoReader(path, selection).decode(video);
+  if (detail::is_animated_webp(path)) {
+    detail::read_animated_webp(path, selection, video);
+  } else {
+    detail::VideoReader(path, selection).decode(video);
+  }
   return video;
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <freeinit/impl/core/read_file_inl.hpp>
-#include <freeinit/impl/io/pixel_converter_inl.hpp>
+#include <freeinit/impl/io/frame_picker_inl.hpp>
+#include <freeinit/impl/io/shown_picture_inl.hpp>
+#include <freeinit/impl/io/stream_choice_inl.hpp>
 #include <freeinit/io/video_file.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -13,51 +14,34 @@
 
 namespace freeinit::inline FREEINIT_ABI::detail {
 
-/// The rate behind the frame times of a GIF, which are whole 1/100 s: the whole number of frames
-/// per second that gives these very times and lies nearest to their mean, else the mean. `times`:
-/// when each frame begins, and when the last one ends.
-FREEINIT_INLINE double gif_rate(const std::vector<std::int64_t>& times) {
-  if (times.size() < 2 || times.back() <= times.front()) return 0.0;
-  const auto frames = static_cast<std::int64_t>(times.size()) - 1;
-  const double mean = 100.0 * double(frames) / double(times.back() - times.front());
-  double best = mean;
-  double best_distance = 0.1 * mean + 1.0;  // no further than rounding could move a mean
-  for (int rate = 1; rate <= 100; ++rate) {
-    bool fits = std::abs(rate - mean) < best_distance;
-    for (std::int64_t i = 0; fits && i <= frames; ++i) {
-      const std::int64_t time = av_rescale(i, 100, rate) + times.front();
-      fits = time == times[static_cast<std::size_t>(i)];
-    }
-    if (!fits) continue;
-    best = rate;
-    best_distance = std::abs(rate - mean);
-  }
-  return best;
-}
-
-/// Decodes the wanted frames of the first video stream of one file.
+/// Decodes the wanted frames of one video stream of one file, as players show them.
 class VideoReader {
  public:
   VideoReader(const std::filesystem::path& path, const FrameSelection& selection)
       : what_("video '" + path.string() + "'"), selection_(selection) {
-    open_file(path, "video");  // for its messages: not there, a folder, not readable
+    open_file(path, "video");  // for its messages: not there, not readable
     open_container(path);
-    find_stream();
+    stream_ = choose_stream(*input_, selection.stream, what_);
     open_decoder();
   }
 
   /// Appends frames to `video` until it holds all that are wanted; one more of them sets `cut`.
   /// Like players, goes on behind a damaged packet.
   void decode(DecodedVideo& video) {
+    ShownPicture shown(what_);
+    FramePicker picker(what_, selection_, video, [&](AVFrame& frame) {
+      const AVRational shape = av_guess_sample_aspect_ratio(input_.get(), stream_, &frame);
+      return shown.show(*stream_, frame, shape);
+    });
     for (;;) {
       const int result = av_read_frame(input_.get(), packet_.get());
       if (result >= 0 && packet_->stream_index == stream_->index) send_packet();
       av_packet_unref(packet_.get());
       if (result < 0) end_stream(result);
-      if (!take_frames(video) || result < 0) break;
+      if (!take_frames(picker) || result < 0) break;
     }
-    if (video.num_frames == 0) refuse_empty();
-    video.fps = frames_per_second();
+    picker.finish(frames_per_second());
+    video.converted_from = shown.colours();
     video.damaged = damaged_;
   }
 
@@ -87,15 +71,6 @@ class VideoReader {
     const int result = avformat_find_stream_info(input_.get(), options.data());
     for (std::size_t i = 0; i < count; ++i) av_dict_free(&options[i]);
     return result;
-  }
-
-  void find_stream() {
-    for (unsigned i = 0; i < input_->nb_streams && stream_ == nullptr; ++i) {
-      AVStream* stream = input_->streams[i];
-      const bool cover = (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
-      if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !cover) stream_ = stream;
-    }
-    if (stream_ == nullptr) raise(ErrorCode::invalid_file, what_ + ": has no video stream");
   }
 
   void open_decoder() {
@@ -130,7 +105,7 @@ class VideoReader {
   }
 
   /// Takes what the decoder has ready. False when no more frames are wanted.
-  [[nodiscard]] bool take_frames(DecodedVideo& video) {
+  [[nodiscard]] bool take_frames(FramePicker& picker) {
     for (;;) {
       const int result = avcodec_receive_frame(codec_.get(), frame_.get());
       if (result < 0) {
@@ -140,61 +115,29 @@ class VideoReader {
       if (frame_->decode_error_flags != 0 || (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0) {
         damaged_ = true;
       }
-      if (wanted(num_decoded_++)) {
-        if (video.num_frames == selection_.max_frames) {
-          video.cut = true;
-          return false;
-        }
-        append_frame(video);
-      }
-      av_frame_unref(frame_.get());
+      if (!picker.take(*frame_, begin_of_frame(picker.count()))) return false;
     }
   }
 
-  [[nodiscard]] bool wanted(std::int64_t frame) const {
-    return frame >= selection_.first && (frame - selection_.first) % selection_.stride == 0;
-  }
-
-  [[noreturn]] void refuse_empty() const {
-    if (num_decoded_ == 0) raise(ErrorCode::invalid_file, what_ + ": holds no complete frame");
-    raise(ErrorCode::invalid_file, what_ + ": holds " + std::to_string(num_decoded_) +
-                                       " frames; frame " + std::to_string(selection_.first) +
-                                       " was asked for, counted from 0");
-  }
-
-  void append_frame(DecodedVideo& video) {
-    if (video.num_frames == 0) {
-      video.width = frame_->width;
-      video.height = frame_->height;
-    }
-    if (frame_->width != video.width || frame_->height != video.height) {
-      raise(ErrorCode::invalid_file, what_ + ": frame " + std::to_string(num_decoded_ - 1) +
-                                         " has " + size(frame_->width, frame_->height) +
-                                         " pixels after frames of " +
-                                         size(video.width, video.height) + "; expected one size");
-    }
-    if (!converter_.append(*frame_, video.rgb)) {
-      raise(ErrorCode::unsupported, what_ + ": its pixel format cannot be converted to RGB");
-    }
-    ++video.num_frames;
-  }
-
-  static std::string size(int width, int height) {
-    return std::to_string(width) + "x" + std::to_string(height);
+  [[nodiscard]] double begin_of_frame(std::int64_t number) const {
+    const std::int64_t time = frame_->best_effort_timestamp;
+    if (time != AV_NOPTS_VALUE) return double(time) * av_q2d(stream_->time_base);
+    const double rate = frames_per_second();
+    return rate > 0 ? double(number) / rate : 0.0;
   }
 
   [[nodiscard]] bool is_gif() const { return std::string_view(input_->iformat->name) == "gif"; }
 
   /// Keeps when the packet's frame begins, and when it ends.
   void note_time() {
-    if (!times_.empty()) times_.pop_back();  // the end of the frame before
-    times_.push_back(packet_->pts);
-    times_.push_back(packet_->pts + packet_->duration);
+    if (!gif_times_.empty()) gif_times_.pop_back();  // the end of the frame before
+    gif_times_.push_back(packet_->pts);
+    gif_times_.push_back(packet_->pts + packet_->duration);
   }
 
   [[nodiscard]] double frames_per_second() const {
     const std::string_view format = input_->iformat->name;
-    if (is_gif()) return gif_rate(times_);
+    if (is_gif()) return gif_rate(gif_times_);
     if (format.ends_with("_pipe") || format == "image2") return 0.0;  // a picture; FFmpeg says 25
     for (const AVRational rate : {stream_->avg_frame_rate, stream_->r_frame_rate}) {
       if (rate.num > 0 && rate.den > 0) return av_q2d(rate);
@@ -202,20 +145,16 @@ class VideoReader {
     return 0.0;
   }
 
-  static constexpr std::int64_t kMaxPixels = std::int64_t{8192} * 8192;
-
   std::string what_;
   FrameSelection selection_;
-  std::int64_t num_decoded_ = 0;
   std::int64_t num_packets_ = 0;
   bool damaged_ = false;
   InputHandle input_;
   CodecHandle codec_;
   PacketHandle packet_{allocated(av_packet_alloc())};
   FrameHandle frame_{allocated(av_frame_alloc())};
-  AVStream* stream_ = nullptr;  // owned by input_
-  FrameToRgb converter_;
-  std::vector<std::int64_t> times_;  // of a GIF's frames: when each begins, when the last one ends
+  AVStream* stream_ = nullptr;           // owned by input_
+  std::vector<std::int64_t> gif_times_;  // when each frame begins, when the last one ends
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI::detail

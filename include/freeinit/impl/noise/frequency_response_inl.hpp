@@ -30,9 +30,10 @@ FREEINIT_INLINE Eigen::ArrayXd squared_axis(std::int64_t size, double scale,
   Eigen::ArrayXd squares(size);
   const auto n = static_cast<double>(size);
   for (std::int64_t i = 0; i < size; ++i) {
+    const std::int64_t from_centre = i - size / 2;
     const double frequency = variant == FilterVariant::official
                                  ? static_cast<double>(2 * i) / n - 1.0
-                                 : static_cast<double>(2 * (i - size / 2)) / n;
+                                 : static_cast<double>(2 * from_centre) / n;
     squares[i] = python_power(scale * frequency, 2.0);
   }
   return squares;

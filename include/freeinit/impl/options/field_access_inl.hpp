@@ -25,7 +25,7 @@ FREEINIT_INLINE std::string_view expected_of(FieldKind kind) {
     case FieldKind::integer:
       return "a whole number";
     case FieldKind::unsigned_integer:
-      return "a whole number from 0 to 18446744073709551615";
+      return "a whole number";
     case FieldKind::number:
       return "a finite number";
     case FieldKind::text:
@@ -40,6 +40,14 @@ FREEINIT_INLINE std::string_view expected_of(FieldKind kind) {
                                                std::string_view expected) {
   raise(ErrorCode::invalid_argument,
         concat(field.name, " ", quote(value), ": expected ", expected));
+}
+
+/// Refuses a value of another kind, or a number that its type does not hold: the message names the
+/// range.
+[[noreturn]] FREEINIT_INLINE void refuse_field(const RequestField& field, std::string_view value) {
+  const std::string_view kind = expected_of(field.kind);
+  const bool said = field.limits.empty() || kind.find(field.limits) != kind.npos;
+  refuse_field(field, value, said ? std::string(kind) : concat(kind, ", ", field.limits));
 }
 
 template <class T>
@@ -127,7 +135,7 @@ template <class Get, class Set>
   };
   row.set = [set, shown = row](GenerationRequest& request, const FieldValue& value) {
     const std::optional<Plain> plain = value_as<Plain>(value);
-    if (!plain) refuse_field(shown, field_text(value), expected_of(shown.kind));
+    if (!plain) refuse_field(shown, field_text(value));
     set(request, *plain);
   };
   return row;
@@ -159,7 +167,7 @@ template <class Owner>
 
 FREEINIT_INLINE FieldValue field_from_text(const RequestField& field, std::string_view text) {
   if (const auto value = detail::value_from_text(field.kind, text)) return *value;
-  detail::refuse_field(field, text, detail::expected_of(field.kind));
+  detail::refuse_field(field, text);
 }
 
 FREEINIT_INLINE std::string field_text(const FieldValue& value) {

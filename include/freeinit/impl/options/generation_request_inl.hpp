@@ -18,10 +18,10 @@ FREEINIT_INLINE void check_rate(const char* name, double rate) {
 }  // namespace detail
 
 FREEINIT_INLINE void GenerationRequest::validate() const {
-  check_at_least("number of videos", num_videos, 1);
-  check_at_least("number of frames", num_frames, 1);
-  check_at_least("height", height, 1);
-  check_at_least("width", width, 1);
+  check_between("number of videos", num_videos, 1, 1024);
+  check_between("number of frames", num_frames, 1, 1'000'000);
+  check_between("height", height, 1, 16384);
+  check_between("width", width, 1, 16384);
   check_at_least("decode chunk size", decode_chunk_size, 1);
   check_at_least("cache interval", cache_interval, 1);
   if (!std::isfinite(guidance_scale)) {

@@ -25,9 +25,9 @@ using Fields = std::vector<RequestField>;
 FREEINIT_INLINE void add_video_fields(Fields& fields) {
   const auto add = rows_under(fields, "Video", std::identity{});
   add({"prompt", "TEXT", "", "What the video shows", ""}, &Request::prompt);
-  add({"num_frames", "N", "frames", "Length in frames", "at least 1"}, &Request::num_frames);
-  add({"height", "N", "pixels", "Height in pixels", "at least 1"}, &Request::height);
-  add({"width", "N", "pixels", "Width in pixels", "at least 1"}, &Request::width);
+  add({"num_frames", "N", "frames", "Length in frames", "1 to 1000000"}, &Request::num_frames);
+  add({"height", "N", "pixels", "Height in pixels", "1 to 16384"}, &Request::height);
+  add({"width", "N", "pixels", "Width in pixels", "1 to 16384"}, &Request::width);
   add({"fps", "X", "frames per second", "Frames per second, of the file and for models that ask",
        "above 0"},
       &Request::fps);
@@ -36,7 +36,7 @@ FREEINIT_INLINE void add_video_fields(Fields& fields) {
        "above 0"},
       &Request::output_fps);
   add({"num_videos", "N", "videos",
-       "Videos; video k uses seed S + k and equals its single run bit for bit", "at least 1"},
+       "Videos; video k uses seed S + k and equals its single run bit for bit", "1 to 1024"},
       &Request::num_videos);
 }
 
@@ -44,6 +44,10 @@ FREEINIT_INLINE void add_sampling_fields(Fields& fields) {
   const auto add = rows_under(fields, "Sampling", std::identity{});
   add({"negative_prompt", "TEXT", "", "What the video should not show", ""},
       &Request::negative_prompt);
+  add({"mend_text", "", "",
+       "Straighten curly quotes, ligatures, HTML entities and full-width letters of the prompts",
+       ""},
+      &Request::mend_text);
   add({"num_inference_steps", "N", "steps", "Denoising steps of a full pass", "at least 1"},
       &Request::num_inference_steps);
   add({"guidance_scale", "X", "", "Guidance; 1 or less switches it off", "finite"},
@@ -197,7 +201,7 @@ FREEINIT_INLINE FieldValue field_from_json(const RequestField& field, const nloh
   if (value.is_array() && std::all_of(value.begin(), value.end(), is_number)) {
     return value.get<std::vector<double>>();
   }
-  refuse_field(field, value.dump(-1, ' ', true), expected_of(field.kind));
+  refuse_field(field, shown_json(value));
 }
 
 }  // namespace detail
@@ -226,7 +230,7 @@ FREEINIT_INLINE const RequestField& find_request_field(std::string_view name) {
   for (const RequestField& field : fields) names.emplace(field.name);
   raise(ErrorCode::invalid_argument,
         concat("field ", quote(name), ": unknown; the nearest known field is ",
-               quote(detail::nearest_name(std::string(name), names))));
+               quote(nearest_name(name, names))));
 }
 
 FREEINIT_INLINE std::optional<FieldValue> field_value(const GenerationRequest& request,

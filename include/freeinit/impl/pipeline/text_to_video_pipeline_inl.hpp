@@ -7,7 +7,6 @@
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <cmath>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -21,20 +20,6 @@ FREEINIT_INLINE TimestepInterval timesteps_of(const GuidanceInterval& interval,
   return {.lowest = interval.from * count, .highest = interval.to * count};
 }
 
-/// The batch sizes that the UNet will be called with: two where a step is guided, else one.
-FREEINIT_INLINE std::set<std::int64_t> batch_sizes(const GenerationRequest& request,
-                                                   const GenerationInputs& inputs,
-                                                   const NoiseSchedule& schedule) {
-  std::set<std::int64_t> sizes;
-  if (inverts_video(request, inputs)) sizes.insert(1);
-  const auto interval = timesteps_of(request.guidance_interval, schedule.num_train_timesteps());
-  const auto sampler = make_sampler(schedule, request.num_inference_steps, request.eta);
-  for (const double timestep : sampler->timesteps()) {
-    sizes.insert(request.guidance_scale > 1.0 && interval.contains(timestep) ? 2 : 1);
-  }
-  return sizes;
-}
-
 /// What a run makes, for the message where that is too much.
 FREEINIT_INLINE std::string size_in_words(const GenerationRequest& request) {
   return c10::str("video of ", request.num_frames, " frames of ", request.width, "x",
@@ -42,16 +27,12 @@ FREEINIT_INLINE std::string size_in_words(const GenerationRequest& request) {
 }
 
 /// A UNet may have limits of its own, which should not be found out in the middle of a run.
-FREEINIT_INLINE void check_unet_shapes(const GenerationRequest& request,
-                                       const GenerationInputs& inputs, const ModelBundle& bundle,
-                                       const NoiseSchedule& schedule) {
+FREEINIT_INLINE void check_unet_shape(const GenerationRequest& request, const ModelBundle& bundle) {
   const Manifest& manifest = bundle.manifest();
   LatentShape shape = latent_shape(request, manifest);
-  for (const std::int64_t batch : batch_sizes(request, inputs, schedule)) {
-    shape.batch = batch;
-    bundle.unet()->check_input(shape.sizes(),
-                               {batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
-  }
+  shape.batch = request.guidance_scale > 1.0 ? 2 : 1;
+  bundle.unet()->check_input(
+      shape.sizes(), {shape.batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
 }
 
 /// How the UNet is called. The cache, if there is one, is this run's own.
@@ -75,6 +56,26 @@ FREEINIT_INLINE void note_other_steps(const NoiseSchedule& schedule,
   if (std::cmp_equal(steps, asked)) return;
   control.message(LogLevel::info, "a pass of " + std::to_string(asked) + " steps has " +
                                       std::to_string(steps) + " on this model's grid of timesteps");
+}
+
+/// Warns of a video of at least twice or at most half the size or length that the model was made
+/// for: it repeats its things there, or falls apart.
+FREEINIT_INLINE void note_far_size(const GenerationRequest& request, const Manifest& manifest,
+                                   const RunControl& control) {
+  const GenerationRequest& own = manifest.recommended;
+  const auto is_far = [](std::int64_t a, std::int64_t b) { return a >= 2 * b || b >= 2 * a; };
+  if (is_far(request.height, own.height) || is_far(request.width, own.width)) {
+    control.message(LogLevel::warning,
+                    c10::str("size ", request.width, "x", request.height,
+                             ": far from what this model was made for; recommended is ", own.width,
+                             "x", own.height));
+  }
+  if (is_far(request.num_frames, own.num_frames)) {
+    control.message(
+        LogLevel::warning,
+        c10::str("number of frames ", request.num_frames,
+                 ": far from what this model was made for; recommended is ", own.num_frames));
+  }
 }
 
 /// Texts become embeddings, and those the denoisers of the run.
@@ -166,7 +167,7 @@ FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& requ
                                                    const GenerationInputs& inputs) const {
   check_request(request, bundle_.manifest(), inputs);
   detail::check_feature_cache(request, *bundle_.unet());
-  detail::check_unet_shapes(request, inputs, bundle_, schedule_for(request));
+  detail::check_unet_shape(request, bundle_);
 }
 
 FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate(const GenerationRequest& request,
@@ -184,6 +185,7 @@ FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate_unguarded(
   validate(request, inputs);
   const NoiseSchedule schedule = schedule_for(request);
   detail::note_other_steps(schedule, request, control);
+  detail::note_far_size(request, bundle_.manifest(), control);
   detail::PhaseClock clock;
   detail::RunParts parts{
       .request = request,

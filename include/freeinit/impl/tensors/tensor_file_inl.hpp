@@ -6,6 +6,7 @@
 
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -38,13 +39,19 @@ inline constexpr NameTable<at::ScalarType, 19> kSafetensorsTypes{{
     {"BOOL", at::kBool},
 }};
 
-/// The name of the entry called `name`, or of the only one.
+/// The name of the entry called `name`, or of the only one that is not empty: some programs write
+/// empty tensors as markers.
 FREEINIT_INLINE std::string select_tensor(const SafetensorsReader& file,
                                           const std::filesystem::path& path,
                                           const std::string& name) {
   const auto& tensors = file.tensors();
-  if (name.empty() && tensors.size() == 1) return tensors.begin()->first;
-  if (tensors.contains(name)) return name;
+  if (!name.empty() && tensors.contains(name)) return name;
+  if (name.empty()) {
+    const auto filled = [](const auto& tensor) { return tensor.second.begin != tensor.second.end; };
+    const auto only = std::find_if(tensors.begin(), tensors.end(), filled);
+    if (only == tensors.end() && tensors.size() == 1) return tensors.begin()->first;
+    if (std::count_if(tensors.begin(), tensors.end(), filled) == 1) return only->first;
+  }
   std::string known;
   for (const auto& [key, entry] : tensors) known.append(known.empty() ? "" : ", ").append(key);
   raise(ErrorCode::not_found,

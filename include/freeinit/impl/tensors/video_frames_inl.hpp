@@ -17,7 +17,12 @@ FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
   const DecodedVideo video = read_video(path, selection);
   const at::Tensor frames = at::empty({video.num_frames, video.height, video.width, 3}, at::kByte);
   std::memcpy(frames.mutable_data_ptr(), video.rgb.data(), video.rgb.size());
-  return {.frames = frames, .fps = video.fps, .cut = video.cut, .damaged = video.damaged};
+  return {.frames = frames,
+          .fps = video.fps,
+          .cut = video.cut,
+          .damaged = video.damaged,
+          .variable_rate = video.variable_rate,
+          .converted_from = video.converted_from};
 }
 
 FREEINIT_INLINE void save_video_frames(const std::filesystem::path& path, const at::Tensor& frames,

@@ -89,6 +89,15 @@ FREEINIT_INLINE const ClipTokenizerOptions& ClipTokenizer::options() const {
   return data().options;
 }
 
+FREEINIT_INLINE bool ClipTokenizer::has_token(std::string_view spelling) const {
+  const std::string normalized = detail::normalize_clip_text(detail::valid_utf8(spelling));
+  std::vector<std::int64_t> letters;
+  for (const std::string_view piece : data().pattern.split(normalized)) {
+    data().encoder.append_ids(piece, letters);
+  }
+  return tokenize(spelling) != letters;
+}
+
 FREEINIT_INLINE std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view text) const {
   const std::string valid = detail::valid_utf8(text);
   std::vector<std::int64_t> ids;
@@ -103,6 +112,7 @@ FREEINIT_INLINE TokenizedPrompt ClipTokenizer::encode(std::string_view text) con
   const std::size_t room = static_cast<std::size_t>(options.max_length) - 2;
   const std::span<const std::int64_t> kept(all.data(), std::min(room, all.size()));
   TokenizedPrompt prompt;
+  prompt.truncated_tokens = static_cast<std::int64_t>(all.size() - kept.size());
   prompt.truncated_text = data().decoder.text(std::span(all).subspan(kept.size()));
   prompt.ids.reserve(room + 2);
   prompt.ids.push_back(options.bos_token_id);

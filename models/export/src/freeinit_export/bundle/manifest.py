@@ -102,6 +102,10 @@ def recommended_settings(
 
 
 def _parsed(change: str, kind: type, text: str) -> Any:
+    if kind is bool and text in ("true", "false"):
+        return text == "true"
+    if kind is bool:
+        raise ExportError(f"recommended '{change}': expected true or false")
     try:
         value = kind(text)
     except ValueError:

@@ -52,7 +52,8 @@ def write_tokenizer(tokenizer: Any, folder: Path) -> dict[str, Any]:
     section = {"vocab_file": "tokenizer/vocab.json", "merges_file": "tokenizer/merges.txt"}
     for key in ("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id"):
         section[key] = _special_id(tokenizer, key)
-    return section
+    words = tokenizer.init_kwargs.get("words")  # what our own trainer declares
+    return {**section, "words": list(words)} if words else section
 
 
 def _vocabulary(tokenizer: Any) -> tuple[dict[str, int], list[str], dict[str, int]]:

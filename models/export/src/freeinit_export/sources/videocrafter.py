@@ -191,5 +191,6 @@ def _recommended(config: VideoCrafterConfig, scale: int) -> dict[str, Any]:
         "num_inference_steps": 50,
         "guidance_scale": 12.0,
         "eta": 1.0,
+        "mend_text": True,  # open_clip's tokenizer does
     }
     return {**settings, "output_fps": 10.0} if config.uses_fps else settings

@@ -1,0 +1,39 @@
+// bin/freeinit: sets what LibTorch's OpenMP reads only while it is loaded, then becomes the program
+// in libexec. Does not link LibTorch, so that it costs a millisecond.
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+// Threads that wait for each other spin, by default for milliseconds: beside other programs they
+// keep the one they wait for from its core. This is as fast where the cores are free.
+void wait_briefly() {
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  setenv("OMP_WAIT_POLICY", "passive", 0);
+  setenv("GOMP_SPINCOUNT", "1000", 0);
+}
+
+int fail(const char* what) {
+  std::fprintf(stderr, "error: %s: %s\n", what, std::strerror(errno));
+  return 1;
+}
+
+}  // namespace
+
+int main(int, char** argv) {
+  char program[PATH_MAX + sizeof FREEINIT_PROGRAM_FROM_BIN];
+  const ssize_t length = readlink("/proc/self/exe", program, PATH_MAX);
+  if (length < 0) return fail("/proc/self/exe");
+  program[length] = '\0';
+  std::memcpy(std::strrchr(program, '/') + 1, FREEINIT_PROGRAM_FROM_BIN,
+              sizeof FREEINIT_PROGRAM_FROM_BIN);
+  wait_briefly();
+  execv(program, argv);
+  return fail(program);
+}

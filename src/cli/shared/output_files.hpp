@@ -1,0 +1,33 @@
+#pragma once
+
+#include "shared/console.hpp"
+
+#include <filesystem>
+
+namespace CLI {
+class App;
+}
+
+namespace freeinit_cli {
+
+// The rule of every command for what it writes. A name that was given is the name that is written,
+// since scripts read it next; what stands there is only replaced with --overwrite. A name that
+// nobody gave is numbered until it is free: the second run of a day loses no video of the first.
+
+void add_overwrite_option(CLI::App& command, bool& overwrite);
+
+/// Throws freeinit::Error: io when `path` cannot be written, invalid_argument when something of
+/// that name is there and may not be overwritten. Pipes, devices and empty folders take what is
+/// written. Leaves nothing behind.
+void check_output(const std::filesystem::path& path, bool overwrite);
+
+/// As above, and refuses a path that does not end in .safetensors (invalid_argument).
+void check_tensor_output(const std::filesystem::path& path, bool overwrite);
+
+/// The line of every command for every file: `wrote FILE`.
+void say_written(const std::filesystem::path& path, Console& console);
+
+/// `out/clip.mp4`, 1 -> `out/clip_1.mp4`; `out/clip/` -> `out/clip_1/`.
+[[nodiscard]] std::filesystem::path with_number(const std::filesystem::path& path, int number);
+
+}  // namespace freeinit_cli
