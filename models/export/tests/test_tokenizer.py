@@ -1,8 +1,12 @@
 """vocab.json and merges.txt alone encode as the original tokenizer does."""
 
 import json
+import os
+import subprocess
 
 import pytest
+import torch
+from conftest import run_command
 from tiny_pipeline import tiny_tokenizer
 from transformers import AddedToken, CLIPTokenizer
 
@@ -71,3 +75,18 @@ def test_other_tokenizers_are_refused(tmp_path):
 
     with pytest.raises(ExportError, match="'Words' is not a CLIP tokenizer"):
         write_tokenizer(Words(), tmp_path)
+
+
+@pytest.mark.skipif("FREEINIT_COMMAND" not in os.environ, reason="FREEINIT_COMMAND names no command")
+def test_the_command_reads_added_words_as_transformers_does(saved, tmp_path):
+    """An exported bundle with a word of three vectors."""
+    word = tmp_path / "my-word.pt"
+    torch.save({"string_to_param": {"*": torch.randn(3, 32)}}, word)
+    run_command(saved, tmp_path / "bundle", "--embedding", str(word))
+    command = [os.environ["FREEINIT_COMMAND"], "tokenize", "a my-word, red", "--bundle"]
+    done = subprocess.run([*command, tmp_path / "bundle"], capture_output=True, text=True)
+    tokenizer = CLIPTokenizer.from_pretrained(saved / "tokenizer")
+    tokenizer.add_tokens(["my-word", "my-word_1", "my-word_2"])
+    text = "a my-word my-word_1 my-word_2, red"  # what maybe_convert_prompt makes of it
+    expected = tokenizer(text, padding="max_length", truncation=True).input_ids
+    assert json.loads(done.stdout.splitlines()[-1]) == expected, done.stderr

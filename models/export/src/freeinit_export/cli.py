@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         getattr(options, "run", _export)(options, report)
     except ExportError as error:
         report.clear()
-        print(f"error: {error}", file=sys.stderr)
+        # Names in damaged files may hold anything.
+        line = "".join(c if c.isprintable() else " " for c in str(error))
+        print(f"error: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         report.clear()
@@ -106,8 +108,8 @@ def _loaded(options: argparse.Namespace) -> VideoModel:
     except Exception as error:
         source = getattr(options, options.named_after)
         raise ExportError(
-            f"'{source}': cannot be used ({type(error).__name__}: {one_line(error)}); expected files"
-            " as their authors publish them"
+            f"'{source}': cannot be used ({type(error).__name__}: {one_line(error)}); expected"
+            " files as their authors publish them"
         ) from error
 
 

@@ -31,7 +31,11 @@ def read_tensors(path: Path) -> Tensors:
     }
     if not tensors:
         kind, option = contents(states)
-        found = f"is {kind}; expected it with {option}" if option else "holds no tensors; expected a checkpoint"
+        found = (
+            f"is {kind}; expected it with {option}"
+            if option
+            else "holds no tensors; expected a checkpoint"
+        )
         raise ExportError(f"'{path}': {found}")
     return {name.removeprefix("module."): value for name, value in tensors.items()}
 
@@ -81,7 +85,9 @@ def assign_weights(what: str, network: torch.nn.Module, weights: Tensors, expect
     missing, unknown = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
     if missing or unknown:
         kind, names = ("lacks", missing) if missing else ("has the unknown", unknown)
-        raise ExportError(f"{what}: {kind} '{names[0]}' ({len(names)} such); expected {expectation}")
+        raise ExportError(
+            f"{what}: {kind} '{names[0]}' ({len(names)} such); expected {expectation}"
+        )
     for name, tensor in weights.items():
         if tensor.shape != expected[name].shape:
             raise ExportError(
