@@ -8,11 +8,11 @@ import torch
 from diffusers import (
     CogVideoXDDIMScheduler,
     DDIMScheduler,
+    DEISMultistepScheduler,
     DPMSolverMultistepScheduler,
     EDMEulerScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
-    LMSDiscreteScheduler,
     PNDMScheduler,
     UniPCMultistepScheduler,
 )
@@ -119,6 +119,6 @@ def test_flow_prediction_is_refused():
 
 
 def test_clipping_is_not_switched_on_by_conversion():
-    settings, notes = scheduler_settings(LMSDiscreteScheduler(prediction_type="v_prediction"))
+    settings, notes = scheduler_settings(DEISMultistepScheduler(prediction_type="v_prediction"))
     assert settings["clip_sample"] is False and settings["prediction_type"] == "v_prediction"
     assert any("clip_sample" in note for note in notes)
