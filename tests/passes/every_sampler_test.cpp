@@ -74,8 +74,8 @@ double correlation(const at::Tensor& a, const at::Tensor& b) {
   return x.mul(y).sum().div(x.norm().mul(y.norm())).item<double>();
 }
 
-// The latents' deviation over `init_noise_sigma` of unit noise: diffusers restarts Euler at 48 and
-// 84 where it began at 25, and DPM-Solver++ on a leading grid at 2 and 22.
+// The latents' deviation over `init_noise_sigma` of unit noise. diffusers' figures of the same run:
+// tests/reference/numerics/free_init_starts.py, docs/numerics.md.
 TEST(EverySampler, EachPassStartsFromNoiseOfTheFirstOnesScale) {
   // A white clean sample of unit variance, which a network that knows it predicts at every level.
   const at::Tensor clean = freeinit::NoiseSource(std::uint64_t{8}).draw(kShape.sizes());

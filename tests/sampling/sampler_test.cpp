@@ -32,6 +32,31 @@ TEST(SamplerTable, FindsBothNamesOfEachRow) {
                freeinit::make_sampler(NoiseSchedule({.sampler = "DEISMultistepScheduler"}), 5));
 }
 
+TEST(SamplerTable, AnotherSamplerKeepsTheModelAndDropsWhatIsTheFormerOnesOwn) {
+  freeinit::SamplerConfig model{.beta_start = 0.00085,
+                                .beta_end = 0.012,
+                                .beta_schedule = freeinit::BetaSchedule::scaled_linear,
+                                .clip_sample = false,
+                                .set_alpha_to_one = false,
+                                .steps_offset = 1,
+                                .prediction_type = freeinit::PredictionType::v_prediction,
+                                .timestep_spacing = freeinit::TimestepSpacing::trailing};
+  freeinit::SamplerConfig own = model;
+  own.sampler = "dpmsolver++";
+  own.thresholding = true;
+  own.sigma_spacing = freeinit::SigmaSpacing::karras;
+  own.solver_order = 3;
+  own.solver_type = freeinit::SolverType::heun;
+  own.euler_at_final = true;
+  EXPECT_EQ(freeinit::with_sampler(own, "DPMSolverMultistepScheduler"), own);
+  for (const auto& row : freeinit::sampler_table()) {
+    if (row.name == own.sampler) continue;
+    model.sampler = row.name;
+    EXPECT_EQ(freeinit::with_sampler(own, row.class_name), model) << row.name;
+    EXPECT_NO_THROW((void)freeinit::make_sampler(NoiseSchedule(model), 5)) << row.name;
+  }
+}
+
 TEST(Sampler, StartsAtAStrength) {
   const NoiseSchedule schedule({.set_alpha_to_one = false, .steps_offset = 1});
   const auto sampler = freeinit::make_sampler(schedule, 10);

@@ -48,14 +48,15 @@ FREEINIT_INLINE GuidanceOptions guidance_of(const GenerationRequest& request,
   return options;
 }
 
-/// Says so where the schedule's grid has more steps than were asked for.
-FREEINIT_INLINE void note_other_steps(const NoiseSchedule& schedule,
+/// Says so where a pass calls the network more often than it has steps: Heun's method, PNDM's, and
+/// VideoCrafter's grid do.
+FREEINIT_INLINE void note_other_calls(const NoiseSchedule& schedule,
                                       const GenerationRequest& request, const RunControl& control) {
   const std::int64_t asked = request.num_inference_steps;
-  const auto steps = make_sampler(schedule, asked, request.eta)->timesteps().size();
-  if (std::cmp_equal(steps, asked)) return;
-  control.message(LogLevel::info, "a pass of " + std::to_string(asked) + " steps has " +
-                                      std::to_string(steps) + " on this model's grid of timesteps");
+  const auto calls = make_sampler(schedule, asked, request.eta)->timesteps().size();
+  if (std::cmp_equal(calls, asked)) return;
+  control.message(LogLevel::info, c10::str("a pass of ", asked, " steps calls the network ", calls,
+                                           " times with this sampler and grid"));
 }
 
 /// Warns of a video of at least twice or at most half the size or length that the model was made
@@ -191,7 +192,7 @@ FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate_unguarded(
     const GenerationHooks& hooks) const {
   validate(request, inputs);
   const NoiseSchedule schedule = schedule_for(request);
-  detail::note_other_steps(schedule, request, control);
+  detail::note_other_calls(schedule, request, control);
   detail::note_far_size(request, bundle_.manifest(), control);
   detail::PhaseClock clock;
   detail::RunParts parts{

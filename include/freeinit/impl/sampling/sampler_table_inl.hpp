@@ -96,26 +96,24 @@ FREEINIT_INLINE const SamplerRow& find_sampler(std::string_view name) {
 FREEINIT_INLINE SamplerConfig with_sampler(const SamplerConfig& config, std::string_view name) {
   const SamplerRow& row = find_sampler(name);
   if (find_sampler(config.sampler).name == row.name) return config;
-  const SamplerConfig plain;
-  SamplerConfig other = config;
-  other.sampler = row.name;
+  SamplerConfig other{.sampler = std::string(row.name),
+                      .num_train_timesteps = config.num_train_timesteps,
+                      .beta_start = config.beta_start,
+                      .beta_end = config.beta_end,
+                      .beta_schedule = config.beta_schedule,
+                      .trained_betas = config.trained_betas,
+                      .clip_sample = config.clip_sample,
+                      .clip_sample_range = config.clip_sample_range,
+                      .set_alpha_to_one = config.set_alpha_to_one,
+                      .steps_offset = config.steps_offset,
+                      .prediction_type = config.prediction_type,
+                      .timestep_spacing = config.timestep_spacing,
+                      .rescale_betas_zero_snr = config.rescale_betas_zero_snr,
+                      .dynamic_rescale = config.dynamic_rescale};
   // VideoCrafter's grid is diffusers' `leading` wherever the steps divide.
   if (other.timestep_spacing == TimestepSpacing::uniform) {
     other.timestep_spacing = TimestepSpacing::leading;
   }
-  other.thresholding = plain.thresholding;
-  other.use_clipped_model_output = plain.use_clipped_model_output;
-  other.always_draw_noise = plain.always_draw_noise;
-  other.sigma_spacing = plain.sigma_spacing;
-  other.final_sigmas_type = plain.final_sigmas_type;
-  other.solver_order = plain.solver_order;
-  other.algorithm_type = plain.algorithm_type;
-  other.solver_type = plain.solver_type;
-  other.lower_order_final = plain.lower_order_final;
-  other.euler_at_final = plain.euler_at_final;
-  other.predict_x0 = plain.predict_x0;
-  other.original_inference_steps = plain.original_inference_steps;
-  other.timestep_scaling = plain.timestep_scaling;
   return other;
 }
 
