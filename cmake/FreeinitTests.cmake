@@ -12,6 +12,7 @@ if("sanitized" IN_LIST FREEINIT_TEST_FORMS)
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(freeinit_sanitizers INTERFACE -fsanitize=address,undefined)
   add_library(freeinit_sanitized STATIC ${FREEINIT_BASE_SOURCES})
+  set_target_properties(freeinit_sanitized PROPERTIES EXPORT_COMPILE_COMMANDS OFF)  # clang-tidy: once a unit
   target_include_directories(freeinit_sanitized PUBLIC "${PROJECT_SOURCE_DIR}/include")
   target_compile_features(freeinit_sanitized PUBLIC cxx_std_20)
   target_link_libraries(freeinit_sanitized PUBLIC freeinit_private_dependencies freeinit_sanitizers)

@@ -8,7 +8,7 @@
 #            installed, moved and run from an empty environment; the C++ tests of the header-only
 #            form, and under ASan and UBSan those of the layers without LibTorch
 #   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
-#   tidy     clang-tidy of the layers that changed since FREEINIT_SINCE (main, or the commit before)
+#   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before)
 #   shared   g++: the whole of ctest against the shared library
 #   --ci     all but shared: what every change must pass
 #   --all    everything
@@ -130,26 +130,28 @@ check_fuzzers() {
 
 part_fuzz() { stage "fuzzers" check_fuzzers; }
 
-# The layers of the library and the folders of the command that differ from FREEINIT_SINCE.
-changed_layers() {
+# What differs from FREEINIT_SINCE, as patterns of units below src: that of the layer, the command's own
+# files, and where a header of the command differs those of its folder.
+changed_units() {
   local since=${FREEINIT_SINCE:-}
   [[ -n $since ]] || since=$(git -C "$FREEINIT_ROOT" merge-base HEAD origin/main 2>/dev/null)
   [[ -n $since && $since != "$(git -C "$FREEINIT_ROOT" rev-parse HEAD)" ]] || since=HEAD~1
-  git -C "$FREEINIT_ROOT" diff --name-only "$since" -- include src |
-    sed -E 's#^include/freeinit/(impl/)?([a-z]+)/.*#\2#; s#^src/([a-z]+)[./].*#\1#' | sort -u
+  git -C "$FREEINIT_ROOT" diff --name-only "$since" -- include src | sed -E '
+    s#^include/freeinit/(impl/)?networks/backends/.*#backends/[a-z0-9_]+.cpp#
+    s#^include/freeinit/(impl/)?([a-z]+)/.*#\2.cpp#
+    s#^src/(cli/.*/)[a-z_]+\.hpp$#\1[a-z_]+.cpp#
+    s#^src/##' | sort -u
 }
 
 check_tidy() {
-  local layer units=() unit
+  local pattern units=() unit
   configure_clang || return 1
-  for layer in $(changed_layers); do
-    # As the compiler gets them: one unit a layer, the command's own as CMake joins them.
+  for pattern in $(changed_units); do
     while read -r unit; do units+=("$unit"); done < <(
-      sed -nE "s#^  \"file\": \"(.*/src/$layer(\\.cpp|/.*))\",?\$#\\1#p" "$with_clang/compile_commands.json" |
-        grep -v /tests/ | sort -u)
+      sed -nE "s#^  \"file\": \"($FREEINIT_ROOT/src/$pattern)\",?\$#\\1#p" "$with_clang/compile_commands.json")
   done
-  ((${#units[@]})) || { echo "no layer to look at has changed"; return 0; }
-  printf '%s\n' "${units[@]}" | xargs -P "$jobs" -n 1 clang-tidy-14 -p "$with_clang" --quiet --warnings-as-errors='*'
+  ((${#units[@]})) || { echo "no unit to look at has changed"; return 0; }
+  printf '%s\n' "${units[@]}" | sort -u | xargs -P "$jobs" -n 1 clang-tidy-14 -p "$with_clang" --quiet --warnings-as-errors='*'
 }
 
 part_tidy() { stage "clang-tidy" check_tidy; }
