@@ -208,7 +208,7 @@ class CommandLine(CommandTest):
 
     def test_help_and_version(self):
         self.assertRegex(self.succeeds("--version").stdout, r"^freeinit \d+\.\d+\.\d+\n$")
-        for command in ("generate", "filter", "reinit", "tokenize", "inspect"):
+        for command in ("generate", "decode", "filter", "reinit", "tokenize", "inspect"):
             shown = self.succeeds(command, "--help").stdout
             self.assertIn(f"Examples:\n  freeinit {command} ", shown)
 
