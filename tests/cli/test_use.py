@@ -260,6 +260,7 @@ class Again(CommandTest):
                         ("--filter-mask", "mask.safetensors"), ("--guidance-interval", 0.25, 1),
                         ("--init-noise", "z.safetensors"), ("--init-latents", "z.safetensors", "--init-band", "low"),
                         ("--init-video", "clip.gif", "--init-source", "invert", "--init-start", 1),
+                        ("--init-video", "clip.gif", "--strength", 0.6),
                         ("--init-video", "clip.gif", "--init-fps", 8, "--init-stream", 0),
                         ("--num-videos", 2, "--eta", 0.3), ("--mend-text",), ("--output-fps", 10), ("-o", "x.webm"),
                         ("--negative-prompt", ""), ("--seed", 2**64 - 1), ("--low-memory",)):

@@ -53,6 +53,7 @@ const std::map<std::string_view, std::string> kChanged{
     {"intermediate", "partial"},
     {"intermediate_steps", "4"},
     {"budget_calls", "99"},
+    {"strength", "0.6"},
     {"init_source", "invert"},
     {"init_band", "low"},
     {"decode_chunk_size", "1"},
@@ -122,9 +123,10 @@ TEST(RequestFields, ReachEveryMemberOfARequest) {
   EXPECT_NE(seed, b.seed);
   EXPECT_NE(num_videos, b.num_videos);
   expect_all_differ(free_init, b.free_init);
-  const auto& [source, low_band] = real_video;
+  const auto& [source, low_band, strength] = real_video;
   EXPECT_NE(source, b.real_video.source);
   EXPECT_NE(low_band, b.real_video.low_band);
+  EXPECT_NE(strength, b.real_video.strength);
   EXPECT_NE(decode_chunk_size, b.decode_chunk_size);
   EXPECT_NO_THROW(a.validate());
 }

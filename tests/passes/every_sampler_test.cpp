@@ -103,7 +103,8 @@ TEST(EverySampler, EachPassStartsFromNoiseOfTheFirstOnesScale) {
         if (!state.sample.latents.defined() && state.pass > 0) {
           diffused.push_back(state.partial.defined()
                                  ? schedule.add_noise_from(state.partial, state.first_noise,
-                                                           state.partial_level, last)
+                                                           state.partial_level,
+                                                           schedule.level(last))
                                  : schedule.add_noise(state.latents, state.first_noise, last));
         }
         run.advance(

@@ -1,15 +1,21 @@
-"""What enters each pass of diffusers' FreeInit: the table of docs/numerics.md. Writes no golden data.
+"""What enters each pass of diffusers' FreeInit: the tables of docs/numerics.md. Writes no golden data.
 
 The network knows a white clean sample of unit variance, as in tests/passes/every_sampler_test.cpp. Of each pass:
 the deviation of the latents that enter it, in units of the sampler's first noise, and from the second pass on the
 correlation of their low band with that of the result diffused to the last training timestep with unit noise. A pass
 that cannot start shows the exception.
+
+Video to video likewise, as in tests/passes/video_to_video_test.cpp, in variance-preserving scale; before the colon the
+steps of the pass.
 """
+
+import types
 
 import warnings
 
 import diffusers
 import torch
+from diffusers import AnimateDiffVideoToVideoPipeline
 from diffusers.pipelines.free_init_utils import FreeInitMixin
 
 SHAPE = (1, 4, 16, 16, 16)
@@ -64,12 +70,48 @@ def starts(name, spacing):
     return found
 
 
+def video_starts(name, strength):
+    """The loop of diffusers' video to video pipeline."""
+    generator = torch.Generator().manual_seed(7)
+    clean, video = (torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed)) for seed in (8, 9))
+    pipeline = FreeInitMixin()
+    scheduler = pipeline.scheduler = getattr(diffusers, name)(
+        prediction_type="v_prediction", beta_start=0.00085, beta_end=0.012, beta_schedule="linear",
+        **OPTIONS.get(name, {}))
+    pipeline.enable_free_init(3, False, "butterworth", 4, 0.25, 0.25)
+    last = types.SimpleNamespace(scheduler=scheduler)
+    cut = lambda steps, timesteps: AnimateDiffVideoToVideoPipeline.get_timesteps(last, steps, timesteps, strength, "cpu")
+    scheduler.set_timesteps(STEPS)
+    timesteps, steps = cut(STEPS, scheduler.timesteps)
+    latents = scheduler.add_noise(video, torch.randn(SHAPE, generator=generator), timesteps[:1])
+    found = []
+    for iteration in range(3):
+        try:
+            latents, timesteps = pipeline._apply_free_init(latents, iteration, steps, torch.device("cpu"),
+                                                           torch.float32, generator)
+        except Exception as error:
+            return found + [type(error).__name__]
+        timesteps, steps = cut(len(timesteps), timesteps)
+        if len(timesteps) == 0:
+            return found + ["no step"]
+        start = scheduler.scale_model_input(latents, timesteps[0])
+        found.append(f"{len(timesteps)}: {float(start.std()):.2f}")
+        for t in timesteps:
+            model_input = scheduler.scale_model_input(latents, t)
+            alpha = scheduler.alphas_cumprod[int(t)]
+            output = (alpha.sqrt() * model_input - clean) / (1 - alpha).sqrt()
+            latents = scheduler.step(output, t, latents).prev_sample
+    return found
+
+
 def main():
     warnings.simplefilter("ignore")
     for name in CLASSES:
         spacings = ["-"] if name in ("LCMScheduler", "TCDScheduler") else ["leading", "linspace", "trailing"]
         cells = [" / ".join(starts(name, "leading" if spacing == "-" else spacing)) for spacing in spacings]
         print(f"| {name} | " + " | ".join(cells) + " |")
+    for name in ["DDIMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler", "LCMScheduler"]:
+        print(f"| {name} | " + " | ".join(" / ".join(video_starts(name, strength)) for strength in (0.3, 0.5, 0.8, 1.0)) + " |")
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ def official_scheduler(saved) -> DDIMScheduler:
     )
 
 
+@torch.no_grad()
 def decoded(pipeline, latents: torch.Tensor) -> np.ndarray:
     """Frame by frame, as the authors do."""
     vae = pipeline.vae
