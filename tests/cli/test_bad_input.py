@@ -158,6 +158,10 @@ class BadOutput(CommandTest):
                         ("-o", "frames/", "--save-passes", "frames/passes")):
             with self.subTest(outputs):
                 self.fails(2, "generate", "x", *outputs, says="two outputs")
+        for files in (("--csv", "a.svg", "--plot", "a.svg"), ("--csv", "here/a.svg", "--plot", "a.svg")):
+            with self.subTest(files):
+                self.fails(2, "analyze", "clip.mp4", *files, says="two outputs")
+        self.assertFalse((self.folder / "a.svg").exists())
 
     def test_settings_are_refused_before_a_network_is_read(self):
         bundle = self.copy_of_bundle()

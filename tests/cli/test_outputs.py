@@ -47,6 +47,8 @@ class WrittenThrough(CommandTest):
         shown = self.succeeds("analyze", "z.safetensors", "--csv", "out").stdout
         self.assertTrue(shown.startswith("clip,timestep,"), shown[:80])
         self.assertTrue(out.is_symlink())
+        traced = self.succeeds("generate", "x", "-o", "a.gif", "--trace", "out", "--json").stdout
+        self.assertIn('"traceEvents"', traced)
 
 
 class Decode(CommandTest):

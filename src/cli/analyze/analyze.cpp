@@ -56,7 +56,9 @@ void check_analysis(const AnalyzeArguments& arguments) {
   if (!arguments.plot.empty() && std::filesystem::path(arguments.plot).extension() != ".svg") {
     refuse_analysis("plot '" + arguments.plot + "': unknown extension; expected .svg");
   }
-  for (const auto& path : {arguments.csv, arguments.plot}) {
+  const std::filesystem::path outputs[] = {arguments.csv, arguments.plot};
+  check_distinct_outputs(outputs);
+  for (const auto& path : outputs) {
     if (!path.empty()) check_output(path, arguments.overwrite);
   }
 }

@@ -31,6 +31,7 @@ from freeinit_export.networks.component import VideoModel
 from freeinit_export.sources.autoencoder import load_vae, saved_vae_config
 from freeinit_export.sources.embedding import EmbeddingFile, add_embedding
 from freeinit_export.sources.folder_network import (
+    LORA_INSIDE,
     load_network,
     load_tokenizer,
     read_json,
@@ -153,9 +154,11 @@ def check_component_files(
 ) -> None:
     for component, names in files.items():
         if component != without and not any((folder / component / n).is_file() for n in names):
+            # transformers then saves the LoRA alone.
+            lora = (folder / component / "adapter_config.json").is_file()
             raise ExportError(
-                f"'{folder}': component '{component}' has no {' or '.join(names)}; expected all of"
-                " a saved pipeline"
+                f"'{folder}': component '{component}' has no {' or '.join(names)}"
+                f"{f': {LORA_INSIDE}' if lora else ''}; expected all of a saved pipeline"
             )
 
 
