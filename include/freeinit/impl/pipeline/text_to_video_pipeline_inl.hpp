@@ -161,6 +161,7 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
                                    const GenerationInputs& inputs) {
   request.validate();
   detail::check_video_size(request, manifest);
+  detail::check_guidance(request, manifest);
   detail::check_inputs(request, inputs, manifest);
   // The schedule's own rules (range of steps and eta), for every pass.
   const NoiseSchedule schedule(request_config(manifest.scheduler, request));
