@@ -71,6 +71,13 @@ class BadBundle(CommandTest):
         self.fails(2, "inspect", bundle, says=["UnheardOfScheduler", "ddim"])
         self.fails(2, "generate", "x", "--bundle", bundle, says="UnheardOfScheduler")
 
+    def test_guidance_for_a_model_distilled_without(self):
+        """Known before a network is read: the one here would not agree with its manifest."""
+        bundle = self.with_manifest(unet={**self.manifest["unet"], "max_guidance_scale": 1})
+        self.fails(2, "generate", "x", "--bundle", bundle, "--guidance-scale", 7.5,
+                   says=["7.5", "distilled", "at most 1"])
+        self.assertIn("guidance at most 1", self.succeeds("inspect", bundle).stdout)
+
 
 class BadSettings(CommandTest):
     def test_sizes_the_model_cannot_do(self):

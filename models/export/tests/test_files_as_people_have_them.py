@@ -19,7 +19,6 @@ from tiny_files import (
 )
 from tiny_pipeline import tiny_pipeline, tiny_text_encoder, tiny_tokenizer
 
-from freeinit_export.bundle.few_steps import few_step_file, few_step_scheduler
 from freeinit_export.bundle.manifest import recommended_settings
 from freeinit_export.errors import ExportError
 from freeinit_export.sources.autoencoder import load_vae
@@ -289,21 +288,3 @@ def test_recommended_settings_that_the_model_cannot_make():
         recommended_settings({}, ["num_frames=64"], max_frames=32)
     with pytest.raises(ExportError, match="height 500: expected a multiple of 64"):
         recommended_settings({}, ["height=500"], multiple=64)
-
-
-def test_models_of_few_steps():
-    from diffusers import DDIMScheduler, EulerDiscreteScheduler, LCMScheduler
-
-    for scheduler, steps in (
-        (LCMScheduler(), 6),
-        (EulerDiscreteScheduler(timestep_spacing="trailing"), 4),
-        (EulerDiscreteScheduler(), None),
-        (DDIMScheduler(), None),
-    ):
-        assert few_step_scheduler(scheduler).get("num_inference_steps") == steps
-    for name, steps in (
-        ("animatediff_lightning_8step_comfyui.safetensors", 8),
-        ("AnimateLCM_sd15_t2v.ckpt", 6),
-        ("mm_sd_v15_v2.ckpt", None),
-    ):
-        assert few_step_file(name)[0].get("num_inference_steps") == steps

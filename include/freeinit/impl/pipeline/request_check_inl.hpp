@@ -49,6 +49,15 @@ FREEINIT_INLINE void check_video_size(const GenerationRequest& request, const Ma
   check_pixel_size("width", request.width, multiple);
 }
 
+/// Distilled models have their guidance inside, or were trained to do without.
+FREEINIT_INLINE void check_guidance(const GenerationRequest& request, const Manifest& manifest) {
+  const auto& most = manifest.unet.max_guidance_scale;
+  if (!most || request.guidance_scale <= *most) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("guidance scale '", request.guidance_scale,
+                 "': this model was distilled to run without; expected at most ", *most));
+}
+
 /// Refuses a tensor that is not the latents of one video, or of each video of the request.
 FREEINIT_INLINE void check_start(const char* name, const at::Tensor& tensor,
                                  const GenerationRequest& request, const Manifest& manifest) {

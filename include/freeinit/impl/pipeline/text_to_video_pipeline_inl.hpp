@@ -166,6 +166,7 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
                                    const GenerationInputs& inputs) {
   request.validate();
   detail::check_video_size(request, manifest);
+  detail::check_guidance(request, manifest);
   detail::check_inputs(request, inputs, manifest);
   detail::check_strength(request, inputs);
   // The schedule's own rules (range of steps and eta), for every pass.
