@@ -88,7 +88,7 @@ class BadSettings(CommandTest):
         self.fails(2, "generate", "x", "--width", 0, says="width")
         self.fails(2, "generate", "x", "--num-frames", 0, says="frames")
         most = self.manifest["unet"]["max_frames"]
-        self.fails(2, "generate", "x", "--num-frames", most + 1, says=[str(most + 1), str(most)])
+        self.fails(2, "generate", "x", "--context-length", most + 1, says=[str(most + 1), str(most)])
 
     def test_settings_out_of_range(self):
         for option, value in (("--num-iters", 0), ("--num-iters", -1), ("--num-videos", 0),

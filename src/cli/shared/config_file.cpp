@@ -158,10 +158,13 @@ CLI::Option* find_option(CLI::App& command, std::string name) {
   return command.get_option_no_throw(name);  // a positional, PROMPT
 }
 
-/// An option of one value wants no array; one of several wants as many as it has.
+/// An option of one value wants no array, one of several wants as many as it has, and one that may
+/// be repeated takes either.
 void check_count(const CLI::Option& option, const std::string& key, std::size_t count,
                  bool is_array, const std::string& place) {
   const auto wanted = static_cast<std::size_t>(std::max(1, option.get_expected_min()));
+  const bool repeats = wanted == 1 && option.get_expected_max() > 1;
+  if (repeats && count > 0) return;
   if (count == wanted && is_array == (wanted > 1)) return;
   freeinit::raise(freeinit::ErrorCode::invalid_file,
                   place + ": '" + key + "' takes " +
