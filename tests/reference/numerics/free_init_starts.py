@@ -39,6 +39,16 @@ def correlation(a, b):
     return float(torch.corrcoef(torch.stack([low_band(a).flatten(), low_band(b).flatten()]))[0, 1])
 
 
+def sample(scheduler, latents, timesteps, clean):
+    """A pass of a network that knows `clean`."""
+    for t in timesteps:
+        model_input = scheduler.scale_model_input(latents, t)
+        alpha = scheduler.alphas_cumprod[int(t)]
+        output = (alpha.sqrt() * model_input - clean) / (1 - alpha).sqrt()
+        latents = scheduler.step(output, t, latents).prev_sample
+    return latents
+
+
 def starts(name, spacing):
     generator = torch.Generator().manual_seed(7)
     clean = torch.randn(SHAPE, generator=torch.Generator().manual_seed(8))
@@ -62,11 +72,7 @@ def starts(name, spacing):
             return found + [type(error).__name__]
         share = f" ({correlation(latents, diffused):.2f})" if iteration else ""
         found.append(f"{float(latents.std()) / unit:.2f}{share}")
-        for t in timesteps:
-            model_input = scheduler.scale_model_input(latents, t)
-            alpha = scheduler.alphas_cumprod[int(t)]
-            output = (alpha.sqrt() * model_input - clean) / (1 - alpha).sqrt()
-            latents = scheduler.step(output, t, latents).prev_sample
+        latents = sample(scheduler, latents, timesteps, clean)
     return found
 
 
@@ -79,10 +85,9 @@ def video_starts(name, strength):
         prediction_type="v_prediction", beta_start=0.00085, beta_end=0.012, beta_schedule="linear",
         **OPTIONS.get(name, {}))
     pipeline.enable_free_init(3, False, "butterworth", 4, 0.25, 0.25)
-    last = types.SimpleNamespace(scheduler=scheduler)
-    cut = lambda steps, timesteps: AnimateDiffVideoToVideoPipeline.get_timesteps(last, steps, timesteps, strength, "cpu")
+    pipeline.get_timesteps = types.MethodType(AnimateDiffVideoToVideoPipeline.get_timesteps, pipeline)
     scheduler.set_timesteps(STEPS)
-    timesteps, steps = cut(STEPS, scheduler.timesteps)
+    timesteps, steps = pipeline.get_timesteps(STEPS, scheduler.timesteps, strength, "cpu")
     latents = scheduler.add_noise(video, torch.randn(SHAPE, generator=generator), timesteps[:1])
     found = []
     for iteration in range(3):
@@ -91,16 +96,12 @@ def video_starts(name, strength):
                                                            torch.float32, generator)
         except Exception as error:
             return found + [type(error).__name__]
-        timesteps, steps = cut(len(timesteps), timesteps)
+        timesteps, steps = pipeline.get_timesteps(len(timesteps), timesteps, strength, "cpu")
         if len(timesteps) == 0:
             return found + ["no step"]
         start = scheduler.scale_model_input(latents, timesteps[0])
         found.append(f"{len(timesteps)}: {float(start.std()):.2f}")
-        for t in timesteps:
-            model_input = scheduler.scale_model_input(latents, t)
-            alpha = scheduler.alphas_cumprod[int(t)]
-            output = (alpha.sqrt() * model_input - clean) / (1 - alpha).sqrt()
-            latents = scheduler.step(output, t, latents).prev_sample
+        latents = sample(scheduler, latents, timesteps, clean)
     return found
 
 
@@ -111,7 +112,8 @@ def main():
         cells = [" / ".join(starts(name, "leading" if spacing == "-" else spacing)) for spacing in spacings]
         print(f"| {name} | " + " | ".join(cells) + " |")
     for name in ["DDIMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler", "LCMScheduler"]:
-        print(f"| {name} | " + " | ".join(" / ".join(video_starts(name, strength)) for strength in (0.3, 0.5, 0.8, 1.0)) + " |")
+        cells = [" / ".join(video_starts(name, strength)) for strength in (0.3, 0.5, 0.8, 1.0)]
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,8 @@ def run(scheduler, steps, strength, eta):
             latents = scheduler.add_noise(video, noise, first)
         else:
             fresh = torch.randn(SHAPE, generator=generator)
-            latents = mix(scheduler.add_noise(results[-1], noise, first), scheduler.add_noise(video, fresh, first), mask)
+            diffused = scheduler.add_noise(results[-1], noise, first)
+            latents = mix(diffused, scheduler.add_noise(video, fresh, first), mask)
         for t in timesteps:
             scaled = scheduler.scale_model_input(latents, t)
             if len(starts) == number:

@@ -14,7 +14,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from comparing import BASE, PROMPT, compare
+from comparing import BASE, LATENTS, PROMPT, compare, relative
 from diffusers import AnimateDiffVideoToVideoPipeline
 from diffusers.pipelines.animatediff import pipeline_animatediff_video2video as module
 from free_init_loops import Reinitialiser, decoded, latent_shape
@@ -45,13 +45,16 @@ def mean_and_layout(monkeypatch):
 
 
 def video_to_video(pipeline, sampler: str) -> AnimateDiffVideoToVideoPipeline:
+    # from_config takes what the saved pipeline left at its class's default from the new class.
+    config = pipeline.scheduler.config
+    spacing = {"timestep_spacing": config["timestep_spacing"]}
     made = AnimateDiffVideoToVideoPipeline(
         vae=pipeline.vae,
         text_encoder=pipeline.text_encoder,
         tokenizer=pipeline.tokenizer,
         unet=pipeline.unet,
         motion_adapter=None,
-        scheduler=getattr(diffusers, SAMPLERS[sampler]).from_config(pipeline.scheduler.config),
+        scheduler=getattr(diffusers, SAMPLERS[sampler]).from_config(config, **spacing),
     )
     made.set_progress_bar_config(disable=True)
     return made
@@ -113,8 +116,10 @@ def passes(pipeline, pictures, settings, seed):
 
 @pytest.mark.parametrize(
     ("sampler", "strength"),
-    [*itertools.product(("ddim", "euler"), (0.3, 0.5, 0.8, 1.0)),
-     *itertools.product(list(SAMPLERS)[2:], (0.5,))],
+    [
+        *itertools.product(("ddim", "euler"), (0.3, 0.5, 0.8, 1.0)),
+        *itertools.product(list(SAMPLERS)[2:], (0.5,)),
+    ],
 )
 def test_strengths(model, freeinit, figures, tmp_path, sampler, strength):
     name, pipeline, bundle = model
@@ -137,3 +142,16 @@ def test_strengths(model, freeinit, figures, tmp_path, sampler, strength):
         (calls,) = result.report["calls_per_pass"]
         assert len(calls) == num_iters and len(set(calls)) == 1
         assert result.report["strength"] == strength
+
+
+def test_the_comparison_can_fail(model, tmp_path):
+    """Strength, passes and the clip move the result by far more than the limit."""
+    _, pipeline, _ = model
+    reference = video_to_video(pipeline, "ddim")
+    settings = {**SETTINGS, "num_inference_steps": 4, "num_iters": 2, "strength": 0.5}
+    pictures = clip(tmp_path / "clip", *(settings[key] for key in ("num_frames", "height", "width")))
+    base = passes(reference, pictures, settings, 11)
+    for change in ({"strength": 0.8}, {"num_iters": 1}, {"method": "gaussian"}):
+        other = passes(reference, pictures, {**settings, **change}, 11)
+        assert relative(other, base) > 10 * LATENTS, change
+    assert relative(passes(reference, pictures[::-1], settings, 11), base) > 10 * LATENTS
