@@ -3,7 +3,8 @@ set(FREEINIT_DECLARATIONS
   freeinit fwd
   core/checks core/config core/error core/freed_memory core/log core/names core/progress
   core/run_control core/shapes core/text
-  options/free_init_options options/frequency_filter_options options/generation_request
+  options/context_options options/free_init_options options/frequency_filter_options
+  options/generation_request
   options/noise_mix_options options/real_video_options options/request_fields
   options/sampler_config
   text/clip_tokenizer text/mend_text text/prompt_notes
@@ -17,16 +18,17 @@ set(FREEINIT_DECLARATIONS
   sampling/samplers/heun sampling/samplers/lcm sampling/samplers/pndm sampling/samplers/tcd sampling/samplers/unipc
   passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  networks/autoencoder networks/device networks/dtype networks/feature_cache networks/guidance
+  networks/autoencoder networks/conditioning networks/context_windows networks/device networks/dtype
+  networks/feature_cache networks/guidance
   networks/image_encoder networks/model_bundle networks/network_source networks/text_encoder networks/video_unet
-  networks/backends/unet_backend
+  networks/windowed_unet networks/backends/unet_backend
   pipeline/clip_latents pipeline/generation pipeline/probe pipeline/profile_trace
   pipeline/text_to_video_pipeline)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
   core/error core/freed_memory core/json core/python_power core/read_file core/text core/utf8
-  options/field_access options/filter_schedule options/free_init_options
+  options/context_fields options/context_options options/field_access options/filter_schedule options/free_init_options
   options/frequency_filter_options options/generation_request options/noise_mix_options
   options/real_video_options options/request_fields options/sampler_config
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
@@ -48,10 +50,10 @@ set(FREEINIT_BODIES
   sampling/samplers/heun sampling/samplers/lcm sampling/samplers/pndm sampling/samplers/tcd sampling/samplers/unipc
   passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  networks/autoencoder networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
+  networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
   networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
   networks/nearest_multiples networks/text_encoder networks/torchscript_module networks/torchscript_unet
-  networks/unet_call networks/video_unet
+  networks/unet_call networks/video_unet networks/windowed_unet
   networks/backends/cuda_graphs networks/backends/int8 networks/backends/loaders networks/backends/openvino networks/backends/torchscript
   networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
   networks/backends/winograd_graph

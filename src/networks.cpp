@@ -6,6 +6,8 @@
 
 #include <freeinit/impl/networks/autoencoder_inl.hpp>
 #include <freeinit/impl/networks/backends/unet_backend_inl.hpp>
+#include <freeinit/impl/networks/conditioning_inl.hpp>
+#include <freeinit/impl/networks/context_windows_inl.hpp>
 #include <freeinit/impl/networks/device_inl.hpp>
 #include <freeinit/impl/networks/dtype_inl.hpp>
 #include <freeinit/impl/networks/feature_cache_inl.hpp>
@@ -14,3 +16,4 @@
 #include <freeinit/impl/networks/model_bundle_inl.hpp>
 #include <freeinit/impl/networks/text_encoder_inl.hpp>
 #include <freeinit/impl/networks/video_unet_inl.hpp>
+#include <freeinit/impl/networks/windowed_unet_inl.hpp>

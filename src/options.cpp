@@ -4,6 +4,7 @@
     "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
 #endif
 
+#include <freeinit/impl/options/context_options_inl.hpp>
 #include <freeinit/impl/options/free_init_options_inl.hpp>
 #include <freeinit/impl/options/frequency_filter_options_inl.hpp>
 #include <freeinit/impl/options/generation_request_inl.hpp>

@@ -19,7 +19,7 @@ class MemoizedUNet final : public freeinit::VideoUNet {
   explicit MemoizedUNet(std::shared_ptr<const freeinit::VideoUNet> unet) : unet_(std::move(unet)) {}
 
   [[nodiscard]] at::Tensor predict(const freeinit::UNetInput& input) const override {
-    std::string key = bytes_of(input.latents) + bytes_of(input.text) +
+    std::string key = bytes_of(input.latents) + bytes_of(input.text.single()) +
                       std::to_string(input.timestep) + " " + std::to_string(input.fps);
     if (const auto found = known_.find(key); found != known_.end()) return found->second;
     ++calls_made_;

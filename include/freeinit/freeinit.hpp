@@ -29,6 +29,8 @@
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
+#include <freeinit/networks/conditioning.hpp>
+#include <freeinit/networks/context_windows.hpp>
 #include <freeinit/networks/device.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/networks/feature_cache.hpp>
@@ -38,10 +40,12 @@
 #include <freeinit/networks/network_source.hpp>
 #include <freeinit/networks/text_encoder.hpp>
 #include <freeinit/networks/video_unet.hpp>
+#include <freeinit/networks/windowed_unet.hpp>
 #include <freeinit/noise/frequency_filter.hpp>
 #include <freeinit/noise/noise_mix.hpp>
 #include <freeinit/noise/noise_reinitializer.hpp>
 #include <freeinit/noise/noise_source.hpp>
+#include <freeinit/options/context_options.hpp>
 #include <freeinit/options/free_init_options.hpp>
 #include <freeinit/options/frequency_filter_options.hpp>
 #include <freeinit/options/generation_request.hpp>

@@ -71,6 +71,13 @@ class BadBundle(CommandTest):
         self.fails(2, "inspect", bundle, says=["UnheardOfScheduler", "ddim"])
         self.fails(2, "generate", "x", "--bundle", bundle, says="UnheardOfScheduler")
 
+    def test_guidance_for_a_model_distilled_without(self):
+        """Known before a network is read: the one here would not agree with its manifest."""
+        bundle = self.with_manifest(unet={**self.manifest["unet"], "max_guidance_scale": 1})
+        self.fails(2, "generate", "x", "--bundle", bundle, "--guidance-scale", 7.5,
+                   says=["7.5", "distilled", "at most 1"])
+        self.assertIn("guidance at most 1", self.succeeds("inspect", bundle).stdout)
+
 
 class BadSettings(CommandTest):
     def test_sizes_the_model_cannot_do(self):
@@ -81,7 +88,7 @@ class BadSettings(CommandTest):
         self.fails(2, "generate", "x", "--width", 0, says="width")
         self.fails(2, "generate", "x", "--num-frames", 0, says="frames")
         most = self.manifest["unet"]["max_frames"]
-        self.fails(2, "generate", "x", "--num-frames", most + 1, says=[str(most + 1), str(most)])
+        self.fails(2, "generate", "x", "--context-length", most + 1, says=[str(most + 1), str(most)])
 
     def test_settings_out_of_range(self):
         for option, value in (("--num-iters", 0), ("--num-iters", -1), ("--num-videos", 0),
@@ -158,6 +165,10 @@ class BadOutput(CommandTest):
                         ("-o", "frames/", "--save-passes", "frames/passes")):
             with self.subTest(outputs):
                 self.fails(2, "generate", "x", *outputs, says="two outputs")
+        for files in (("--csv", "a.svg", "--plot", "a.svg"), ("--csv", "here/a.svg", "--plot", "a.svg")):
+            with self.subTest(files):
+                self.fails(2, "analyze", "clip.mp4", *files, says="two outputs")
+        self.assertFalse((self.folder / "a.svg").exists())
 
     def test_settings_are_refused_before_a_network_is_read(self):
         bundle = self.copy_of_bundle()
@@ -208,7 +219,7 @@ class CommandLine(CommandTest):
 
     def test_help_and_version(self):
         self.assertRegex(self.succeeds("--version").stdout, r"^freeinit \d+\.\d+\.\d+\n$")
-        for command in ("generate", "filter", "reinit", "tokenize", "inspect"):
+        for command in ("generate", "decode", "filter", "reinit", "tokenize", "inspect"):
             shown = self.succeeds(command, "--help").stdout
             self.assertIn(f"Examples:\n  freeinit {command} ", shown)
 

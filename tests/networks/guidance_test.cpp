@@ -18,7 +18,8 @@ class RecordingUNet final : public freeinit::VideoUNet {
     batches.push_back(input.latents.size(0));
     last_timestep = input.timestep;
     last_fps = input.fps;
-    return input.latents.add(input.text.mean(at::IntArrayRef{1, 2}).reshape({-1, 1, 1, 1, 1}));
+    const at::Tensor& text = input.text.single();
+    return input.latents.add(text.mean(at::IntArrayRef{1, 2}).reshape({-1, 1, 1, 1, 1}));
   }
 
   mutable std::vector<std::int64_t> batches;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -85,6 +86,77 @@ TEST(NoiseSource, GoesOnFromItsState) {
   EXPECT_ERROR(invalid_argument, "state", freeinit::NoiseSource::from_state(state.to(at::kInt)));
   const freeinit::NoiseSource taken = std::move(source);
   EXPECT_ERROR(invalid_argument, "moved from", source.state());
+}
+
+TEST(NoiseSource, SchedulesLongClipsAsDiffusersDoes) {
+  const auto cases = golden::json("numerics/long_noise.json")["cases"];
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const auto& test = cases[i];
+    NoiseSource source(test["seed"].get<std::uint64_t>());
+    source.schedule_frames({.length = test["length"],
+                            .overlap = test["overlap"],
+                            .noise = freeinit::long_noise_from_string(std::string(test["noise"]))});
+    const auto wanted = [i](const char* name) {
+      return golden::tensor("numerics/long_noise.safetensors", std::to_string(i) + name);
+    };
+    EXPECT_TRUE(source.draw({1, 2, test["frames"], 3, 3}).equal(wanted("_first"))) << test;
+    EXPECT_TRUE(source.draw({7}).equal(wanted("_next"))) << "one window asks for no permutation";
+  }
+}
+
+/// Which of the first frames each frame is; -1: none.
+std::vector<std::int64_t> sources_of(const at::Tensor& noise, std::int64_t length) {
+  std::vector<std::int64_t> sources;
+  for (std::int64_t frame = 0; frame < noise.size(2); ++frame) {
+    std::int64_t source = -1;
+    for (std::int64_t i = 0; i < length; ++i) {
+      if (noise.select(2, frame).equal(noise.select(2, i))) source = i;
+    }
+    sources.push_back(source);
+  }
+  return sources;
+}
+
+TEST(NoiseSource, KeepsTheOrderOfFramesForAllDraws) {
+  freeinit::ContextOptions context{.length = 8, .overlap = 4};
+  context.noise = freeinit::LongNoise::shuffle_context;
+  NoiseSource source(std::vector<std::uint64_t>{3, 4});
+  source.schedule_frames(context);
+  const at::Tensor first = source.draw({2, 1, 22, 2, 2});
+  auto copy = NoiseSource::from_state(source.state());
+  const at::Tensor second = source.draw({2, 1, 22, 2, 2});
+  EXPECT_TRUE(copy.draw({2, 1, 22, 2, 2}).equal(second));
+  EXPECT_TRUE(copy.state().equal(source.state()));
+  EXPECT_FALSE(second.equal(first));
+  for (std::int64_t video = 0; video < 2; ++video) {
+    const auto sources = sources_of(first.narrow(0, video, 1), 8);
+    EXPECT_EQ(sources_of(second.narrow(0, video, 1), 8), sources);
+    for (std::int64_t begin = 8; begin < 20; begin += 4) {  // shuffled: each frame of before once
+      std::vector now(sources.begin() + begin, sources.begin() + begin + 4);
+      std::vector before(sources.begin() + begin - 8, sources.begin() + begin - 4);
+      std::sort(now.begin(), now.end());
+      std::sort(before.begin(), before.end());
+      EXPECT_EQ(now, before);
+    }
+  }
+  NoiseSource alone(std::uint64_t{4});  // video 1 of the batch
+  alone.schedule_frames(context);
+  EXPECT_TRUE(alone.draw({1, 1, 22, 2, 2}).equal(first.narrow(0, 1, 1)));
+  context.noise = freeinit::LongNoise::repeat_context;
+  source.schedule_frames(context);
+  EXPECT_EQ(sources_of(source.draw({2, 1, 10, 2, 2}), 8),
+            (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 0, 1}));
+}
+
+TEST(NoiseSource, RefusesSchedulesThatAreNone) {
+  NoiseSource source(std::uint64_t{3});
+  EXPECT_ERROR(invalid_argument, "context length '0'", (source.schedule_frames({}), 0));
+  source.schedule_frames({.length = 8, .noise = freeinit::LongNoise::shuffle_context});
+  (void)source.draw({1, 1, 10, 2, 2});
+  at::Tensor state = source.state();
+  state[0][-8] = 77;  // of the last frame
+  EXPECT_ERROR(invalid_argument, "no schedule of frames", NoiseSource::from_state(state));
+  EXPECT_ERROR(invalid_argument, "state", NoiseSource::from_state(state.slice(1, 0, -4)));
 }
 
 TEST(NoiseSource, RefusesWhatItCannotDraw) {

@@ -53,6 +53,14 @@ const std::map<std::string_view, std::string> kChanged{
     {"intermediate", "partial"},
     {"intermediate_steps", "4"},
     {"budget_calls", "99"},
+    {"context_length", "12"},
+    {"context_overlap", "3"},
+    {"context_stride", "2"},
+    {"context_schedule", "static"},
+    {"context_fuse", "flat"},
+    {"closed_loop", "true"},
+    {"long_noise", "shuffle_context"},
+    {"prompt_at", "0:a cat\n23:a dog: black"},
     {"strength", "0.6"},
     {"init_source", "invert"},
     {"init_band", "low"},
@@ -97,12 +105,24 @@ void expect_all_differ(const freeinit::FreeInitOptions& a, const freeinit::FreeI
   EXPECT_NE(budget_calls, b.budget_calls);
 }
 
+void expect_all_differ(const freeinit::ContextOptions& a, const freeinit::ContextOptions& b) {
+  const auto& [length, overlap, stride, schedule, fuse, closed_loop, noise] = a;
+  EXPECT_NE(length, b.length);
+  EXPECT_NE(overlap, b.overlap);
+  EXPECT_NE(stride, b.stride);
+  EXPECT_NE(schedule, b.schedule);
+  EXPECT_NE(fuse, b.fuse);
+  EXPECT_NE(closed_loop, b.closed_loop);
+  EXPECT_NE(noise, b.noise);
+}
+
 TEST(RequestFields, ReachEveryMemberOfARequest) {
   const GenerationRequest b;
   const GenerationRequest a = changed_request();
-  const auto& [prompt, negative_prompt, mend_text, num_frames, height, width, fps, output_fps,
-               steps, guidance_scale, guidance_interval, cache_interval, eta, sampler,
-               sigma_spacing, seed, num_videos, free_init, real_video, decode_chunk_size] = a;
+  const auto& [prompt, negative_prompt, prompt_at, mend_text, num_frames, height, width, fps,
+               output_fps, steps, guidance_scale, guidance_interval, cache_interval, eta, sampler,
+               sigma_spacing, seed, num_videos, free_init, context, real_video, decode_chunk_size] =
+      a;
   EXPECT_NE(prompt, b.prompt);
   EXPECT_NE(negative_prompt, b.negative_prompt);
   EXPECT_NE(mend_text, b.mend_text);
@@ -122,13 +142,18 @@ TEST(RequestFields, ReachEveryMemberOfARequest) {
   EXPECT_NE(sigma_spacing, b.sigma_spacing);
   EXPECT_NE(seed, b.seed);
   EXPECT_NE(num_videos, b.num_videos);
+  EXPECT_NE(prompt_at, b.prompt_at);
   expect_all_differ(free_init, b.free_init);
+  expect_all_differ(context, b.context);
   const auto& [source, low_band, strength] = real_video;
   EXPECT_NE(source, b.real_video.source);
   EXPECT_NE(low_band, b.real_video.low_band);
   EXPECT_NE(strength, b.real_video.strength);
   EXPECT_NE(decode_chunk_size, b.decode_chunk_size);
-  EXPECT_NO_THROW(a.validate());
+  EXPECT_ERROR(invalid_argument, "the static schedule has none", (a.validate(), 0));
+  GenerationRequest without_stride = a;
+  without_stride.context.stride = 1;
+  EXPECT_NO_THROW(without_stride.validate());
 }
 
 TEST(RequestFields, SetTheirOwnMemberAlone) {
@@ -230,10 +255,34 @@ TEST(RequestFields, OfTextAreRefusedInOneLine) {
   EXPECT_ERROR(invalid_argument, "diffusers, official", refused("profile", "webui"));
   EXPECT_ERROR(invalid_argument, "the nearest known field is 'fps'", refused("fsp", "1"));
   const auto schedule = [&](std::string_view text) { refused("filter_schedule", text); };
+  EXPECT_ERROR(invalid_argument, "prompt_at 'a cat': expected FRAME:TEXT",
+               refused("prompt_at", "0:a\na cat"));
+  EXPECT_ERROR(invalid_argument, "prompt_at '1.5:a cat'", refused("prompt_at", "1.5:a cat"));
+  EXPECT_ERROR(invalid_argument, "uniform, static", refused("context_schedule", "batched"));
   EXPECT_ERROR(invalid_argument, "filter method ''", schedule("box,"));
   EXPECT_ERROR(invalid_argument, "filter schedule entry 'box:a': 'a' is no number",
                schedule("box:a"));
   EXPECT_ERROR(invalid_argument, "too many parts", schedule("box:1:1:1:strict:spatial:1"));
+}
+
+TEST(RequestFields, OfLongClipsAreCheckedBeforeAnyNetwork) {
+  const auto refused = [](const char* says, auto&& change) {
+    GenerationRequest request;
+    change(request);
+    EXPECT_ERROR(invalid_argument, says, (request.validate(), 0));
+  };
+  refused("context overlap '16': not below the context length; expected 0 to 15",
+          [](auto& r) { r.context = {.length = 16, .overlap = 16}; });
+  refused("context overlap '-1'", [](auto& r) { r.context.overlap = -1; });
+  refused("context length '0'", [](auto& r) { r.context.length = 0; });
+  refused("context stride '0'", [](auto& r) { r.context.stride = 0; });
+  refused("prompt at frame '16': outside the clip; expected 0 to 15", [](auto& r) {
+    r.prompt_at = {{16, "a cat"}};
+  });
+  refused("prompt at frame '-1'", [](auto& r) { r.prompt_at = {{-1, "a cat"}}; });
+  refused("prompt at frame '3': given twice", [](auto& r) {
+    r.prompt_at = {{3, "a cat"}, {5, "a dog"}, {3, "a cow"}};
+  });
 }
 
 TEST(RequestFields, SayWhatTheyAre) {

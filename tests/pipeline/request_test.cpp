@@ -62,8 +62,6 @@ TEST_F(Request, SizesNameTheNearestThatWork) {
             "height '3': this model needs a multiple of 4; use 4");
   EXPECT_EQ(refusal([](auto& r) { r.height = -4; }),
             "height '-4': outside its range; expected 1 to 16384");
-  EXPECT_EQ(refusal([](auto& r) { r.num_frames = 9; }),
-            "number of frames '9': this model does 1 to 8");
   EXPECT_EQ(refusal([](auto& r) { r.num_frames = 0; }),
             "number of frames '0': outside its range; expected 1 to 1000000");
 }
@@ -92,6 +90,17 @@ TEST_F(Request, SettingsMustBeNumbers) {
               r.free_init.filters[0].spatial_stop_frequency = kNan;
             }).find("spatial"),
             std::string::npos);
+}
+
+TEST_F(Request, ADistilledModelTakesNoGuidance) {
+  freeinit::Manifest manifest = pipeline.bundle().manifest();
+  manifest.unet.max_guidance_scale = 1.0;
+  request.guidance_scale = 1.5;
+  EXPECT_ERROR(invalid_argument,
+               "guidance scale '1.5': this model was distilled to run without; expected at most 1",
+               (freeinit::check_request(request, manifest, inputs), 0));
+  request.guidance_scale = 1.0;
+  EXPECT_NO_THROW(freeinit::check_request(request, manifest, inputs));
 }
 
 TEST_F(Request, InitialNoiseMustFit) {

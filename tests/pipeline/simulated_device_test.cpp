@@ -60,6 +60,14 @@ TEST_F(OnDevice, TheLoopCopiesNothingButTheFreshNoiseOfEachPass) {
   }
 }
 
+TEST_F(OnDevice, WindowsAndTextsThatTravelCopyNothing) {
+  request.num_frames = 13;
+  request.context.noise = freeinit::LongNoise::shuffle_context;
+  request.prompt_at = {{12, "a dog"}};
+  EXPECT_EQ(traffic_of_sampling(), (Traffic{.to_device = 1}));
+  EXPECT_TRUE(at::allclose(latents_of(on_device.generate(request)), latents(), 1e-5, 1e-5));
+}
+
 /// Adds up the operators of the network, which are not the loop's.
 class MeteredUNet final : public freeinit::VideoUNet {
  public:

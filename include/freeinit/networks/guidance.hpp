@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
+#include <freeinit/networks/conditioning.hpp>
 #include <freeinit/networks/feature_cache.hpp>
 #include <freeinit/networks/video_unet.hpp>
 #include <freeinit/sampling/denoiser.hpp>
@@ -33,13 +34,14 @@ struct GuidanceOptions {
 };
 
 /// Classifier-free guidance around a UNet, as a `Denoiser` for `free_init`.
-/// `text`, `negative_text`: [B,L,D]. With `guidance_scale` > 1 one call of the UNet on the batch
-/// [negative; positive] and negative + scale (positive - negative), diffusers' order; otherwise one
-/// call on `text` alone, and `negative_text` may stay undefined. With guidance a call overwrites
-/// the prediction of the last one, copies share that memory, and one thread at a time may call.
-/// Throws Error: invalid_argument (scale or fps not finite, no UNet, no text, shapes).
+/// `text`, `negative_text`: [B,L,D]; a text that travels needs a UNet that takes it. With
+/// `guidance_scale` > 1 one call of the UNet on the batch [negative; positive] and negative + scale
+/// (positive - negative), diffusers' order; otherwise one call on `text` alone, and `negative_text`
+/// may stay undefined. With guidance a call overwrites the prediction of the last one, copies share
+/// that memory, and one thread at a time may call. Throws Error: invalid_argument (scale or fps not
+/// finite, no UNet, no text, shapes).
 [[nodiscard]] FREEINIT_API Denoiser guided_denoiser(std::shared_ptr<const VideoUNet> unet,
-                                                    const at::Tensor& text,
+                                                    const Conditioning& text,
                                                     const at::Tensor& negative_text,
                                                     const GuidanceOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/core/config.hpp>
+#include <freeinit/networks/conditioning.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -11,7 +12,7 @@ namespace freeinit::inline FREEINIT_ABI {
 struct UNetInput {
   at::Tensor latents;     ///< [B,C,F,H,W], on the network's device
   double timestep = 0.0;  ///< 0 to the training steps less 1, the same for the batch
-  at::Tensor text;        ///< [B,L,D], on the network's device
+  Conditioning text;      ///< [B,L,D], on the network's device
   double fps = 8.0;       ///< read by models that are conditioned on it
 };
 

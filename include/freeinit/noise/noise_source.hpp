@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
+#include <freeinit/options/context_options.hpp>
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
@@ -36,7 +37,15 @@ class FREEINIT_API NoiseSource {
   [[nodiscard]] at::Tensor draw(at::IntArrayRef shape, at::ScalarType dtype = at::kFloat,
                                 at::Device device = at::kCPU);
 
-  /// Where the generators stand, uint8 [num_seeds, n]: plain data that can be kept in a file.
+  /// From now on, noise [B,C,F,h,w] of more frames than a window is scheduled as `context.noise`
+  /// says: which frame is which is drawn once, with the first such noise and behind it, and holds
+  /// for all that follows, so that frames of a run stay related. Bit-equal to diffusers'
+  /// `enable_free_noise` in the first noise, whose `context_stride` is length - overlap. Throws
+  /// Error: invalid_argument (no length, what `ContextOptions::validate` refuses).
+  void schedule_frames(const ContextOptions& context);
+
+  /// Where the generators stand, uint8 [num_seeds, n]: plain data that can be kept in a file; the
+  /// schedule of frames is part of it.
   /// Throws Error: invalid_argument for a source that was moved from.
   [[nodiscard]] at::Tensor state() const;
 
@@ -50,7 +59,23 @@ class FREEINIT_API NoiseSource {
  private:
   NoiseSource() = default;
 
+  [[nodiscard]] at::Tensor draw_from(std::size_t index, at::IntArrayRef shape,
+                                     at::ScalarType dtype);
+
+  /// What `state` adds for long clips.
+  void read_schedule(const at::Tensor& bytes);
+
+  /// Of `schedule_frames`.
+  struct FrameSchedule {
+    LongNoise noise = LongNoise::random;
+    std::int64_t length = 1;
+    std::int64_t stride = 1;  ///< length - overlap
+  };
+
   std::vector<at::Generator> generators_;
+  FrameSchedule schedule_;
+  /// One a generator once drawn: int64 [F], frame i is the drawn frame orders[i].
+  std::vector<at::Tensor> orders_;
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
+#include <freeinit/options/context_options.hpp>
 #include <freeinit/options/free_init_options.hpp>
 #include <freeinit/options/real_video_options.hpp>
 #include <freeinit/options/sampler_config.hpp>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 
@@ -20,11 +22,23 @@ struct GuidanceInterval {
   friend bool operator==(const GuidanceInterval&, const GuidanceInterval&) = default;
 };
 
+/// What a clip shows at one of its frames, counted from 0.
+struct PromptKey {
+  std::int64_t frame = 0;
+  std::string text{};
+
+  friend bool operator==(const PromptKey&, const PromptKey&) = default;
+};
+
 /// What to make, as plain data. `Manifest::recommended` has the model's own settings; change what
 /// you like. Tensors that a run may start from are in `GenerationInputs`.
 struct GenerationRequest {
   std::string prompt{};
   std::string negative_prompt{};
+  /// Prompt travel: the text at further frames, in any order; between two of them embeddings are
+  /// interpolated, behind the last one its text stays. `prompt` is the text of frame 0 unless one
+  /// of these is. For clips of more than one window.
+  std::vector<PromptKey> prompt_at{};
   bool mend_text = false;  ///< the prompts are what `mend_text` makes of them
   std::int64_t num_frames = 16;
   std::int64_t height = 512;  ///< pixels
@@ -43,6 +57,7 @@ struct GenerationRequest {
   std::uint64_t seed = 0;
   std::int64_t num_videos = 1;  ///< video k uses seed + k and equals its single run, bit for bit
   FreeInitOptions free_init{};
+  ContextOptions context{};             ///< windows of clips longer than the model's
   RealVideoOptions real_video{};        ///< where the inputs hold a real video
   std::int64_t decode_chunk_size = 16;  ///< frames the decoder sees at once: bounds its memory
 

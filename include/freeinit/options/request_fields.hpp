@@ -15,11 +15,11 @@
 namespace freeinit::inline FREEINIT_ABI {
 
 /// The value of a field, without the field's own type: enumerations are their names.
-using FieldValue =
-    std::variant<bool, std::int64_t, std::uint64_t, double, std::string, std::vector<double>>;
+using FieldValue = std::variant<bool, std::int64_t, std::uint64_t, double, std::string,
+                                std::vector<double>, std::vector<std::string>>;
 
 /// Which alternative of FieldValue a field has; the order is that of the alternatives.
-enum class FieldKind { flag, integer, unsigned_integer, number, text, numbers };
+enum class FieldKind { flag, integer, unsigned_integer, number, text, numbers, texts };
 
 /// One setting of a GenerationRequest: all that the command line, configuration files, JSON and
 /// pages know of it.
@@ -46,8 +46,8 @@ struct RequestField {
 /// The field called `name`. Throws Error: invalid_argument with the nearest name.
 [[nodiscard]] FREEINIT_API const RequestField& find_request_field(std::string_view name);
 
-/// What a command line says, as a value of the field: "true", "-3", "0.5", "0 0.5". Throws Error:
-/// invalid_argument, "num_frames 'x': expected a whole number".
+/// What a command line says, as a value of the field: "true", "-3", "0.5", "0 0.5"; texts a line
+/// each. Throws Error: invalid_argument, "num_frames 'x': expected a whole number".
 [[nodiscard]] FREEINIT_API FieldValue field_from_text(const RequestField& field,
                                                       std::string_view text);
 

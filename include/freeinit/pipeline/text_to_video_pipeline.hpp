@@ -33,6 +33,10 @@ FREEINIT_API void check_request(const GenerationRequest& request, const Manifest
 /// batches of different size (about 1e-6), and a video must not depend on its neighbours. With
 /// `GenerationHooks::on_video` memory does not grow with their number either. Guidance still makes
 /// one network call of batch 2 a step, as diffusers does.
+///
+/// A clip longer than the model's longest, or than the request's context length, is sampled window
+/// by window in each call of the denoiser (WindowedUNet): one noise and one re-initialisation over
+/// all frames.
 class FREEINIT_API TextToVideoPipeline {
  public:
   /// Throws Error: invalid_argument for a schedule in the manifest that NoiseSchedule refuses.

@@ -19,7 +19,6 @@ from tiny_files import (
 )
 from tiny_pipeline import tiny_pipeline, tiny_text_encoder, tiny_tokenizer
 
-from freeinit_export.bundle.few_steps import few_step_file, few_step_scheduler
 from freeinit_export.bundle.manifest import recommended_settings
 from freeinit_export.errors import ExportError
 from freeinit_export.sources.autoencoder import load_vae
@@ -73,16 +72,44 @@ def test_a_motion_adapter_that_lacks_a_weight(tmp_path):
         load_motion_module(tmp_path, torch.float32)
 
 
-def test_a_pipeline_saved_with_its_lora_in_it(tmp_path, capsys):
+def with_lora(folder, text: bool):
+    """A tiny pipeline that has loaded a LoRA of the UNet, and of the text encoder if `text`."""
     pytest.importorskip("peft")
     pipeline = tiny_pipeline()
-    states = peft_keys(random_lora(pipeline.unet, r"attn\d\.to_q$", 1), {})
-    save_file(states, tmp_path / "lora.safetensors")
-    pipeline.load_lora_weights(tmp_path, weight_name="lora.safetensors")
-    pipeline.fuse_lora()
-    pipeline.save_pretrained(tmp_path / "fused")
-    message = refused(capsys, tmp_path / "fused", tmp_path / "out")
+    words = random_lora(pipeline.text_encoder, "q_proj$", 2) if text else {}
+    states = peft_keys(random_lora(pipeline.unet, r"attn\d\.to_q$", 1), words)
+    save_file(states, folder / "lora.safetensors")
+    pipeline.load_lora_weights(folder, weight_name="lora.safetensors")
+    return pipeline
+
+
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_pipeline_saved_with_its_lora_in_it(tmp_path, capsys, text, fused):
+    """Fused or not, its files have the same names: nothing says which."""
+    pipeline = with_lora(tmp_path, text)
+    if fused:
+        pipeline.fuse_lora()
+    pipeline.save_pretrained(tmp_path / "src")
+    message = refused(capsys, tmp_path / "src", tmp_path / "out")
     assert "call fuse_lora() and unload_lora_weights() before" in message
+
+
+def test_a_pipeline_saved_as_the_readme_says(tmp_path):
+    """Networks equal those of the pipeline with its LoRA in use, to the last bit."""
+    pipeline = with_lora(tmp_path, text=True)
+    pipeline.fuse_lora(lora_scale=0.7)
+    latents, words = torch.randn(1, 4, 3, 8, 8), torch.randn(1, 16, 32)
+    ids = torch.arange(16)[None]
+    with torch.no_grad():
+        video = pipeline.unet(latents, 7, words.repeat_interleave(3, 0)).sample
+        states = pipeline.text_encoder(ids)[0]
+        pipeline.unload_lora_weights()
+        pipeline.save_pretrained(tmp_path / "src")
+        found = load_model(tmp_path / "src", torch.float32).components
+        again = found["unet"].original(latents, torch.tensor([7.0]), words, torch.tensor([8.0]))
+        assert torch.equal(again, video)
+        assert torch.equal(found["text_encoder"].original(ids), states)
 
 
 def test_variants(tmp_path, capsys):
@@ -261,21 +288,3 @@ def test_recommended_settings_that_the_model_cannot_make():
         recommended_settings({}, ["num_frames=64"], max_frames=32)
     with pytest.raises(ExportError, match="height 500: expected a multiple of 64"):
         recommended_settings({}, ["height=500"], multiple=64)
-
-
-def test_models_of_few_steps():
-    from diffusers import DDIMScheduler, EulerDiscreteScheduler, LCMScheduler
-
-    for scheduler, steps in (
-        (LCMScheduler(), 6),
-        (EulerDiscreteScheduler(timestep_spacing="trailing"), 4),
-        (EulerDiscreteScheduler(), None),
-        (DDIMScheduler(), None),
-    ):
-        assert few_step_scheduler(scheduler).get("num_inference_steps") == steps
-    for name, steps in (
-        ("animatediff_lightning_8step_comfyui.safetensors", 8),
-        ("AnimateLCM_sd15_t2v.ckpt", 6),
-        ("mm_sd_v15_v2.ckpt", None),
-    ):
-        assert few_step_file(name)[0].get("num_inference_steps") == steps

@@ -19,6 +19,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -108,7 +109,10 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   run.request.validate();
   run.plan = arguments.output_plan(run.request.num_videos);
   run.plan.check();
-  if (run.request.prompt.empty()) {
+  const auto& keys = run.request.prompt_at;
+  const bool begins =
+      std::any_of(keys.begin(), keys.end(), [](const auto& key) { return key.frame == 0; });
+  if (run.request.prompt.empty() && !begins) {
     refuse("PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
   }
   run.bundle_options = arguments.bundle_options(run.manifest, run.request);

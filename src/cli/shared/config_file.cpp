@@ -33,6 +33,17 @@ std::string number_text(double number) {
   return {digits, std::to_chars(std::begin(digits), std::end(digits), number).ptr};
 }
 
+/// What the parser says, but for whole numbers that TOML cannot hold.
+std::string complaint(std::string_view description) {
+  const auto begin = description.find('\''), end = description.rfind('\'');
+  if (description.find("not representable") == description.npos || begin == end) {
+    return std::string(description);
+  }
+  return "whole number " + std::string(description.substr(begin, end + 1 - begin)) +
+         ": expected -9223372036854775808 to 9223372036854775807; a larger one is written in "
+         "quotes";
+}
+
 /// A TOML text that is being read; `name` of its file stands in every message.
 class TomlReader {
  public:
@@ -41,7 +52,7 @@ class TomlReader {
     try {
       table_ = toml::parse(text);
     } catch (const toml::parse_error& error) {
-      fail(error.source(), std::string(error.description()));
+      fail(error.source(), complaint(error.description()));
     }
   }
 
@@ -147,10 +158,13 @@ CLI::Option* find_option(CLI::App& command, std::string name) {
   return command.get_option_no_throw(name);  // a positional, PROMPT
 }
 
-/// An option of one value wants no array; one of several wants as many as it has.
+/// An option of one value wants no array, one of several wants as many as it has, and one that may
+/// be repeated takes either.
 void check_count(const CLI::Option& option, const std::string& key, std::size_t count,
                  bool is_array, const std::string& place) {
   const auto wanted = static_cast<std::size_t>(std::max(1, option.get_expected_min()));
+  const bool repeats = wanted == 1 && option.get_expected_max() > 1;
+  if (repeats && count > 0) return;
   if (count == wanted && is_array == (wanted > 1)) return;
   freeinit::raise(freeinit::ErrorCode::invalid_file,
                   place + ": '" + key + "' takes " +

@@ -47,9 +47,10 @@ void add_option(CLI::App& command, const RequestField& field, std::string& text,
     command.add_flag_function(name + ",!--no-" + name.substr(2), keep, help)->group(group);
     return;
   }
-  const auto keep = [&text, &given](const std::vector<std::string>& values) {
+  const std::string between = field.kind == FieldKind::texts ? "\n" : " ";
+  const auto keep = [&text, &given, between](const std::vector<std::string>& values) {
     text.clear();
-    for (const std::string& value : values) text += (text.empty() ? "" : " ") + value;
+    for (const std::string& value : values) text += (text.empty() ? "" : between) + value;
     if (values.size() == 1) text = values.front();  // an empty text, too
     given = true;
     return true;
@@ -61,6 +62,8 @@ void add_option(CLI::App& command, const RequestField& field, std::string& text,
   option->group(group);
   if (field.kind == FieldKind::numbers) {
     option->expected(2);
+  } else if (field.kind == FieldKind::texts) {
+    option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
   } else {
     option->check([&field](const std::string& value) { return problem_of(field, value); });
   }

@@ -61,14 +61,18 @@ void functions_of_options() {
   use_names(&profile_from_string);
   use_names(&intermediate_result_from_string);
   use_names(&video_noise_source_from_string);
+  use_names(&context_schedule_from_string);
+  use_names(&fuse_method_from_string);
+  use_names(&long_noise_from_string);
   use(&SamplerConfig::validate, &FrequencyFilterOptions::validate, &NoiseMixOptions::validate,
       &IntermediatePassOptions::validate, &FreeInitOptions::validate, &GenerationRequest::validate,
-      &steps_per_pass);
+      &ContextOptions::validate, &steps_per_pass);
 }
 
 void functions_of_noise_sampling_and_passes() {
-  use(&NoiseSource::draw, &NoiseSource::state, &NoiseSource::from_state, &frequency_filter_mask,
-      &mix_variance, &NoiseReinitializer::low_band, &NoiseReinitializer::num_fresh,
+  use(&NoiseSource::draw, &NoiseSource::schedule_frames, &NoiseSource::state,
+      &NoiseSource::from_state, &frequency_filter_mask, &mix_variance,
+      &NoiseReinitializer::low_band, &NoiseReinitializer::num_fresh,
       &NoiseReinitializer::draw_fresh, &NoiseReinitializer::operator());
   use(&NoiseSchedule::sigmas, &NoiseSchedule::level, &NoiseSchedule::timesteps,
       &NoiseSchedule::add_noise, &NoiseSchedule::add_noise_between, &NoiseSchedule::add_noise_from,
@@ -95,6 +99,8 @@ void functions_of_models_and_pipeline() {
   use(&check_unet_input, &load_torchscript_text_encoder, &load_torchscript_autoencoder,
       &decode_video, &encode_video, &guided_denoiser, &device_from_string, &check_device,
       &load_tokenizer, &dtype_from_string, &dtype_to_string);
+  use(&Conditioning::single, &Conditioning::at_frame, &Conditioning::after, &context_windows,
+      &context_weights, &WindowedUNet::predict, &WindowedUNet::check_input);
   use(&FeatureCache::start_pass, &FeatureCache::predict, &VideoUNet::predict_deep,
       &VideoUNet::predict_shallow);
   use(&probe_bundle, &ProbeReport::first_failure, &ProbeReport::num_failures);

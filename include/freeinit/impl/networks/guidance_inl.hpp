@@ -19,7 +19,7 @@ namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
 /// A UNet with the cache in front of it, if there is one.
-FREEINIT_INLINE Denoiser text_denoiser(std::shared_ptr<const VideoUNet> unet, at::Tensor text,
+FREEINIT_INLINE Denoiser text_denoiser(std::shared_ptr<const VideoUNet> unet, Conditioning text,
                                        const GuidanceOptions& options) {
   return [unet = std::move(unet), text = std::move(text), fps = options.fps,
           cache = options.feature_cache](const at::Tensor& latents, double timestep) {
@@ -67,28 +67,17 @@ FREEINIT_INLINE const at::Tensor& guided(const at::Tensor& both, double guidance
 }  // namespace detail
 
 FREEINIT_INLINE Denoiser guided_denoiser(std::shared_ptr<const VideoUNet> unet,
-                                         const at::Tensor& text, const at::Tensor& negative_text,
+                                         const Conditioning& text, const at::Tensor& negative_text,
                                          const GuidanceOptions& options) {
   if (!std::isfinite(options.guidance_scale) || !std::isfinite(options.fps)) {
     raise(ErrorCode::invalid_argument, c10::str("guidance scale ", options.guidance_scale, ", fps ",
                                                 options.fps, ": expected finite numbers"));
   }
   if (!unet) raise(ErrorCode::invalid_argument, "unet: none; expected one to guide");
-  if (!text.defined() || text.dim() != 3) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("text embedding ", text.defined() ? c10::str(text.sizes()) : "(none)",
-                   ": expected [batch, length, width]"));
-  }
+  detail::check_embedding("text embedding", text.at_frame(0.0));
   const Denoiser positive = detail::text_denoiser(unet, text, options);
   if (options.guidance_scale <= 1.0) return positive;
-  if (!negative_text.defined() || negative_text.sizes() != text.sizes()) {
-    raise(ErrorCode::invalid_argument,
-          c10::str("negative text embedding ",
-                   negative_text.defined() ? c10::str(negative_text.sizes()) : "(none)",
-                   ": expected the shape of the text, ", text.sizes()));
-  }
-  const Denoiser both =
-      detail::text_denoiser(std::move(unet), at::cat({negative_text, text}), options);
+  const Denoiser both = detail::text_denoiser(std::move(unet), text.after(negative_text), options);
   return [positive, both, interval = options.interval, buffers = detail::GuidanceBuffers{},
           scale = options.guidance_scale](const at::Tensor& latents, double timestep) mutable {
     if (!interval.contains(timestep)) return positive(latents, timestep);

@@ -37,7 +37,8 @@ class UNetInputs {
   /// the last call where that has let them go. In inference mode. Throws Error: invalid_argument.
   [[nodiscard]] std::vector<at::Tensor> operator()(const UNetSpec& spec,
                                                    const UNetInput& input) const {
-    const auto& [latents, timestep, text, fps] = input;
+    const auto& [latents, timestep, conditioning, fps] = input;
+    const at::Tensor& text = conditioning.single();
     check_unet_input(spec, latents.sizes(), text.sizes());
     if (latents.device() != device_ || text.device() != device_) {
       raise(ErrorCode::invalid_argument, "latents on " + latents.device().str() + " and text on " +

@@ -32,6 +32,8 @@ FREEINIT_INLINE std::string_view expected_of(FieldKind kind) {
       return "text";
     case FieldKind::numbers:
       return "finite numbers";
+    case FieldKind::texts:
+      return "texts";
   }
   return "";
 }
@@ -80,6 +82,17 @@ template <class Plain>
   return std::visit(convert, value);
 }
 
+/// The parts between separators, empty ones too.
+[[nodiscard]] FREEINIT_INLINE std::vector<std::string_view> parts_of(std::string_view text,
+                                                                     char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t end; (end = text.find(separator)) != text.npos; text.remove_prefix(end + 1)) {
+    parts.push_back(text.substr(0, end));
+  }
+  parts.push_back(text);
+  return parts;
+}
+
 /// The whole of `text` as a number; nothing if it is none.
 template <class Number>
 [[nodiscard]] std::optional<FieldValue> number_from_text(std::string_view text) {
@@ -118,6 +131,11 @@ template <class Number>
       return std::string(text);
     case FieldKind::numbers:
       return numbers_from_text(text);
+    case FieldKind::texts: {
+      std::vector<std::string> lines;
+      for (const std::string_view line : parts_of(text, '\n')) lines.emplace_back(line);
+      return lines;
+    }
   }
   return std::nullopt;
 }
@@ -182,6 +200,10 @@ FREEINIT_INLINE std::string field_text(const FieldValue& value) {
       for (const double number : plain) {
         text.append(text.empty() ? "" : " ").append(field_text(number));
       }
+      return text;
+    } else if constexpr (std::is_same_v<Plain, std::vector<std::string>>) {
+      std::string text;
+      for (const std::string& line : plain) text.append(text.empty() ? "" : "\n").append(line);
       return text;
     } else {
       char digits[32];

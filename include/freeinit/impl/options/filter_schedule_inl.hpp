@@ -14,17 +14,6 @@ using Filters = std::vector<FrequencyFilterOptions>;
                "; expected NAME[:SPATIAL[:TEMPORAL[:ORDER[:VARIANT[:AXES]]]]]"));
 }
 
-/// The parts between separators, empty ones too.
-[[nodiscard]] FREEINIT_INLINE std::vector<std::string_view> parts_of(std::string_view text,
-                                                                     char separator) {
-  std::vector<std::string_view> parts;
-  for (std::size_t end; (end = text.find(separator)) != text.npos; text.remove_prefix(end + 1)) {
-    parts.push_back(text.substr(0, end));
-  }
-  parts.push_back(text);
-  return parts;
-}
-
 /// `filter` with what the entry says.
 [[nodiscard]] FREEINIT_INLINE FrequencyFilterOptions
 filter_from_text(std::string_view entry, FrequencyFilterOptions filter) {

@@ -6,6 +6,7 @@
 #include <freeinit/options/generation_request.hpp>
 
 #include <cmath>
+#include <set>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -13,6 +14,20 @@ namespace detail {
 FREEINIT_INLINE void check_rate(const char* name, double rate) {
   if (std::isfinite(rate) && rate > 0.0) return;
   raise(ErrorCode::invalid_argument, concat(name, " '", rate, "': expected a number above 0"));
+}
+
+FREEINIT_INLINE void check_prompt_keys(const GenerationRequest& request) {
+  std::set<std::int64_t> frames;
+  for (const auto& [frame, text] : request.prompt_at) {
+    if (frame < 0 || frame >= request.num_frames) {
+      raise(ErrorCode::invalid_argument,
+            concat("prompt at frame '", frame, "': outside the clip; expected 0 to ",
+                   request.num_frames - 1));
+    }
+    if (frames.insert(frame).second) continue;
+    raise(ErrorCode::invalid_argument,
+          concat("prompt at frame '", frame, "': given twice; expected one text a frame"));
+  }
 }
 
 }  // namespace detail
@@ -39,6 +54,8 @@ FREEINIT_INLINE void GenerationRequest::validate() const {
     check_setting(*strength > 0.0 && *strength <= 1.0, "strength", *strength, "above 0, at most 1");
   }
   free_init.validate();
+  context.validate();
+  detail::check_prompt_keys(*this);
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

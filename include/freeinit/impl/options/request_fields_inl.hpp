@@ -3,6 +3,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
 #include <freeinit/impl/core/json_inl.hpp>
+#include <freeinit/impl/options/context_fields_inl.hpp>
 #include <freeinit/impl/options/field_access_inl.hpp>
 #include <freeinit/impl/options/filter_schedule_inl.hpp>
 #include <freeinit/impl/options/free_init_options_inl.hpp>
@@ -220,6 +221,10 @@ FREEINIT_INLINE FieldValue field_from_json(const RequestField& field, const nloh
   if (value.is_array() && std::all_of(value.begin(), value.end(), is_number)) {
     return value.get<std::vector<double>>();
   }
+  const auto is_text = [](const nlohmann::json& element) { return element.is_string(); };
+  if (value.is_array() && std::all_of(value.begin(), value.end(), is_text)) {
+    return value.get<std::vector<std::string>>();
+  }
   refuse_field(field, shown_json(value));
 }
 
@@ -234,6 +239,7 @@ FREEINIT_INLINE std::span<const RequestField> request_fields() {
     detail::add_filter_fields(all);
     detail::add_mix_fields(all);
     detail::add_network_call_fields(all);
+    detail::add_context_fields(all);
     detail::add_other_fields(all);
     return all;
   }();

@@ -2,6 +2,7 @@
 
 #include <freeinit/core/text.hpp>
 #include <freeinit/impl/core/utf8_inl.hpp>
+#include <freeinit/networks/conditioning.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/options/generation_request.hpp>
 #include <freeinit/text/mend_text.hpp>
@@ -11,15 +12,17 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-/// The two embeddings of a run [1,L,D]; `negative` is undefined without guidance.
+/// The embeddings of a run, each [1,L,D]; `negative` is undefined without guidance.
 struct PromptEmbeddings {
-  at::Tensor positive;
+  Conditioning positive;
   at::Tensor negative;
 };
 
@@ -79,24 +82,56 @@ FREEINIT_INLINE at::Tensor encode_text(const ModelBundle& bundle, const std::str
   return bundle.text_encoder()->encode(ids).to(bundle.device(), bundle.dtype());
 }
 
+/// The texts of a clip by frame: `prompt_at`, and the prompt where it says nothing of frame 0.
+FREEINIT_INLINE std::map<std::int64_t, std::string> texts_by_frame(
+    const GenerationRequest& request) {
+  std::map<std::int64_t, std::string> texts;
+  for (const auto& [frame, text] : request.prompt_at) texts.emplace(frame, text);
+  texts.emplace(0, request.prompt);
+  return texts;
+}
+
+/// Texts become embeddings, one after another.
+class PromptEncoder {
+ public:
+  PromptEncoder(const ModelBundle& bundle, const GenerationRequest& request, int num_texts,
+                const RunControl& control)
+      : bundle_(bundle), request_(request), num_texts_(num_texts), control_(control) {}
+
+  [[nodiscard]] at::Tensor operator()(const std::string& name, const std::string& text) {
+    at::Tensor embedding =
+        encode_text(bundle_, name, request_.mend_text ? mend_text(text) : text, control_);
+    control_.report({.phase = Phase::encode, .step = ++done_, .num_steps = num_texts_});
+    return embedding;
+  }
+
+ private:
+  const ModelBundle& bundle_;
+  const GenerationRequest& request_;
+  int num_texts_;
+  const RunControl& control_;
+  int done_ = 0;
+};
+
 FREEINIT_INLINE PromptEmbeddings encode_prompts(const ModelBundle& bundle,
                                                 const GenerationRequest& request,
                                                 const RunControl& control) {
+  const auto texts = texts_by_frame(request);
   const bool guided = request.guidance_scale > 1.0;
-  const int num_texts = guided && request.negative_prompt != request.prompt ? 2 : 1;
-  PromptEmbeddings embeddings;
-  const auto read = [&request](const std::string& text) {
-    return request.mend_text ? mend_text(text) : text;
-  };
-  embeddings.positive = encode_text(bundle, "prompt", read(request.prompt), control);
-  control.report({.phase = Phase::encode, .step = 1, .num_steps = num_texts});
-  if (!guided) return embeddings;
-  embeddings.negative = embeddings.positive;
-  if (num_texts == 2) {
-    embeddings.negative =
-        encode_text(bundle, "negative prompt", read(request.negative_prompt), control);
-    control.report({.phase = Phase::encode, .step = 2, .num_steps = 2});
+  const bool has_negative = guided && request.negative_prompt != texts.at(0);
+  PromptEncoder encode(bundle, request, static_cast<int>(texts.size()) + (has_negative ? 1 : 0),
+                       control);
+  std::vector<KeyText> keys;
+  for (const auto& [frame, text] : texts) {
+    keys.push_back(
+        {frame, encode(frame == 0 ? "prompt" : c10::str("prompt at frame ", frame), text)});
   }
+  const at::Tensor first = keys.front().text;
+  // The clip goes on with its first frame, so its text must come back to that of frame 0.
+  if (keys.size() > 1 && request.context.closed_loop) keys.push_back({request.num_frames, first});
+  PromptEmbeddings embeddings{.positive = Conditioning(std::move(keys))};
+  if (!guided) return embeddings;
+  embeddings.negative = has_negative ? encode("negative prompt", request.negative_prompt) : first;
   return embeddings;
 }
 

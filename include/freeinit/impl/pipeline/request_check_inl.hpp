@@ -13,7 +13,9 @@
 
 #include <c10/util/StringUtil.h>
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,15 +40,61 @@ FREEINIT_INLINE void check_pixel_size(const char* name, std::int64_t value, std:
                  nearest_multiples(value, multiple)));
 }
 
-FREEINIT_INLINE void check_video_size(const GenerationRequest& request, const Manifest& manifest) {
-  const auto& max_frames = manifest.unet.max_frames;
-  if (max_frames && request.num_frames > *max_frames) {
-    raise(ErrorCode::invalid_argument, c10::str("number of frames '", request.num_frames,
-                                                "': this model does 1 to ", *max_frames));
+/// The windows of the clip, with a length and an overlap; nothing for a clip that the network sees
+/// at once. Without a length of the request, clips longer than the model's longest take windows of
+/// the number of frames that it recommends.
+FREEINIT_INLINE std::optional<ContextOptions> context_of(const GenerationRequest& request,
+                                                         const Manifest& manifest) {
+  const std::int64_t longest = manifest.unet.max_frames.value_or(request.num_frames);
+  ContextOptions context = request.context;
+  if (!context.length && request.num_frames > longest) {
+    context.length = std::min(manifest.recommended.num_frames, longest);
   }
+  if (!context.length || request.num_frames <= *context.length) return std::nullopt;
+  if (!context.overlap) context.overlap = *context.length / 4;
+  return context;
+}
+
+/// Windows that the model does, and nothing that only a clip of several windows has.
+FREEINIT_INLINE void check_context(const GenerationRequest& request, const Manifest& manifest) {
+  const auto refuse = [](const std::string& message) {
+    raise(ErrorCode::invalid_argument, message);
+  };
+  const auto& max_frames = manifest.unet.max_frames;
+  const auto& length = request.context.length;
+  if (max_frames && length && *length > *max_frames) {
+    refuse(c10::str("context length '", *length, "': this model does 1 to ", *max_frames));
+  }
+  const auto context = context_of(request, manifest);
+  if (context) {
+    context->validate();
+    if (request.cache_interval > 1 && context->schedule == ContextSchedule::uniform) {
+      refuse(c10::str("cache interval '", request.cache_interval,
+                      "': windows that move have no features of the step before; expected the "
+                      "static context schedule with it"));
+    }
+    return;
+  }
+  const std::string one_window =
+      c10::str(": a clip of ", request.num_frames,
+               " frames is one window here; expected more frames or a smaller context length");
+  if (request.context.closed_loop) refuse("closed loop" + one_window);
+  if (!request.prompt_at.empty()) refuse("prompt at further frames" + one_window);
+}
+
+FREEINIT_INLINE void check_video_size(const GenerationRequest& request, const Manifest& manifest) {
   const std::int64_t multiple = manifest.vae.spatial_scale * manifest.unet.latent_multiple_of;
   check_pixel_size("height", request.height, multiple);
   check_pixel_size("width", request.width, multiple);
+}
+
+/// Distilled models have their guidance inside, or were trained to do without.
+FREEINIT_INLINE void check_guidance(const GenerationRequest& request, const Manifest& manifest) {
+  const auto& most = manifest.unet.max_guidance_scale;
+  if (!most || request.guidance_scale <= *most) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("guidance scale '", request.guidance_scale,
+                 "': this model was distilled to run without; expected at most ", *most));
 }
 
 /// Refuses a tensor that is not the latents of one video, or of each video of the request.

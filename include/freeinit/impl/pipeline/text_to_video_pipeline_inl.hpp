@@ -4,6 +4,7 @@
 #include <freeinit/impl/networks/library_error_inl.hpp>
 #include <freeinit/impl/pipeline/prompt_embeddings_inl.hpp>
 #include <freeinit/impl/pipeline/video_run_inl.hpp>
+#include <freeinit/networks/windowed_unet.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <cmath>
@@ -26,13 +27,29 @@ FREEINIT_INLINE std::string size_in_words(const GenerationRequest& request) {
                   request.height);
 }
 
+/// The bundle's network, behind windows where the clip has them.
+FREEINIT_INLINE std::shared_ptr<const VideoUNet> unet_of(const GenerationRequest& request,
+                                                         const ModelBundle& bundle,
+                                                         const NoiseSchedule& schedule) {
+  const auto context = context_of(request, bundle.manifest());
+  if (!context) return bundle.unet();
+  const auto sampler = make_sampler(schedule, request.num_inference_steps, request.eta);
+  const auto timesteps = sampler->timesteps();
+  return std::make_shared<const WindowedUNet>(
+      bundle.unet(), WindowSettings{.options = *context,
+                                    .num_frames = request.num_frames,
+                                    .timesteps = {timesteps.begin(), timesteps.end()},
+                                    .device = bundle.device()});
+}
+
 /// A UNet may have limits of its own, which should not be found out in the middle of a run.
-FREEINIT_INLINE void check_unet_shape(const GenerationRequest& request, const ModelBundle& bundle) {
+FREEINIT_INLINE void check_unet_shape(const GenerationRequest& request, const ModelBundle& bundle,
+                                      const VideoUNet& unet) {
   const Manifest& manifest = bundle.manifest();
   LatentShape shape = latent_shape(request, manifest);
   shape.batch = request.guidance_scale > 1.0 ? 2 : 1;
-  bundle.unet()->check_input(
-      shape.sizes(), {shape.batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
+  unet.check_input(shape.sizes(),
+                   {shape.batch, manifest.tokenizer.max_length, manifest.unet.context_dim});
 }
 
 /// How the UNet is called. The cache, if there is one, is this run's own.
@@ -76,7 +93,11 @@ FREEINIT_INLINE void note_far_size(const GenerationRequest& request, const Manif
                              ": far from what this model was made for; recommended is ", own.width,
                              "x", own.height));
   }
-  if (is_far(request.num_frames, own.num_frames)) {
+  if (const auto context = context_of(request, manifest)) {
+    control.message(LogLevel::info,
+                    c10::str(request.num_frames, " frames in windows of ", *context->length,
+                             " that share ", *context->overlap, " with their neighbours"));
+  } else if (is_far(request.num_frames, own.num_frames)) {
     control.message(
         LogLevel::warning,
         c10::str("number of frames ", request.num_frames,
@@ -88,8 +109,9 @@ FREEINIT_INLINE void note_far_size(const GenerationRequest& request, const Manif
 FREEINIT_INLINE void add_denoisers(RunParts& parts) {
   const auto embeddings = encode_prompts(parts.bundle, parts.request, parts.control);
   parts.bundle.text_encoder()->release();
+  const auto unet = unet_of(parts.request, parts.bundle, parts.schedule);
   const auto denoiser = [&](const GuidanceOptions& guidance) {
-    return guided_denoiser(parts.bundle.unet(), embeddings.positive, embeddings.negative, guidance);
+    return guided_denoiser(unet, embeddings.positive, embeddings.negative, guidance);
   };
   const GuidanceOptions guidance = guidance_of(parts.request, parts.schedule);
   parts.feature_cache = guidance.feature_cache;
@@ -165,7 +187,9 @@ TextToVideoPipeline::schedule_for(const GenerationRequest& request) const {
 FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manifest& manifest,
                                    const GenerationInputs& inputs) {
   request.validate();
+  detail::check_context(request, manifest);
   detail::check_video_size(request, manifest);
+  detail::check_guidance(request, manifest);
   detail::check_inputs(request, inputs, manifest);
   detail::check_strength(request, inputs);
   // The schedule's own rules (range of steps and eta), for every pass.
@@ -180,8 +204,9 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
 FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& request,
                                                    const GenerationInputs& inputs) const {
   check_request(request, bundle_.manifest(), inputs);
-  detail::check_feature_cache(request, *bundle_.unet());
-  detail::check_unet_shape(request, bundle_);
+  const auto unet = detail::unet_of(request, bundle_, schedule_for(request));
+  detail::check_feature_cache(request, *unet);
+  detail::check_unet_shape(request, bundle_, *unet);
 }
 
 FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate(const GenerationRequest& request,

@@ -131,6 +131,9 @@ FREEINIT_INLINE void check_finite(const at::Tensor& latents, const ModelBundle& 
 FREEINIT_INLINE GeneratedVideo sample_video(const RunParts& parts, std::int64_t index) {
   const RunControl control = timed_control(parts, index);
   NoiseSource noise(parts.request.seed + static_cast<std::uint64_t>(index));
+  if (const auto context = context_of(parts.request, parts.bundle.manifest())) {
+    noise.schedule_frames(*context);
+  }
   std::int64_t inversion_calls = 0;
   FreeInitSettings settings{.shape = latent_shape(parts.request, parts.bundle.manifest()),
                             .options = parts.options,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import diffusers
@@ -41,6 +41,7 @@ class About:
     recommended: dict[str, Any]  # frames and size are the UNet's unless given here
     notes: list[str]
     details: dict[str, str]  # for the manifest's created_by
+    limits: dict[str, float] = field(default_factory=dict)  # for its section of the UNet
 
 
 def video_model(parts: Parts, about: About, dtype: torch.dtype, clip_skip: int) -> VideoModel:
@@ -59,7 +60,7 @@ def video_model(parts: Parts, about: About, dtype: torch.dtype, clip_skip: int) 
         family=about.family,
         dtype=dtype,
         components={"unet": unet, "text_encoder": text, **autoencoder},
-        unet=unet_section,
+        unet={**unet_section, **about.limits},
         text_encoder=text_section,
         vae=vae_section,
         tokenizer=parts.tokenizer,
