@@ -106,6 +106,7 @@ def generations() -> list[Case]:
         generate("video, inverted, low band", "--init-video", "{video}", "--init-source", "invert", "--init-band", "low"),
         generate("video, every second frame", "--init-video", "{video}", "--init-start", "1", "--init-stride", "2",
                  "--num-frames", "4"),
+        generate("video to video", "--init-video", "{video}", "--strength", "0.6"),
         generate("latents", "--init-latents", "{latents}", "--num-frames", "16"),
         generate("every pass", "--save-passes", "passes"),
         generate("low memory", "--low-memory"),
