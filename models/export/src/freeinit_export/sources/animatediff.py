@@ -76,7 +76,7 @@ def load_animatediff(
             **({"vae": files.vae.name} if files.vae else {}),
         },
     )
-    parts = Parts(unet, image.text_encoder, image.vae, image.tokenizer)
+    parts = Parts(unet, image.text_encoder, image.vae, image.tokenizer, files.base)
     return video_model(parts, about, dtype, clip_skip)
 
 
