@@ -163,7 +163,7 @@ TEXTS = [
 class Command:
     def __init__(self, line: str):
         self.parts = shlex.split(line)
-        self.parts[0] = shutil.which(self.parts[0]) or str(Path(self.parts[0]).resolve())
+        self.parts[0] = str(Path(shutil.which(self.parts[0]) or self.parts[0]).resolve())
         self.known: dict[str, set[str]] = {}
 
     def options(self, subcommand: str) -> set[str]:

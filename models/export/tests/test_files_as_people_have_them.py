@@ -112,6 +112,38 @@ def test_a_pipeline_saved_as_the_readme_says(tmp_path):
         assert torch.equal(found["text_encoder"].original(ids), states)
 
 
+@pytest.mark.parametrize("value", [float("nan"), 1e5])
+def test_weights_that_are_no_numbers(copy, capsys, value):
+    """From training that diverged; or too large for half precision."""
+    states = load_file(weights(copy / "unet"))
+    name = next(name for name in states if name.endswith(".bias"))
+    states[name] = torch.full_like(states[name], value)
+    save_file(states, weights(copy / "unet"), metadata={"format": "pt"})
+    message = refused(capsys, copy, copy.parent / "out", "--dtype", "float16")
+    assert f"unet: '{name}' holds NaN or infinity as float16" in message
+
+
+@pytest.mark.parametrize("name", ["AnimateDiffVideoToVideoPipeline", "AnimateDiffPAGPipeline"])
+def test_pipelines_of_the_same_networks(copy, name):
+    index = json.loads((copy / "model_index.json").read_text())
+    (copy / "model_index.json").write_text(json.dumps({**index, "_class_name": name}))
+    assert load_model(copy, torch.float32).family == "animatediff"
+
+
+def test_what_is_no_saved_pipeline(tmp_path, capsys, image):
+    save_file({"x": torch.ones(1)}, tmp_path / "model.safetensors")
+    (tmp_path / "modelscope").mkdir()
+    (tmp_path / "modelscope" / "configuration.json").write_text("{}")
+    image.vae.save_pretrained(tmp_path / "vae")
+    for name, says in (
+        ("model.safetensors", "is a file, which 'freeinit-export animatediff --base' may take"),
+        ("author/model", "no such folder (a repository is downloaded first)"),
+        ("modelscope", "has ModelScope's own files"),
+        ("vae", "holds one network and no model_index.json"),
+    ):
+        assert says in refused(capsys, tmp_path / name, tmp_path / "out")
+
+
 def test_variants(tmp_path, capsys):
     """The only one is taken; a plain one goes before it; --variant names one."""
     pipeline = tiny_pipeline()

@@ -91,7 +91,7 @@ def load_animatediff(
         },
         limits=few.limits if few else {},
     )
-    parts = Parts(unet, image.text_encoder, image.vae, image.tokenizer)
+    parts = Parts(unet, image.text_encoder, image.vae, image.tokenizer, files.base)
     return video_model(parts, about, dtype, clip_skip)
 
 

@@ -66,6 +66,12 @@ KINDS = {
     ),
 }
 SUPPORTED = " or ".join(KINDS)
+# Pipelines of the same networks that begin with a video or guide in another way.
+_SAME_NETWORKS = {
+    "AnimateDiffPAGPipeline": "AnimateDiffPipeline",
+    "AnimateDiffVideoToVideoPipeline": "AnimateDiffPipeline",
+    "VideoToVideoSDPipeline": "TextToVideoSDPipeline",
+}
 _INDEX = "model_index.json"
 _IMAGE_UNET = UNet2DConditionModel
 
@@ -94,6 +100,7 @@ class Changes:
 def load_model(folder: Path, dtype: torch.dtype, changes: Changes = Changes()) -> VideoModel:
     """Reads `folder` and prepares everything that is exported."""
     name = pipeline_class(folder, SUPPORTED)
+    name = _SAME_NETWORKS.get(name, name)
     if name not in KINDS:
         raise ExportError(
             f"'{folder}': pipeline class '{name}' is not supported; expected {SUPPORTED}"
@@ -130,20 +137,30 @@ def load_model(folder: Path, dtype: torch.dtype, changes: Changes = Changes()) -
         },
         limits=few.limits if few and changes.few_step else {},
     )
-    parts = Parts(unet, encoder, vae, tokenizer)
+    parts = Parts(unet, encoder, vae, tokenizer, folder)
     return video_model(parts, about, dtype, changes.clip_skip)
 
 
 def pipeline_class(folder: Path, expected: str) -> str:
     """The class that `folder`'s index names."""
-    if not folder.is_dir():
-        raise ExportError(f"'{folder}': no such folder; expected a saved {expected}")
     if not (folder / _INDEX).is_file():
-        raise ExportError(f"'{folder}': has no {_INDEX}; expected a saved {expected}")
+        raise ExportError(f"'{folder}': {_what_lies_there(folder)}; expected a saved {expected}")
     name = read_json(folder / _INDEX, "a pipeline index").get("_class_name")
     if not isinstance(name, str):
         raise ExportError(f"'{folder / _INDEX}': not a pipeline index; expected '_class_name'")
     return name
+
+
+def _what_lies_there(folder: Path) -> str:
+    if folder.is_file():
+        return "is a file, which 'freeinit-export animatediff --base' may take"
+    if not folder.is_dir():
+        return "no such folder (a repository is downloaded first)"
+    if (folder / "configuration.json").is_file():
+        return "has ModelScope's own files, of which diffusers' form is published as well"
+    if (folder / "config.json").is_file():
+        return f"holds one network and no {_INDEX}"
+    return f"has no {_INDEX}"
 
 
 def check_component_files(

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from freeinit_export.bundle.manifest import provenance
-from freeinit_export.errors import ExportError, one_line
+from freeinit_export.errors import ExportError, naming, one_line
 from freeinit_export.networks.autoencoder import components_of
-from freeinit_export.networks.component import Component, VideoModel
+from freeinit_export.networks.component import Component, VideoModel, check_finite
 from freeinit_export.networks.open_clip_text import (
     OpenClipText,
     OpenClipVocabulary,
@@ -65,9 +65,10 @@ def load_model(
         _load_weights(checkpoint, networks, lambda key: is_unneeded(key, text, skip))
     elif fill_zeros:
         _fill_zeros(networks)
-    for network in networks.values():
-        network.eval().requires_grad_(False)
-    return _described(config, networks, dtype, checkpoint is not None)
+    for role, network in networks.items():
+        check_finite(f"'{checkpoint or config_file}', {role}", network.eval().requires_grad_(False))
+    with naming(f"'{config_file}'", "the config of networks that run"):
+        return _described(config, networks, dtype, checkpoint is not None)
 
 
 def _build(
