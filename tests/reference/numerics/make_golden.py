@@ -4,6 +4,7 @@ import ddim
 import euler
 import filters
 import free_init
+import long_noise
 import mixes
 import noise
 import predictions
@@ -12,5 +13,5 @@ import samplers
 import videocrafter
 
 if __name__ == "__main__":
-    for part in (noise, ddim, euler, samplers, free_init, reinit, filters, mixes, predictions, videocrafter):
+    for part in (noise, long_noise, ddim, euler, samplers, free_init, reinit, filters, mixes, predictions, videocrafter):
         part.main()
