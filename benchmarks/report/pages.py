@@ -18,7 +18,7 @@ from report.real_size import times_and_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = [ROOT / "docs" / name for name in ("performance.md", "models.md", "numerics.md")]
+PAGES = [ROOT / "docs" / name for name in ("performance.md", "models.md", "numerics.md", "long_clips.md")]
 
 INTRODUCTION = """# Results
 
@@ -76,6 +76,7 @@ $run operators $worker
 $run fewer_operations $worker --judge FOLDER --videos 80 --steps 15
 $run smaller_weights $worker
 $run reinit build/benchmarks/benchmark_reinit
+$run long_clips build/bin/freeinit --threads 1
 $run cuda $worker                                    # on a CUDA device
 $run real_size modelscope --freeinit build/bin/freeinit
 $run report                                          # writes this page
@@ -112,6 +113,8 @@ SECTIONS = [  # title, text, results
     ("Smaller weights", "The weights have all bits of float32 here, so that float16 rounds them. OpenVINO's int8 network was"
      " calibrated on noise: only its time counts.", ["smaller_weights"]),
     ("One re-initialisation", "", ["reinit"]),
+    ("Clips longer than the model", "Seams: the mean change of latents where a static window begins or ends, over that elsewhere;"
+     " 1 is no seam. What the columns of windows mean: [docs/long_clips.md](../../docs/long_clips.md).", ["long_clips"]),
     ("Models of true size", "Random weights: time and memory do not depend on them.", ["real_size"]),
 ]  # fmt: skip
 
@@ -143,6 +146,7 @@ MADE_BY = {
     "operators": tables.operators,
     "reinit": tables.reinit,
     "real_size": times_and_memory,
+    "long_clips": tables.long_clips,
 }  # fmt: skip
 
 
