@@ -158,6 +158,7 @@ def test_a_pipeline_saved_with_its_lora_in_it(tmp_path, capsys, text, fused):
     if fused:
         pipeline.fuse_lora()
     pipeline.save_pretrained(tmp_path / "src")
+    capsys.readouterr()  # the library's progress
     message = refused(capsys, tmp_path / "src", tmp_path / "out")
     assert "call fuse_lora() and unload_lora_weights() before" in message
 
