@@ -1,20 +1,34 @@
-# freeinit_add_test(LAYER [NO_TORCH] SOURCES ...): the same test sources against both targets,
-# `<layer>` (compiled) and `<layer>_header_only`; layers without LibTorch also as `<layer>_sanitized`
-# (ASan, UBSan). One executable a layer, because linking LibTorch is slow; unity builds, because
-# parsing it is.
+# freeinit_add_test(LAYER [NO_TORCH] SOURCES ...): the same test sources in each form of
+# FREEINIT_TEST_FORMS that the layer has. One executable a layer, because linking LibTorch is slow;
+# unity builds, because parsing it is.
+set(FREEINIT_TEST_FORMS compiled CACHE STRING "Forms of the library that are tested:
+  compiled, header_only, sanitized (ASan and UBSan, layers without LibTorch)")
 set(FREEINIT_TEST_DATA "${PROJECT_SOURCE_DIR}/tests/golden")
+
+if("sanitized" IN_LIST FREEINIT_TEST_FORMS)
+  add_library(freeinit_sanitizers INTERFACE)
+  target_compile_definitions(freeinit_sanitizers INTERFACE FREEINIT_SANITIZED)
+  target_compile_options(freeinit_sanitizers INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  target_link_options(freeinit_sanitizers INTERFACE -fsanitize=address,undefined)
+  add_library(freeinit_sanitized STATIC ${FREEINIT_BASE_SOURCES})
+  set_target_properties(freeinit_sanitized PROPERTIES EXPORT_COMPILE_COMMANDS OFF)  # clang-tidy: once a unit
+  target_include_directories(freeinit_sanitized PUBLIC "${PROJECT_SOURCE_DIR}/include")
+  target_compile_features(freeinit_sanitized PUBLIC cxx_std_20)
+  target_link_libraries(freeinit_sanitized PUBLIC freeinit_private_dependencies freeinit_sanitizers)
+  target_compile_options(freeinit_sanitized PRIVATE -O1)
+endif()
 
 function(freeinit_add_test layer)
   cmake_parse_arguments(PARSE_ARGV 1 arg "NO_TORCH" "" "SOURCES")
-  _freeinit_test_executable(${layer} "${arg_SOURCES}" freeinit::freeinit)
-  _freeinit_test_executable(${layer}_header_only "${arg_SOURCES}" freeinit::header_only_backends)
-  if(arg_NO_TORCH)
-    _freeinit_test_executable(${layer}_sanitized "${arg_SOURCES};${FREEINIT_BASE_SOURCES}"
-                              freeinit_private_dependencies)
-    target_include_directories(test_${layer}_sanitized PRIVATE "${PROJECT_SOURCE_DIR}/include")
-    target_compile_options(test_${layer}_sanitized PRIVATE
-      -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O0 -g1)
-    target_link_options(test_${layer}_sanitized PRIVATE -fsanitize=address,undefined)
+  if("compiled" IN_LIST FREEINIT_TEST_FORMS)
+    _freeinit_test_executable(${layer} "${arg_SOURCES}" freeinit::freeinit)
+  endif()
+  if("header_only" IN_LIST FREEINIT_TEST_FORMS)
+    _freeinit_test_executable(${layer}_header_only "${arg_SOURCES}" freeinit::header_only_backends)
+  endif()
+  if(arg_NO_TORCH AND "sanitized" IN_LIST FREEINIT_TEST_FORMS)
+    _freeinit_test_executable(${layer}_sanitized "${arg_SOURCES}" freeinit_sanitized)
   endif()
 endfunction()
 

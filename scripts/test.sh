@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # The tests: scripts/test.sh [PART...] [--ci] [--all]
 #
-#   tests    the whole test suite, C++ (ctest) and Python (pytest); what runs if no part is named
+#   tests    g++: the library, the command and the C++ tests (ctest), and the Python tests (pytest);
+#            what runs if no part is named
 #   format   clang-format finds nothing to change
-#   clang    clang builds everything on the shared library without a warning; it is installed, moved,
-#            and run from an empty environment
+#   clang    clang, without a warning: the shared library, the command and the examples, which are
+#            installed, moved and run from an empty environment; the C++ tests of the header-only
+#            form, and under ASan and UBSan those of the layers without LibTorch
 #   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
-#   tidy     clang-tidy of the layers that changed since FREEINIT_SINCE (main, or the commit before)
-#   shared   the whole of ctest against the shared library
-#   --ci     tests and format: what every change must pass
+#   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before)
+#   shared   g++: the whole of ctest against the shared library
+#   --ci     all but shared: what every change must pass
 #   --all    everything
 #
 # Installs what is missing. Fails if anything fails; the summary at the end says what.
@@ -93,17 +95,17 @@ part_format() { stage "format" check_format; }
 # Not optimised: that is for g++. One folder for all that needs clang.
 configure_clang() {
   configure "$with_clang" -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DBUILD_SHARED_LIBS=ON \
-    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DFREEINIT_BUILD_FUZZERS=ON >"$FREEINIT_ROOT/build/clang.log" 2>&1 ||
+    "-DFREEINIT_TEST_FORMS=header_only;sanitized" -DFREEINIT_BUILD_FUZZERS=ON \
+    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON >"$FREEINIT_ROOT/build/clang.log" 2>&1 ||
     { cat "$FREEINIT_ROOT/build/clang.log"; return 1; }
 }
 
-check_clang() {
-  configure_clang &&
-    cmake --build "$with_clang" --parallel "$jobs" &&
-    ctest --test-dir "$with_clang" --output-on-failure -R packaging_installed
+part_clang() {
+  stage "clang: configure" configure_clang &&
+    stage "clang: build" cmake --build "$with_clang" --parallel "$jobs" &&
+    stage "clang: ctest" ctest --test-dir "$with_clang" --output-on-failure --parallel 2 \
+      -R 'header_only|sanitized|packaging_installed'
 }
-
-part_clang() { stage "clang, shared, installed" check_clang; }
 
 fuzz() {
   local name=$1 log="$with_clang/fuzz-$1.log"
@@ -128,26 +130,28 @@ check_fuzzers() {
 
 part_fuzz() { stage "fuzzers" check_fuzzers; }
 
-# The layers of the library and the folders of the command that differ from FREEINIT_SINCE.
-changed_layers() {
+# What differs from FREEINIT_SINCE, as patterns of units below src: that of the layer, the command's own
+# files, and where a header of the command differs those of its folder.
+changed_units() {
   local since=${FREEINIT_SINCE:-}
   [[ -n $since ]] || since=$(git -C "$FREEINIT_ROOT" merge-base HEAD origin/main 2>/dev/null)
   [[ -n $since && $since != "$(git -C "$FREEINIT_ROOT" rev-parse HEAD)" ]] || since=HEAD~1
-  git -C "$FREEINIT_ROOT" diff --name-only "$since" -- include src |
-    sed -E 's#^include/freeinit/(impl/)?([a-z]+)/.*#\2#; s#^src/([a-z]+)[./].*#\1#' | sort -u
+  git -C "$FREEINIT_ROOT" diff --name-only "$since" -- include src | sed -E '
+    s#^include/freeinit/(impl/)?networks/backends/.*#backends/[a-z0-9_]+.cpp#
+    s#^include/freeinit/(impl/)?([a-z]+)/.*#\2.cpp#
+    s#^src/(cli/.*/)[a-z_]+\.hpp$#\1[a-z_]+.cpp#
+    s#^src/##' | sort -u
 }
 
 check_tidy() {
-  local layer units=() unit
+  local pattern units=() unit
   configure_clang || return 1
-  for layer in $(changed_layers); do
-    # As the compiler gets them: one unit a layer, the command's own as CMake joins them.
+  for pattern in $(changed_units); do
     while read -r unit; do units+=("$unit"); done < <(
-      sed -nE "s#^  \"file\": \"(.*/src/$layer(\\.cpp|/.*))\",?\$#\\1#p" "$with_clang/compile_commands.json" |
-        grep -v /tests/ | sort -u)
+      sed -nE "s#^  \"file\": \"($FREEINIT_ROOT/src/$pattern)\",?\$#\\1#p" "$with_clang/compile_commands.json")
   done
-  ((${#units[@]})) || { echo "no layer to look at has changed"; return 0; }
-  printf '%s\n' "${units[@]}" | xargs -P "$jobs" -n 1 clang-tidy-14 -p "$with_clang" --quiet --warnings-as-errors='*'
+  ((${#units[@]})) || { echo "no unit to look at has changed"; return 0; }
+  printf '%s\n' "${units[@]}" | sort -u | xargs -P "$jobs" -n 1 clang-tidy-14 -p "$with_clang" --quiet --warnings-as-errors='*'
 }
 
 part_tidy() { stage "clang-tidy" check_tidy; }
@@ -157,7 +161,7 @@ part_tidy() { stage "clang-tidy" check_tidy; }
 parts=()
 for argument in "$@"; do
   case $argument in
-    --ci) parts=(format tests) ;;
+    --ci) parts=(format tests clang fuzz tidy) ;;
     --all) parts=(format tests clang fuzz tidy shared) ;;
     tests | format | clang | fuzz | tidy | shared) parts+=("$argument") ;;
     *) echo "test.sh: unknown part '$argument'; $(sed -n 2p "${BASH_SOURCE[0]}")" >&2; exit 2 ;;

@@ -98,6 +98,22 @@ def _changed(change: dict) -> str:
     return f"{change['mean']:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
+def samplers(result: dict) -> str:
+    """How far each sampler is from the video of many steps, and what FreeInit gains with it."""
+    calls = result["calls"]
+    text = (
+        f"The demo model, {result['videos']} prompts, model's settings but for the sampler. Left: the distance to"
+        f" {result['reference']}, by network calls. Right: the cosine of neighbouring latent frames with one pass"
+        " and with three.\n\n"
+    )
+    rows = [
+        [name, *(f"{row['distance'][str(count)]:.2f}" if "distance" in row else "" for count in calls),
+         f"{row['passes']['one']:.4f}", f"{row['passes']['three']:.4f}", _changed(row["passes"]["change"])]
+        for name, row in result["samplers"].items()
+    ]  # fmt: skip
+    return text + table(["sampler", *map(str, calls), "1 pass", "3 passes", "change"], rows)
+
+
 FIRST_CALL = {
     "process": "process start (LibTorch), options, manifest",
     "load 1": "hashes, as remembered",

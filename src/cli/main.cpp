@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
   app.footer(kFooter);
   try {
     add_generate(app, selected);
+    add_decode(app, selected);
     add_filter(app, selected);
     add_reinit(app, selected);
     add_analyze(app, selected);
@@ -43,8 +44,8 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
     if (!selected) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                      "no command given; expected generate, filter, reinit, analyze, score, "
-                      "tokenize or inspect");
+                      "no command given; expected generate, decode, filter, reinit, analyze, "
+                      "score, tokenize or inspect");
     }
     selected(console);
     return 0;

@@ -16,7 +16,7 @@ inline nlohmann::json example_manifest() {
     "schema": 1, "name": "demo", "family": "animatediff", "description": "d", "license": "MIT",
     "created_by": {"torch": "2.13.0"},
     "unet": {"file": "unet.pt", "format": "torchscript", "dtype": "float32", "in_channels": 4,
-      "context_dim": 32, "latent_multiple_of": 2, "max_frames": 32, "max_text_length": null,
+      "context_dim": 32, "latent_multiple_of": 2, "max_frames": 32, "max_text_length": null, "max_guidance_scale": 7.5,
       "uses_fps": false, "verified_shapes": [[1, 8, 16, 16, 77], [2, 5, 8, 12, 77]],
       "verified_max_relative_error": 1e-06},
     "text_encoder": {"file": "text_encoder.pt", "dtype": "float32", "max_length": 77, "width": 32},

@@ -33,6 +33,7 @@ TEST(Manifest, ReadsEveryKey) {
   EXPECT_EQ(manifest.unet.context_dim, 32);
   EXPECT_EQ(manifest.unet.max_frames, 32);
   EXPECT_FALSE(manifest.unet.max_text_length.has_value());
+  EXPECT_EQ(manifest.unet.max_guidance_scale, 7.5);
   EXPECT_EQ(manifest.unet.verified_shapes[1], (std::vector<std::int64_t>{2, 5, 8, 12, 77}));
   EXPECT_EQ(manifest.unet.verified_max_relative_error, 1e-6);
   EXPECT_EQ(manifest.vae.encoder_file, "vae_encoder.pt");
@@ -182,6 +183,7 @@ const std::vector<BadManifest>& bad_manifests() {
       {"/unet/in_channels", 0, "expected an integer of at least 1"},
       {"/unet/in_channels", std::uint64_t{1} << 63, "expected an integer of at least 1"},
       {"/vae/spatial_scale", std::uint64_t{1} << 31, "expected an integer of at most 2147483647"},
+      {"/unet/max_guidance_scale", 0, "expected a number above 0"},
       {"/unet/uses_fps", 1, "expected true or false"},
       {"/unet/dtype", "int8",
        "'unet.dtype' is \"int8\"; expected one of float32, float16, bfloat16"},

@@ -18,7 +18,7 @@ import unittest
 
 COMMAND = os.environ["FREEINIT_COMMAND"]
 BUNDLE = pathlib.Path(os.environ["FREEINIT_TINY_BUNDLE"])
-WRITERS = ("generate", "filter", "reinit", "analyze", "score")
+WRITERS = ("generate", "decode", "filter", "reinit", "analyze", "score")
 
 
 class CommandTest(unittest.TestCase):

@@ -255,6 +255,15 @@ class InitVideo(AnalysisTest):
         for a, b in zip(with_zeros, plain):
             self.assertAlmostEqual(a, ratio * b, places=4)
 
+    def test_a_strength_starts_from_the_video(self):
+        report = self.generate("--num-iters", 3, "--strength", 0.5, "--init-video", "clip.y4m", "-o", "v.webm")
+        self.assertEqual((report["strength"], report["calls_per_pass"]), (0.5, [[1, 1, 1]]))
+        settings = json.loads(self.succeeds("inspect", "v.webm").stdout)
+        self.assertEqual((settings["strength"], settings["init_video"]), (0.5, "clip.y4m"))
+        done = self.succeeds("generate", "x", "-o", "v.gif", "--init-video", "clip.y4m", "--strength", 0.5)
+        self.assertIn("strength 0.5 starts at timestep", done.stderr)
+        self.assertNotIn("strength", self.generate("--init-video", "clip.y4m"))
+
     def test_toml_names_the_options_too(self):
         (self.folder / "c.toml").write_text('init_video = "clip.y4m"\ninit_band = "low"\n')
         self.assertEqual(self.latents_of("--config", "c.toml"),
@@ -265,6 +274,15 @@ class InitVideo(AnalysisTest):
         def fails(code, *args, says):
             self.fails(code, "generate", "x", *args, says=says)
         fails(2, "--init-source", "invert", says="--init-video")
+        fails(2, "--strength", 0.5, says="--init-video")
+        video = ("--init-latents", "good.safetensors")
+        write_tensor(self.folder / "good.safetensors", self.shape, [0.0] * 1024)
+        for strength in (0, -0.1, 1.01):
+            fails(2, *video, "--strength", strength, says="above 0, at most 1")
+        fails(2, *video, "--strength", "much", says="strength")
+        fails(2, *video, "--strength", 0.1, "--num-inference-steps", 9, says="leaves no step of a pass of 9")
+        fails(2, *video, "--strength", 0.5, "--init-source", "invert", says="init_source 'diffuse'")
+        fails(2, *video, "--strength", 0.5, "--init-band", "low", says="init_band 'full'")
         fails(2, "--init-start", 2, says="--init-video")
         fails(2, "--init-latents", "clip.y4m", "--init-stride", 2, says="--init-video")
         fails(2, "--init-video", "clip.y4m", "--init-latents", "z.safetensors", says="one of them")

@@ -8,6 +8,14 @@ from support import BUNDLE, CommandTest, write_tensor
 
 
 class BadBundle(CommandTest):
+    def test_models_that_are_no_bundles(self):
+        (self.folder / "pipeline").mkdir()
+        (self.folder / "pipeline" / "model_index.json").write_text("{}")
+        (self.folder / "model.safetensors").write_text("")
+        for name, says in (("pipeline", "is a pipeline of diffusers"), ("model.safetensors", "is a file")):
+            for command in (("generate", "x", "--bundle", name), ("inspect", name)):
+                self.fails(3, *command, says=f"bundle '{name}': {says}")
+
     def test_unknown_bundle(self):
         self.fails(3, "generate", "x", "--bundle", "nowhere", says="nowhere")
         self.fails(3, "inspect", "nowhere", says="nowhere")
@@ -70,6 +78,13 @@ class BadBundle(CommandTest):
         bundle = self.with_manifest(scheduler=scheduler)
         self.fails(2, "inspect", bundle, says=["UnheardOfScheduler", "ddim"])
         self.fails(2, "generate", "x", "--bundle", bundle, says="UnheardOfScheduler")
+
+    def test_guidance_for_a_model_distilled_without(self):
+        """Known before a network is read: the one here would not agree with its manifest."""
+        bundle = self.with_manifest(unet={**self.manifest["unet"], "max_guidance_scale": 1})
+        self.fails(2, "generate", "x", "--bundle", bundle, "--guidance-scale", 7.5,
+                   says=["7.5", "distilled", "at most 1"])
+        self.assertIn("guidance at most 1", self.succeeds("inspect", bundle).stdout)
 
 
 class BadSettings(CommandTest):
@@ -158,6 +173,10 @@ class BadOutput(CommandTest):
                         ("-o", "frames/", "--save-passes", "frames/passes")):
             with self.subTest(outputs):
                 self.fails(2, "generate", "x", *outputs, says="two outputs")
+        for files in (("--csv", "a.svg", "--plot", "a.svg"), ("--csv", "here/a.svg", "--plot", "a.svg")):
+            with self.subTest(files):
+                self.fails(2, "analyze", "clip.mp4", *files, says="two outputs")
+        self.assertFalse((self.folder / "a.svg").exists())
 
     def test_settings_are_refused_before_a_network_is_read(self):
         bundle = self.copy_of_bundle()
@@ -208,7 +227,7 @@ class CommandLine(CommandTest):
 
     def test_help_and_version(self):
         self.assertRegex(self.succeeds("--version").stdout, r"^freeinit \d+\.\d+\.\d+\n$")
-        for command in ("generate", "filter", "reinit", "tokenize", "inspect"):
+        for command in ("generate", "decode", "filter", "reinit", "tokenize", "inspect"):
             shown = self.succeeds(command, "--help").stdout
             self.assertIn(f"Examples:\n  freeinit {command} ", shown)
 

@@ -212,6 +212,15 @@ class ConfigFile(CommandTest):
                 args = self.config(text)
                 self.fails(code, *args, says=says)
 
+    def test_numbers_that_toml_cannot_hold(self):
+        """It has whole numbers of 64 bits with a sign, and reads hexadecimal ones; seeds have none."""
+        for number in ("18446744073709551615", "-99999999999999999999", "0xffffffffffffffffff"):
+            says = (f"line 1: whole number '{number.strip('-')}': expected -9223372036854775808 to "
+                    "9223372036854775807; a larger one is written in quotes")
+            self.fails(4, *self.config(f"seed = {number}"), says=says)
+        args = self.config('prompt = "x"\nseed = "18446744073709551615"')
+        self.assertEqual(json.loads(self.succeeds(*args).stdout)["seed"], 18446744073709551615)
+
     def test_missing_file(self):
         self.fails(3, "generate", "x", "--config", "none.toml", says="none.toml")
 

@@ -47,6 +47,52 @@ class WrittenThrough(CommandTest):
         shown = self.succeeds("analyze", "z.safetensors", "--csv", "out").stdout
         self.assertTrue(shown.startswith("clip,timestep,"), shown[:80])
         self.assertTrue(out.is_symlink())
+        traced = self.succeeds("generate", "x", "-o", "a.gif", "--trace", "out", "--json").stdout
+        self.assertIn('"traceEvents"', traced)
+
+
+class Decode(CommandTest):
+    def test_the_bytes_are_those_of_the_run(self):
+        for profile in ("diffusers", "official"):
+            self.generate("-o", "run/", "--num-videos", 2, "--profile", profile, "--seed", 5,
+                          "--save-latents", "z.safetensors", "--decode-chunk-size", 3)
+            self.succeeds("decode", "z.safetensors:latents", "-o", "later/", "--profile", profile,
+                          "--decode-chunk-size", 2, "--no-metadata")
+            self.generate("-o", "bare/", "--num-videos", 2, "--profile", profile, "--seed", 5,
+                          "--no-metadata")
+            names = [name for name in self.files() if name.startswith("bare") and name.endswith("png")]
+            self.assertEqual(len(names), 2 * self.manifest["recommended"]["num_frames"])
+            for name in names:
+                later = name.replace("bare", "later")
+                self.assertEqual((self.folder / later).read_bytes(), (self.folder / name).read_bytes())
+
+    def test_the_video_has_the_prompt_and_the_rate(self):
+        self.generate("-o", "a.mp4", "--save-latents", "z.safetensors", "--seed", 3)
+        done = self.succeeds("decode", "z.safetensors", "-o", "b.mp4", "--fps", 12)
+        self.assertEqual((done.stdout, done.stderr), ("", "wrote b.mp4\n"))
+        self.assertIn("a red circle", self.succeeds("inspect", "b.mp4").stdout)
+        self.succeeds("decode", "z.safetensors", "-o", "b.mp4", "--no-metadata")
+        self.assertNotIn("a red circle", self.run_command("inspect", "b.mp4").stdout)
+
+    def test_needs_no_other_network(self):
+        self.generate("-o", "a.gif", "--save-latents", "z.safetensors")
+        bundle = self.copy_of_bundle()
+        (bundle / "unet.pt").unlink()
+        (bundle / self.manifest["text_encoder"]["file"]).unlink()
+        self.succeeds("decode", "z.safetensors", "-o", "b.gif", "--bundle", bundle)
+        decoder = bundle / self.manifest["vae"]["decoder_file"]
+        decoder.write_bytes(decoder.read_bytes()[:-1])
+        self.fails(4, "decode", "z.safetensors", "-o", "c.gif", "--bundle", bundle, says=decoder.name)
+
+    def test_mistakes_are_one_line(self):
+        write_tensor(self.folder / "flat.safetensors", [2, 3], [0] * 6)
+        write_tensor(self.folder / "z.safetensors", [1, 4, 4, 8, 8], [0] * 1024)
+        self.fails(2, "decode", says="LATENTS")
+        self.fails(3, "decode", "none.safetensors", says="none.safetensors")
+        self.fails(2, "decode", "flat.safetensors", says="[2,3]")
+        self.fails(2, "decode", "z.safetensors", "-o", "x.avi", says="x.avi")
+        self.fails(2, "decode", "z.safetensors", "-o", "x.gif", "--fps", 60, says="50")
+        self.fails(2, "decode", "z.safetensors", "--profile", "best", says="official")
 
 
 class Passes(CommandTest):

@@ -29,7 +29,7 @@ class Typing(CommandTest):
         done = self.run_command("dance")
         self.assertEqual(done.returncode, 2)
         self.assertNotIn("did you mean", done.stderr)
-        self.assertIn("expected one of generate, filter, reinit, analyze, score, tokenize, inspect", done.stderr)
+        self.assertIn("expected one of generate, decode, filter, reinit, analyze, score, tokenize, inspect", done.stderr)
 
     def test_keys_of_a_configuration_get_one_too(self):
         (self.folder / "c.toml").write_text("num_inference_step = 3")
@@ -260,6 +260,7 @@ class Again(CommandTest):
                         ("--filter-mask", "mask.safetensors"), ("--guidance-interval", 0.25, 1),
                         ("--init-noise", "z.safetensors"), ("--init-latents", "z.safetensors", "--init-band", "low"),
                         ("--init-video", "clip.gif", "--init-source", "invert", "--init-start", 1),
+                        ("--init-video", "clip.gif", "--strength", 0.6),
                         ("--init-video", "clip.gif", "--init-fps", 8, "--init-stream", 0),
                         ("--num-videos", 2, "--eta", 0.3), ("--mend-text",), ("--output-fps", 10), ("-o", "x.webm"),
                         ("--negative-prompt", ""), ("--seed", 2**64 - 1), ("--low-memory",)):

@@ -24,7 +24,7 @@ long pages_of_a_fresh_block() {
 }
 
 TEST(FreedMemory, IsKeptForTheNextBlock) {
-#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__)
+#if !defined(__GLIBC__) || defined(FREEINIT_SANITIZED)
   GTEST_SKIP() << "memory is not glibc's";
 #endif
   // The system may provide pages in groups of up to 2 MiB.

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 // Clips of every kind that docs/files.md names, made by FFmpeg's command, give the numbers that the
@@ -110,6 +111,16 @@ const std::vector<Kind> kKinds{
      {.max_frames = 64, .stream = 0}},
 };
 
+/// More than a byte can differ where the sizes do.
+int largest_difference(const std::vector<std::uint8_t>& found, const std::string& shown) {
+  if (found.size() != shown.size()) return 256;
+  int largest = 0;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    largest = std::max(largest, std::abs(int(found[i]) - int(std::uint8_t(shown[i]))));
+  }
+  return largest;
+}
+
 class FfmpegFile : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -137,6 +148,15 @@ class FfmpegFile : public ::testing::Test {
     }
     write_file(folder_.path() / name, content);
   }
+  /// Puts EXIF with an orientation into a JPEG picture, as phones write it: big-endian, one entry.
+  void set_orientation(const std::string& name, int orientation) {
+    const std::string entry{'\x01', '\x12', 0, 3, 0, 0, 0, 1, 0, char(orientation), 0, 0};
+    const std::string exif =
+        std::string("Exif\0\0MM\0*\0\0\0\x08\0\x01", 16) + entry + std::string(4, '\0');
+    std::string content = file_content(folder_.path() / name);
+    content.insert(2, std::string("\xff\xe1\0", 3) + char(exif.size() + 2) + exif);
+    write_file(folder_.path() / name, content);
+  }
   /// The frames of a file as the command shows them.
   std::string reference(const Kind& kind) {
     const std::string stream = kind.selection.stream < 0 ? "" : " -map 0:v:0";
@@ -156,13 +176,7 @@ TEST_P(FfmpegClip, HasTheNumbersOfTheCommand) {
   const Kind& kind = GetParam();
   make(kind);
   const DecodedVideo video = read_video(folder_.path() / kind.file, kind.selection);
-  const std::string shown = reference(kind);
-  ASSERT_EQ(video.rgb.size(), shown.size());
-  int largest = 0;
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    largest = std::max(largest, std::abs(int(video.rgb[i]) - int(std::uint8_t(shown[i]))));
-  }
-  EXPECT_LE(largest, 1);
+  EXPECT_LE(largest_difference(video.rgb, reference(kind)), 1);
   EXPECT_EQ(video.converted_from, kind.colours);
   EXPECT_FALSE(video.damaged);
   const bool lying = kind.turn[0] == 0;
@@ -220,6 +234,24 @@ TEST_F(FfmpegFile, PicturesAreTheFramesOfAClip) {
                read_video(folder_.path(), {.first = 21}));
   write_file(folder_.path() / "other_1.png", "");
   EXPECT_ERROR(invalid_file, "two series of pictures", read_video(folder_.path(), 1));
+}
+
+TEST_F(FfmpegFile, JpegIsTurnedByItsExif) {
+  const Kind kind{"exif", "1.jpg", "-frames:v 1 -q:v 1 -pix_fmt yuvj444p"};
+  const auto size_of = [](const DecodedVideo& video) {
+    return std::pair(video.width, video.height);
+  };
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    SCOPED_TRACE(orientation);
+    make(kind);
+    set_orientation(kind.file, orientation);
+    const DecodedVideo video = read_video(folder_.path() / kind.file, 1);
+    const bool lying = orientation >= 5;
+    EXPECT_EQ(size_of(video), lying ? std::pair(64, 96) : std::pair(96, 64));
+    EXPECT_LE(largest_difference(video.rgb, reference(kind)), 1);
+    const DecodedVideo frames = read_video(folder_.path(), 1);
+    EXPECT_EQ(frames.rgb, video.rgb);
+  }
 }
 
 TEST_F(FfmpegFile, StillWebpIsOneFrame) {

@@ -61,6 +61,7 @@ const std::map<std::string_view, std::string> kChanged{
     {"closed_loop", "true"},
     {"long_noise", "shuffle_context"},
     {"prompt_at", "0:a cat\n23:a dog: black"},
+    {"strength", "0.6"},
     {"init_source", "invert"},
     {"init_band", "low"},
     {"decode_chunk_size", "1"},
@@ -144,9 +145,10 @@ TEST(RequestFields, ReachEveryMemberOfARequest) {
   EXPECT_NE(prompt_at, b.prompt_at);
   expect_all_differ(free_init, b.free_init);
   expect_all_differ(context, b.context);
-  const auto& [source, low_band] = real_video;
+  const auto& [source, low_band, strength] = real_video;
   EXPECT_NE(source, b.real_video.source);
   EXPECT_NE(low_band, b.real_video.low_band);
+  EXPECT_NE(strength, b.real_video.strength);
   EXPECT_NE(decode_chunk_size, b.decode_chunk_size);
   EXPECT_ERROR(invalid_argument, "the static schedule has none", (a.validate(), 0));
   GenerationRequest without_stride = a;

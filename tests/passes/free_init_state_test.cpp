@@ -41,20 +41,29 @@ at::Tensor denoise(const at::Tensor& latents, double timestep) {
   return latents.mul(0.8).add(timestep * 1e-4);
 }
 
+/// With each result of the first passes and each mix of noise.
+void add_kinds(const FreeInitSettings& base, std::vector<FreeInitSettings>& kinds) {
+  for (const auto mix :
+       {MixMethod::freeinit, MixMethod::variance_preserving, MixMethod::freqprior}) {
+    for (const auto result :
+         {IntermediateResult::full, IntermediateResult::partial, IntermediateResult::prediction}) {
+      FreeInitSettings settings = base;
+      settings.options.mix.method = mix;
+      settings.options.intermediate.result = result;
+      if (result != IntermediateResult::full) settings.options.intermediate.steps = 2;
+      kinds.push_back(settings);
+    }
+  }
+}
+
 std::vector<FreeInitSettings> kinds_of_runs() {
   std::vector<FreeInitSettings> kinds;
   for (const double eta : {0.0, 0.6}) {
-    for (const auto mix :
-         {MixMethod::freeinit, MixMethod::variance_preserving, MixMethod::freqprior}) {
-      for (const auto result : {IntermediateResult::full, IntermediateResult::partial,
-                                IntermediateResult::prediction}) {
-        FreeInitSettings settings{.shape = {2, 2, 3, 4, 6}, .num_inference_steps = 4, .eta = eta};
-        settings.options.mix.method = mix;
-        settings.options.intermediate.result = result;
-        if (result != IntermediateResult::full) settings.options.intermediate.steps = 2;
-        kinds.push_back(settings);
-      }
-    }
+    FreeInitSettings settings{.shape = {2, 2, 3, 4, 6}, .num_inference_steps = 4, .eta = eta};
+    add_kinds(settings, kinds);
+    settings.initial_sample = freeinit::NoiseSource(9).draw(settings.shape.sizes());
+    settings.strength = 0.75;
+    add_kinds(settings, kinds);
   }
   return kinds;
 }

@@ -78,13 +78,19 @@ struct DeviceRun {
   Traffic traffic;
 };
 
-DeviceRun run_on(at::Device where, double eta, freeinit::SamplerConfig config = {}) {
+DeviceRun run_on(at::Device where, double eta, freeinit::SamplerConfig config = {},
+                 const at::Tensor& clip = {}) {
   const at::Tensor pattern = randn(3, kShape.sizes()).to(where);
   const freeinit::NoiseSchedule schedule(config);
   const TrafficMeter meter;
   const freeinit::FreeInitResult result = freeinit::free_init(
       [&](const at::Tensor& latents, double) { return latents.mul(0.5).add(pattern); }, schedule,
-      {.shape = kShape, .num_inference_steps = 4, .eta = eta, .device = where},
+      {.shape = kShape,
+       .num_inference_steps = 4,
+       .eta = eta,
+       .device = where,
+       .initial_sample = clip,
+       .strength = clip.defined() ? 0.5 : 1.0},
       freeinit::NoiseSource(1));
   return {result.latents, meter.read()};
 }
@@ -104,6 +110,18 @@ TEST(SimulatedDevice, NoSamplerTouchesTheHost) {
     const int draws = row.name == "euler-ancestral" ? 4 : row.name == "lcm" ? 3 : 0;  // in a pass
     EXPECT_EQ(there.traffic, (Traffic{1 + 1 + 2 + 3 * draws, 0, 0})) << row.name;
     EXPECT_TRUE(there.latents.to(at::kCPU).equal(run_on(at::kCPU, 0.0, config).latents));
+  }
+}
+
+// The clip goes there once.
+TEST(SimulatedDevice, NoSamplerTouchesTheHostFromAVideo) {
+  const at::Tensor clip = randn(4, kShape.sizes());
+  for (const auto& row : freeinit::sampler_table()) {
+    const freeinit::SamplerConfig config{.sampler = std::string(row.name)};
+    const DeviceRun there = run_on(device(), 0.0, config, clip);
+    const int draws = row.name == "euler-ancestral" ? 2 : row.name == "lcm" ? 1 : 0;  // in a pass
+    EXPECT_EQ(there.traffic, (Traffic{1 + 1 + 1 + 2 + 3 * draws, 0, 0})) << row.name;
+    EXPECT_TRUE(there.latents.to(at::kCPU).equal(run_on(at::kCPU, 0.0, config, clip).latents));
   }
 }
 

@@ -19,9 +19,11 @@ using freeinit::PredictionType;
 
 const freeinit::LatentShape kShape{.batch = 2, .channels = 4, .frames = 3, .height = 4, .width = 4};
 
-/// Tensors made in each step of a pass after its first one, the denoiser's own included.
+/// Tensors made in each step of a pass after its first one, the denoiser's own included. Below 1
+/// the strength is that of a run from a video.
 std::vector<std::int64_t> allocations_of_steps(const freeinit::Denoiser& denoiser,
-                                               const freeinit::SamplerConfig& config) {
+                                               const freeinit::SamplerConfig& config,
+                                               double strength = 1.0) {
   const AllocationCounter counter;
   std::vector<std::int64_t> counts;
   std::int64_t before = 0;
@@ -32,9 +34,10 @@ std::vector<std::int64_t> allocations_of_steps(const freeinit::Denoiser& denoise
     before = counter.count();
   };
   const freeinit::NoiseSchedule schedule(config);
-  (void)freeinit::free_init(
-      denoiser, schedule, {.shape = kShape, .options = {.num_iters = 2}, .num_inference_steps = 5},
-      freeinit::NoiseSource(1), control);
+  freeinit::FreeInitSettings settings{
+      .shape = kShape, .options = {.num_iters = 2}, .num_inference_steps = 5, .strength = strength};
+  if (strength < 1.0) settings.initial_sample = at::randn(kShape.sizes());
+  (void)freeinit::free_init(denoiser, schedule, settings, freeinit::NoiseSource(1), control);
   return counts;
 }
 
@@ -66,13 +69,15 @@ TEST(StepMemory, TheLoopAsksForNoneAfterTheFirstStep) {
   (void)freeinit::NoiseSource(1).draw(kShape.sizes());
   const std::int64_t draw = counter.count();
   for (const auto& config : all_kinds_of_steps()) {
-    const auto counts =
-        allocations_of_steps([&](const at::Tensor&, double) { return output; }, config);
-    EXPECT_GE(counts.size(), 2U * 4U);
     const bool draws = config.sampler == "euler-ancestral" || config.sampler == "lcm" ||
                        config.algorithm_type == freeinit::AlgorithmType::sde_dpmsolver_pp;
-    for (const std::int64_t count : counts) {
-      EXPECT_TRUE(count == 0 || (draws && count == draw)) << config.sampler << " " << count;
+    for (const double strength : {1.0, 0.6}) {
+      const auto counts =
+          allocations_of_steps([&](const at::Tensor&, double) { return output; }, config, strength);
+      EXPECT_GE(counts.size(), strength < 1.0 ? 2U * 2U : 2U * 4U);
+      for (const std::int64_t count : counts) {
+        EXPECT_TRUE(count == 0 || (draws && count == draw)) << config.sampler << " " << count;
+      }
     }
   }
 }

@@ -92,6 +92,17 @@ TEST_F(Request, SettingsMustBeNumbers) {
             std::string::npos);
 }
 
+TEST_F(Request, ADistilledModelTakesNoGuidance) {
+  freeinit::Manifest manifest = pipeline.bundle().manifest();
+  manifest.unet.max_guidance_scale = 1.0;
+  request.guidance_scale = 1.5;
+  EXPECT_ERROR(invalid_argument,
+               "guidance scale '1.5': this model was distilled to run without; expected at most 1",
+               (freeinit::check_request(request, manifest, inputs), 0));
+  request.guidance_scale = 1.0;
+  EXPECT_NO_THROW(freeinit::check_request(request, manifest, inputs));
+}
+
 TEST_F(Request, InitialNoiseMustFit) {
   EXPECT_EQ(refusal_of_inputs([](auto&, auto& t) {
               t.initial_noise = at::zeros({1, 4, 4, 8, 9});

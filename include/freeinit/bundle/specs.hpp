@@ -27,6 +27,7 @@ struct UNetSpec {
   std::int64_t latent_multiple_of = 1;          ///< latent height and width must be multiples of it
   std::optional<std::int64_t> max_frames;       ///< longest sequence of the motion modules
   std::optional<std::int64_t> max_text_length;  ///< longest L
+  std::optional<double> max_guidance_scale;     ///< 1 for a model distilled without guidance
   bool uses_fps = false;
   bool feature_cache = false;  ///< split at export: deep features can be reused between steps
   std::vector<std::vector<std::int64_t>> verified_shapes;  ///< [B,F,H,W,L] compared at export

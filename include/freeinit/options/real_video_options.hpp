@@ -2,6 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 
+#include <optional>
 #include <string_view>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -21,6 +22,10 @@ struct RealVideoOptions {
   /// Only the low band of the video's noise is kept, as the run's first filter and its mix cut it;
   /// the high band is fresh noise.
   bool low_band = false;
+  /// Set: video to video. The video is noised to the level at which the last `strength` of each
+  /// pass's steps begin, and those are run, as diffusers does; above 0, at most 1. With `diffuse`
+  /// alone, and without `low_band`. Absent: the video becomes noise, and all steps are run.
+  std::optional<double> strength{};
 
   friend bool operator==(const RealVideoOptions&, const RealVideoOptions&) = default;
 };

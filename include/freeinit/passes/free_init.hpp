@@ -32,6 +32,12 @@ struct FreeInitSettings {
   /// made: the fresh noise of the second pass comes first, as in diffusers when `latents` are
   /// given.
   at::Tensor initial_noise{};
+  /// [B,C,F,H,W] clean latents. Given: video to video. Every pass starts from them, noised to the
+  /// level of its first step; each but the first takes the low frequencies of the last result.
+  at::Tensor initial_sample{};
+  /// The share of each pass's steps, its last ones, that are run with `initial_sample`: above 0, at
+  /// most 1.
+  double strength = 1.0;
   /// Entry k is for re-initialisation k, the last one for all after it. Empty: made from
   /// `options.filters` and `options.mix`. Given, they say it all, as for a mask of your own.
   std::vector<NoiseReinitializer> reinitializers{};
@@ -43,14 +49,17 @@ struct FreeInitSettings {
 struct PassPlan {
   std::shared_ptr<const Sampler> sampler;
   std::int64_t calls = 0;  ///< fewer than the sampler's steps where the pass ends early
+  std::int64_t first = 0;  ///< index of the first step; above 0 where a strength leaves steps out
 };
 
 /// The passes of a run: each to its end, or to where `intermediate` and the budget end it. A pass
 /// for which the budget has nothing left is left out with all that follow, but for the last one,
-/// which is always whole. Throws Error: invalid_argument for settings that do not fit the schedule.
+/// which is always whole. `strength`: as FreeInitSettings has it. Throws Error: invalid_argument
+/// for settings that do not fit the schedule, and a strength that leaves a pass no step.
 [[nodiscard]] FREEINIT_API std::vector<PassPlan> plan_passes(const FreeInitOptions& options,
                                                              const SamplerFactory& samplers,
-                                                             std::int64_t num_inference_steps);
+                                                             std::int64_t num_inference_steps,
+                                                             double strength = 1.0);
 
 /// The result of the last complete pass.
 struct FreeInitResult {
@@ -69,6 +78,11 @@ struct FreeInitResult {
 /// `begin` draws the first noise. Each pass samples from unit-variance noise; each pass but the
 /// first starts by diffusing the last result to the last training timestep with the first noise,
 /// keeping its low frequencies and taking the high ones from fresh noise.
+///
+/// With `initial_sample` a pass starts where `strength` says, from clean latents and noise: in the
+/// first pass the sample and the first noise; then the low frequencies of the last result with the
+/// high ones of the sample, and those of the first noise with the high ones of fresh noise. That is
+/// the mix of the two noised at that level, whatever the sampler's scale.
 ///
 /// Draws, in this order: initial noise (dtype `dtype`), then per further pass the fresh noise
 /// (float32; with MixMethod::freqprior eta_1, eta_2, y_1, y_2) and, with eta > 0, one draw a step;
@@ -96,9 +110,16 @@ class FREEINIT_API FreeInit {
   [[nodiscard]] FreeInitResult result(const FreeInitState& state) const;
 
  private:
+  /// What a pass starts from: unit-variance noise and, with `initial_sample`, what it is added to.
+  struct Start {
+    at::Tensor noise;
+    at::Tensor sample{};
+  };
+
   void check() const;
   void begin_pass(FreeInitState& state, const RunControl& control, const RunHooks& hooks) const;
-  [[nodiscard]] at::Tensor reinitialise(FreeInitState& state, const RunControl& control) const;
+  [[nodiscard]] Start reinitialise(FreeInitState& state, const RunControl& control) const;
+  [[nodiscard]] at::Tensor noise_of_result(const FreeInitState& state) const;
   void end_pass(FreeInitState& state, const at::Tensor& prediction, const RunHooks& hooks) const;
   void report(Phase phase, const FreeInitState& state, std::int64_t step, std::int64_t num_steps,
               const RunControl& control) const;

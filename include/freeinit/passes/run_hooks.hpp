@@ -21,7 +21,8 @@ struct RunPoint {
 struct RunHooks {
   using Hook = std::function<void(const RunPoint& at, const at::Tensor& tensor)>;
 
-  /// Before each pass: the unit-variance noise [B,C,F,H,W] that it starts from.
+  /// Before each pass: what it starts from, [B,C,F,H,W] in variance-preserving scale: noise of unit
+  /// variance, or in video to video the noised latents.
   Hook on_noise{};
   /// After each complete pass: its result [B,C,F,H,W], the clean prediction if the pass ended
   /// early.

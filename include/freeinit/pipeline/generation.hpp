@@ -18,10 +18,10 @@ struct GenerationInputs {
   /// [num_videos,C,F,h,w] or [1,C,F,h,w], unit variance: replaces the first draw only.
   at::Tensor initial_noise{};
   /// Latents of a real video, [1,C,F,h,w] for every video of the request or [num_videos,C,F,h,w],
-  /// as `encode_clip` makes them: the run starts from its noise, as `GenerationRequest::real_video`
-  /// says. Not together with `initial_noise`. Draws as `initial_noise_from_video` from the video's
-  /// own generator, which then serves the run. The inversion follows the prompt without guidance, a
-  /// pass of calls more.
+  /// as `encode_clip` makes them: the run starts from its noise, or with a strength from the video
+  /// itself, as `GenerationRequest::real_video` says. Not together with `initial_noise`. Draws as
+  /// `initial_noise_from_video` from the video's own generator, which then serves the run. The
+  /// inversion follows the prompt without guidance, a pass of calls more.
   at::Tensor video_latents{};
   /// A centred mask [F,h,w] of your own in place of the filters of the request.
   at::Tensor filter_mask{};

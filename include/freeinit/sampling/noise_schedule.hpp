@@ -70,11 +70,10 @@ class FREEINIT_API NoiseSchedule {
   [[nodiscard]] at::Tensor add_noise_between(const at::Tensor& sample, const at::Tensor& noise,
                                              std::int64_t from, std::int64_t to) const;
 
-  /// `add_noise_between` from any level, such as `Sampler::level`; a sample that is no cleaner than
-  /// timestep `to` stays as it is. Throws Error: invalid_argument (timestep outside 0..N-1,
-  /// shapes).
-  [[nodiscard]] at::Tensor add_noise_from(const at::Tensor& sample, const at::Tensor& noise,
-                                          const NoiseLevel& from, std::int64_t to) const;
+  /// `add_noise_between` for any two levels, such as `Sampler::level`; a sample that is no cleaner
+  /// than `to` stays as it is. Throws Error: invalid_argument (shapes).
+  [[nodiscard]] static at::Tensor add_noise_from(const at::Tensor& sample, const at::Tensor& noise,
+                                                 const NoiseLevel& from, const NoiseLevel& to);
 
  private:
   SamplerConfig config_;

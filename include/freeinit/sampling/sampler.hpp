@@ -58,6 +58,12 @@ class FREEINIT_API Sampler {
   /// level need not be that of a training timestep. Throws Error: invalid_argument.
   [[nodiscard]] virtual NoiseLevel level(std::int64_t index) const = 0;
 
+  /// The index of the first step of a run that leaves out the first `skipped_steps` steps of the
+  /// grid, for `start_at`: a step may be several calls (diffusers' `scheduler.order`).
+  [[nodiscard]] virtual std::int64_t start_index(std::int64_t skipped_steps) const {
+    return skipped_steps;
+  }
+
   /// The state before the first step. `unit_noise` [B,C,F,H,W], unit variance; it is never written
   /// to.
   [[nodiscard]] SamplerState start(const at::Tensor& unit_noise) const;

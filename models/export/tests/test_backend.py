@@ -153,5 +153,5 @@ def test_half_precision_and_no_bundle_are_refused(copied, tmp_path):
     (copied / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ExportError, match="is in float16; expected float32"):
         conversion.add_backend("openvino", copied, print)
-    with pytest.raises(ExportError, match="is not the manifest of a bundle"):
+    with pytest.raises(ExportError, match="expected the manifest of a bundle"):
         conversion.add_backend("openvino", tmp_path / "nothing", print)

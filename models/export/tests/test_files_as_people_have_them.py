@@ -11,7 +11,6 @@ from tiny_files import (
     original_image_states,
     original_motion_names,
     original_motion_states,
-    peft_keys,
     processor_keys,
     random_lora,
     tiny_adapter,
@@ -19,7 +18,6 @@ from tiny_files import (
 )
 from tiny_pipeline import tiny_pipeline, tiny_text_encoder, tiny_tokenizer
 
-from freeinit_export.bundle.few_steps import few_step_file, few_step_scheduler
 from freeinit_export.bundle.manifest import recommended_settings
 from freeinit_export.errors import ExportError
 from freeinit_export.sources.autoencoder import load_vae
@@ -73,16 +71,36 @@ def test_a_motion_adapter_that_lacks_a_weight(tmp_path):
         load_motion_module(tmp_path, torch.float32)
 
 
-def test_a_pipeline_saved_with_its_lora_in_it(tmp_path, capsys):
-    pytest.importorskip("peft")
-    pipeline = tiny_pipeline()
-    states = peft_keys(random_lora(pipeline.unet, r"attn\d\.to_q$", 1), {})
-    save_file(states, tmp_path / "lora.safetensors")
-    pipeline.load_lora_weights(tmp_path, weight_name="lora.safetensors")
-    pipeline.fuse_lora()
-    pipeline.save_pretrained(tmp_path / "fused")
-    message = refused(capsys, tmp_path / "fused", tmp_path / "out")
-    assert "call fuse_lora() and unload_lora_weights() before" in message
+@pytest.mark.parametrize("value", [float("nan"), 1e5])
+def test_weights_that_are_no_numbers(copy, capsys, value):
+    """From training that diverged; or too large for half precision."""
+    states = load_file(weights(copy / "unet"))
+    name = next(name for name in states if name.endswith(".bias"))
+    states[name] = torch.full_like(states[name], value)
+    save_file(states, weights(copy / "unet"), metadata={"format": "pt"})
+    message = refused(capsys, copy, copy.parent / "out", "--dtype", "float16")
+    assert f"unet: '{name}' holds NaN or infinity as float16" in message
+
+
+@pytest.mark.parametrize("name", ["AnimateDiffVideoToVideoPipeline", "AnimateDiffPAGPipeline"])
+def test_pipelines_of_the_same_networks(copy, name):
+    index = json.loads((copy / "model_index.json").read_text())
+    (copy / "model_index.json").write_text(json.dumps({**index, "_class_name": name}))
+    assert load_model(copy, torch.float32).family == "animatediff"
+
+
+def test_what_is_no_saved_pipeline(tmp_path, capsys, image):
+    save_file({"x": torch.ones(1)}, tmp_path / "model.safetensors")
+    (tmp_path / "modelscope").mkdir()
+    (tmp_path / "modelscope" / "configuration.json").write_text("{}")
+    image.vae.save_pretrained(tmp_path / "vae")
+    for name, says in (
+        ("model.safetensors", "is a file, which 'freeinit-export animatediff --base' may take"),
+        ("author/model", "no such folder (a repository is downloaded first)"),
+        ("modelscope", "has ModelScope's own files"),
+        ("vae", "holds one network and no model_index.json"),
+    ):
+        assert says in refused(capsys, tmp_path / name, tmp_path / "out")
 
 
 def test_variants(tmp_path, capsys):
@@ -151,6 +169,18 @@ def test_a_base_without_a_vae(image, tmp_path):
         load_image_model(tmp_path / "base", None, None, torch.float32)
     found = load_image_model(tmp_path / "base", None, None, torch.float32, tmp_path / "vae")
     assert torch.equal(found.vae.decoder.conv_in.weight, image.vae.decoder.conv_in.weight)
+
+
+def test_a_trained_unet_in_diffusers_names(image, tmp_path):
+    """As AnimateDiff's image_finetune writes it."""
+    image.save_pretrained(tmp_path / "base")
+    trained = tiny_image_model(seed=5).unet.state_dict()
+    states = {f"module.{name}": value for name, value in trained.items()}
+    torch.save({"epoch": 1, "state_dict": states}, tmp_path / "trained.ckpt")
+    found = load_image_model(tmp_path / "base", tmp_path / "trained.ckpt", None, torch.float32)
+    assert all(torch.equal(found.unet.state_dict()[name], trained[name]) for name in trained)
+    with pytest.raises(ExportError, match="is an image model; expected it with --checkpoint"):
+        load_motion_module(tmp_path / "trained.ckpt", torch.float32)
 
 
 def test_files_given_to_the_wrong_option(image, tmp_path):
@@ -261,21 +291,3 @@ def test_recommended_settings_that_the_model_cannot_make():
         recommended_settings({}, ["num_frames=64"], max_frames=32)
     with pytest.raises(ExportError, match="height 500: expected a multiple of 64"):
         recommended_settings({}, ["height=500"], multiple=64)
-
-
-def test_models_of_few_steps():
-    from diffusers import DDIMScheduler, EulerDiscreteScheduler, LCMScheduler
-
-    for scheduler, steps in (
-        (LCMScheduler(), 6),
-        (EulerDiscreteScheduler(timestep_spacing="trailing"), 4),
-        (EulerDiscreteScheduler(), None),
-        (DDIMScheduler(), None),
-    ):
-        assert few_step_scheduler(scheduler).get("num_inference_steps") == steps
-    for name, steps in (
-        ("animatediff_lightning_8step_comfyui.safetensors", 8),
-        ("AnimateLCM_sd15_t2v.ckpt", 6),
-        ("mm_sd_v15_v2.ckpt", None),
-    ):
-        assert few_step_file(name)[0].get("num_inference_steps") == steps

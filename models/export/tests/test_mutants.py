@@ -1,7 +1,9 @@
 """Damaged files end in one line or are read; they never end in a traceback.
 
 Every kind of file that the exporter reads is changed at places drawn from a seed:
-FREEINIT_MUTANTS says how many times each (default 20), FREEINIT_TEST_SEED where.
+FREEINIT_MUTANTS says how many times each (default 12), FREEINIT_TEST_SEED where. Of those that are
+read the first are written, too, as far as the change concerns them: FREEINIT_MUTANTS_WRITTEN of each
+kind (default 1).
 """
 
 import json
@@ -11,6 +13,7 @@ import shutil
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 from tiny_files import (
     kohya_keys,
@@ -20,20 +23,26 @@ from tiny_files import (
     tiny_adapter,
     tiny_image_model,
 )
+from test_videocrafter import TREE, write_config
 from tiny_pipeline import tiny_pipeline
 
+from freeinit_export.backends import conversion
 from freeinit_export.bundle import write
 from freeinit_export.cli import main
-from freeinit_export.networks.tokenizer import write_tokenizer
+from freeinit_export.networks.torchscript_file import read_torchscript
 
-COUNT = int(os.environ.get("FREEINIT_MUTANTS", 20))
+COUNT = int(os.environ.get("FREEINIT_MUTANTS", 12))
+WRITTEN = int(os.environ.get("FREEINIT_MUTANTS_WRITTEN", 1))
 SEED = int(os.environ.get("FREEINIT_TEST_SEED", 7))
-VALUES = (None, True, -1, 0, 7, 1.5, "x", "", [], [0], {}, {"a": 1})
+VALUES = (None, True, -1, 0, 7, 1.5, float("nan"), "x", "", [], [0], {}, {"a": 1})
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(tmp_path_factory, bundle):
     folder = tmp_path_factory.mktemp("files")
+    shutil.copytree(bundle, folder / "bundle")
+    shutil.copytree(bundle / "tokenizer", folder / "words")
+    write_config("rescaled", folder)[0].rename(folder / "model.yaml")
     tiny_pipeline().save_pretrained(folder / "pipeline")
     image = tiny_image_model()
     image.save_pretrained(folder / "base")
@@ -74,7 +83,20 @@ KINDS = [
     "vae.safetensors",
     "lora.safetensors",
     "word.pt",
+    "words/vocab.json",
+    "words/merges.txt",
+    "model.yaml",
+    "bundle/manifest.json",
+    "bundle/unet.pt",
 ]
+# What a change of a configuration concerns; of other files the smallest network stands for all.
+NETWORKS = {
+    "pipeline/unet/config.json": ("unet",),
+    "pipeline/vae/config.json": ("vae_decoder", "vae_encoder"),
+    "pipeline/text_encoder/config.json": ("text_encoder",),
+    "adapter/config.json": ("unet",),
+    "model.yaml": ("unet", "text_encoder", "vae_decoder"),
+}
 
 
 def mutated_json(value, draw: random.Random):
@@ -92,9 +114,10 @@ def mutated_json(value, draw: random.Random):
 
 def mutate(path, draw: random.Random) -> None:
     data = bytearray(path.read_bytes())
-    if path.suffix == ".json" and draw.random() < 0.8:
-        path.write_text(json.dumps(mutated_json(json.loads(data), draw)))
-        return
+    for suffix, read, form in ((".json", json.loads, json.dumps), (".yaml", yaml.safe_load, yaml.safe_dump)):
+        if path.suffix == suffix and draw.random() < 0.8:
+            path.write_text(form(mutated_json(read(data.decode()), draw)))
+            return
     kind = draw.randrange(4)
     # Headers stand at the beginning and, in archives, at the end.
     near = min(len(data), 3000)
@@ -132,22 +155,61 @@ def command(folder):
             f"{folder}/lora.safetensors",
         ],
         "word.pt": [*animatediff, f"{folder}/mm.ckpt", "--embedding", f"{folder}/word.pt"],
+        "words": [*animatediff, f"{folder}/mm.ckpt", "--tokenizer", f"{folder}/words"],
+        "model.yaml": ["videocrafter", "--source", str(TREE), "--config", f"{folder}/model.yaml"],
+        "bundle": ["backend", "float16-weights", f"{folder}/bundle"],
     }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_damaged_files(files, tmp_path, monkeypatch, capsys, kind):
-    def write_nothing_but_words(model, out, *others):
-        target = tmp_path / "words"
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir()
-        write_tokenizer(model.tokenizer, target)
+class Copy:
+    """A backend that changes nothing, in no time."""
 
-    monkeypatch.setattr(write, "write_bundle", write_nothing_but_words)
-    arguments = command(files)[kind.split("/")[0]] + [str(tmp_path / "out"), "--quiet"]
+    FILE = "copy.pt"
+    TOLERANCE = 1e-5
+
+    @staticmethod
+    def convert(network, example, contract, file):
+        file.write_bytes(b"")
+
+    @staticmethod
+    def runner(file):
+        return lambda *inputs: Copy.network(*inputs)
+
+
+@pytest.fixture
+def quick(monkeypatch, bundle):
+    """Writing as far as `quick` says: `networks` of the first `left` models, of others none. No
+    fresh process; backends convert nothing."""
+    write_whole, write_networks = write.write_bundle, write._write_networks
+
+    def write_bundle(model, *others):
+        kept = quick.networks if quick.left > 0 else ()
+        quick.left -= 1
+        model.components = {role: one for role, one in model.components.items() if role in kept}
+        return write_whole(model, *others)
+
+    def write_some(*arguments):
+        sections, worst = write_networks(*arguments)
+        return sections, {"": 0.0, **worst}
+
+    quick = type("Quick", (), {"networks": (), "left": 0})()
+    Copy.network = read_torchscript(bundle / "unet.pt")[0]
+    monkeypatch.setattr(write, "write_bundle", write_bundle)
+    monkeypatch.setattr(write, "_write_networks", write_some)
+    monkeypatch.setattr(write, "_check_in_fresh_process", lambda *arguments: {"": 0.0})
+    monkeypatch.setattr(conversion, "backend_module", lambda name: Copy)
+    return quick
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_files(files, tmp_path, quick, capsys, kind):
+    arguments = [*command(files)[kind.split("/")[0]], "--quiet"]
+    if not kind.startswith("bundle"):
+        arguments += [str(tmp_path / "out"), "--overwrite"]
     path, refused = files / kind, 0
     whole = path.read_bytes()
     assert main(arguments) == 0, capsys.readouterr().err
+    quick.networks, quick.left = NETWORKS.get(kind, ("text_encoder",)), WRITTEN
     try:
         for number in range(COUNT):
             draw = random.Random(f"{kind} {SEED} {number}")
@@ -159,6 +221,7 @@ def test_damaged_files(files, tmp_path, monkeypatch, capsys, kind):
             if code:
                 lines = [line for line in message.splitlines() if line.startswith("error: ")]
                 assert code == 1 and len(lines) == 1 and message.endswith(lines[0] + "\n"), number
+                assert "as their authors publish" not in message, message
                 refused += 1
     finally:
         path.write_bytes(whole)

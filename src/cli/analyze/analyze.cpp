@@ -1,5 +1,6 @@
 #include "analyze/forward_report.hpp"
 #include "analyze/pass_report.hpp"
+#include "shared/bundle_autoencoder.hpp"
 #include "shared/clip_input.hpp"
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
@@ -8,10 +9,8 @@
 #include "shared/output_files.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
-#include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/text_file.hpp>
-#include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/pipeline/clip_latents.hpp>
 #include <freeinit/sampling/noise_schedule.hpp>
@@ -57,7 +56,9 @@ void check_analysis(const AnalyzeArguments& arguments) {
   if (!arguments.plot.empty() && std::filesystem::path(arguments.plot).extension() != ".svg") {
     refuse_analysis("plot '" + arguments.plot + "': unknown extension; expected .svg");
   }
-  for (const auto& path : {arguments.csv, arguments.plot}) {
+  const std::filesystem::path outputs[] = {arguments.csv, arguments.plot};
+  check_distinct_outputs(outputs);
+  for (const auto& path : outputs) {
     if (!path.empty()) check_output(path, arguments.overwrite);
   }
 }
@@ -76,23 +77,11 @@ class LatentReader {
 
   [[nodiscard]] at::Tensor latents(const Clip& clip) {
     if (clip.latents.defined()) return clip.latents;
-    if (!autoencoder_) load();
+    if (!autoencoder_) autoencoder_ = load_bundle_autoencoder(folder_, manifest_, device_);
     return freeinit::encode_clip(*autoencoder_, as_bytes(clip.frames), height_, width_);
   }
 
  private:
-  /// Checks what is loaded as generate checks the whole bundle.
-  void load() {
-    freeinit::Manifest checked = manifest_;
-    std::erase_if(checked.files, [&](const auto& file) {
-      return file.first != manifest_.vae.decoder_file && file.first != manifest_.vae.encoder_file;
-    });
-    freeinit::verify_bundle_files(folder_, checked);
-    autoencoder_ = freeinit::load_torchscript_autoencoder(
-        {.file = folder_, .contract = manifest_.contracts.at("vae"), .device = device_},
-        manifest_.vae);
-  }
-
   std::filesystem::path folder_;
   const freeinit::Manifest& manifest_;
   at::Device device_;

@@ -39,6 +39,7 @@ Examples:
   freeinit generate "a red circle moving right" -o circle.mp4
   freeinit generate "a red circle moving right" --seed 7 --num-iters 1 -o plain.gif
   freeinit generate "a blue square" --num-videos 4 -o square.webm
+  freeinit generate "a blue square" --init-video circle.mp4 --strength 0.6
   freeinit generate "a blue square" --filter gaussian --spatial-stop 0.2 --save-passes passes/
   freeinit generate "a blue square" --mix variance-preserving --filter-axes temporal
   freeinit generate "a blue square" --filter-schedule gaussian:0.3,butterworth:0.2:0.2
@@ -96,7 +97,8 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   const auto refuse = [](const std::string& message) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
   };
-  const std::string of_video = arguments.settings.given_of({"init_source", "init_band"});
+  const std::string of_video =
+      arguments.settings.given_of({"strength", "init_source", "init_band"});
   if (!arguments.video_init.given() && !of_video.empty()) {
     refuse(of_video + ": expected --init-video or --init-latents with it");
   }

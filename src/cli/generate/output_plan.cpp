@@ -6,7 +6,6 @@
 #include <freeinit/io/video_file.hpp>
 
 #include <regex>
-#include <set>
 #include <system_error>
 #include <vector>
 
@@ -18,11 +17,6 @@ std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index,
   auto name = stem + std::to_string(pass + 1);
   if (plan.num_videos > 1) name += "_" + std::to_string(index);
   return plan.passes_folder / name;
-}
-
-std::filesystem::path resolved(const std::filesystem::path& path) {
-  const auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(path));
-  return place.has_filename() ? place : place.parent_path();  // a folder may end with a slash
 }
 
 /// Names that the files of a pass have: pass_1.mp4, noise_1_0.safetensors, a folder pass_1.
@@ -43,23 +37,20 @@ bool lies_in(const std::filesystem::path& path, const std::filesystem::path& fol
 /// One output would overwrite the other: two of one name, one with the name of a pass, one in a
 /// folder of frames, which is replaced as a whole.
 void check_distinct(const OutputPlan& plan) {
-  std::vector<std::filesystem::path> named{plan.latents, plan.frames, plan.trace};
+  std::vector<std::filesystem::path> named{plan.passes_folder, plan.latents, plan.frames,
+                                           plan.trace};
   for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
-  std::erase_if(named, [](const auto& path) { return path.empty(); });
+  const auto places = check_distinct_outputs(named);
   const auto passes =
-      plan.passes_folder.empty() ? plan.passes_folder : resolved(plan.passes_folder);
-  std::set<std::filesystem::path> seen;
-  if (!passes.empty()) seen.insert(passes);
-  for (const auto& path : named) {
-    const auto place = resolved(path);
-    const bool among_passes =
-        place.parent_path() == passes && is_pass_name(place.filename().string());
-    if (among_passes || !seen.insert(place).second) refuse_output(path, "named for two outputs");
+      plan.passes_folder.empty() ? plan.passes_folder : output_place(plan.passes_folder);
+  for (const auto& place : places) {
+    if (place.parent_path() != passes || !is_pass_name(place.filename().string())) continue;
+    refuse_output(place, "has the name of a pass, another of two outputs");
   }
   if (freeinit::video_format_of(plan.video) != freeinit::VideoFormat::png_sequence) return;
   for (int index = 0; index < plan.num_videos; ++index) {
-    for (const auto& place : seen) {
-      if (lies_in(place, resolved(plan.video_path(index)))) {
+    for (const auto& place : places) {
+      if (lies_in(place, output_place(plan.video_path(index)))) {
         refuse_output(place, "lies in the folder of frames of another of two outputs");
       }
     }

@@ -6,6 +6,8 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 
+#include <ATen/ops/zeros.h>
+
 namespace freeinit_cli {
 namespace {
 
@@ -45,17 +47,21 @@ at::Tensor VideoInitArguments::read(const freeinit::GenerationRequest& request,
            " (--num-frames)");
   }
   const at::Tensor fitted = freeinit::fit_frames(frames, request.height, request.width);
+  // The checks before the networks are read ask no more of the latents than their shape.
+  inputs.video_latents =
+      at::zeros({1, vae.latent_channels, request.num_frames, request.height / vae.spatial_scale,
+                 request.width / vae.spatial_scale});
   note_reading(video, read, wanted, console);
   note_rates(video, read, wanted, request.fps, "--init-fps", console);
   return fitted;
 }
 
 void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {
-  OptionGroup noise(command, "Noise of a real video");
+  OptionGroup noise(command, "Real video");
   noise.add(
       "--init-video", arguments.video,
       "Start from the noise of this video, or of the numbered pictures of a folder, instead of "
-      "Gaussian noise",
+      "Gaussian noise; with --strength from the video itself",
       "FILE");
   noise.add("--init-latents", arguments.latents, "The same from latents [B,C,F,h,w] (.safetensors)",
             "FILE");

@@ -16,7 +16,7 @@ class App;
 
 namespace freeinit_cli {
 
-/// Options of `generate` for noise that comes from a real video.
+/// Options of `generate` for runs that start from a real video.
 struct VideoInitArguments {
   std::string video, latents;  ///< files; at most one
   freeinit::FrameSelection selection;
@@ -25,8 +25,8 @@ struct VideoInitArguments {
 
   /// Checks the options, writes latents from a file into the inputs, and reads the frames of a
   /// video, fitted to the request's size: [F,H,W,3] uint8, undefined without one. They are encoded
-  /// once there is an autoencoder. `vae`: the bundle's. Warns of missing frames. Throws
-  /// freeinit::Error.
+  /// once there is an autoencoder; until then the inputs hold zeros of the latents' shape. `vae`:
+  /// the bundle's. Warns of missing frames. Throws freeinit::Error.
   [[nodiscard]] at::Tensor read(const freeinit::GenerationRequest& request,
                                 const freeinit::AutoencoderSpec& vae,
                                 freeinit::GenerationInputs& inputs, Console& console) const;

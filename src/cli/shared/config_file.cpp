@@ -33,6 +33,17 @@ std::string number_text(double number) {
   return {digits, std::to_chars(std::begin(digits), std::end(digits), number).ptr};
 }
 
+/// What the parser says, but for whole numbers that TOML cannot hold.
+std::string complaint(std::string_view description) {
+  const auto begin = description.find('\''), end = description.rfind('\'');
+  if (description.find("not representable") == description.npos || begin == end) {
+    return std::string(description);
+  }
+  return "whole number " + std::string(description.substr(begin, end + 1 - begin)) +
+         ": expected -9223372036854775808 to 9223372036854775807; a larger one is written in "
+         "quotes";
+}
+
 /// A TOML text that is being read; `name` of its file stands in every message.
 class TomlReader {
  public:
@@ -41,7 +52,7 @@ class TomlReader {
     try {
       table_ = toml::parse(text);
     } catch (const toml::parse_error& error) {
-      fail(error.source(), std::string(error.description()));
+      fail(error.source(), complaint(error.description()));
     }
   }
 

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include <string>
+#include <system_error>
 
 namespace freeinit_cli {
 
@@ -28,6 +29,25 @@ void check_tensor_output(const std::filesystem::path& path, bool overwrite) {
                         path.extension().string() + "'; expected .safetensors");
   }
   check_output(path, overwrite);
+}
+
+std::filesystem::path output_place(const std::filesystem::path& path) {
+  const auto given = std::filesystem::absolute(path);
+  std::error_code no_file;  // a link to a pipe leads to no path
+  auto place = std::filesystem::weakly_canonical(given, no_file);
+  if (no_file) place = given.lexically_normal();
+  return place.has_filename() ? place : place.parent_path();
+}
+
+std::set<std::filesystem::path> check_distinct_outputs(
+    std::span<const std::filesystem::path> outputs) {
+  std::set<std::filesystem::path> places;
+  for (const auto& path : outputs) {
+    if (path.empty() || places.insert(output_place(path)).second) continue;
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "'" + path.string() + "': named for two outputs");
+  }
+  return places;
 }
 
 void say_written(const std::filesystem::path& path, Console& console) {

@@ -3,6 +3,8 @@
 #include "shared/console.hpp"
 
 #include <filesystem>
+#include <set>
+#include <span>
 
 namespace CLI {
 class App;
@@ -23,6 +25,14 @@ void check_output(const std::filesystem::path& path, bool overwrite);
 
 /// As above, and refuses a path that does not end in .safetensors (invalid_argument).
 void check_tensor_output(const std::filesystem::path& path, bool overwrite);
+
+/// Where `path` leads: absolute, without links; a folder may end with a slash.
+[[nodiscard]] std::filesystem::path output_place(const std::filesystem::path& path);
+
+/// The places of the outputs of one run, of which empty paths are none. Throws freeinit::Error:
+/// invalid_argument when two of them are one, however they are spelt.
+std::set<std::filesystem::path> check_distinct_outputs(
+    std::span<const std::filesystem::path> outputs);
 
 /// The line of every command for every file: `wrote FILE`.
 void say_written(const std::filesystem::path& path, Console& console);

@@ -71,6 +71,10 @@ bool names_tensor_file(const std::string& file) {
   return extension == ".safetensors" || extension == ".latent";
 }
 
+std::map<std::string, std::string> read_tensor_metadata(const std::string& file) {
+  return freeinit::SafetensorsReader(TensorPlace(file).path).metadata();
+}
+
 at::Tensor read_tensor(const std::string& file) {
   const TensorPlace place = named_place(file);
   return freeinit::load_tensor(place.path, place.name);

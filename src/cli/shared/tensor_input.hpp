@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace freeinit_cli {
@@ -14,6 +15,9 @@ namespace freeinit_cli {
 /// The tensor that `FILE` or `FILE:NAME` names, on the CPU as it is stored; empty tensors, which
 /// some programs write as markers, are passed over. Throws freeinit::Error: as load_tensor.
 [[nodiscard]] at::Tensor read_tensor(const std::string& file);
+
+/// What the file of `FILE` or `FILE:NAME` says of itself. Throws freeinit::Error: as load_tensor.
+[[nodiscard]] std::map<std::string, std::string> read_tensor_metadata(const std::string& file);
 
 /// What is known of latents before they are read.
 struct LatentForm {

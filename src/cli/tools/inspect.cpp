@@ -55,6 +55,9 @@ std::string limits_text(const freeinit::Manifest& manifest) {
   if (manifest.unet.max_frames) {
     text += ", at most " + std::to_string(*manifest.unet.max_frames) + " frames at once";
   }
+  if (const auto& guidance = manifest.unet.max_guidance_scale) {
+    text += ", guidance at most " + format_number(*guidance);
+  }
   return text + ", prompts of at most " + std::to_string(manifest.tokenizer.max_length) + " tokens";
 }
 

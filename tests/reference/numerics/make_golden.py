@@ -10,8 +10,10 @@ import noise
 import predictions
 import reinit
 import samplers
+import video_to_video
 import videocrafter
 
 if __name__ == "__main__":
-    for part in (noise, long_noise, ddim, euler, samplers, free_init, reinit, filters, mixes, predictions, videocrafter):
+    for part in (noise, long_noise, ddim, euler, samplers, free_init, reinit, filters, mixes, predictions,
+                 video_to_video, videocrafter):
         part.main()

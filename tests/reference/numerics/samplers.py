@@ -100,6 +100,17 @@ def cases():
     yield from distilled_cases("TCDScheduler")
 
 
+def full_config(scheduler, config):
+    """The betas as well, whose defaults differ between classes."""
+    keys = ("beta_start", "beta_end", "beta_schedule", "timestep_spacing", "clip_sample", "set_alpha_to_one")
+    return {**{key: scheduler.config[key] for key in keys if key in scheduler.config}, **config}
+
+
+def step_options(scheduler, eta, generator):
+    accepted = inspect.signature(scheduler.step).parameters
+    return {key: value for key, value in {"eta": eta, "generator": generator}.items() if key in accepted}
+
+
 def model(sample, t, pattern):
     return sample * 0.6 + pattern * (float(t) * 0.001)
 
@@ -109,8 +120,7 @@ def run(scheduler, steps, eta):
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)  # diffusers looks for the first timestep, and skips a step where it occurs twice
     latents, pattern, generator = randn(11) * scheduler.init_noise_sigma, randn(12), torch.Generator().manual_seed(13)
-    accepted = inspect.signature(scheduler.step).parameters
-    options = {key: value for key, value in {"eta": eta, "generator": generator}.items() if key in accepted}
+    options = step_options(scheduler, eta, generator)
     states = []
     for t in scheduler.timesteps:
         output = model(scheduler.scale_model_input(latents, t), t, pattern)
@@ -128,10 +138,7 @@ def main():
         eta = 0.3 if number % 2 else 0.0
         tensors[f"states_{number}"] = run(scheduler, steps, eta)
         assert torch.isfinite(tensors[f"states_{number}"]).all(), (name, config, steps)
-        # The betas as well, whose defaults differ between classes.
-        full = {**{key: scheduler.config[key] for key in ("beta_start", "beta_end", "beta_schedule", "timestep_spacing",
-                                                          "clip_sample", "set_alpha_to_one") if key in scheduler.config}, **config}
-        rows.append({"class": name, "config": full, "steps": steps, "eta": eta,
+        rows.append({"class": name, "config": full_config(scheduler, config), "steps": steps, "eta": eta,
                      "timesteps": [float(t) for t in scheduler.timesteps],
                      "init_noise_sigma": float(scheduler.init_noise_sigma)})
     write_json("samplers.json", {"cases": rows})

@@ -25,6 +25,9 @@ NAMES = {
     "spatial_stop_frequency": "--spatial-stop",
     "temporal_stop_frequency": "--temporal-stop",
     "profile": "--profile",
+    "strength": "--strength",
+    "sampler": "--sampler",
+    "video": "--init-video",
 }
 
 

@@ -34,7 +34,7 @@ class Reinitialiser:
 def steps_of_pass(settings: dict, index: int) -> int:
     """`index` counts from 0."""
     steps, passes = settings["num_inference_steps"], settings["num_iters"]
-    return int(steps / passes * (index + 1)) if settings["use_fast_sampling"] else steps
+    return max(1, int(steps / passes * (index + 1))) if settings["use_fast_sampling"] else steps
 
 
 def latent_shape(pipeline, settings: dict) -> tuple[int, ...]:
@@ -44,13 +44,14 @@ def latent_shape(pipeline, settings: dict) -> tuple[int, ...]:
 
 
 @torch.no_grad()
-def around_stock_pipeline(pipeline, prompt: str, seed: int, settings: dict):
-    """diffusers has no FreeInit for this pipeline: it is called once a pass, latents handed over.
-    Latents [1,C,F,h,w] and frames [F,H,W,3]."""
+def around_stock_pipeline(pipeline, prompt: str, seed: int, settings: dict, forward=None):
+    """diffusers has no FreeInit for this pipeline, or a wrong one for its scheduler: it is called
+    once a pass, latents handed over. `forward`: the scheduler that diffuses between passes, where
+    the pipeline's own counts in sigmas. Latents [1,C,F,h,w] and frames [F,H,W,3]."""
     generator = torch.Generator().manual_seed(seed)
     shape = latent_shape(pipeline, settings)
     latents = torch.randn(shape, generator=generator)
-    reinitialise = Reinitialiser(pipeline.scheduler, latents, settings)
+    reinitialise = Reinitialiser(forward or pipeline.scheduler, latents, settings)
     for index in range(settings["num_iters"]):
         if index > 0:
             latents = reinitialise(latents, torch.randn(shape, generator=generator))
@@ -110,6 +111,7 @@ def official_scheduler(saved) -> DDIMScheduler:
     )
 
 
+@torch.no_grad()
 def decoded(pipeline, latents: torch.Tensor) -> np.ndarray:
     """Frame by frame, as the authors do."""
     vae = pipeline.vae

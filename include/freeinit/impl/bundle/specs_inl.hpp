@@ -83,6 +83,9 @@ FREEINIT_INLINE UNetSpec parse_unet(JsonReader section, const Manifest& manifest
   if (section.has_value("max_text_length")) {
     unet.max_text_length = section.count("max_text_length", 1);
   }
+  if (section.has_value("max_guidance_scale")) {
+    unet.max_guidance_scale = section.positive("max_guidance_scale");
+  }
   unet.uses_fps = section.boolean("uses_fps");
   if (section.has("feature_cache")) unet.feature_cache = section.boolean("feature_cache");
   unet.verified_shapes = parse_verified_shapes(section);

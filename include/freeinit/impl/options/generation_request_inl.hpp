@@ -50,6 +50,9 @@ FREEINIT_INLINE void GenerationRequest::validate() const {
   }
   detail::check_rate("fps", fps);
   detail::check_rate("output fps", output_fps.value_or(fps));
+  if (const auto strength = real_video.strength) {
+    check_setting(*strength > 0.0 && *strength <= 1.0, "strength", *strength, "above 0, at most 1");
+  }
   free_init.validate();
   context.validate();
   detail::check_prompt_keys(*this);

@@ -182,9 +182,14 @@ FREEINIT_INLINE void add_network_call_fields(Fields& fields) {
 }
 
 FREEINIT_INLINE void add_other_fields(Fields& fields) {
-  constexpr std::string_view kGroup = "Noise of a real video";
-  rows_under(fields, kGroup, &Request::real_video)(
-      {"init_source", "NAME", "",
+  constexpr std::string_view kGroup = "Real video";
+  const auto add = rows_under(fields, kGroup, &Request::real_video);
+  add({"strength", "X", "",
+       "Video to video: each pass runs the last X of its steps, from the video noised for them; "
+       "without it the video only gives the noise",
+       "above 0, at most 1"},
+      &RealVideoOptions::strength);
+  add({"init_source", "NAME", "",
        "diffuse: forward process to the last timestep; invert: DDIM inversion",
        listed_names(kVideoNoiseSourceNames)},
       &RealVideoOptions::source, video_noise_source_from_string);

@@ -9,6 +9,7 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -26,16 +27,26 @@ FREEINIT_INLINE std::vector<NoiseReinitializer> make_reinitializers(
   return made;
 }
 
+FREEINIT_INLINE void check_given(const char* name, const at::Tensor& given, at::IntArrayRef sizes) {
+  if (!given.defined() || (given.sizes() == sizes && given.is_floating_point())) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str(name, " '", given.sizes(), " ", given.scalar_type(),
+                 "': does not fit; expected floating point values of shape ", sizes));
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE FreeInit::FreeInit(const NoiseSchedule& schedule, FreeInitSettings settings)
     : schedule_(schedule), settings_(std::move(settings)) {
   check();
   if (!settings_.samplers) settings_.samplers = sampler_factory(schedule_, settings_.eta);
-  passes_ = plan_passes(settings_.options, settings_.samplers, settings_.num_inference_steps);
+  passes_ = plan_passes(settings_.options, settings_.samplers, settings_.num_inference_steps,
+                        settings_.strength);
   if (settings_.reinitializers.empty() && passes_.size() > 1) {
     settings_.reinitializers = detail::make_reinitializers(settings_);
   }
+  at::Tensor& sample = settings_.initial_sample;
+  if (sample.defined()) sample = sample.to(settings_.device, settings_.dtype);
 }
 
 FREEINIT_INLINE void FreeInit::check() const {
@@ -48,12 +59,11 @@ FREEINIT_INLINE void FreeInit::check() const {
     raise(ErrorCode::invalid_argument,
           c10::str("latents' dtype '", settings_.dtype, "': expected a floating point type"));
   }
-  const at::Tensor& given = settings_.initial_noise;
-  if (given.defined() && (given.sizes() != at::IntArrayRef(sizes) || !given.is_floating_point())) {
+  detail::check_given("initial noise", settings_.initial_noise, sizes);
+  detail::check_given("initial sample", settings_.initial_sample, sizes);
+  if (settings_.strength < 1.0 && !settings_.initial_sample.defined()) {
     raise(ErrorCode::invalid_argument,
-          c10::str("initial noise '", given.sizes(), " ", given.scalar_type(),
-                   "': does not fit; expected floating point values of shape ",
-                   at::IntArrayRef(sizes)));
+          c10::str("strength '", settings_.strength, "': needs an initial sample; expected 1"));
   }
 }
 
@@ -86,7 +96,7 @@ FREEINIT_INLINE void FreeInit::advance(FreeInitState& state, const Denoiser& den
   const PassPlan& pass = passes_[static_cast<std::size_t>(state.pass)];
   const Sampler& sampler = *pass.sampler;
   const IntermediateResult handed_on = settings_.options.intermediate.result;
-  const std::int64_t step = state.sample.index + 1;
+  const std::int64_t step = state.sample.index + 1 - pass.first;
   const bool ends = step == pass.calls;
   const bool is_last = std::cmp_equal(state.pass + 1, passes_.size());
   const bool predicts = ends && !is_last && handed_on != IntermediateResult::full;
@@ -106,29 +116,54 @@ FREEINIT_INLINE void FreeInit::advance(FreeInitState& state, const Denoiser& den
 FREEINIT_INLINE void FreeInit::begin_pass(FreeInitState& state, const RunControl& control,
                                           const RunHooks& hooks) const {
   const PassPlan& pass = passes_[static_cast<std::size_t>(state.pass)];
-  const at::Tensor noise = state.pass == 0 ? state.first_noise : reinitialise(state, control);
-  if (hooks.on_noise) hooks.on_noise({.pass = state.pass}, noise);
-  state.sample = pass.sampler->start(noise);
+  const Start start = state.pass == 0 ? Start{state.first_noise, settings_.initial_sample}
+                                      : reinitialise(state, control);
+  const bool noised = start.sample.defined();
+  state.sample = noised ? pass.sampler->start_at(pass.first, start.sample, start.noise)
+                        : pass.sampler->start(start.noise);
+  if (hooks.on_noise) {
+    const RunPoint point{.pass = state.pass};
+    hooks.on_noise(point,
+                   noised ? pass.sampler->scale_model_input(state.sample).clone() : start.noise);
+  }
   report(Phase::denoise, state, 0, pass.calls, control);
 }
 
-/// Unit-variance noise for the next pass: low frequencies of the diffused result, the rest fresh.
-FREEINIT_INLINE at::Tensor FreeInit::reinitialise(FreeInitState& state,
-                                                  const RunControl& control) const {
+/// For the next pass: low frequencies of the diffused result, the rest fresh. In video to video the
+/// two parts of the noised latents are mixed on their own: noises are independent, as the mix takes
+/// them to be, but the result resembles the sample, so weights that add to 1 keep their power.
+FREEINIT_INLINE FreeInit::Start FreeInit::reinitialise(FreeInitState& state,
+                                                       const RunControl& control) const {
   report(Phase::reinit, state, 0, 1, control);
   const auto& reinitializers = settings_.reinitializers;
   const auto index = static_cast<std::size_t>(state.pass) - 1;
   const NoiseReinitializer& reinitialise =
       reinitializers[std::min(index, reinitializers.size() - 1)];
-  const std::int64_t last = schedule_.last_timestep();
-  const at::Tensor diffused =
-      state.partial.defined()
-          ? schedule_.add_noise_from(state.partial, state.first_noise, state.partial_level, last)
-          : schedule_.add_noise(state.latents, state.first_noise, last);
   const auto fresh = reinitialise.draw_fresh(state.noise, settings_.shape.sizes());
-  at::Tensor mixed = reinitialise(diffused, fresh).to(settings_.dtype);
+  Start start{reinitialise(noise_of_result(state), fresh).to(settings_.dtype)};
+  if (const at::Tensor& sample = settings_.initial_sample; sample.defined()) {
+    const at::Tensor change = reinitialise.low_band(state.latents.sub(sample));
+    start.sample = sample.add(change).to(settings_.dtype);
+  }
   report(Phase::reinit, state, 1, 1, control);
-  return mixed;
+  return start;
+}
+
+/// The last result, diffused to the last timestep with the first noise; in video to video the noise
+/// alone of the result that is noised to the level of the next pass's first step.
+FREEINIT_INLINE at::Tensor FreeInit::noise_of_result(const FreeInitState& state) const {
+  const bool partial = state.partial.defined();
+  const std::int64_t last = schedule_.last_timestep();
+  const bool from_sample = settings_.initial_sample.defined();
+  if (!partial && from_sample) return state.first_noise;
+  if (!partial) return schedule_.add_noise(state.latents, state.first_noise, last);
+  const PassPlan& next = passes_[static_cast<std::size_t>(state.pass)];
+  const NoiseLevel level = from_sample ? next.sampler->level(next.first) : schedule_.level(last);
+  at::Tensor diffused =
+      NoiseSchedule::add_noise_from(state.partial, state.first_noise, state.partial_level, level);
+  if (!from_sample) return diffused;
+  const at::Tensor signal = state.latents.mul(std::sqrt(level.alpha) * level.scale);
+  return diffused.sub_(signal).div_(std::sqrt(1.0 - level.alpha));
 }
 
 /// `prediction`: defined where the pass ended early. A partial pass that did not is complete.

@@ -6,6 +6,7 @@
 #include <freeinit/core/shapes.hpp>
 #include <freeinit/impl/networks/nearest_multiples_inl.hpp>
 #include <freeinit/noise/noise_reinitializer.hpp>
+#include <freeinit/passes/free_init.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 #include <freeinit/sampling/inversion.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
@@ -17,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -86,6 +88,15 @@ FREEINIT_INLINE void check_video_size(const GenerationRequest& request, const Ma
   check_pixel_size("width", request.width, multiple);
 }
 
+/// Distilled models have their guidance inside, or were trained to do without.
+FREEINIT_INLINE void check_guidance(const GenerationRequest& request, const Manifest& manifest) {
+  const auto& most = manifest.unet.max_guidance_scale;
+  if (!most || request.guidance_scale <= *most) return;
+  raise(ErrorCode::invalid_argument,
+        c10::str("guidance scale '", request.guidance_scale,
+                 "': this model was distilled to run without; expected at most ", *most));
+}
+
 /// Refuses a tensor that is not the latents of one video, or of each video of the request.
 FREEINIT_INLINE void check_start(const char* name, const at::Tensor& tensor,
                                  const GenerationRequest& request, const Manifest& manifest) {
@@ -109,6 +120,29 @@ FREEINIT_INLINE void check_feature_cache(const GenerationRequest& request, const
         c10::str("cache interval '", request.cache_interval,
                  "': this network was not split for it; expected 1, or a TorchScript bundle whose "
                  "manifest says feature_cache"));
+}
+
+/// Video to video needs a video, and starts from the whole of it.
+FREEINIT_INLINE void check_strength(const GenerationRequest& request,
+                                    const GenerationInputs& inputs) {
+  const RealVideoOptions& video = request.real_video;
+  if (!video.strength) return;
+  const auto refuse = [&](const char* why) {
+    raise(ErrorCode::invalid_argument, c10::str("strength '", *video.strength, "': ", why));
+  };
+  if (!inputs.video_latents.defined()) refuse("needs a video; expected video latents with it");
+  if (video.source == VideoNoiseSource::invert) {
+    refuse("starts from the video, not from its inversion; expected init_source 'diffuse'");
+  }
+  if (video.low_band) refuse("starts from the whole video; expected init_band 'full'");
+}
+
+/// The passes of a request.
+FREEINIT_INLINE std::vector<PassPlan> passes_of(const GenerationRequest& request,
+                                                const FreeInitOptions& options,
+                                                const NoiseSchedule& schedule) {
+  return plan_passes(options, sampler_factory(schedule, request.eta), request.num_inference_steps,
+                     request.real_video.strength.value_or(1.0));
 }
 
 FREEINIT_INLINE bool inverts_video(const GenerationRequest& request,

@@ -65,15 +65,20 @@ FREEINIT_INLINE GuidanceOptions guidance_of(const GenerationRequest& request,
   return options;
 }
 
-/// Says so where a pass calls the network more often than it has steps: Heun's method, PNDM's, and
-/// VideoCrafter's grid do.
+/// Says so where a pass calls the network more or less often than it has steps: Heun's method,
+/// PNDM's, and VideoCrafter's grid do, and video to video.
 FREEINIT_INLINE void note_other_calls(const NoiseSchedule& schedule,
                                       const GenerationRequest& request, const RunControl& control) {
   const std::int64_t asked = request.num_inference_steps;
-  const auto calls = make_sampler(schedule, asked, request.eta)->timesteps().size();
-  if (std::cmp_equal(calls, asked)) return;
-  control.message(LogLevel::info, c10::str("a pass of ", asked, " steps calls the network ", calls,
-                                           " times with this sampler and grid"));
+  const PassPlan pass = passes_of(request, {.num_iters = 1}, schedule).front();
+  const auto& strength = request.real_video.strength;
+  if (!strength && pass.calls == asked) return;
+  const double start = pass.sampler->timesteps()[static_cast<std::size_t>(pass.first)];
+  const std::string from =
+      strength ? c10::str("of strength ", *strength, " starts at timestep ", start, " and ") : "";
+  control.message(LogLevel::info,
+                  c10::str("a pass of ", asked, " steps ", from, "calls the network ", pass.calls,
+                           " times with this sampler and grid"));
 }
 
 /// Warns of a video of at least twice or at most half the size or length that the model was made
@@ -184,14 +189,16 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
   request.validate();
   detail::check_context(request, manifest);
   detail::check_video_size(request, manifest);
+  detail::check_guidance(request, manifest);
   detail::check_inputs(request, inputs, manifest);
+  detail::check_strength(request, inputs);
   // The schedule's own rules (range of steps and eta), for every pass.
   const NoiseSchedule schedule(request_config(manifest.scheduler, request));
   if (detail::inverts_video(request, inputs)) {
     (void)make_inversion(schedule, request.num_inference_steps);
   }
-  (void)plan_passes(detail::options_after_inversion(request, inputs, schedule),
-                    sampler_factory(schedule, request.eta), request.num_inference_steps);
+  (void)detail::passes_of(request, detail::options_after_inversion(request, inputs, schedule),
+                          schedule);
 }
 
 FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& request,

@@ -79,8 +79,8 @@ FREEINIT_INLINE std::vector<NoiseReinitializer> reinitializers_of(const Generati
   return made;
 }
 
-/// The noise of the real video for one video of the request. Counts its calls.
-FREEINIT_INLINE at::Tensor noise_of_real_video(const RunParts& parts, std::int64_t video,
+/// The noise of the real video `clip`. Counts its calls.
+FREEINIT_INLINE at::Tensor noise_of_real_video(const RunParts& parts, const at::Tensor& clip,
                                                NoiseSource& noise, std::int64_t& calls,
                                                const RunControl& control) {
   RealVideoSettings settings{.source = parts.request.real_video.source,
@@ -90,8 +90,7 @@ FREEINIT_INLINE at::Tensor noise_of_real_video(const RunParts& parts, std::int64
                                return parts.inversion(sample, timestep);
                              }};
   if (parts.request.real_video.low_band) settings.low_band = parts.reinitializers.front();
-  const at::Tensor latents = of_video(parts.inputs.video_latents, video);
-  return initial_noise_from_video(latents.to(parts.bundle.device(), kLatentDtype), parts.schedule,
+  return initial_noise_from_video(clip.to(parts.bundle.device(), kLatentDtype), parts.schedule,
                                   settings, noise, control);
 }
 
@@ -143,9 +142,15 @@ FREEINIT_INLINE GeneratedVideo sample_video(const RunParts& parts, std::int64_t 
                             .dtype = kLatentDtype,
                             .device = parts.bundle.device(),
                             .reinitializers = parts.reinitializers};
-  settings.initial_noise = parts.inputs.video_latents.defined()
-                               ? noise_of_real_video(parts, index, noise, inversion_calls, control)
-                               : of_video(parts.inputs.initial_noise, index);
+  const at::Tensor clip = of_video(parts.inputs.video_latents, index);
+  if (const auto strength = parts.request.real_video.strength) {
+    settings.initial_sample = clip;
+    settings.strength = *strength;
+  } else if (clip.defined()) {
+    settings.initial_noise = noise_of_real_video(parts, clip, noise, inversion_calls, control);
+  } else {
+    settings.initial_noise = of_video(parts.inputs.initial_noise, index);
+  }
   const FreeInitResult run = free_init(parts.denoiser, parts.schedule, settings, std::move(noise),
                                        control, hooks_of_video(parts, index));
   GeneratedVideo video{.index = index,

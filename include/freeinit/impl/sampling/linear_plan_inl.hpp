@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -58,7 +59,8 @@ struct LinearPlan {
   std::vector<LatentLevel> levels{};  ///< of the latents before each step
   double init_noise_sigma = 1.0;
   Remembered remembered = Remembered::original;
-  std::size_t order = 1;       ///< values a step uses at most, its own included
+  std::size_t order = 1;  ///< values a step uses at most, its own included
+  std::int64_t calls_per_step = 1;
   bool keeps_latents = false;  ///< some step does
   /// [index][values of history, 0 .. order - 1]
   std::vector<std::vector<LinearStep>> steps{};

@@ -39,6 +39,9 @@ class LinearSampler final : public Sampler {
     const double signal = level.signal * level.signal;
     return {.alpha = signal / (signal + level.noise * level.noise)};
   }
+  [[nodiscard]] std::int64_t start_index(std::int64_t skipped_steps) const override {
+    return start_of(skipped_steps * plan_.calls_per_step);
+  }
   [[nodiscard]] SamplerState start_at(std::int64_t index, const at::Tensor& original,
                                       const at::Tensor& unit_noise) const override;
   [[nodiscard]] at::Tensor scale_model_input(SamplerState& state) const override;
@@ -73,6 +76,7 @@ class LinearSampler final : public Sampler {
   [[nodiscard]] Conversion conversion_of(const LatentLevel& level) const;
 
   [[nodiscard]] std::size_t checked_index(std::int64_t index) const;
+  [[nodiscard]] std::int64_t start_of(std::int64_t index) const;
   /// Values that the history holds; the kept latents stand before them.
   [[nodiscard]] std::size_t num_values(const SamplerState& state) const;
   void reserve(SamplerState& state, const at::Tensor& like) const;
@@ -148,14 +152,18 @@ FREEINIT_INLINE std::size_t LinearSampler::num_values(const SamplerState& state)
 FREEINIT_INLINE SamplerState LinearSampler::start_at(std::int64_t index, const at::Tensor& original,
                                                      const at::Tensor& unit_noise) const {
   const at::NoGradGuard no_grad;
-  std::size_t place = checked_index(index);
   check_same_kind("noise", unit_noise, original);
-  // The first of two calls at one timestep belongs to the step before.
+  const std::int64_t start = start_of(index);
+  const LatentLevel& level = plan_.levels[static_cast<std::size_t>(start)];
+  return SamplerState(original.mul(level.signal).add_(unit_noise.mul(level.noise)), start);
+}
+
+/// The first of two calls at one timestep belongs to the step before.
+FREEINIT_INLINE std::int64_t LinearSampler::start_of(std::int64_t index) const {
+  const std::size_t place = checked_index(index);
   const auto& grid = plan_.timesteps;
-  if (place > 0 && place + 1 < grid.size() && grid[place] == grid[place + 1]) ++place;
-  const LatentLevel& level = plan_.levels[place];
-  return SamplerState(original.mul(level.signal).add_(unit_noise.mul(level.noise)),
-                      static_cast<std::int64_t>(place));
+  const bool twice = place > 0 && place + 1 < grid.size() && grid[place] == grid[place + 1];
+  return twice ? index + 1 : index;
 }
 
 FREEINIT_INLINE at::Tensor LinearSampler::scale_model_input(SamplerState& state) const {

@@ -74,17 +74,15 @@ FREEINIT_INLINE at::Tensor NoiseSchedule::add_noise_between(const at::Tensor& sa
     raise(ErrorCode::invalid_argument,
           c10::str("timestep '", to, "': noise is only added; expected ", from, " or later"));
   }
-  return add_noise_from(sample, noise, level(from), to);
+  return add_noise_from(sample, noise, level(from), level(to));
 }
 
 FREEINIT_INLINE at::Tensor NoiseSchedule::add_noise_from(const at::Tensor& sample,
                                                          const at::Tensor& noise,
                                                          const NoiseLevel& low,
-                                                         std::int64_t to) const {
-  detail::check_timestep(to, num_train_timesteps());
+                                                         const NoiseLevel& high) {
   detail::check_same_kind("noise", noise, sample);
   detail::check_floating_point("sample", sample);
-  const NoiseLevel high = level(to);
   // Also where the level holds no signal to divide by.
   if (low.alpha <= high.alpha) return sample.clone();
   // Takes the signal from one level to the other; the new noise fills up what the old one lacks.

@@ -86,6 +86,9 @@ def _export(options: argparse.Namespace, report: Report) -> None:
         model.unet["max_frames"],
         model.unet["latent_multiple_of"] * model.vae["spatial_scale"],
     )
+    limit = model.unet.get("max_guidance_scale")
+    if limit is not None and recommended["guidance_scale"] > limit:  # the user knows better
+        del model.unet["max_guidance_scale"]
     for note in model.notes:
         report(f"note: {note}")
     about = {

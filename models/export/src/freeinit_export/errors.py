@@ -1,7 +1,9 @@
 """What the user is told: the one error of the package, and lines on the way."""
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
 
 _SECONDS = 10.0  # between lines on one step, where there is no terminal
 
@@ -49,3 +51,16 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     """The message of `error` on one line, of bounded length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+@contextlib.contextmanager
+def naming(what: str, expected: str) -> Iterator[None]:
+    """Whatever a damaged value breaks inside becomes one line that begins with `what`."""
+    try:
+        yield
+    except ExportError:
+        raise
+    except Exception as error:
+        raise ExportError(
+            f"{what}: {type(error).__name__}: {one_line(error)}; expected {expected}"
+        ) from error

@@ -34,6 +34,7 @@ FREEINIT_INLINE std::unique_ptr<const Sampler> make_heun(const NoiseSchedule& sc
   const std::vector<double>& sigmas = grid.sigmas;
   detail::LinearPlan plan{.init_noise_sigma = detail::init_noise_sigma(schedule.config(), grid),
                           .order = 2,
+                          .calls_per_step = 2,
                           .keeps_latents = true};
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
     std::vector<detail::LinearStep> variants{detail::heun_trial(sigmas[i], sigmas[i + 1])};

@@ -10,7 +10,6 @@ import itertools
 import json
 import shutil
 import tempfile
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from typing import Any
 import torch
 
 from freeinit_export.backends.table import backend_module
-from freeinit_export.bundle.manifest import canonical, file_record, rounded_up
-from freeinit_export.errors import ExportError, Report, one_line
+from freeinit_export.bundle.manifest import canonical, file_record, file_records, rounded_up
+from freeinit_export.errors import ExportError, Report, naming, one_line
 from freeinit_export.networks.component import Inputs
+from freeinit_export.networks.torchscript_file import read_torchscript
 from freeinit_export.networks.unet_inputs import random_inputs
 from freeinit_export.networks.verify import Expectation, compare
 
@@ -32,9 +32,9 @@ def add_backend(name: str, bundle: Path, report: Report) -> float:
     the bundle stays as it was."""
     manifest = _read_manifest(bundle)
     unet = manifest["unet"]
-    if unet["dtype"] != "float32":
-        raise ExportError(f"unet: is in {unet['dtype']}; expected float32, as CPUs want it")
-    network = _load(bundle / unet["file"])
+    if unet.get("dtype") != "float32":
+        raise ExportError(f"unet: is in {unet.get('dtype')}; expected float32, as CPUs want it")
+    network = _load(bundle / unet["file"], unet)
     backend = backend_module(name)
     probes = _probes(unet)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=bundle) as staging, torch.no_grad():
@@ -62,20 +62,32 @@ def add_backend(name: str, bundle: Path, report: Report) -> float:
 
 
 def _read_manifest(bundle: Path) -> dict[str, Any]:
+    """The manifest, whose record of the UNet's file holds."""
     path = bundle / "manifest.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ExportError(f"'{path}': is not the manifest of a bundle: {one_line(error)}")
+    with naming(f"'{path}'", "the manifest of a bundle"):
+        manifest = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        file = manifest["unet"]["file"]
+        record = manifest["files"][file]
+        found = file_record(bundle / file)
+        dict(manifest.get("unet_backends", {}))
+    if record != found:
+        raise ExportError(f"'{bundle / file}': is not the file that manifest.json lists")
+    return manifest
 
 
-def _load(path: Path) -> torch.jit.ScriptModule:
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"holds {name}, which JSON does not have")
+
+
+def _load(path: Path, section: dict[str, Any]) -> torch.jit.ScriptModule:
+    """The network, which says of itself what `section` says."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            network = torch.jit.load(path, map_location="cpu").eval()
+        network, contract = read_torchscript(path)
     except Exception as error:  # the loader raises RuntimeError and its kin
         raise ExportError(f"'{path}': cannot be loaded: {one_line(error)}")
+    if contract != canonical(section):
+        raise ExportError(f"'{path}': does not say of itself what manifest.json says of it")
+    network.eval()
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return network
@@ -95,13 +107,13 @@ def _publish(
     bundle: Path, manifest: dict[str, Any], staging: Path, name: str, entry: dict[str, Any]
 ) -> None:
     """Moves the new files into the bundle, then the manifest that names them."""
+    manifest["files"].update(file_records(staging))
+    manifest.setdefault("unet_backends", {})[name] = entry
     for path in sorted(staging.rglob("*")):
         if path.is_file():
-            relative = path.relative_to(staging)
-            (bundle / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(path, bundle / relative)
-            manifest["files"][relative.as_posix()] = file_record(bundle / relative)
-    manifest.setdefault("unet_backends", {})[name] = entry
+            target = bundle / path.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
     fresh = bundle / ".manifest.json"
     text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
     fresh.write_text(text + "\n", encoding="utf-8")

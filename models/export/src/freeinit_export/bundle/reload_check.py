@@ -10,26 +10,20 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from pathlib import Path
 
 import torch
 
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.networks.torchscript_file import CONTRACT
+from freeinit_export.networks.torchscript_file import CONTRACT, read_torchscript
 from freeinit_export.networks.verify import compare, load_expectations
 
 
 def check_file(path: Path, expectations: Path, contract: str) -> float:
-    extra = {CONTRACT: ""}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            network = torch.jit.load(path, map_location="cpu", _extra_files=extra)
+        network, stored = read_torchscript(path)
     except Exception as error:  # the loader raises RuntimeError and its kin
         raise ExportError(f"{path.name}: the saved file cannot be loaded again: {one_line(error)}")
-    stored = extra[CONTRACT]
-    stored = stored.decode() if isinstance(stored, bytes) else stored
     if stored != contract:
         raise ExportError(f"{path.name}: its extra file '{CONTRACT}' is not what was written")
     with torch.no_grad():

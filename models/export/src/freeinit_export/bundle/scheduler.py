@@ -7,6 +7,7 @@ from typing import Any
 
 from diffusers import DDIMScheduler
 
+from freeinit_export.bundle.scheduler_values import check_scheduler_values
 from freeinit_export.bundle.settings import SAMPLER
 from freeinit_export.errors import ExportError, one_line
 
@@ -78,7 +79,7 @@ def scheduler_settings(scheduler) -> tuple[dict[str, Any], list[str]]:
         ddim = DDIMScheduler.from_config(config)
     except Exception as error:  # NotImplementedError, ValueError, TypeError
         raise ExportError(f"scheduler '{kind}': its settings do not fit DDIM: {one_line(error)}")
-    return {**SAMPLER, **_plain(ddim.config, KEYS)}, notes
+    return {**SAMPLER, **_plain(kind, ddim.config, KEYS)}, notes
 
 
 def _own_settings(kind: str, scheduler, config: dict[str, Any]) -> dict[str, Any]:
@@ -104,11 +105,12 @@ def _own_settings(kind: str, scheduler, config: dict[str, Any]) -> dict[str, Any
             f"scheduler '{kind}': algorithm_type '{algorithm}': is not known; expected"
             " dpmsolver++ or sde-dpmsolver++"
         )
-    return {"_class_name": kind, **_plain(config, known)}
+    return {"_class_name": kind, **_plain(kind, config, known)}
 
 
-def _plain(config, keys) -> dict[str, Any]:
+def _plain(kind: str, config, keys) -> dict[str, Any]:
     settings = {key: config[key] for key in keys if config.get(key) is not None}
+    check_scheduler_values(f"scheduler '{kind}'", settings)
     if "trained_betas" in settings:
         settings["trained_betas"] = [float(beta) for beta in settings["trained_betas"]]
     return settings

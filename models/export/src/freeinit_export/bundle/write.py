@@ -14,8 +14,8 @@ import torch
 
 from freeinit_export.bundle.manifest import canonical, file_records, rounded_up, write_manifest
 from freeinit_export.bundle.staging import staged
-from freeinit_export.errors import ExportError, Report
-from freeinit_export.networks.component import VideoModel
+from freeinit_export.errors import ExportError, Report, naming
+from freeinit_export.networks.component import Component, VideoModel
 from freeinit_export.networks.tokenizer import write_tokenizer
 from freeinit_export.networks.torchscript_file import write_torchscript
 from freeinit_export.networks.trace import trace_component
@@ -45,7 +45,8 @@ def write_bundle(
         tempfile.TemporaryDirectory() as scratch,
         torch.no_grad(),
     ):
-        tokenizer = write_tokenizer(model.tokenizer, folder)
+        with naming("tokenizer", "CLIP's tokenizer"):
+            tokenizer = write_tokenizer(model.tokenizer, folder)
         tokenizer["max_length"] = model.max_text_length
         report("tokenizer: vocab.json and merges.txt encode as the original does")
         sections, worst = _write_networks(model, folder, Path(scratch), report)
@@ -84,29 +85,36 @@ def _write_networks(
     worst = {}
     for role in list(model.components):
         component = model.components.pop(role)
-
-        def step(doing: str, file: str = component.file):
-            return lambda i, n: report.step(f"{file}: {doing} {i} of {n}")
-
-        expected = expectations(component, step("running the original,"))
-        save_expectations(scratch / component.file, expected)
-        report.step(f"{component.file}: tracing")
-        traced = trace_component(component)
-        difference = worst[component.file] = compare(
-            component.file, traced, expected, step=step("comparing,")
-        )
-        if role == "unet":
-            sections["unet"]["verified_max_relative_error"] = rounded_up(difference)
-        contract = canonical(sections[SECTION[role]])
-        report.step(f"{component.file}: writing")
-        write_torchscript(folder / component.file, traced, contract)
-        report(
-            f"{component.file}: equal to the original at {len(expected)} other shapes, largest"
-            f" difference {difference:.2g}"
-        )
-        del component, traced, expected
+        section = sections[SECTION[role]]
+        with naming(component.file, "a network that runs, and room for its file"):
+            worst[component.file] = _write_network(component, section, folder, scratch, report)
+        del component
         gc.collect()
     return sections, worst
+
+
+def _write_network(
+    component: Component, section: dict[str, Any], folder: Path, scratch: Path, report: Report
+) -> float:
+    """Returns the largest difference; `section` gets it where it says what was compared."""
+
+    def step(doing: str):
+        return lambda i, n: report.step(f"{component.file}: {doing} {i} of {n}")
+
+    expected = expectations(component, step("running the original,"))
+    save_expectations(scratch / component.file, expected)
+    report.step(f"{component.file}: tracing")
+    traced = trace_component(component)
+    difference = compare(component.file, traced, expected, step=step("comparing,"))
+    if "verified_shapes" in section:
+        section["verified_max_relative_error"] = rounded_up(difference)
+    report.step(f"{component.file}: writing")
+    write_torchscript(folder / component.file, traced, canonical(section))
+    report(
+        f"{component.file}: equal to the original at {len(expected)} other shapes, largest"
+        f" difference {difference:.2g}"
+    )
+    return difference
 
 
 def _check_in_fresh_process(

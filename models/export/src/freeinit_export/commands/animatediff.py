@@ -8,6 +8,7 @@ from pathlib import Path
 from freeinit_export.bundle.settings import PRESETS
 from freeinit_export.commands.subcommand import (
     add_bundle_options,
+    add_few_step,
     add_out,
     add_subcommand,
     add_text_options,
@@ -27,7 +28,8 @@ def add_animatediff_command(sources) -> None:
         "animatediff",
         "an image model, a motion module and LoRAs, as published",
         "OUT: the bundle to make, of a Stable Diffusion 1.5 model and a motion module"
-        " of AnimateDiff v1, v2 or v3. LoRAs become part of the weights.",
+        " of AnimateDiff v1, v2 or v3, AnimateLCM or AnimateDiff-Lightning. LoRAs become part of"
+        " the weights.",
         EXAMPLE,
     )
     add_out(command)
@@ -35,6 +37,7 @@ def add_animatediff_command(sources) -> None:
     add_bundle_options(command)
     add_text_options(command)
     add_weight_options(command)
+    add_few_step(command)
     command.add_argument(
         "--preset",
         choices=list(PRESETS),
@@ -105,5 +108,10 @@ def _load(options: argparse.Namespace):
         [EmbeddingFile.parse(text) for text in options.embedding],
     )
     return load_animatediff(
-        files, torch_dtype(options), options.clip_skip, options.preset, options.norms
+        files,
+        torch_dtype(options),
+        options.clip_skip,
+        options.preset,
+        options.norms,
+        options.few_step,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from freeinit_export.bundle.settings import PRESETS
 from freeinit_export.commands.subcommand import (
     add_bundle_options,
+    add_few_step,
     add_out,
     add_subcommand,
     add_text_options,
@@ -36,6 +37,7 @@ def add_diffusers_command(sources) -> None:
     add_bundle_options(command)
     add_text_options(command)
     add_weight_options(command)
+    add_few_step(command)
     command.add_argument(
         "--preset",
         choices=list(PRESETS),
@@ -55,5 +57,6 @@ def _load(options: argparse.Namespace):
         options.variant,
         options.vae,
         [EmbeddingFile.parse(text) for text in options.embedding],
+        options.few_step,
     )
     return load_model(options.src, torch_dtype(options), changes)

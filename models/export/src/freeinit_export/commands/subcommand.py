@@ -79,6 +79,15 @@ def add_weight_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_few_step(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--few-step",
+        metavar="KIND[:STEPS]",
+        help="what the model was distilled to: lcm, lightning:STEPS, tcd, or none. Sets scheduler,"
+        " steps and guidance (default: what the motion module or the saved scheduler says)",
+    )
+
+
 def add_bundle_options(command: argparse.ArgumentParser) -> None:
     """The options of every subcommand that makes a bundle."""
     command.add_argument("--name", help="name of the model (default: that of the source)")

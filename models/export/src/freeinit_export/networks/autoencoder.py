@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from freeinit_export.bundle.scheduler_values import is_number
+from freeinit_export.errors import ExportError
 from freeinit_export.networks.component import Component
 
 # Batch, height and width in latents.
@@ -46,12 +48,15 @@ class ExportedEncoder(torch.nn.Module):
 
 def autoencoder_components(vae, dtype: torch.dtype) -> tuple[dict[str, Component], dict[str, Any]]:
     """Decoder and encoder of diffusers' AutoencoderKL, and their section of the manifest."""
+    factor = vae.config.scaling_factor
+    if not is_number(factor) or factor <= 0:
+        raise ExportError(f"vae: scaling_factor is {factor!r}; expected a finite number above 0")
     vae.disable_slicing()
     vae.disable_tiling()
     section = {
         "latent_channels": vae.config.latent_channels,
         "spatial_scale": 2 ** (len(vae.config.block_out_channels) - 1),
-        "scaling_factor": float(vae.config.scaling_factor),
+        "scaling_factor": float(factor),
     }
     return components_of(
         vae,

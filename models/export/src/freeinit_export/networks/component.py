@@ -49,6 +49,16 @@ class Component:
         return (Method("forward", self.original, self.traces, self.probes), *self.further)
 
 
+def check_finite(what: str, network: torch.nn.Module) -> None:
+    """Refuses weights that are no numbers, by name: whatever they touch would be none either."""
+    for name, weight in network.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ExportError(
+                f"{what}: '{name}' holds NaN or infinity as {str(weight.dtype).split('.')[1]};"
+                " expected finite weights"
+            )
+
+
 @dataclass
 class VideoModel:
     """A text-to-video model, ready to be traced and described."""

@@ -35,6 +35,16 @@ def write_torchscript(path: Path, traced: torch.jit.ScriptModule, contract: str)
     whole.unlink()
 
 
+def read_torchscript(path: Path) -> tuple[torch.jit.ScriptModule, str]:
+    """The network on the CPU, and its contract. Raises whatever the loader does."""
+    extra = {CONTRACT: ""}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network = torch.jit.load(path, map_location="cpu", _extra_files=extra)
+    contract = extra[CONTRACT]
+    return network, contract.decode() if isinstance(contract, bytes) else contract
+
+
 def strip_debug_records(source: Path, target: Path) -> None:
     """Copies a TorchScript archive without its `.debug_pkl` records."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", allowZip64=True) as new:

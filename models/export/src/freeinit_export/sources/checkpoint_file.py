@@ -71,6 +71,18 @@ def check_is_checkpoint(path: Path) -> str:
     return kind
 
 
+def is_plain(path: Path) -> bool:
+    """Whether a checkpoint holds named tensors alone, in the format that its extension says."""
+    kind = checkpoint_format(path)
+    if SAFETENSORS in (kind, path.suffix[1:]):
+        return kind == path.suffix[1:]
+    try:
+        states = torch.load(path, map_location="cpu", mmap=kind == ZIP, weights_only=True)
+    except Exception:  # a foreign class, or damage that reading it names
+        return False
+    return isinstance(states, dict) and all(isinstance(v, torch.Tensor) for v in states.values())
+
+
 def _reason(error: Exception) -> str:
     """The first sentence of a reader's complaint: torch adds advice for programmers."""
     text = one_line(error, 1000)

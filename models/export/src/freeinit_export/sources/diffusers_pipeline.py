@@ -19,7 +19,7 @@ from diffusers import (
 )
 from transformers import CLIPTextModel
 
-from freeinit_export.bundle.few_steps import few_step_scheduler
+from freeinit_export.bundle.few_steps import FewSteps, of_scheduler
 from freeinit_export.bundle.scheduler import scheduler_settings
 from freeinit_export.bundle.settings import (
     animatediff_settings,
@@ -31,6 +31,7 @@ from freeinit_export.networks.component import VideoModel
 from freeinit_export.sources.autoencoder import load_vae, saved_vae_config
 from freeinit_export.sources.embedding import EmbeddingFile, add_embedding
 from freeinit_export.sources.folder_network import (
+    LORA_INSIDE,
     load_network,
     load_tokenizer,
     read_json,
@@ -65,6 +66,12 @@ KINDS = {
     ),
 }
 SUPPORTED = " or ".join(KINDS)
+# Pipelines of the same networks that begin with a video or guide in another way.
+_SAME_NETWORKS = {
+    "AnimateDiffPAGPipeline": "AnimateDiffPipeline",
+    "AnimateDiffVideoToVideoPipeline": "AnimateDiffPipeline",
+    "VideoToVideoSDPipeline": "TextToVideoSDPipeline",
+}
 _INDEX = "model_index.json"
 _IMAGE_UNET = UNet2DConditionModel
 
@@ -87,22 +94,23 @@ class Changes:
     variant: str | None = None  # weights of that name, "fp16" say, where there are such
     vae: Path | None = None  # replaces the folder's
     embeddings: Sequence[EmbeddingFile] = ()
+    few_step: str | None = None  # as `FewSteps.parse` reads it; absent: what the scheduler says
 
 
 def load_model(folder: Path, dtype: torch.dtype, changes: Changes = Changes()) -> VideoModel:
     """Reads `folder` and prepares everything that is exported."""
     name = pipeline_class(folder, SUPPORTED)
+    name = _SAME_NETWORKS.get(name, name)
     if name not in KINDS:
         raise ExportError(
             f"'{folder}': pipeline class '{name}' is not supported; expected {SUPPORTED}"
         )
     kind = KINDS[name]
-    preset = changes.preset
-    scheduler = preset_scheduler(preset, kind.family) if preset else None
     needed = {**FILES, "scheduler": ("scheduler_config.json",)}
     check_component_files(folder, needed, without="vae" if changes.vae else None)
     index = read_json(folder / _INDEX, "a pipeline index")
     variant = chosen_variant(folder, changes.variant)
+    sampling = _sampling(folder, index, kind.family, changes)
     unet = _load_unet(folder, index, kind, dtype, variant)
     check_class(folder, index, "text_encoder", CLIPTextModel)
     encoder = load_network(
@@ -115,37 +123,44 @@ def load_model(folder: Path, dtype: torch.dtype, changes: Changes = Changes()) -
         vae = load_vae(changes.vae, saved_vae_config(folder), dtype)
     tokenizer = load_tokenizer(folder / "tokenizer")
     notes = [add_embedding(file, tokenizer, encoder) for file in changes.embeddings]
-    recommended = kind.recommended(unet.config)
-    if scheduler is None:
-        saved = _load_scheduler(folder, index)
-        scheduler, converted = scheduler_settings(saved)
-        recommended = {**recommended, **few_step_scheduler(saved)}
-        notes = [*notes, *converted]
+    few = sampling.few
     about = About(
         family=kind.family,
         source=f"diffusers {name}",
-        scheduler=scheduler,
-        recommended=recommended,
-        notes=notes,
+        scheduler=sampling.scheduler,
+        recommended={**kind.recommended(unet.config), **(few.recommended if few else {})},
+        notes=[*notes, *sampling.notes],
         details={
             "source_text_layout": kind.text_layout,
-            "scheduler_preset": preset or "none: as saved",
+            "scheduler_preset": changes.preset or "none: as saved",
+            **({"few_step": str(few)} if few else {}),
         },
+        limits=few.limits if few and changes.few_step else {},
     )
-    parts = Parts(unet, encoder, vae, tokenizer)
+    parts = Parts(unet, encoder, vae, tokenizer, folder)
     return video_model(parts, about, dtype, changes.clip_skip)
 
 
 def pipeline_class(folder: Path, expected: str) -> str:
     """The class that `folder`'s index names."""
-    if not folder.is_dir():
-        raise ExportError(f"'{folder}': no such folder; expected a saved {expected}")
     if not (folder / _INDEX).is_file():
-        raise ExportError(f"'{folder}': has no {_INDEX}; expected a saved {expected}")
+        raise ExportError(f"'{folder}': {_what_lies_there(folder)}; expected a saved {expected}")
     name = read_json(folder / _INDEX, "a pipeline index").get("_class_name")
     if not isinstance(name, str):
         raise ExportError(f"'{folder / _INDEX}': not a pipeline index; expected '_class_name'")
     return name
+
+
+def _what_lies_there(folder: Path) -> str:
+    if folder.is_file():
+        return "is a file, which 'freeinit-export animatediff --base' may take"
+    if not folder.is_dir():
+        return "no such folder (a repository is downloaded first)"
+    if (folder / "configuration.json").is_file():
+        return "has ModelScope's own files, of which diffusers' form is published as well"
+    if (folder / "config.json").is_file():
+        return f"holds one network and no {_INDEX}"
+    return f"has no {_INDEX}"
 
 
 def check_component_files(
@@ -153,9 +168,11 @@ def check_component_files(
 ) -> None:
     for component, names in files.items():
         if component != without and not any((folder / component / n).is_file() for n in names):
+            # transformers then saves the LoRA alone.
+            lora = (folder / component / "adapter_config.json").is_file()
             raise ExportError(
-                f"'{folder}': component '{component}' has no {' or '.join(names)}; expected all of"
-                " a saved pipeline"
+                f"'{folder}': component '{component}' has no {' or '.join(names)}"
+                f"{f': {LORA_INSIDE}' if lora else ''}; expected all of a saved pipeline"
             )
 
 
@@ -216,3 +233,29 @@ def _load_scheduler(folder: Path, index: dict[str, Any]) -> Any:
         raise ExportError(
             f"'{config}': does not fit {name}: {type(error).__name__}: {one_line(error)}"
         )
+
+
+@dataclass(frozen=True)
+class _Sampling:
+    """The manifest's scheduler, and what the model was distilled to."""
+
+    scheduler: dict[str, Any]
+    few: FewSteps | None = None
+    notes: Sequence[str] = ()
+
+
+def _sampling(folder: Path, index: dict[str, Any], family: str, changes: Changes) -> _Sampling:
+    """What the user asks for, else the saved scheduler and what that says."""
+    asked = FewSteps.parse(changes.few_step) if changes.few_step else None
+    saved = None if changes.preset else _load_scheduler(folder, index)
+    own = None if saved is None else of_scheduler(saved)
+    if saved is None or asked and (own is None or own.kind != asked.kind):
+        preset = changes.preset or "diffusers-doc"
+        plain = preset_scheduler(preset, family)
+        return _Sampling(asked.scheduler(preset) if asked else plain, asked)
+    scheduler, notes = scheduler_settings(saved)
+    if changes.few_step:
+        return _Sampling(scheduler, asked, notes)
+    if own is not None:
+        notes = [*notes, f"its scheduler is for few steps ({own}); --few-step changes that"]
+    return _Sampling(scheduler, own, notes)

@@ -6,16 +6,25 @@ Here every weight of the network must be in the files, and no weight may be left
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from transformers import CLIPTokenizer, PreTrainedModel
 
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.sources.checkpoint_file import check_is_checkpoint
+from freeinit_export.sources.checkpoint_file import (
+    check_is_checkpoint,
+    is_plain,
+    read_tensors,
+)
 
 # `model.fp16-00001-of-00002.safetensors`: variant "fp16"; "" in a name without one.
 _WEIGHTS = re.compile(
@@ -24,6 +33,11 @@ _WEIGHTS = re.compile(
 )
 # Left over in published text encoders: positions, which are counted, and other parts of CLIP.
 _HARMLESS = ("position_ids", "text_projection.", "vision_model.", "visual_projection.", "logit_scale")
+# Whether such a LoRA was fused as well, its files do not say: the names are the same.
+LORA_INSIDE = (
+    "it was saved with a LoRA in it: call fuse_lora() and unload_lora_weights() before"
+    " save_pretrained()"
+)
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
@@ -47,17 +61,22 @@ def load_network(
     read_json(folder / "config.json", f"the configuration of a {kind.__name__}")
     found = variants(folder)
     chosen = _chosen(what, found, variant)
-    for path in found[chosen]:
+    # As the libraries choose; what lies beside may be the pointers of an unfinished download.
+    files = [path for path in found[chosen] if path.suffix == ".safetensors"] or found[chosen]
+    for path in files:
         check_is_checkpoint(path)
     try:
-        network, report = kind.from_pretrained(
-            folder,
-            dtype=dtype,
-            local_files_only=True,
-            variant=chosen or None,
-            output_loading_info=True,
-            **({"ignore_mismatched_sizes": True} if issubclass(kind, PreTrainedModel) else {}),
-        )
+        with _plain_folder(folder, files, kind) as readable:
+            network, report = kind.from_pretrained(
+                readable,
+                dtype=dtype,
+                local_files_only=True,
+                variant=(chosen or None) if readable is folder else None,
+                output_loading_info=True,
+                **({"ignore_mismatched_sizes": True} if issubclass(kind, PreTrainedModel) else {}),
+            )
+    except ExportError:
+        raise
     except Exception as error:  # whatever a damaged file or configuration makes of it
         raise ExportError(
             f"{what}: '{folder}' cannot be loaded: {type(error).__name__}: {one_line(error)};"
@@ -65,6 +84,25 @@ def load_network(
         )
     _check_complete(what, folder, report)
     return network
+
+
+@contextlib.contextmanager
+def _plain_folder(folder: Path, files: list[Path], kind: Any) -> Iterator[Path]:
+    """`folder`, or where the libraries would refuse its weights a copy that they read: a trainer's
+    classes may stand beside the tensors, or the extension may be wrong."""
+    if all(is_plain(path) for path in files):
+        yield folder
+        return
+    name = "model" if issubclass(kind, PreTrainedModel) else "diffusion_pytorch_model"
+    with tempfile.TemporaryDirectory() as copy:
+        tensors = {}
+        for path in files:
+            for key, value in read_tensors(path).items():
+                tensors[key] = value.detach().clone()  # in such a file none shares memory
+        save_file(tensors, Path(copy) / f"{name}.safetensors", metadata={"format": "pt"})
+        del tensors
+        shutil.copy(folder / "config.json", copy)
+        yield Path(copy)
 
 
 def variants(folder: Path) -> dict[str, list[Path]]:
@@ -122,10 +160,7 @@ def _check_complete(what: str, folder: Path, report: dict[str, Any]) -> None:
     }
     parts = [f"{text} '{k[0]}' ({len(k)} such)" for text, k in lists.items() if k]
     if any(".base_layer." in name or ".lora_" in name for name in unknown):
-        parts.append(
-            "it was saved with a LoRA in it: call fuse_lora() and unload_lora_weights() before"
-            " save_pretrained()"
-        )
+        parts.append(LORA_INSIDE)
     if parts:
         raise ExportError(
             f"{what}: '{folder}' does not fit its config.json: {'; '.join(parts)}; expected all"

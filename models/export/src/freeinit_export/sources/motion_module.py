@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers.models.embeddings import SinusoidalPositionalEmbedding
 
 from freeinit_export.errors import ExportError, one_line
 from freeinit_export.sources.checkpoint_file import Tensors, assign_weights, read_tensors
@@ -26,6 +28,10 @@ _NAMES = (
 )
 _HEADS = 8  # of every published module; no file says it
 _LAYOUT = "the layout of AnimateDiff v1, v2 or v3"
+# AnimateLCM's files hold no positions: its code computes this many, which are not trained.
+_POSITIONS_LCM = 64
+# Beginnings of names beside the motion modules of networks that start from an image.
+_IMAGE_INPUTS = ("img_encoder.", "fps_embedding.", "motion_embedding.")
 
 
 def diffusers_name(original: str) -> str:
@@ -35,10 +41,17 @@ def diffusers_name(original: str) -> str:
     return original
 
 
+def lacks_positions(names: Iterable[str]) -> bool:
+    """Whether a motion module is AnimateLCM's: no other is published without its positions."""
+    ours = [name for name in names if "motion_modules." in name]
+    return bool(ours) and not any(".pos_e" in name for name in ours)
+
+
 def load_motion_module(
     path: Path, dtype: torch.dtype, variant: str | None = None
 ) -> MotionAdapter:
-    """Reads a motion module of version 1, 2 or 3."""
+    """Reads a motion module of version 1, 2 or 3, of AnimateLCM or AnimateDiff-Lightning, under the
+    original names or those of diffusers."""
     if path.is_dir():
         return load_network(f"motion module '{path}'", path, MotionAdapter, dtype, variant)
     tensors = read_tensors(path)
@@ -49,6 +62,9 @@ def load_motion_module(
         # Both attentions of a block have the same positions.
         if "motion_modules." in name and "attention_blocks.1.pos_encoder" not in name
     }
+    _check_takes_text_alone(path, tensors)
+    if lacks_positions(states):
+        states |= _positions(states, dtype)
     config = _config(path, states)
     with torch.device("meta"):
         adapter = MotionAdapter(**config)
@@ -67,6 +83,28 @@ def motion_unet(unet: UNet2DConditionModel, adapter: MotionAdapter, path: Path) 
     states = {**unet.state_dict(), **adapter.state_dict()}
     assign_weights(f"motion module '{path}'", model, states, _LAYOUT)
     return model
+
+
+def _check_takes_text_alone(path: Path, tensors: Tensors) -> None:
+    conv_in = tensors.get("conv_in.weight")  # whole networks are published too: 4 channels
+    if any(name.startswith(_IMAGE_INPUTS) for name in tensors) or (
+        conv_in is not None and conv_in.shape[1:2] != (4,)
+    ):
+        raise ExportError(
+            f"motion module '{path}': starts from an image (AnimateLCM-I2V, PIA, FancyVideo);"
+            " expected a text-to-video module"
+        )
+
+
+def _positions(states: Tensors, dtype: torch.dtype) -> Tensors:
+    """The positions of every block: sines, whatever the model learnt."""
+    return {
+        name.replace("norm1.weight", "pos_embed.pe"): SinusoidalPositionalEmbedding(
+            tensor.shape[0], _POSITIONS_LCM
+        ).pe.to(dtype)
+        for name, tensor in states.items()
+        if name.endswith(".norm1.weight")
+    }
 
 
 def _config(path: Path, states: Tensors) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -10,9 +11,9 @@ import torch
 import transformers
 
 from freeinit_export.bundle.manifest import provenance
-from freeinit_export.errors import ExportError
+from freeinit_export.errors import ExportError, naming
 from freeinit_export.networks.autoencoder import autoencoder_components
-from freeinit_export.networks.component import VideoModel
+from freeinit_export.networks.component import VideoModel, check_finite
 from freeinit_export.networks.text_encoder import text_encoder_component
 from freeinit_export.networks.unet import unet_component
 
@@ -25,10 +26,12 @@ class Parts:
     text_encoder: Any  # CLIPTextModel
     vae: Any  # AutoencoderKL
     tokenizer: Any  # CLIPTokenizer
+    source: Path  # where they are from, for messages
 
     def freeze(self) -> None:
-        for network in (self.unet, self.text_encoder, self.vae):
-            network.eval().requires_grad_(False)
+        for name in ("unet", "text_encoder", "vae"):
+            network = getattr(self, name).eval().requires_grad_(False)
+            check_finite(f"'{self.source}': {name}", network)
 
 
 @dataclass(frozen=True)
@@ -41,25 +44,30 @@ class About:
     recommended: dict[str, Any]  # frames and size are the UNet's unless given here
     notes: list[str]
     details: dict[str, str]  # for the manifest's created_by
+    limits: dict[str, float]  # for its section of the UNet
 
 
 def video_model(parts: Parts, about: About, dtype: torch.dtype, clip_skip: int) -> VideoModel:
     """Prepares everything that is exported. The networks belong to the result from here on."""
     parts.freeze()
-    unet, unet_section = unet_component(parts.unet, dtype)
+    runs = "a configuration with which it runs"
+    with naming(f"'{parts.source}': unet", runs):
+        unet, unet_section = unet_component(parts.unet, dtype)
     max_length = _text_length(parts)
-    text, text_section = text_encoder_component(parts.text_encoder, clip_skip, max_length)
-    autoencoder, vae_section = autoencoder_components(parts.vae, dtype)
+    with naming(f"'{parts.source}': text_encoder", runs):
+        text, text_section = text_encoder_component(parts.text_encoder, clip_skip, max_length)
+    with naming(f"'{parts.source}': vae", runs):
+        autoencoder, vae_section = autoencoder_components(parts.vae, dtype)
     _check_vocabulary(parts)
     frames = min(16, unet_section["max_frames"] or 16)
-    height, width = _latent_size(parts.unet.config.sample_size)
+    height, width = _latent_size(parts)
     scale = vae_section["spatial_scale"]
     shape = {"num_frames": frames, "height": height * scale, "width": width * scale}
     return VideoModel(
         family=about.family,
         dtype=dtype,
         components={"unet": unet, "text_encoder": text, **autoencoder},
-        unet=unet_section,
+        unet={**unet_section, **about.limits},
         text_encoder=text_section,
         vae=vae_section,
         tokenizer=parts.tokenizer,
@@ -75,15 +83,27 @@ def video_model(parts: Parts, about: About, dtype: torch.dtype, clip_skip: int) 
     )
 
 
-def _latent_size(sample_size: int | list[int] | None) -> tuple[int, int]:
-    if sample_size is None:
+def _latent_size(parts: Parts) -> tuple[int, int]:
+    size = parts.unet.config.sample_size
+    height, width = size if isinstance(size, (list, tuple)) and len(size) == 2 else (size, size)
+    if size is None:
         return 64, 64
-    return (sample_size, sample_size) if isinstance(sample_size, int) else tuple(sample_size)
+    if not all(type(side) is int and side > 0 for side in (height, width)):
+        raise ExportError(
+            f"'{parts.source}': unet: sample_size is {size!r}; expected the latents' side, or both"
+        )
+    return height, width
 
 
 def _text_length(parts: Parts) -> int:
     """The tokenizer's length, which is absurdly large where it was never set."""
-    return min(parts.tokenizer.model_max_length, parts.text_encoder.config.max_position_embeddings)
+    length = parts.tokenizer.model_max_length
+    if type(length) not in (int, float) or not length >= 2:
+        raise ExportError(
+            f"'{parts.source}': tokenizer: model_max_length is {length!r}; expected the tokens of"
+            " the longest text, 2 or more"
+        )
+    return int(min(length, parts.text_encoder.config.max_position_embeddings))
 
 
 def _check_vocabulary(parts: Parts) -> None:
@@ -91,6 +111,6 @@ def _check_vocabulary(parts: Parts) -> None:
     largest = max(parts.tokenizer.get_vocab().values())
     if largest >= known:
         raise ExportError(
-            f"the tokenizer makes ids up to {largest}, the text encoder knows {known} tokens;"
-            " expected smaller ids"
+            f"'{parts.source}': the tokenizer makes ids up to {largest}, the text encoder knows"
+            f" {known} tokens; expected smaller ids"
         )

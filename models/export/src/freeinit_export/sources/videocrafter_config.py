@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from freeinit_export.bundle.scheduler_values import check_scheduler_values, is_number
 from freeinit_export.bundle.settings import SAMPLER
 from freeinit_export.errors import ExportError, one_line
 
@@ -181,6 +182,7 @@ def _scheduler(params: _Section) -> dict[str, Any]:
     }
     if params.get("use_scale", bool, False):
         settings["dynamic_rescale"] = _dynamic_rescale(params, steps)
+    check_scheduler_values(f"'{params.path}'", settings)
     return settings
 
 

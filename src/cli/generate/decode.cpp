@@ -1,0 +1,130 @@
+#include "generate/output_writer.hpp"
+#include "shared/bundle_autoencoder.hpp"
+#include "shared/command.hpp"
+#include "shared/default_bundle.hpp"
+#include "shared/option_group.hpp"
+#include "shared/output_files.hpp"
+#include "shared/progress_view.hpp"
+#include "shared/tensor_input.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/networks/device.hpp>
+
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace freeinit_cli {
+namespace {
+
+struct DecodeArguments {
+  std::string latents, bundle, device = "cpu";
+  std::string profile{freeinit::to_string(freeinit::Profile::diffusers)};
+  std::optional<std::string> output;  ///< unset: video.mp4, or the next of that name
+  std::optional<double> fps;          ///< unset: the bundle's
+  std::int64_t chunk_size = 16;
+  std::optional<int> threads;
+  bool overwrite = false;
+  bool no_metadata = false;
+};
+
+constexpr const char* kDecodeFooter = R"(
+Makes videos of latents that were sampled before, without the bundle's other networks: those of
+generate --save-latents and --save-passes, of another program, or your own.
+
+Examples:
+  freeinit decode circle.safetensors -o circle.gif
+  freeinit decode circle.safetensors -o frames/   (made by generate --save-latents circle.safetensors))";
+
+/// The prompt of the latents, as a video has it.
+std::map<std::string, std::string> title_of(const std::string& file) {
+  const auto said = read_tensor_metadata(file);
+  const auto prompt = said.find("prompt");
+  if (prompt == said.end()) return {};
+  return {{"title", prompt->second}};
+}
+
+OutputPlan plan_of(const DecodeArguments& arguments, std::int64_t num_videos) {
+  const OutputPlan plan{.video = arguments.output.value_or("video.mp4"),
+                        .num_videos = static_cast<int>(num_videos),
+                        .overwrite = arguments.overwrite};
+  return arguments.output || arguments.overwrite ? plan : plan.with_free_name();
+}
+
+void run_decode(const DecodeArguments& arguments, Console& console) {
+  const auto folder = bundle_or_default(arguments.bundle);
+  const auto manifest = freeinit::read_manifest(folder);
+  const auto device = freeinit::device_from_string(arguments.device);
+  const auto profile = freeinit::profile_from_string(arguments.profile);
+  const at::Tensor latents =
+      read_latents(arguments.latents, {manifest.vae.latent_channels, manifest.vae.scaling_factor})
+          .to(at::kFloat);
+  const OutputPlan plan = plan_of(arguments, latents.size(0));
+  plan.check();
+  const auto& own = manifest.recommended;
+  const double fps = arguments.fps.value_or(own.output_fps.value_or(own.fps));
+  const std::int64_t scale = manifest.vae.spatial_scale;
+  for (int i = 0; i < plan.num_videos; ++i) {
+    freeinit::check_video_writer(
+        plan.video_path(i),
+        {.width = latents.size(4) * scale, .height = latents.size(3) * scale, .fps = fps});
+  }
+  if (arguments.threads) at::set_num_threads(*arguments.threads);
+  const auto autoencoder = load_bundle_autoencoder(folder, manifest, device);
+  ProgressView view(console);
+  WriterOptions options{
+      .fps = fps,
+      .profile = profile,
+      .chunk_size = arguments.chunk_size,
+      .progress = [&view](const freeinit::Progress& progress) { view.show(progress); },
+      .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); }};
+  if (!arguments.no_metadata) {
+    options.video_metadata = [title = title_of(arguments.latents)](int) { return title; };
+  }
+  OutputWriter writer(plan, *autoencoder, std::move(options));
+  const auto hooks = writer.hooks();
+  for (std::int64_t i = 0; i < latents.size(0); ++i) {
+    hooks.on_video({.index = i, .latents = latents.narrow(0, i, 1)});
+  }
+  console.end_progress();
+}
+
+}  // namespace
+
+void add_decode(CLI::App& app, Action& selected) {
+  auto* command = app.add_subcommand("decode", "Make videos of latents that were sampled before");
+  auto arguments = std::make_shared<DecodeArguments>();
+  auto& a = *arguments;
+  command
+      ->add_option("LATENTS", a.latents,
+                   "Latents [B,C,F,h,w] (.safetensors, with :NAME if it holds several; .latent)")
+      ->required();
+  command->add_option("--bundle", a.bundle, kBundleHelp)->type_name("DIR");
+  command
+      ->add_option("-o,--output", a.output,
+                   "FILE.mp4, .webm or .gif, or DIR/ for PNG frames [video.mp4, video_2.mp4, ...]")
+      ->type_name("FILE");
+  command->add_option("--fps", a.fps, "Frames per second of the file [the bundle's]")
+      ->type_name("X");
+  add_number(*command, "--decode-chunk-size", a.chunk_size, "Frames decoded at once", 1,
+             kMostFrames)
+      ->capture_default_str();
+  command
+      ->add_option("--profile", a.profile,
+                   "diffusers rounds pixels to bytes, official cuts them off")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();
+  add_number(*command, "--threads", a.threads, "CPU threads [LibTorch's choice]", 1, 1024);
+  add_overwrite_option(*command, a.overwrite);
+  command->add_flag("--no-metadata", a.no_metadata, "Leave the prompt out of the video");
+  command->footer(kDecodeFooter);
+  command->callback(
+      [=, &selected] { selected = [=](Console& console) { run_decode(*arguments, console); }; });
+}
+
+}  // namespace freeinit_cli
