@@ -82,7 +82,7 @@ def costs(options) -> list[dict]:
             peaks.append(long["peak_mib"])
         seen = LENGTH * len(starts(frames, OVERLAP)) if frames > LENGTH else frames
         rows.append({"frames": frames, "frames_seen": seen, "seconds_per_step": round(statistics.median(seconds), 4),
-                     "peak_mib": round(statistics.median(peaks))})  # fmt: skip
+                     "peak_mib": round(statistics.median(peaks)), "runs": options.repeats})  # fmt: skip
         print(json.dumps(rows[-1]), flush=True)
     return rows
 
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs=2, default=[64, 128])
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    result = {"conditions": conditions(options), "repeats": options.repeats, "length": LENGTH, "overlap": OVERLAP}
+    result = {"conditions": conditions(options), "length": LENGTH, "overlap": OVERLAP}
     result["costs"] = costs(options)
     result["seams"] = seams(options)
     write_result(options.results / "long_clips.json", result)

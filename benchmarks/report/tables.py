@@ -263,13 +263,13 @@ def long_clips(result: dict) -> str:
     where, base = result["conditions"], result["costs"][0]
     text = (
         f"{_machine(where)}, windows of {result['length']} frames, {where['steps']} steps. Time and memory with an overlap of"
-        f" {result['overlap']}, medians of {result['repeats']}; \"ratio\" is the time of a step for each frame that the network"
+        f" {result['overlap']}, medians of runs on a busy machine; \"ratio\" is the time of a step for each frame that the network"
         f" sees, against a clip of one window.\n\n"
     )
     costs = [
         [str(row["frames"]), str(row["frames_seen"]), f"{row['seconds_per_step']:.3f} s",
          f"{row['seconds_per_step'] / row['frames_seen'] / base['seconds_per_step'] * base['frames_seen']:.2f}",
-         f"{row['peak_mib']} MiB"]
+         f"{row['peak_mib']} MiB", str(row["runs"])]
         for row in result["costs"]
     ]  # fmt: skip
     passes = list(result["seams"][0]["seams"])
@@ -279,6 +279,6 @@ def long_clips(result: dict) -> str:
         for row in result["seams"]
     ]  # fmt: skip
     return "\n\n".join([
-        text + table(["frames", "seen by the network", "time of a step", "ratio", "peak memory"], costs),
+        text + table(["frames", "seen by the network", "time of a step", "ratio", "peak memory", "runs"], costs),
         table(["frames", "overlap", "windows", "noise", *(f"seam, pass {number}" for number in passes)], seams),
     ])  # fmt: skip
