@@ -7,6 +7,8 @@
 #include <freeinit/passes/checkpoint.hpp>
 #include <freeinit/pipeline/checkpoint_folder.hpp>
 
+#include <ATen/ops/ones.h>
+
 #include <fstream>
 #include <functional>
 #include <stdexcept>
@@ -264,6 +266,9 @@ TEST_F(KeptRun, RefusesOtherVersionsAndDamage) {
   other.texts["request"] = R"({"prompts": 1})";
   other.write(path);
   EXPECT_ERROR(invalid_file, "prompts", open());
+  other.texts["request"] = R"({"num_videos": 1000000000})";
+  other.write(path);
+  EXPECT_ERROR(invalid_file, "number of videos", open());
   other.texts.erase("request");
   other.write(path);
   EXPECT_ERROR(invalid_file, "has no text 'request'", open());

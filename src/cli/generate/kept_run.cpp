@@ -78,7 +78,11 @@ void restore_sources(GenerateArguments& arguments, const Notes& notes) {
 
 std::optional<freeinit::CheckpointFolder> open_kept_run(const CheckpointArguments& arguments) {
   if (arguments.resume.empty()) return std::nullopt;
-  return freeinit::CheckpointFolder::open(arguments.resume);
+  auto kept = freeinit::CheckpointFolder::open(arguments.resume);
+  for (std::int64_t video = 0; video < kept.record().request.num_videos; ++video) {
+    (void)kept.read(video);  // refused now rather than when its turn comes
+  }
+  return kept;
 }
 
 void check_checkpoint_folder(const GenerateArguments& arguments) {

@@ -15,7 +15,8 @@
 
 namespace freeinit_cli {
 
-/// The run of `--resume`, nothing without it. Throws freeinit::Error: as CheckpointFolder::open.
+/// The run of `--resume`, with what it holds of its videos checked; nothing without it. Throws
+/// freeinit::Error: as CheckpointFolder::open and read.
 [[nodiscard]] std::optional<freeinit::CheckpointFolder> open_kept_run(
     const CheckpointArguments& arguments);
 

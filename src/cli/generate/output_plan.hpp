@@ -9,12 +9,12 @@ namespace freeinit_cli {
 
 /// Where the results of a run go. Everything is checked before the run starts.
 struct OutputPlan {
-  std::filesystem::path video;    ///< as given: a file, or a folder for PNG frames
-  std::filesystem::path latents;  ///< may be empty, as those below
-  std::filesystem::path frames;
-  std::filesystem::path trace;
-  std::filesystem::path passes_folder;
-  std::filesystem::path checkpoint_folder;
+  std::filesystem::path video;      ///< as given: a file, or a folder for PNG frames
+  std::filesystem::path latents{};  ///< may be empty, as those below
+  std::filesystem::path frames{};
+  std::filesystem::path trace{};
+  std::filesystem::path passes_folder{};
+  std::filesystem::path checkpoint_folder{};
   std::set<std::filesystem::path> written{};  ///< videos of an earlier part of the run, which stay
   int num_videos = 1;
   bool overwrite = false;

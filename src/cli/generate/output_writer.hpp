@@ -27,8 +27,8 @@ struct WriterOptions {
   /// Pixels become bytes as the profile's code does it: diffusers rounds, the authors' code
   /// truncates.
   freeinit::Profile profile = freeinit::Profile::diffusers;
-  std::int64_t chunk_size = 16;                 ///< frames decoded at once
-  std::map<std::string, std::string> metadata;  ///< of the tensor files
+  std::int64_t chunk_size = 16;                   ///< frames decoded at once
+  std::map<std::string, std::string> metadata{};  ///< of the tensor files
   /// Of video k; empty: none.
   std::function<std::map<std::string, std::string>(int index)> video_metadata{};
   freeinit::ProgressCallback progress;  ///< told Phase::decode and Phase::write

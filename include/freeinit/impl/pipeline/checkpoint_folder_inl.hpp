@@ -86,7 +86,9 @@ FREEINIT_INLINE at::Tensor tensor_of(const Checkpoint& checkpoint, const char* n
 FREEINIT_INLINE GenerationRequest request_of(const Checkpoint& checkpoint,
                                              const std::filesystem::path& path) {
   try {
-    return request_from_json(text_of(checkpoint, "request", path));
+    GenerationRequest request = request_from_json(text_of(checkpoint, "request", path));
+    request.validate();
+    return request;
   } catch (const Error& error) {
     refuse_checkpoint(ErrorCode::invalid_file, path, error.what());
   }
