@@ -1,5 +1,6 @@
 """A run that was killed, stopped or finished goes on from its folder of checkpoints to the same bytes."""
 
+import resource
 import shutil
 import signal
 import subprocess
@@ -134,6 +135,23 @@ class Resume(CommandTest):
                 path.write_bytes(damaged)
                 self.fails(4, "generate", "--resume", "kept", "-o", "other.gif", says=f"{name}.safetensors")
             path.write_bytes(whole)
+
+    def test_a_full_disk_keeps_the_former_checkpoint(self):
+        self.whole_run()
+        process = self.start("--checkpoint", "kept", "-o", "clip.gif")
+        self.killed(process, "kept/video_0.safetensors")
+        former = self.bytes_of("kept/video_0.safetensors")
+        size = len(former) - 1
+        done = subprocess.run(
+            [COMMAND, "generate", "--resume", "kept", "-o", "clip.gif"], cwd=self.folder, env=self.environment(),
+            capture_output=True, text=True, restore_signals=False,  # Python ignores SIGXFSZ: writing fails
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("goes on without newer checkpoints"), 1, done.stderr)
+        self.assertEqual(self.bytes_of("kept/video_0.safetensors"), former)
+        self.assertEqual(sorted(path.name for path in (self.folder / "kept").iterdir()),
+                         ["run.safetensors", "video_0.safetensors"])
+        self.assert_same("clip.gif", "whole.gif")
 
     def test_signals(self):
         """Before a pass is complete: a code for each; what is kept goes on."""

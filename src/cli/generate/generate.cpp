@@ -236,13 +236,7 @@ freeinit::GenerationHooks output_hooks(OutputWriter& writer, bool discards) {
   return hooks;
 }
 
-/// What a failure or a stop leaves behind.
-void say_what_is_left(const OutputWriter& writer, const freeinit::GenerationRequest& request,
-                      const std::optional<freeinit::CheckpointFolder>& kept, Console& console) {
-  if (writer.videos_written() > 0) {
-    console.warning("ended in video " + std::to_string(writer.videos_written() + 1) + " of " +
-                    std::to_string(request.num_videos) + "; those before it are written");
-  }
+void say_how_to_go_on(const std::optional<freeinit::CheckpointFolder>& kept, Console& console) {
   if (kept) console.info("to go on: freeinit generate --resume " + kept->path().string());
 }
 
@@ -268,12 +262,17 @@ freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments
       freeinit::raise(freeinit::ErrorCode::cancelled, "stopped: the video that ran is discarded");
     }
   } catch (...) {  // memory that ran out, too
-    say_what_is_left(writer, request, kept, console);
+    if (writer.videos_written() > 0) {
+      const std::string how = control.stop.stop_requested() ? "stopped" : "failed";
+      console.warning(how + " in video " + std::to_string(writer.videos_written() + 1) + " of " +
+                      std::to_string(request.num_videos) + "; those before it are written");
+    }
+    say_how_to_go_on(kept, console);
     throw;
   }
   if (result.cancelled) {
     console.warning(stop_note(request, result));
-    say_what_is_left(writer, request, kept, console);
+    say_how_to_go_on(kept, console);
   }
   for (const auto& times : {result.seconds, writer.seconds()}) {
     for (const auto& [phase, time] : times) seconds[phase] += time;

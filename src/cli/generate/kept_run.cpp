@@ -168,12 +168,14 @@ void add_checkpoints(freeinit::GenerationHooks& hooks, const freeinit::Checkpoin
                      const CheckpointArguments& arguments, at::Device device, Console& console) {
   folder.add_to(hooks, device);
   hooks.checkpoint_every = arguments.every;
-  hooks.on_checkpoint = [&folder, &console](const freeinit::VideoState& state) {
+  hooks.on_checkpoint = [&, failed = false](const freeinit::VideoState& state) mutable {
     try {
       folder.write(state);
+      failed = false;
     } catch (const freeinit::Error& error) {
       if (error.code() != freeinit::ErrorCode::io) throw;
-      console.warning(std::string(error.what()) + "; the checkpoint before it stays");
+      if (std::exchange(failed, true)) return;  // a line for each would hide all others
+      console.warning(std::string(error.what()) + "; the run goes on without newer checkpoints");
     }
   };
 }
