@@ -51,11 +51,12 @@ class KeptRun : public TinyPipeline {
     return control;
   }
 
-  void run_kept(const RunControl& control, std::int64_t every, freeinit::GenerationHooks hooks) {
+  void run_kept(const RunControl& control, std::int64_t every,
+                freeinit::GenerationHooks run_hooks) {
     const auto kept = CheckpointFolder::create(run_folder, {request, inputs, hashes()});
-    kept.add_to(hooks, pipeline.bundle().device());
-    hooks.checkpoint_every = every;  // network calls; 0: after each pass alone
-    (void)pipeline.generate(request, inputs, control, hooks);
+    kept.add_to(run_hooks, pipeline.bundle().device());
+    run_hooks.checkpoint_every = every;  // network calls; 0: after each pass alone
+    (void)pipeline.generate(request, inputs, control, run_hooks);
   }
 
   void crash_after(int calls, std::int64_t every) {
@@ -76,11 +77,11 @@ class KeptRun : public TinyPipeline {
 
   /// Goes on as another process would: all it knows is in the folder.
   [[nodiscard]] GenerationResult resume(const RunControl& control,
-                                        freeinit::GenerationHooks hooks) const {
+                                        freeinit::GenerationHooks run_hooks) const {
     const auto kept = CheckpointFolder::open(run_folder);
     kept.check_bundle(hashes());
-    kept.add_to(hooks, pipeline.bundle().device());
-    return pipeline.generate(kept.record().request, kept.record().inputs, control, hooks);
+    kept.add_to(run_hooks, pipeline.bundle().device());
+    return pipeline.generate(kept.record().request, kept.record().inputs, control, run_hooks);
   }
   [[nodiscard]] GenerationResult resume(int* calls = nullptr) const {
     RunControl control;

@@ -49,7 +49,8 @@ Examples:
   freeinit generate "a blue square" --num-iters 5 --budget-calls 60
   freeinit generate --config settings.toml --json          (settings.toml: prompt = "a blue square")
 
-  freeinit generate "a blue square" --num-iters 3 --checkpoint run && freeinit generate --resume run --num-iters 5
+  freeinit generate "a blue square" --checkpoint run
+  freeinit generate --resume run --num-iters 5      (after a crash, or for more passes)
 
 Ctrl-C ends the run after the current step and writes the last complete pass; a second one kills.)";
 

@@ -5,7 +5,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
-#include <freeinit/networks/dtype.hpp>
+#include <freeinit/options/request_fields.hpp>
 
 #include <ATen/Parallel.h>
 
@@ -49,9 +49,6 @@ void restore(std::string& value, const Notes& notes, const std::string& name, bo
 void restore_machine(RuntimeArguments& runtime, const Notes& notes, Console& console) {
   restore(runtime.device, notes, "device", runtime.device != RuntimeArguments{}.device, console);
   restore(runtime.backend, notes, "backend", !runtime.backend.empty(), console);
-  std::string dtype = runtime.dtype.value_or("");
-  restore(dtype, notes, "dtype", runtime.dtype.has_value(), console);
-  if (!dtype.empty()) runtime.dtype = dtype;
   const auto threads = number_note<int>(notes, "threads");
   if (runtime.threads && threads && *runtime.threads != *threads) {
     console.warning("--threads " + std::to_string(*runtime.threads) + ": the run was kept with " +
@@ -103,7 +100,6 @@ Notes notes_of_run(const GenerateArguments& arguments, const OutputPlan& plan,
   Notes notes{{"bundle", std::filesystem::absolute(bundle_or_default(arguments.bundle)).string()},
               {"output", plan.video.string()},
               {"device", bundle.device().str()},
-              {"dtype", std::string(freeinit::dtype_to_string(bundle.dtype()))},
               {"backend", std::string(bundle.backend().name)},
               {"threads", std::to_string(at::get_num_threads())},
               {"init_noise", arguments.init_noise},
@@ -112,7 +108,7 @@ Notes notes_of_run(const GenerateArguments& arguments, const OutputPlan& plan,
               {"init_latents", video.latents},
               {"init_start", freeinit::concat(selection.first)},
               {"init_stride", freeinit::concat(selection.stride)},
-              {"init_fps", freeinit::concat(selection.fps)},
+              {"init_fps", freeinit::field_text(selection.fps)},
               {"init_stream", freeinit::concat(selection.stream)}};
   for (auto& [name, text] : notes) text = freeinit::excerpt(text, std::string::npos);
   return notes;
