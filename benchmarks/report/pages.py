@@ -18,7 +18,7 @@ from report.real_size import times_and_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = [ROOT / "docs" / name for name in ("performance.md", "models.md", "numerics.md")]
+PAGES = [ROOT / "docs" / f"{name}.md" for name in ("performance", "models", "numerics", "long_clips", "samplers")]
 
 INTRODUCTION = """# Results
 
@@ -74,8 +74,10 @@ $run memory build/bin/freeinit --threads 1
 $run memory build/bin/freeinit --threads 1 --name memory_default --backends float16-weights
 $run operators $worker
 $run fewer_operations $worker --judge FOLDER --videos 80 --steps 15
+$run samplers build/bin/freeinit
 $run smaller_weights $worker
 $run reinit build/benchmarks/benchmark_reinit
+$run long_clips build/bin/freeinit --threads 1
 $run cuda $worker                                    # on a CUDA device
 $run real_size modelscope --freeinit build/bin/freeinit
 $run report                                          # writes this page
@@ -109,9 +111,13 @@ SECTIONS = [  # title, text, results
      " difference relative to that of the exact latents; two unrelated latents differ by 1.4. \"consistency\" is the correlation"
      " of neighbouring frames, the last columns are shares of clips that the demo model's judge finds right. Changes are paired"
      " by prompt and seed, with 95 % intervals over sentences.", ["fewer_operations"]),
+    ("Samplers", "Samplers that draw noise make another video each time and have no such distance. PNDM makes one call more"
+     " than it has steps, Heun's method about twice as many.", ["samplers"]),
     ("Smaller weights", "The weights have all bits of float32 here, so that float16 rounds them. OpenVINO's int8 network was"
      " calibrated on noise: only its time counts.", ["smaller_weights"]),
     ("One re-initialisation", "", ["reinit"]),
+    ("Clips longer than the model", "Seams: the mean change of latents where a static window begins or ends, over that elsewhere;"
+     " 1 is no seam. What the columns of windows mean: [docs/long_clips.md](../../docs/long_clips.md).", ["long_clips"]),
     ("Models of true size", "Random weights: time and memory do not depend on them.", ["real_size"]),
 ]  # fmt: skip
 
@@ -134,6 +140,7 @@ MADE_BY = {
         ("compare_demo", "compare_mid", "compare_modelscope", "default_mid", "default_modelscope", "avx2_mid",
          "two_threads_mid", "cuda_demo", "cuda_mid", "cuda_modelscope"), tables.compared),
     "fewer_operations": tables.fewer_operations,
+    "samplers": tables.samplers,
     "startup": tables.startup,
     "busy_machine": tables.busy_machine,
     "early_passes": tables.early_passes,
@@ -143,6 +150,7 @@ MADE_BY = {
     "operators": tables.operators,
     "reinit": tables.reinit,
     "real_size": times_and_memory,
+    "long_clips": tables.long_clips,
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from measuring.clocks import CLOCKS, clock_of
 from measuring.reference import REFERENCE, reference_of
 from report.demands import Demand
@@ -94,6 +96,22 @@ def fewer_operations(result: dict) -> str:
 def _changed(change: dict) -> str:
     low, high = change["interval"]
     return f"{change['mean']:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def samplers(result: dict) -> str:
+    """How far each sampler is from the video of many steps, and what FreeInit gains with it."""
+    calls = result["calls"]
+    text = (
+        f"The demo model, {result['videos']} prompts, model's settings but for the sampler. Left: the distance to"
+        f" {result['reference']}, by network calls. Right: the cosine of neighbouring latent frames with one pass"
+        " and with three.\n\n"
+    )
+    rows = [
+        [name, *(f"{row['distance'][str(count)]:.2f}" if "distance" in row else "" for count in calls),
+         f"{row['passes']['one']:.4f}", f"{row['passes']['three']:.4f}", _changed(row["passes"]["change"])]
+        for name, row in result["samplers"].items()
+    ]  # fmt: skip
+    return text + table(["sampler", *map(str, calls), "1 pass", "3 passes", "change"], rows)
 
 
 FIRST_CALL = {
@@ -239,3 +257,28 @@ def reinit(result: dict) -> str:
     ]
     rows += [["a bare pair of FFTs", "", f"{ms['fft_pair']:.2f} ms", ""], ["the mask", "", f"{ms['mask']:.2f} ms", ""]]
     return text + table(["", "diffusers", "here", "times faster"], rows)
+
+
+def long_clips(result: dict) -> str:
+    where, base = result["conditions"], result["costs"][0]
+    text = (
+        f"{_machine(where)}, windows of {result['length']} frames, {where['steps']} steps. Time and memory with an overlap of"
+        f" {result['overlap']}, medians of {result['repeats']}; \"ratio\" is the time of a step for each frame that the network"
+        f" sees, against a clip of one window.\n\n"
+    )
+    costs = [
+        [str(row["frames"]), str(row["frames_seen"]), f"{row['seconds_per_step']:.3f} s",
+         f"{row['seconds_per_step'] / row['frames_seen'] / base['seconds_per_step'] * base['frames_seen']:.2f}",
+         f"{row['peak_mib']} MiB"]
+        for row in result["costs"]
+    ]  # fmt: skip
+    passes = list(result["seams"][0]["seams"])
+    seams = [
+        [str(row["frames"]), str(row["overlap"]), row["schedule"], row["noise"],
+         *(f"{statistics.mean(row['seams'][number]):.2f}" for number in passes)]
+        for row in result["seams"]
+    ]  # fmt: skip
+    return "\n\n".join([
+        text + table(["frames", "seen by the network", "time of a step", "ratio", "peak memory"], costs),
+        table(["frames", "overlap", "windows", "noise", *(f"seam, pass {number}" for number in passes)], seams),
+    ])  # fmt: skip

@@ -8,6 +8,14 @@ from support import BUNDLE, CommandTest, write_tensor
 
 
 class BadBundle(CommandTest):
+    def test_models_that_are_no_bundles(self):
+        (self.folder / "pipeline").mkdir()
+        (self.folder / "pipeline" / "model_index.json").write_text("{}")
+        (self.folder / "model.safetensors").write_text("")
+        for name, says in (("pipeline", "is a pipeline of diffusers"), ("model.safetensors", "is a file")):
+            for command in (("generate", "x", "--bundle", name), ("inspect", name)):
+                self.fails(3, *command, says=f"bundle '{name}': {says}")
+
     def test_unknown_bundle(self):
         self.fails(3, "generate", "x", "--bundle", "nowhere", says="nowhere")
         self.fails(3, "inspect", "nowhere", says="nowhere")

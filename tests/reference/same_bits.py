@@ -98,7 +98,7 @@ def generations() -> list[Case]:
         generate("prediction after 1", "--intermediate", "prediction", "--intermediate-steps", "1"),
         generate("prediction after 2, eta", "--intermediate", "prediction", "--intermediate-steps", "2", "--eta", "0.5"),
         generate("partial after 2", "--intermediate", "partial", "--intermediate-steps", "2"),
-        generate("partial to 321, freqprior", "--intermediate", "partial", "--stop-timestep", "321", "--mix", "freqprior"),
+        generate("partial, freqprior", "--intermediate", "partial", "--intermediate-steps", "3", "--mix", "freqprior"),
         generate("first noise", "--init-noise", "{noise}"),
         generate("video, diffused", "--init-video", "{video}"),
         generate("video, inverted", "--init-video", "{video}", "--init-source", "invert"),
@@ -207,6 +207,12 @@ def remembered(command: Command, arguments: list[str], folder: Path, threads: in
     return found
 
 
+def latent_size(bundle: Path) -> list[str]:
+    """Height and width of the latents that the bundle recommends."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    return [str(manifest["recommended"][side] // manifest["vae"]["spatial_scale"]) for side in ("height", "width")]
+
+
 def make_inputs(base: Command, bundle: Path, work: Path) -> dict[str, str]:
     """The files that cases read, made by the base command."""
     folder = work / "inputs"
@@ -221,7 +227,7 @@ def make_inputs(base: Command, bundle: Path, work: Path) -> dict[str, str]:
     made = {
         "clip": [*run, "-o", "clip.mp4", "--save-latents", "latents.safetensors", "--save-passes", "passes"],
         "short": [*run, "--num-frames", "6", "-o", "clip.gif", "--save-passes", "passes"],
-        "mask": ["filter", "--shape", "6", "16", "16", "--spatial-stop", "0.3", "-o", "mask.safetensors"],
+        "mask": ["filter", "--shape", "6", *latent_size(copy), "--spatial-stop", "0.3", "-o", "mask.safetensors"],
     }
     for name, arguments in made.items():
         found = remembered(base, arguments, folder / name, 1)

@@ -11,7 +11,6 @@ from tiny_files import (
     original_image_states,
     original_motion_names,
     original_motion_states,
-    peft_keys,
     processor_keys,
     random_lora,
     tiny_adapter,
@@ -70,46 +69,6 @@ def test_a_motion_adapter_that_lacks_a_weight(tmp_path):
     save_file(states, weights(tmp_path), metadata={"format": "pt"})
     with pytest.raises(ExportError, match=f"lacks '{name}'"):
         load_motion_module(tmp_path, torch.float32)
-
-
-def with_lora(folder, text: bool):
-    """A tiny pipeline that has loaded a LoRA of the UNet, and of the text encoder if `text`."""
-    pytest.importorskip("peft")
-    pipeline = tiny_pipeline()
-    words = random_lora(pipeline.text_encoder, "q_proj$", 2) if text else {}
-    states = peft_keys(random_lora(pipeline.unet, r"attn\d\.to_q$", 1), words)
-    save_file(states, folder / "lora.safetensors")
-    pipeline.load_lora_weights(folder, weight_name="lora.safetensors")
-    return pipeline
-
-
-@pytest.mark.parametrize("text", [False, True])
-@pytest.mark.parametrize("fused", [False, True])
-def test_a_pipeline_saved_with_its_lora_in_it(tmp_path, capsys, text, fused):
-    """Fused or not, its files have the same names: nothing says which."""
-    pipeline = with_lora(tmp_path, text)
-    if fused:
-        pipeline.fuse_lora()
-    pipeline.save_pretrained(tmp_path / "src")
-    message = refused(capsys, tmp_path / "src", tmp_path / "out")
-    assert "call fuse_lora() and unload_lora_weights() before" in message
-
-
-def test_a_pipeline_saved_as_the_readme_says(tmp_path):
-    """Networks equal those of the pipeline with its LoRA in use, to the last bit."""
-    pipeline = with_lora(tmp_path, text=True)
-    pipeline.fuse_lora(lora_scale=0.7)
-    latents, words = torch.randn(1, 4, 3, 8, 8), torch.randn(1, 16, 32)
-    ids = torch.arange(16)[None]
-    with torch.no_grad():
-        video = pipeline.unet(latents, 7, words.repeat_interleave(3, 0)).sample
-        states = pipeline.text_encoder(ids)[0]
-        pipeline.unload_lora_weights()
-        pipeline.save_pretrained(tmp_path / "src")
-        found = load_model(tmp_path / "src", torch.float32).components
-        again = found["unet"].original(latents, torch.tensor([7.0]), words, torch.tensor([8.0]))
-        assert torch.equal(again, video)
-        assert torch.equal(found["text_encoder"].original(ids), states)
 
 
 @pytest.mark.parametrize("value", [float("nan"), 1e5])
@@ -210,6 +169,18 @@ def test_a_base_without_a_vae(image, tmp_path):
         load_image_model(tmp_path / "base", None, None, torch.float32)
     found = load_image_model(tmp_path / "base", None, None, torch.float32, tmp_path / "vae")
     assert torch.equal(found.vae.decoder.conv_in.weight, image.vae.decoder.conv_in.weight)
+
+
+def test_a_trained_unet_in_diffusers_names(image, tmp_path):
+    """As AnimateDiff's image_finetune writes it."""
+    image.save_pretrained(tmp_path / "base")
+    trained = tiny_image_model(seed=5).unet.state_dict()
+    states = {f"module.{name}": value for name, value in trained.items()}
+    torch.save({"epoch": 1, "state_dict": states}, tmp_path / "trained.ckpt")
+    found = load_image_model(tmp_path / "base", tmp_path / "trained.ckpt", None, torch.float32)
+    assert all(torch.equal(found.unet.state_dict()[name], trained[name]) for name in trained)
+    with pytest.raises(ExportError, match="is an image model; expected it with --checkpoint"):
+        load_motion_module(tmp_path / "trained.ckpt", torch.float32)
 
 
 def test_files_given_to_the_wrong_option(image, tmp_path):

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from safetensors.torch import save_file
+from test_source import refused
 from tiny_files import (
     kohya_keys,
     original_motion_names,
@@ -14,8 +15,10 @@ from tiny_files import (
     tiny_adapter,
     tiny_image_model,
 )
+from tiny_pipeline import tiny_pipeline
 
 from freeinit_export.errors import ExportError
+from freeinit_export.sources.diffusers_pipeline import load_model
 from freeinit_export.sources.lora import LoraFile, merge_lora
 
 ATTENTION = r"attn\d\.to_(q|k|v|out\.0)$"
@@ -134,3 +137,44 @@ def test_loras_of_other_models_are_refused(image, tmp_path):
         save_file(peft_keys({name: (down, up)}, {}), path)
         with pytest.raises(ExportError, match=message):
             merged(image, path)
+
+
+def with_lora(folder, text: bool):
+    """A tiny pipeline that has loaded a LoRA of the UNet, and of the text encoder if `text`."""
+    pytest.importorskip("peft")
+    pipeline = tiny_pipeline()
+    words = random_lora(pipeline.text_encoder, "q_proj$", 2) if text else {}
+    states = peft_keys(random_lora(pipeline.unet, r"attn\d\.to_q$", 1), words)
+    save_file(states, folder / "lora.safetensors")
+    pipeline.load_lora_weights(folder, weight_name="lora.safetensors")
+    return pipeline
+
+
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_pipeline_saved_with_its_lora_in_it(tmp_path, capsys, text, fused):
+    """Fused or not, its files have the same names: nothing says which."""
+    pipeline = with_lora(tmp_path, text)
+    if fused:
+        pipeline.fuse_lora()
+    pipeline.save_pretrained(tmp_path / "src")
+    capsys.readouterr()  # the library's progress
+    message = refused(capsys, tmp_path / "src", tmp_path / "out")
+    assert "call fuse_lora() and unload_lora_weights() before" in message
+
+
+def test_a_pipeline_saved_as_the_readme_says(tmp_path):
+    """Networks equal those of the pipeline with its LoRA in use, to the last bit."""
+    pipeline = with_lora(tmp_path, text=True)
+    pipeline.fuse_lora(lora_scale=0.7)
+    latents, words = torch.randn(1, 4, 3, 8, 8), torch.randn(1, 16, 32)
+    ids = torch.arange(16)[None]
+    with torch.no_grad():
+        video = pipeline.unet(latents, 7, words.repeat_interleave(3, 0)).sample
+        states = pipeline.text_encoder(ids)[0]
+        pipeline.unload_lora_weights()
+        pipeline.save_pretrained(tmp_path / "src")
+        found = load_model(tmp_path / "src", torch.float32).components
+        again = found["unet"].original(latents, torch.tensor([7.0]), words, torch.tensor([8.0]))
+        assert torch.equal(again, video)
+        assert torch.equal(found["text_encoder"].original(ids), states)

@@ -14,6 +14,7 @@ namespace freeinit_cli {
 namespace {
 
 at::Tensor to_bytes(const at::Tensor& frames, freeinit::Profile profile) {
+  if (frames.scalar_type() == at::kByte) return frames;
   const at::Tensor scaled = frames.mul(255);
   const bool rounds = profile == freeinit::Profile::diffusers;
   return (rounds ? scaled.round() : scaled).to(at::kByte).contiguous();
@@ -49,6 +50,7 @@ void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& lat
     pass_noise_.reset();
   }
   write_tensor(plan_.pass_latents_path(at.pass, video), "latents", latents);
+  pass_frames_.reset();  // not those of two passes in memory
   pass_frames_ =
       write_decoded(plan_.pass_video_path(at.pass, video), video, latents, /*keep=*/true);
 }
@@ -101,7 +103,10 @@ at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, int in
   const auto add = [&](std::int64_t, std::int64_t first, const at::Tensor& frames) {
     const Stopwatch adding;
     add_frames(video, frames, first, latents.size(2));
-    if (keep) kept.push_back(frames.clone());
+    // Numbers only where they are asked for: a long clip is four times as large in them.
+    if (keep) {
+      kept.push_back(plan_.frames.empty() ? to_bytes(frames, options_.profile) : frames.clone());
+    }
     writing += adding.seconds();
   };
   freeinit::decode_video_to(autoencoder_, latents, options_.chunk_size, add, control);

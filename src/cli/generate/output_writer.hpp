@@ -57,7 +57,8 @@ class OutputWriter {
   void video_done(const freeinit::GeneratedVideo& video);
   void write_tensors() const;
   /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`. `keep`: returns the frames
-  /// [F,H,W,3] too; else memory is that of a chunk.
+  /// [F,H,W,3] too, as bytes unless the plan has a file for their numbers; else memory is that of
+  /// a chunk.
   at::Tensor write_decoded(const std::filesystem::path& path, int index, const at::Tensor& latents,
                            bool keep);
   void write_video(const std::filesystem::path& path, int index, const at::Tensor& frames);
@@ -66,7 +67,7 @@ class OutputWriter {
   void say_written(const std::filesystem::path& path) const;
   [[nodiscard]] freeinit::VideoWriter open_video(const std::filesystem::path& path, int index,
                                                  std::int64_t height, std::int64_t width) const;
-  /// `frames` [n,H,W,3] float32 in 0..1, from frame `first` of `count` on.
+  /// `frames` [n,H,W,3], float32 in 0..1 or bytes, from frame `first` of `count` on.
   void add_frames(freeinit::VideoWriter& video, const at::Tensor& frames, std::int64_t first,
                   std::int64_t count) const;
 

@@ -53,7 +53,7 @@ std::string limits_text(const freeinit::Manifest& manifest) {
   const auto multiple = manifest.unet.latent_multiple_of * manifest.vae.spatial_scale;
   std::string text = "height and width a multiple of " + std::to_string(multiple);
   if (manifest.unet.max_frames) {
-    text += ", at most " + std::to_string(*manifest.unet.max_frames) + " frames";
+    text += ", at most " + std::to_string(*manifest.unet.max_frames) + " frames at once";
   }
   if (const auto& guidance = manifest.unet.max_guidance_scale) {
     text += ", guidance at most " + format_number(*guidance);

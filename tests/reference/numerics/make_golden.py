@@ -4,6 +4,7 @@ import ddim
 import euler
 import filters
 import free_init
+import long_noise
 import mixes
 import noise
 import predictions
@@ -13,6 +14,6 @@ import video_to_video
 import videocrafter
 
 if __name__ == "__main__":
-    for part in (noise, ddim, euler, samplers, free_init, reinit, filters, mixes, predictions, video_to_video,
-                 videocrafter):
+    for part in (noise, long_noise, ddim, euler, samplers, free_init, reinit, filters, mixes, predictions,
+                 video_to_video, videocrafter):
         part.main()

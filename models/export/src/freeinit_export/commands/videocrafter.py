@@ -41,6 +41,19 @@ def add_videocrafter_command(sources) -> None:
         metavar="CKPT",
         help="weights (.ckpt, .safetensors); without them they are random, for tests",
     )
+    command.add_argument(
+        "--unet",
+        type=Path,
+        metavar="FILE",
+        help="weights of the UNet alone, in place of those in CKPT: T2V-Turbo",
+    )
+    command.add_argument(
+        "--embedded-guidance",
+        type=float,
+        default=7.5,
+        metavar="X",
+        help="the guidance scale that a T2V-Turbo network is told (default: 7.5)",
+    )
     add_seed(command)
     command.add_argument(
         "--fill-zeros",
@@ -61,4 +74,6 @@ def _load(options: argparse.Namespace):
         torch_dtype(options),
         options.seed,
         options.fill_zeros,
+        options.unet,
+        options.embedded_guidance,
     )

@@ -96,10 +96,16 @@ def fused_attention(attention: torch.nn.Module) -> Callable[..., torch.Tensor]:
 
 
 class ExportedUNet(torch.nn.Module):
-    """The exported signature. Changes `unet` in place."""
+    """The exported signature. Changes `unet` in place. `conditions`: further inputs that are
+    constants."""
 
-    def __init__(self, unet: torch.nn.Module, dtype: torch.dtype):
+    def __init__(
+        self, unet: torch.nn.Module, dtype: torch.dtype, conditions: dict[str, torch.Tensor]
+    ):
         super().__init__()
+        for name, value in conditions.items():
+            self.register_buffer(name, value)
+        self.conditions = tuple(conditions)
         for parent, name, child in list(_children(unet)):
             kind = type(child).__name__
             if kind == "RelativePosition":
@@ -110,7 +116,8 @@ class ExportedUNet(torch.nn.Module):
         self.unet = unet
 
     def forward(self, latents, timestep, text, fps):
-        return self.unet(latents, timestep, context=text, fps=fps)
+        conditions = {name: getattr(self, name) for name in self.conditions}
+        return self.unet(latents, timestep, context=text, fps=fps, **conditions)
 
 
 def _children(module: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, str, torch.nn.Module]]:
@@ -147,12 +154,17 @@ def in_precision(unet: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
 
 
 def unet_component(
-    unet: torch.nn.Module, dtype: torch.dtype, context_dim: int, uses_fps: bool
+    unet: torch.nn.Module,
+    dtype: torch.dtype,
+    context_dim: int,
+    uses_fps: bool,
+    conditions: dict[str, torch.Tensor],
 ) -> tuple[Component, dict[str, Any]]:
-    """The UNet, and its section of the manifest."""
+    """The UNet, and its section of the manifest. `conditions`: its constant inputs [1,D]."""
+    conditions = {name: value.to(dtype) for name, value in conditions.items()}
 
     def original(latents, timestep, text, fps):
-        return unet(latents, timestep.long(), context=text, fps=fps.long())
+        return unet(latents, timestep.long(), context=text, fps=fps.long(), **conditions)
 
     inputs = partial(random_inputs, unet.in_channels, context_dim, dtype, fps=16)
     divisor = latent_divisor(lambda size: original(*inputs(size)))
@@ -167,7 +179,7 @@ def unet_component(
     component = Component(
         "unet.pt",
         original,
-        lambda: ExportedUNet(unet, dtype),
+        lambda: ExportedUNet(unet, dtype, conditions),
         tuple(inputs(scaled(size, divisor)) for size in _TRACES),
         tuple(probes),
     )

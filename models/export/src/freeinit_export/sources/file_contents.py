@@ -21,12 +21,12 @@ def contents(names: Iterable[str]) -> tuple[str, str | None]:
     if some(*_LORA):
         motion = some("motion_modules.", "motion_modules_")
         return ("a motion LoRA", "--motion-lora") if motion else ("a LoRA", "--lora")
-    if some("model.diffusion_model.", "cond_stage_model."):
-        return "an image model", "--checkpoint"
     if some("motion_modules."):
         return "a motion module", "--motion-module"
     if some("control_model.", "controlnet_cond_embedding", "input_hint_block"):
         return "a ControlNet", None
+    if some("model.diffusion_model.", "cond_stage_model.") or is_image_unet(names):
+        return "an image model", "--checkpoint"
     if some("ip_adapter.", "image_proj."):
         return "an IP adapter", None
     if all(name.startswith(("first_stage_model.", "loss.", "model_ema.", "encoder.", "decoder.",
@@ -35,6 +35,12 @@ def contents(names: Iterable[str]) -> tuple[str, str | None]:
     if len(names) == 1 and "." not in names[0]:
         return "a textual inversion (embedding)", "--embedding"
     return "no model that is known here", None
+
+
+def is_image_unet(names: Iterable[str]) -> bool:
+    """Whether these are diffusers' names for an image model's UNet."""
+    names = set(names)
+    return {"conv_in.weight", "time_embedding.linear_1.weight"} <= names
 
 
 def refuse_other_kinds(what: str, names: Iterable[str], option: str) -> None:

@@ -95,9 +95,10 @@ def _plain_folder(folder: Path, files: list[Path], kind: Any) -> Iterator[Path]:
         return
     name = "model" if issubclass(kind, PreTrainedModel) else "diffusion_pytorch_model"
     with tempfile.TemporaryDirectory() as copy:
-        tensors = {  # of their own: a file of this format shares none
-            key: value.detach().clone() for path in files for key, value in read_tensors(path).items()
-        }
+        tensors = {}
+        for path in files:
+            for key, value in read_tensors(path).items():
+                tensors[key] = value.detach().clone()  # in such a file none shares memory
         save_file(tensors, Path(copy) / f"{name}.safetensors", metadata={"format": "pt"})
         del tensors
         shutil.copy(folder / "config.json", copy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class About:
     recommended: dict[str, Any]  # frames and size are the UNet's unless given here
     notes: list[str]
     details: dict[str, str]  # for the manifest's created_by
-    limits: dict[str, float] = field(default_factory=dict)  # for its section of the UNet
+    limits: dict[str, float]  # for its section of the UNet
 
 
 def video_model(parts: Parts, about: About, dtype: torch.dtype, clip_skip: int) -> VideoModel:

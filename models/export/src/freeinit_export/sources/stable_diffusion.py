@@ -27,7 +27,7 @@ from freeinit_export.sources.diffusers_pipeline import (
     chosen_variant,
     pipeline_class,
 )
-from freeinit_export.sources.file_contents import refuse_other_kinds
+from freeinit_export.sources.file_contents import is_image_unet, refuse_other_kinds
 from freeinit_export.sources.folder_network import load_network, load_tokenizer, read_json
 
 # What Stable Diffusion 1.5 is; a single file does not say it.
@@ -144,6 +144,8 @@ def _from_file(
     if any(key.startswith("model.diffusion_model.") for key in tensors):
         states = convert_ldm_unet_checkpoint(tensors, configs["unet"] | _unet_layers(configs))
         found["unet"] = filled(path, "unet", lambda: unet(configs["unet"]), states, dtype)
+    elif is_image_unet(tensors):  # diffusers' file or a trainer's
+        found["unet"] = filled(path, "unet", lambda: unet(configs["unet"]), tensors, dtype)
     if any(key.startswith("first_stage_model.") for key in tensors):
         found["vae"] = vae_of(path, tensors, configs["vae"], dtype)
     if any(key.startswith("cond_stage_model.transformer.") for key in tensors):
@@ -151,7 +153,7 @@ def _from_file(
     if not found:
         raise ExportError(
             f"'{path}': holds no Stable Diffusion model ('model.diffusion_model...'); expected a"
-            " checkpoint in the original layout"
+            " checkpoint in the original layout, or a UNet in diffusers'"
         )
     return found
 

@@ -21,7 +21,8 @@ from freeinit_export.networks.open_clip_text import (
 )
 from freeinit_export.networks.text_encoder import token_component
 from freeinit_export.networks.videocrafter_unet import in_precision, unet_component
-from freeinit_export.sources.checkpoint_file import assign_weights, read_tensors
+from freeinit_export.sources.checkpoint_file import Tensors, assign_weights, read_tensors
+from freeinit_export.sources.t2v_turbo import Turbo, turbo_of
 from freeinit_export.sources.videocrafter_config import VideoCrafterConfig, read_config
 from freeinit_export.sources.videocrafter_tree import load_classes
 
@@ -54,21 +55,34 @@ def load_model(
     dtype: torch.dtype,
     seed: int = 0,
     fill_zeros: bool = False,
+    unet_file: Path | None = None,
+    embedded_guidance: float = 7.5,
 ) -> VideoModel:
     """Builds the model and prepares everything that is exported. Without `checkpoint` the weights
-    are fresh, drawn from `seed`; `fill_zeros` then draws those as well that start at zero."""
+    are fresh, drawn from `seed`; `fill_zeros` then draws those as well that start at zero.
+    `unet_file` replaces the checkpoint's UNet; one of T2V-Turbo is told `embedded_guidance`."""
     config = read_config(config_file)
+    if unet_file is not None and checkpoint is None:
+        raise ExportError(f"--unet '{unet_file}': expected the other networks as --checkpoint")
+    unet_states = read_tensors(unet_file) if unet_file else None
+    turbo = turbo_of(unet_states, embedded_guidance) if unet_states else None
+    if turbo is not None:
+        config = turbo.changed(config)
     text = text_config(config.text["arch"], config_file.parent)
     skip = 1 if config.text["layer"] == "penultimate" else 0
     networks = _build(tree, config, text, skip, seed, fresh=checkpoint is None)
     if checkpoint is not None:
-        _load_weights(checkpoint, networks, lambda key: is_unneeded(key, text, skip))
+        states = _checkpoint_states(checkpoint)
+        if unet_states is not None:
+            states = {k: v for k, v in states.items() if not k.startswith(_PREFIXES["unet"])}
+            states |= {_PREFIXES["unet"] + key: value for key, value in unet_states.items()}
+        _load_weights(checkpoint, states, networks, lambda key: is_unneeded(key, text, skip))
     elif fill_zeros:
         _fill_zeros(networks)
     for role, network in networks.items():
         check_finite(f"'{checkpoint or config_file}', {role}", network.eval().requires_grad_(False))
     with naming(f"'{config_file}'", "the config of networks that run"):
-        return _described(config, networks, dtype, checkpoint is not None)
+        return _described(config, networks, dtype, checkpoint is not None, turbo)
 
 
 def _build(
@@ -112,8 +126,13 @@ def _fill_zeros(networks: dict[str, torch.nn.Module]) -> None:
                 parameter.data.normal_(0.0, 0.05, generator=generator)
 
 
-def _load_weights(path: Path, networks: dict[str, torch.nn.Module], unneeded) -> None:
-    state = {key.removeprefix(_DEEPSPEED): value for key, value in read_tensors(path).items()}
+def _checkpoint_states(path: Path) -> Tensors:
+    return {key.removeprefix(_DEEPSPEED): value for key, value in read_tensors(path).items()}
+
+
+def _load_weights(
+    path: Path, state: Tensors, networks: dict[str, torch.nn.Module], unneeded
+) -> None:
     for role, network in networks.items():
         prefix = _PREFIXES[role]
         part = {key[len(prefix) :]: state[key] for key in state if key.startswith(prefix)}
@@ -134,10 +153,18 @@ def _described(
     networks: dict[str, torch.nn.Module],
     dtype: torch.dtype,
     trained: bool,
+    turbo: Turbo | None,
 ) -> VideoModel:
     unet, unet_section = unet_component(
-        in_precision(networks["unet"], dtype), dtype, config.unet["context_dim"], config.uses_fps
+        in_precision(networks["unet"], dtype),
+        dtype,
+        config.unet["context_dim"],
+        config.uses_fps,
+        turbo.conditions if turbo else {},
     )
+    details = {"weights": "checkpoint" if trained else "random"}
+    if turbo is not None:
+        details["embedded_guidance"] = f"{turbo.guidance_scale:g}"
     encoder = networks["text encoder"].to(dtype)
     vocabulary, width = encoder.token_embedding.weight.shape
     max_length = min(config.text["max_length"], encoder.context_length)
@@ -149,14 +176,17 @@ def _described(
         family="videocrafter",
         dtype=dtype,
         components={"unet": unet, "text_encoder": text, **vae_components},
-        unet=unet_section,
+        unet={**unet_section, **(turbo.limits if turbo else {})},
         text_encoder=text_section,
         vae=vae_section,
         tokenizer=OpenClipVocabulary(),
         max_text_length=max_length,
         scheduler=config.scheduler,
-        recommended=_recommended(config, vae_section["spatial_scale"]),
-        created_by=provenance("VideoCrafter", {"weights": "checkpoint" if trained else "random"}),
+        recommended={
+            **_recommended(config, vae_section["spatial_scale"]),
+            **(turbo.recommended if turbo else {}),
+        },
+        created_by=provenance("VideoCrafter", details),
         notes=[] if trained else ["no checkpoint: the weights are random"],
     )
 

@@ -79,13 +79,19 @@ class Block(nn.Module):
 class UNetModel(nn.Module):
     def __init__(self, in_channels, model_channels, out_channels, context_dim, num_head_channels=16,
                  temporal_length=None, use_relative_position=False, temporal_conv=False,
-                 fps_cond=False, use_fp16=False, **others):
+                 fps_cond=False, use_fp16=False, time_cond_proj_dim=None, motion_cond_proj_dim=None, **others):
         super().__init__()
         self.in_channels, self.model_channels, self.fps_cond = in_channels, model_channels, fps_cond
         self.dtype = torch.float16 if use_fp16 else torch.float32
         self.time_embed = nn.Sequential(nn.Linear(model_channels, 64), nn.SiLU(), nn.Linear(64, 64))
         if fps_cond:
             self.fps_embedding = nn.Sequential(nn.Linear(model_channels, 64), nn.SiLU(), nn.Linear(64, 64))
+        # T2V-Turbo's: what it is told of guidance and of motion.
+        if time_cond_proj_dim is not None:
+            self.time_cond_proj = nn.Linear(time_cond_proj_dim, model_channels, bias=False)
+        if motion_cond_proj_dim is not None:
+            self.motion_cond_proj = nn.Linear(motion_cond_proj_dim, model_channels, bias=False)
+            self.combine_proj = nn.Linear(2 * model_channels, model_channels, bias=False)
         length = temporal_length if use_relative_position else None
         arguments = (model_channels, 64, context_dim, model_channels // num_head_channels, length, temporal_conv)
         self.first = nn.Conv2d(in_channels, model_channels, 3, padding=1)
@@ -96,8 +102,15 @@ class UNetModel(nn.Module):
         self.out = nn.Conv2d(model_channels, out_channels, 3, padding=1)
         nn.init.zeros_(self.out.weight)
 
-    def forward(self, x, timesteps, context=None, features_adapter=None, fps=16, **kwargs):
-        emb = self.time_embed(timestep_embedding(timesteps, self.model_channels, repeat_only=False))
+    def forward(self, x, timesteps, context=None, features_adapter=None, fps=16, timestep_cond=None,
+                motion_cond=None, **kwargs):
+        emb = timestep_embedding(timesteps, self.model_channels, repeat_only=False)
+        if timestep_cond is not None:
+            told = self.time_cond_proj(timestep_cond)
+            if motion_cond is not None:
+                told = self.combine_proj(torch.cat([told, self.motion_cond_proj(motion_cond)], dim=1))
+            emb = emb + told
+        emb = self.time_embed(emb)
         if self.fps_cond:
             if type(fps) is int:
                 fps = torch.full_like(timesteps, fps)
