@@ -280,6 +280,15 @@ TEST_F(KeptRun, RefusesOtherVersionsAndDamage) {
   EXPECT_ERROR(invalid_file, "safetensors", resume());
 }
 
+TEST_F(KeptRun, LeavesNothingUnfinished) {
+  stop_after(3);
+  const auto unfinished = run_folder / ".freeinit-0123456789abcdef.safetensors";
+  std::ofstream(unfinished) << "half";
+  (void)open();
+  EXPECT_FALSE(std::filesystem::exists(unfinished));
+  EXPECT_TRUE(open().read(0));
+}
+
 TEST_F(KeptRun, ANewOneReplacesTheFormer) {
   stop_after(5);
   const auto former = open();

@@ -52,7 +52,8 @@ class FREEINIT_API CheckpointFolder {
   [[nodiscard]] static CheckpointFolder create(const std::filesystem::path& folder,
                                                RunRecord record);
 
-  /// Throws Error: not_found, io, invalid_file (damaged), unsupported (of another version).
+  /// Removes what a killed run was writing. Throws Error: not_found, io, invalid_file (damaged),
+  /// unsupported (of another version).
   [[nodiscard]] static CheckpointFolder open(const std::filesystem::path& folder);
 
   /// Whether the record of a run is in the folder.

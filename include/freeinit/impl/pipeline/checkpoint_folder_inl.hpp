@@ -39,6 +39,15 @@ FREEINIT_INLINE std::string random_name() {
   return digits.data();
 }
 
+/// Files that a killed run was writing.
+FREEINIT_INLINE void remove_unfinished(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".freeinit-")) std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
 FREEINIT_INLINE std::string shown_value(const std::optional<FieldValue>& value) {
   return value ? quote(field_text(*value)) : "(none)";
 }
@@ -148,6 +157,7 @@ FREEINIT_INLINE CheckpointFolder CheckpointFolder::create(const std::filesystem:
   if (!std::filesystem::is_directory(folder)) {
     detail::refuse_checkpoint(ErrorCode::io, folder, "no folder (" + failure.message() + ")");
   }
+  detail::remove_unfinished(folder);
   CheckpointFolder made(folder);
   made.record_ = std::move(record);
   made.run_ = detail::random_name();
@@ -181,6 +191,7 @@ FREEINIT_INLINE CheckpointFolder CheckpointFolder::open(const std::filesystem::p
         ErrorCode::unsupported, file,
         concat("made by freeinit ", quote(version), "; expected ", FREEINIT_VERSION));
   }
+  detail::remove_unfinished(folder);
   CheckpointFolder opened(folder);
   opened.run_ = detail::text_of(checkpoint, "run", file);
   opened.record_ = {.request = detail::request_of(checkpoint, file),
