@@ -171,6 +171,16 @@ class Resume(CommandTest):
                 self.assert_same("clip.gif", "whole.gif")
                 (self.folder / "clip.gif").unlink()
 
+    def test_a_signal_while_frames_are_decoded(self):
+        process = self.start("--num-frames", "96", "--height", "128", "--width", "128", "--decode-chunk-size", "1",
+                             "--checkpoint", "kept", "-o", "clip.webm", "--on-cancel", "discard", run=run_of(1, 1))
+        self.wait_for(process, "kept/video_0.safetensors")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(), signal.SIGTERM + 128, process.stderr.read())
+        self.assertEqual(self.files(), ["kept", "kept/run.safetensors", "kept/video_0.safetensors"])
+        done = self.succeeds("generate", "--resume", "kept")
+        self.assertTrue(done.stdout.startswith("clip.webm "), done.stdout)
+
     def test_a_second_signal_ends_at_once(self):
         process = self.start("-o", "clip.gif", run=run_of(1000))
         self.assertIn("seed", process.stderr.readline())
