@@ -16,13 +16,14 @@ set(FREEINIT_DECLARATIONS
   sampling/sampler_table
   sampling/samplers/ddim sampling/samplers/dpmsolver sampling/samplers/euler sampling/samplers/euler_ancestral
   sampling/samplers/heun sampling/samplers/lcm sampling/samplers/pndm sampling/samplers/tcd sampling/samplers/unipc
-  passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
+  passes/checkpoint passes/free_init passes/free_init_state passes/real_video_noise passes/run_hooks
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/conditioning networks/context_windows networks/device networks/dtype
   networks/feature_cache networks/guidance
   networks/image_encoder networks/model_bundle networks/network_source networks/text_encoder networks/video_unet
   networks/windowed_unet networks/backends/unet_backend
-  pipeline/clip_latents pipeline/generation pipeline/probe pipeline/profile_trace
+  pipeline/checkpoint_folder pipeline/clip_latents pipeline/generation pipeline/probe
+  pipeline/profile_trace
   pipeline/text_to_video_pipeline)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
@@ -48,7 +49,8 @@ set(FREEINIT_BODIES
   sampling/sampler_table sampling/sigma_grid sampling/step_grid sampling/step_math
   sampling/samplers/ddim sampling/samplers/dpmsolver sampling/samplers/euler sampling/samplers/euler_ancestral
   sampling/samplers/heun sampling/samplers/lcm sampling/samplers/pndm sampling/samplers/tcd sampling/samplers/unipc
-  passes/free_init passes/free_init_state passes/pass_plan passes/real_video_noise
+  passes/checkpoint passes/free_init passes/free_init_state passes/pass_plan
+  passes/real_video_noise passes/state_check
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
   networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
@@ -57,7 +59,7 @@ set(FREEINIT_BODIES
   networks/backends/cuda_graphs networks/backends/int8 networks/backends/loaders networks/backends/openvino networks/backends/torchscript
   networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
   networks/backends/winograd_graph
-  pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace
+  pipeline/checkpoint_folder pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace
   pipeline/prompt_embeddings pipeline/request_check pipeline/text_to_video_pipeline
   pipeline/video_run)
 

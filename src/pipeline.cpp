@@ -4,6 +4,7 @@
     "FREEINIT_HEADER_ONLY is for users of freeinit::header_only; this file is the compiled library"
 #endif
 
+#include <freeinit/impl/pipeline/checkpoint_folder_inl.hpp>
 #include <freeinit/impl/pipeline/clip_latents_inl.hpp>
 #include <freeinit/impl/pipeline/probe_inl.hpp>
 #include <freeinit/impl/pipeline/profile_trace_inl.hpp>

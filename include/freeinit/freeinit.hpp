@@ -53,10 +53,12 @@
 #include <freeinit/options/real_video_options.hpp>
 #include <freeinit/options/request_fields.hpp>
 #include <freeinit/options/sampler_config.hpp>
+#include <freeinit/passes/checkpoint.hpp>
 #include <freeinit/passes/free_init.hpp>
 #include <freeinit/passes/free_init_state.hpp>
 #include <freeinit/passes/real_video_noise.hpp>
 #include <freeinit/passes/run_hooks.hpp>
+#include <freeinit/pipeline/checkpoint_folder.hpp>
 #include <freeinit/pipeline/clip_latents.hpp>
 #include <freeinit/pipeline/generation.hpp>
 #include <freeinit/pipeline/probe.hpp>

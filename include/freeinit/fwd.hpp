@@ -55,6 +55,7 @@ struct TokenizedPrompt;
 enum class VideoFormat;
 class OutputFile;
 class SafetensorsReader;
+class Sha256;
 class VideoWriter;
 struct DecodedVideo;
 struct FrameSelection;
@@ -91,6 +92,7 @@ struct SamplerState;
 
 // passes
 class FreeInit;
+struct Checkpoint;
 struct FreeInitResult;
 struct FreeInitSettings;
 struct FreeInitState;
@@ -133,6 +135,7 @@ struct UNetInput;
 struct WindowSettings;
 
 // pipeline
+class CheckpointFolder;
 class ProfileTrace;
 class TextToVideoPipeline;
 struct GeneratedVideo;
@@ -141,5 +144,7 @@ struct GenerationInputs;
 struct GenerationResult;
 struct ProbeFinding;
 struct ProbeReport;
+struct RunRecord;
+struct VideoState;
 
 }  // namespace freeinit::inline FREEINIT_ABI

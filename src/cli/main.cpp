@@ -22,7 +22,8 @@ Examples:
 
 'freeinit COMMAND --help' lists the options of a command. Exit codes: 0 success, 2 bad option or
 setting, 3 not found, 4 damaged or foreign file, 5 not supported here, 6 reading or writing failed,
-7 a network failed, 130 stopped with Ctrl-C before a pass was complete, 1 anything else.)";
+7 a network failed, 130, 143 or 129 stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP with nothing to
+write, 1 anything else.)";
 
 int run(int argc, char** argv) {
   // What FFmpeg has to say reaches the user as one error of ours.

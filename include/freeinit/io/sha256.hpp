@@ -2,13 +2,28 @@
 
 #include <freeinit/core/config.hpp>
 
+#include <cstddef>
 #include <filesystem>
+#include <memory>
+#include <span>
 #include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// SHA-256 of a file's content as 64 lower-case hexadecimal digits (FFmpeg's libavutil computes
-/// it). Throws Error: not_found, io.
+/// SHA-256 of bytes that come in parts (FFmpeg's libavutil computes it).
+class FREEINIT_API Sha256 {
+ public:
+  Sha256();
+
+  void add(std::span<const std::byte> bytes);
+  /// 64 lower-case hexadecimal digits. The object is used up.
+  [[nodiscard]] std::string hex();
+
+ private:
+  std::unique_ptr<void, void (*)(void*)> state_;
+};
+
+/// SHA-256 of a file's content as 64 lower-case hexadecimal digits. Throws Error: not_found, io.
 [[nodiscard]] FREEINIT_API std::string sha256_of_file(const std::filesystem::path& path);
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -24,6 +24,9 @@ class FREEINIT_API FeatureCache {
   /// video; a change of the latents' shape does the same.
   void start_pass() noexcept;
 
+  /// Whether the next call is a whole one, so that nothing is lost with the object.
+  [[nodiscard]] bool is_fresh() const noexcept { return calls_left_ == 0; }
+
   /// As `VideoUNet::predict`, by the whole network or by its shallow part. Throws Error: as there;
   /// unsupported when the network was not split.
   [[nodiscard]] at::Tensor predict(const VideoUNet& unet, const UNetInput& input);

@@ -97,6 +97,11 @@ class FREEINIT_API FreeInit {
   /// invalid_argument.
   [[nodiscard]] FreeInitState begin(NoiseSource noise) const;
 
+  /// Refuses a state that did not come from `begin` and `advance` of a run with these settings, or
+  /// with fewer passes of the same calls. Tensors must be on the run's device. Throws Error:
+  /// invalid_argument.
+  void check_state(const FreeInitState& state) const;
+
   [[nodiscard]] bool is_done(const FreeInitState& state) const noexcept;
 
   /// One denoiser call and its step; before the first one of a pass also what leads to it. Makes no
@@ -117,6 +122,8 @@ class FREEINIT_API FreeInit {
   };
 
   void check() const;
+  void check_passes(const FreeInitState& state) const;
+  void check_tensors(const FreeInitState& state) const;
   void begin_pass(FreeInitState& state, const RunControl& control, const RunHooks& hooks) const;
   [[nodiscard]] Start reinitialise(FreeInitState& state, const RunControl& control) const;
   [[nodiscard]] at::Tensor noise_of_result(const FreeInitState& state) const;

@@ -2,6 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/core/progress.hpp>
+#include <freeinit/passes/free_init_state.hpp>
 #include <freeinit/passes/run_hooks.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -39,11 +41,30 @@ struct GeneratedVideo {
   std::vector<std::int64_t> calls_per_pass{};  ///< FreeInitResult::calls_per_pass
 };
 
+/// All that a run knows of one of its videos between two network calls. A run of the same request,
+/// inputs and bundle that is given it goes on to the same bits.
+struct VideoState {
+  std::int64_t video = 0;  ///< k of `seed + k`
+  FreeInitState run;
+  std::int64_t inversion_calls = 0;  ///< network calls before those of `run`
+  bool done = false;                 ///< all passes are complete
+};
+
 /// What a caller may look at during a run, and whether latents are decoded.
 struct GenerationHooks : RunHooks {
   /// Each video as soon as it is done. With it the result keeps no tensors, so that memory does not
   /// grow with the number of videos, and a failure of a later video loses none before it.
   std::function<void(const GeneratedVideo& video)> on_video{};
+  /// What the run needs to go on: after each pass, before `on_pass` and decoding; after every
+  /// `checkpoint_every` network calls within one; after the inversion of a real video; at a stop.
+  /// With a cache interval above 1 not before the next whole call, since features are not kept. The
+  /// run changes its tensors afterwards.
+  std::function<void(const VideoState& state)> on_checkpoint{};
+  std::int64_t checkpoint_every = 0;  ///< 0: not within passes
+  /// Asked before each video where it stands, as `on_checkpoint` was told; nothing: at its start.
+  /// Tensors on the bundle's device. More passes than it was begun with are run as if it had been
+  /// begun with them.
+  std::function<std::optional<VideoState>(std::int64_t video)> resume{};
   bool decode = true;  ///< false leaves `frames` undefined
 };
 

@@ -1,5 +1,6 @@
 #include "generate/generate_options.hpp"
 #include "generate/generate_report.hpp"
+#include "generate/kept_run.hpp"
 #include "generate/output_writer.hpp"
 #include "shared/command.hpp"
 #include "shared/config_file.hpp"
@@ -48,22 +49,26 @@ Examples:
   freeinit generate "a blue square" --num-iters 5 --budget-calls 60
   freeinit generate --config settings.toml --json          (settings.toml: prompt = "a blue square")
 
+  freeinit generate "a blue square" --checkpoint run
+  freeinit generate --resume run --num-iters 5      (after a crash, or for more passes)
+
 Ctrl-C ends the run after the current step and writes the last complete pass; a second one kills.)";
 
-/// Shows progress and hands a noted Ctrl-C to the library. Decoding and writing are finished once a
-/// video is there, so the stop is not passed on then.
+/// Shows progress and hands a noted signal to the library. Decoding and writing are finished once a
+/// video is there, so the stop is not passed on then unless the video is to be discarded.
 freeinit::RunControl make_control(Console& console, ProgressView& view,
-                                  const InterruptGuard& interrupt, std::stop_source& stop) {
+                                  const InterruptGuard& interrupt, std::stop_source& stop,
+                                  bool discards) {
   freeinit::RunControl control;
   control.stop = stop.get_token();
   control.log = [&console](freeinit::LogLevel level, std::string_view message) {
     if (level == freeinit::LogLevel::warning) console.warning(message);
     if (level == freeinit::LogLevel::info) console.info(message);
   };
-  control.progress = [&](const freeinit::Progress& progress) {
+  control.progress = [&, discards](const freeinit::Progress& progress) {
     const bool finishing =
         progress.phase == freeinit::Phase::decode || progress.phase == freeinit::Phase::write;
-    if (interrupt.requested() && !finishing) stop.request_stop();
+    if (interrupt.requested() && (discards || !finishing)) stop.request_stop();
     view.show(progress);
   };
   return control;
@@ -93,7 +98,17 @@ double file_fps(const freeinit::GenerationRequest& request) {
   return request.output_fps.value_or(request.fps);
 }
 
-PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
+/// Names that were given are the names that are written; others are free, or this run's own.
+OutputPlan plan_of(const GenerateArguments& arguments, const freeinit::GenerationRequest& request,
+                   const freeinit::CheckpointFolder* kept) {
+  OutputPlan plan = arguments.output_plan(request.num_videos);
+  if (kept) plan.written = written_videos(plan, *kept, request);
+  return arguments.output || arguments.overwrite ? plan : plan.with_free_name();
+}
+
+/// `kept`: the run of --resume, or null.
+PreparedRun prepare(const GenerateArguments& arguments, const freeinit::CheckpointFolder* kept,
+                    Console& console) {
   const auto refuse = [](const std::string& message) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
   };
@@ -105,10 +120,12 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
   PreparedRun run;
   run.bundle = bundle_or_default(arguments.bundle);
   run.manifest = freeinit::read_manifest(run.bundle);
-  run.request = arguments.request(run.manifest);
+  if (kept) kept->check_bundle(freeinit::bundle_hashes(run.bundle, run.manifest));
+  run.request = kept ? kept_request(arguments, *kept) : arguments.request(run.manifest);
   run.request.validate();
-  run.plan = arguments.output_plan(run.request.num_videos);
+  run.plan = plan_of(arguments, run.request, kept);
   run.plan.check();
+  check_checkpoint_folder(arguments);
   const auto& keys = run.request.prompt_at;
   const bool begins =
       std::any_of(keys.begin(), keys.end(), [](const auto& key) { return key.frame == 0; });
@@ -116,8 +133,12 @@ PreparedRun prepare(const GenerateArguments& arguments, Console& console) {
     refuse("PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
   }
   run.bundle_options = arguments.bundle_options(run.manifest, run.request);
-  run.inputs = arguments.inputs();
-  run.init_frames = arguments.video_init.read(run.request, run.manifest.vae, run.inputs, console);
+  if (kept) {
+    run.inputs = kept->record().inputs;
+  } else {
+    run.inputs = arguments.inputs();
+    run.init_frames = arguments.video_init.read(run.request, run.manifest.vae, run.inputs, console);
+  }
   freeinit::check_request(run.request, run.manifest, run.inputs);
   for (int i = 0; i < run.plan.num_videos; ++i) {
     freeinit::check_video_writer(
@@ -179,53 +200,104 @@ std::function<std::map<std::string, std::string>(int)> metadata_of_videos(
   };
 }
 
+/// The folder that keeps this run, with its record written; nothing without one.
+void keep_run(std::optional<freeinit::CheckpointFolder>& kept, const GenerateArguments& arguments,
+              const PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline) {
+  if (kept && run.request != kept->record().request) kept->set_request(run.request);
+  const std::string& folder = arguments.checkpoint.folder;
+  if (folder.empty()) return;
+  kept = freeinit::CheckpointFolder::create(
+      folder, {.request = run.request,
+               .inputs = run.inputs,
+               .bundle = freeinit::bundle_hashes(run.bundle, run.manifest),
+               .notes = notes_of_run(arguments, run.plan, pipeline)});
+}
+
+WriterOptions writer_options(const GenerateArguments& arguments, const PreparedRun& run,
+                             const freeinit::RunControl& control, Console& console) {
+  const auto& request = run.request;
+  return {.fps = file_fps(request),
+          .profile = request.free_init.profile,
+          .chunk_size = request.decode_chunk_size,
+          .metadata = tensor_metadata(arguments, request),
+          .video_metadata = metadata_of_videos(arguments, request, run.manifest.name),
+          .progress = control.progress,
+          .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); },
+          .kept = [&console](const std::filesystem::path& path) { say_kept(path, console); },
+          .stop = arguments.checkpoint.discards() ? control.stop : std::stop_token()};
+}
+
+/// The writer's hooks, without the video that the run was stopped in if that is discarded.
+freeinit::GenerationHooks output_hooks(OutputWriter& writer, bool discards) {
+  auto hooks = writer.hooks();
+  if (!discards) return hooks;
+  hooks.on_video = [write = std::move(hooks.on_video)](const freeinit::GeneratedVideo& video) {
+    if (!video.cancelled) write(video);
+  };
+  return hooks;
+}
+
+void say_how_to_go_on(const std::optional<freeinit::CheckpointFolder>& kept, Console& console) {
+  if (kept) console.info("to go on: freeinit generate --resume " + kept->path().string());
+}
+
 /// Samples, and writes each video when it is there; `seconds` gets the time of each phase.
 freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments,
                                               const PreparedRun& run,
                                               const freeinit::TextToVideoPipeline& pipeline,
+                                              const std::optional<freeinit::CheckpointFolder>& kept,
                                               const freeinit::RunControl& control, Console& console,
                                               PhaseSeconds& seconds) {
   const auto& request = run.request;
-  OutputWriter writer(
-      run.plan, *pipeline.bundle().autoencoder(),
-      {.fps = file_fps(request),
-       .profile = request.free_init.profile,
-       .chunk_size = request.decode_chunk_size,
-       .metadata = tensor_metadata(arguments, request),
-       .video_metadata = metadata_of_videos(arguments, request, pipeline.bundle().manifest().name),
-       .progress = control.progress,
-       .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); }});
+  const bool discards = arguments.checkpoint.discards();
+  OutputWriter writer(run.plan, *pipeline.bundle().autoencoder(),
+                      writer_options(arguments, run, control, console));
+  auto hooks = output_hooks(writer, discards);
+  if (kept) {
+    add_checkpoints(hooks, *kept, arguments.checkpoint, pipeline.bundle().device(), console);
+  }
   freeinit::GenerationResult result;
   try {
-    result = pipeline.generate(request, run.inputs, control, writer.hooks());
+    result = pipeline.generate(request, run.inputs, control, hooks);
+    if (result.cancelled && discards) {
+      freeinit::raise(freeinit::ErrorCode::cancelled, "stopped: the video that ran is discarded");
+    }
   } catch (...) {  // memory that ran out, too
     if (writer.videos_written() > 0) {
-      console.warning("failed in video " + std::to_string(writer.videos_written() + 1) + " of " +
+      const std::string how = control.stop.stop_requested() ? "stopped" : "failed";
+      console.warning(how + " in video " + std::to_string(writer.videos_written() + 1) + " of " +
                       std::to_string(request.num_videos) + "; those before it are written");
     }
+    say_how_to_go_on(kept, console);
     throw;
   }
-  if (result.cancelled) console.warning(stop_note(request, result));
+  if (result.cancelled) {
+    console.warning(stop_note(request, result));
+    say_how_to_go_on(kept, console);
+  }
   for (const auto& times : {result.seconds, writer.seconds()}) {
     for (const auto& [phase, time] : times) seconds[phase] += time;
   }
   return result;
 }
 
-void run_generate(const GenerateArguments& arguments, Console& console) {
+void run_generate(const GenerateArguments& given, Console& console) {
   const InterruptGuard interrupt;
-  auto run = prepare(arguments, console);
+  auto kept = open_kept_run(given.checkpoint);
+  const GenerateArguments arguments = kept ? with_kept(given, *kept, console) : given;
+  auto run = prepare(arguments, kept ? &*kept : nullptr, console);
   std::stop_source stop;
   ProgressView view(console);
   std::optional<freeinit::ProfileTrace> trace;
   if (!run.plan.trace.empty()) trace.emplace();
-  auto control = make_control(console, view, interrupt, stop);
+  auto control = make_control(console, view, interrupt, stop, arguments.checkpoint.discards());
   if (trace) control = trace->watch(std::move(control));
 
   const Stopwatch loading;
   const auto pipeline = load_pipeline(run, trace, control);
   PhaseSeconds seconds{{freeinit::Phase::load, loading.seconds()}};
   complete_inputs(run, pipeline, control);
+  keep_run(kept, arguments, run, pipeline);
   console.info("seed " + std::to_string(run.request.seed));
   const auto write_trace = [&] {
     if (!trace) return;
@@ -234,7 +306,7 @@ void run_generate(const GenerateArguments& arguments, Console& console) {
   };
   freeinit::GenerationResult result;
   try {
-    result = generate_and_write(arguments, run, pipeline, control, console, seconds);
+    result = generate_and_write(arguments, run, pipeline, kept, control, console, seconds);
   } catch (const freeinit::Error&) {
     write_trace();  // a run that was stopped has spent its time, too
     throw;

@@ -64,14 +64,14 @@ freeinit::BundleOptions GenerateArguments::bundle_options(
 }
 
 OutputPlan GenerateArguments::output_plan(std::int64_t num_videos) const {
-  const OutputPlan plan{.video = output.value_or("video.mp4"),
-                        .latents = save_latents,
-                        .frames = save_frames,
-                        .trace = runtime.trace,
-                        .passes_folder = save_passes,
-                        .num_videos = static_cast<int>(num_videos),
-                        .overwrite = overwrite};
-  return output || overwrite ? plan : plan.with_free_name();
+  return {.video = output.value_or(default_output),
+          .latents = save_latents,
+          .frames = save_frames,
+          .trace = runtime.trace,
+          .passes_folder = save_passes,
+          .checkpoint_folder = checkpoint.folder,
+          .num_videos = static_cast<int>(num_videos),
+          .overwrite = overwrite};
 }
 
 void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
@@ -90,6 +90,7 @@ void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
            "Start from this noise [B,C,F,h,w] instead of the first draw", "FILE");
   add_mask_option(command, arguments.filter_mask);
   add_video_init_options(command, arguments.video_init);
+  add_checkpoint_options(command, arguments.checkpoint);
   add_runtime_options(command, arguments.runtime);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "generate/checkpoint_options.hpp"
 #include "generate/output_plan.hpp"
 #include "generate/video_init_options.hpp"
 #include "shared/runtime_options.hpp"
@@ -22,12 +23,14 @@ namespace freeinit_cli {
 struct GenerateArguments {
   SettingOptions settings;
   std::string bundle, config;
-  std::optional<std::string> output;  ///< unset: video.mp4, or the next of that name
+  std::optional<std::string> output;  ///< unset: the next free name like `default_output`
+  std::string default_output = "video.mp4";
   std::string init_noise, filter_mask, save_latents, save_frames, save_passes;
   bool overwrite = false;
   bool no_metadata = false;
   bool json = false;
   VideoInitArguments video_init;
+  CheckpointArguments checkpoint;
   RuntimeArguments runtime;
 
   /// The request: the manifest's settings under what was given. Checks everything that needs no
@@ -42,7 +45,7 @@ struct GenerateArguments {
   [[nodiscard]] freeinit::BundleOptions bundle_options(
       const freeinit::Manifest& manifest, const freeinit::GenerationRequest& request) const;
 
-  /// Where the results of so many videos go. A name that is chosen here is free now.
+  /// Where the results of so many videos go; a name that was not given may be taken.
   [[nodiscard]] OutputPlan output_plan(std::int64_t num_videos) const;
 };
 

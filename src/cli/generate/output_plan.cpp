@@ -37,8 +37,8 @@ bool lies_in(const std::filesystem::path& path, const std::filesystem::path& fol
 /// One output would overwrite the other: two of one name, one with the name of a pass, one in a
 /// folder of frames, which is replaced as a whole.
 void check_distinct(const OutputPlan& plan) {
-  std::vector<std::filesystem::path> named{plan.passes_folder, plan.latents, plan.frames,
-                                           plan.trace};
+  std::vector<std::filesystem::path> named{plan.passes_folder, plan.checkpoint_folder, plan.latents,
+                                           plan.frames, plan.trace};
   for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
   const auto places = check_distinct_outputs(named);
   const auto passes =
@@ -65,7 +65,8 @@ OutputPlan OutputPlan::with_free_name() const {
   const auto is_free = [&plan] {
     std::error_code ignored;
     for (int index = 0; index < plan.num_videos; ++index) {
-      if (std::filesystem::exists(plan.video_path(index), ignored)) return false;
+      const bool taken = std::filesystem::exists(plan.video_path(index), ignored);
+      if (taken && !plan.is_written(index)) return false;
     }
     return true;
   };
@@ -82,7 +83,9 @@ void OutputPlan::check() const {
   }
   if (!trace.empty()) check_output(trace, overwrite);
   check_distinct(*this);
-  for (int index = 0; index < num_videos; ++index) check_output(video_path(index), overwrite);
+  for (int index = 0; index < num_videos; ++index) {
+    if (!is_written(index)) check_output(video_path(index), overwrite);
+  }
   if (!passes_folder.empty()) check_passes_folder();
 }
 
@@ -98,13 +101,14 @@ void OutputPlan::check_passes_folder() const {
   }
 }
 
-void OutputPlan::empty_passes_folder() const {
+void OutputPlan::make_passes_folder(bool empty) const {
   std::error_code error;
   std::filesystem::create_directory(passes_folder, error);
   if (!std::filesystem::is_directory(passes_folder)) {
     freeinit::raise(freeinit::ErrorCode::io, "folder '" + passes_folder.string() +
                                                  "': cannot be made (" + error.message() + ")");
   }
+  if (!empty) return;
   for (const auto& entry : std::filesystem::directory_iterator(passes_folder)) {
     if (!is_pass_name(entry.path().filename().string())) continue;
     std::filesystem::remove_all(entry.path(), error);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -8,11 +9,13 @@ namespace freeinit_cli {
 
 /// Where the results of a run go. Everything is checked before the run starts.
 struct OutputPlan {
-  std::filesystem::path video;    ///< as given: a file, or a folder for PNG frames
-  std::filesystem::path latents;  ///< may be empty, as those below
-  std::filesystem::path frames;
-  std::filesystem::path trace;
-  std::filesystem::path passes_folder;
+  std::filesystem::path video;      ///< as given: a file, or a folder for PNG frames
+  std::filesystem::path latents{};  ///< may be empty, as those below
+  std::filesystem::path frames{};
+  std::filesystem::path trace{};
+  std::filesystem::path passes_folder{};
+  std::filesystem::path checkpoint_folder{};
+  std::set<std::filesystem::path> written{};  ///< videos of an earlier part of the run, which stay
   int num_videos = 1;
   bool overwrite = false;
 
@@ -23,9 +26,12 @@ struct OutputPlan {
   /// Throws freeinit::Error: invalid_argument, io.
   void check() const;
 
-  /// Makes the folder for passes if it is not there, and removes what an earlier run has left of
-  /// its passes: they would be taken for this run's. Throws freeinit::Error: io.
-  void empty_passes_folder() const;
+  /// Makes the folder for passes if it is not there. `empty`: removes what an earlier run has left
+  /// of its passes, which would be taken for this run's. Throws freeinit::Error: io.
+  void make_passes_folder(bool empty) const;
+
+  /// Whether the file of video `index` is there and stays.
+  [[nodiscard]] bool is_written(int index) const { return written.contains(video_path(index)); }
 
   /// The path of video `index`: `video` itself, or NAME_<index>.EXT when there are several.
   [[nodiscard]] std::filesystem::path video_path(int index) const;

@@ -1,5 +1,6 @@
 #include "generate/output_writer.hpp"
 
+#include <freeinit/core/error.hpp>
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 
@@ -41,8 +42,13 @@ freeinit::GenerationHooks OutputWriter::hooks() {
 
 void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& latents) {
   const auto video = static_cast<int>(at.video);
-  if (at.pass == 0 && video == 0) plan_.empty_passes_folder();
-  write_tensor(plan_.pass_noise_path(at.pass, video), "noise", pass_noise_);
+  // A resumed run adds to the passes of its earlier part.
+  const bool is_first = at.pass == 0 && video == 0;
+  if (!std::exchange(passes_begun_, true)) plan_.make_passes_folder(is_first);
+  if (pass_noise_.defined()) {
+    write_tensor(plan_.pass_noise_path(at.pass, video), "noise", pass_noise_);
+    pass_noise_.reset();
+  }
   write_tensor(plan_.pass_latents_path(at.pass, video), "latents", latents);
   pass_frames_.reset();  // not those of two passes in memory
   pass_frames_ =
@@ -54,7 +60,9 @@ void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   const auto path = plan_.video_path(index);
   const bool keep = !plan_.frames.empty();
   at::Tensor frames = std::exchange(pass_frames_, at::Tensor());
-  if (frames.defined()) {
+  if (plan_.is_written(index)) {
+    if (options_.kept) options_.kept(path);
+  } else if (frames.defined()) {
     write_video(path, index, frames);
   } else {
     frames = write_decoded(path, index, video.latents, keep);
@@ -87,8 +95,9 @@ at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, int in
   const Stopwatch whole;
   double writing = 0.0;
   std::vector<at::Tensor> kept;
-  freeinit::RunControl control;  // without a stop token
+  freeinit::RunControl control;
   control.progress = options_.progress;
+  control.stop = options_.stop;
   const std::int64_t scale = autoencoder_.spec().spatial_scale;
   auto video = open_video(path, index, latents.size(3) * scale, latents.size(4) * scale);
   const auto add = [&](std::int64_t, std::int64_t first, const at::Tensor& frames) {
@@ -134,6 +143,9 @@ void OutputWriter::add_frames(freeinit::VideoWriter& video, const at::Tensor& fr
   const auto frame_bytes = static_cast<std::size_t>(bytes.numel() / bytes.size(0));
   const auto* data = bytes.const_data_ptr<std::uint8_t>();
   for (std::int64_t i = 0; i < bytes.size(0); ++i) {
+    if (options_.stop.stop_requested()) {
+      freeinit::raise(freeinit::ErrorCode::cancelled, "writing: stopped");
+    }
     video.add_frame(std::span(data + static_cast<std::size_t>(i) * frame_bytes, frame_bytes));
     if (options_.progress) {
       options_.progress({.phase = freeinit::Phase::write,

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -26,23 +27,25 @@ struct WriterOptions {
   /// Pixels become bytes as the profile's code does it: diffusers rounds, the authors' code
   /// truncates.
   freeinit::Profile profile = freeinit::Profile::diffusers;
-  std::int64_t chunk_size = 16;                 ///< frames decoded at once
-  std::map<std::string, std::string> metadata;  ///< of the tensor files
+  std::int64_t chunk_size = 16;                   ///< frames decoded at once
+  std::map<std::string, std::string> metadata{};  ///< of the tensor files
   /// Of video k; empty: none.
   std::function<std::map<std::string, std::string>(int index)> video_metadata{};
   freeinit::ProgressCallback progress;  ///< told Phase::decode and Phase::write
   std::function<void(const std::filesystem::path& path)> wrote{};  ///< told what was written
+  std::function<void(const std::filesystem::path& path)> kept{};   ///< told what stays
+  std::stop_token stop{};  ///< ends decoding and writing, with nothing of the file
 };
 
 /// Writes tensors and videos of a run to the places of its plan, each as soon as it is there.
-/// Everything that is sampled is written, also after a stop.
+/// Everything that is sampled is written, also after a stop of the run.
 class OutputWriter {
  public:
   /// `autoencoder` must outlive the writer.
   OutputWriter(OutputPlan plan, const freeinit::Autoencoder& autoencoder, WriterOptions options);
 
   /// The hooks through which the pipeline hands on passes and videos; they throw freeinit::Error:
-  /// io, model. The writer must outlive the run.
+  /// io, model, cancelled. The writer must outlive the run.
   [[nodiscard]] freeinit::GenerationHooks hooks();
 
   [[nodiscard]] std::size_t videos_written() const noexcept { return latents_.size(); }
@@ -72,6 +75,7 @@ class OutputWriter {
   const freeinit::Autoencoder& autoencoder_;
   WriterOptions options_;
   PhaseSeconds seconds_;
+  bool passes_begun_ = false;
   at::Tensor pass_noise_;            ///< of the running pass, with a folder for passes
   at::Tensor pass_frames_;           ///< of the last pass written there: those of the video
   std::vector<at::Tensor> latents_;  ///< of the videos written

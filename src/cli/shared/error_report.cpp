@@ -1,5 +1,7 @@
 #include "shared/error_report.hpp"
 
+#include "shared/interrupt.hpp"
+
 #include <freeinit/core/error.hpp>
 
 #include <exception>
@@ -14,6 +16,7 @@ int report_current_exception(Console& console) {
     throw;
   } catch (const freeinit::Error& error) {
     console.error(error.what());
+    if (error.code() == ErrorCode::cancelled) return stopped_exit_code();
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
     console.error("out of memory; fewer frames, a smaller size or fewer videos need less");

@@ -2,8 +2,8 @@
 
 namespace freeinit_cli {
 
-/// While it lives, the first Ctrl-C (or SIGTERM) is only noted, so that a run can end in order; the
-/// second one has its usual effect and kills.
+/// While it lives, the first SIGINT (Ctrl-C), SIGTERM or SIGHUP is only noted, so that a run can
+/// end in order; the second one, whichever it is, has its usual effect and kills.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -13,5 +13,9 @@ class InterruptGuard {
 
   [[nodiscard]] bool requested() const noexcept;
 };
+
+/// What a stopped run exits with: 128 and the number of the signal that the last guard noted, as
+/// shells count; 130 without one.
+[[nodiscard]] int stopped_exit_code() noexcept;
 
 }  // namespace freeinit_cli

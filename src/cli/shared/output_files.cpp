@@ -54,6 +54,10 @@ void say_written(const std::filesystem::path& path, Console& console) {
   console.info("wrote " + freeinit::excerpt(path.string(), std::string::npos));
 }
 
+void say_kept(const std::filesystem::path& path, Console& console) {
+  console.info("kept " + freeinit::excerpt(path.string(), std::string::npos));
+}
+
 std::filesystem::path with_number(const std::filesystem::path& path, int number) {
   const bool folder = !path.has_filename();
   const auto base = folder ? path.parent_path() : path;

@@ -37,6 +37,9 @@ std::set<std::filesystem::path> check_distinct_outputs(
 /// The line of every command for every file: `wrote FILE`.
 void say_written(const std::filesystem::path& path, Console& console);
 
+/// The line for a file of an earlier part of the run: `kept FILE`.
+void say_kept(const std::filesystem::path& path, Console& console);
+
 /// `out/clip.mp4`, 1 -> `out/clip_1.mp4`; `out/clip/` -> `out/clip_1/`.
 [[nodiscard]] std::filesystem::path with_number(const std::filesystem::path& path, int number);
 

@@ -177,8 +177,9 @@ void show_metadata(const std::filesystem::path& path, Console& console) {
 }
 
 void run_inspect(const InspectArguments& arguments, Console& console) {
+  const std::filesystem::path given = arguments.bundle;
+  if (!given.empty() && is_output_file(given)) return show_metadata(given, console);
   const auto folder = bundle_or_default(arguments.bundle);
-  if (is_output_file(folder)) return show_metadata(folder, console);
   if (arguments.check) {
     run_check(folder, arguments.json, console);
     return;

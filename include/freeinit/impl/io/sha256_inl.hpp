@@ -10,32 +10,42 @@ extern "C" {
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 
-FREEINIT_INLINE std::string sha256_of_file(const std::filesystem::path& path) {
-  std::ifstream stream = detail::open_file(path, "file");
-  const std::unique_ptr<AVSHA, void (*)(void*)> state(av_sha_alloc(), av_free);
-  if (!state) throw std::bad_alloc();
-  av_sha_init(state.get(), 256);
-  std::vector<char> buffer(1 << 20);
-  while (stream) {
-    stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    av_sha_update(state.get(), reinterpret_cast<const std::uint8_t*>(buffer.data()),
-                  static_cast<std::size_t>(stream.gcount()));
-  }
-  if (stream.bad()) raise(ErrorCode::io, "file '" + path.string() + "': reading failed");
+FREEINIT_INLINE Sha256::Sha256() : state_(av_sha_alloc(), av_free) {
+  if (!state_) throw std::bad_alloc();
+  av_sha_init(static_cast<AVSHA*>(state_.get()), 256);
+}
+
+FREEINIT_INLINE void Sha256::add(std::span<const std::byte> bytes) {
+  av_sha_update(static_cast<AVSHA*>(state_.get()),
+                reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+}
+
+FREEINIT_INLINE std::string Sha256::hex() {
   std::array<std::uint8_t, 32> digest{};
-  av_sha_final(state.get(), digest.data());
+  av_sha_final(static_cast<AVSHA*>(state_.get()), digest.data());
   std::string text;
   for (const std::uint8_t byte : digest) {
     text += "0123456789abcdef"[byte >> 4];
     text += "0123456789abcdef"[byte & 15];
   }
   return text;
+}
+
+FREEINIT_INLINE std::string sha256_of_file(const std::filesystem::path& path) {
+  std::ifstream stream = detail::open_file(path, "file");
+  Sha256 hash;
+  std::vector<char> buffer(1 << 20);
+  while (stream) {
+    stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hash.add(std::as_bytes(std::span(buffer.data(), static_cast<std::size_t>(stream.gcount()))));
+  }
+  if (stream.bad()) raise(ErrorCode::io, "file '" + path.string() + "': reading failed");
+  return hash.hex();
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -2,6 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/passes/pass_plan_inl.hpp>
+#include <freeinit/impl/passes/state_check_inl.hpp>
 #include <freeinit/passes/free_init.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 

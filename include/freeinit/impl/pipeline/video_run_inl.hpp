@@ -15,6 +15,7 @@
 #include <c10/util/StringUtil.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -106,17 +107,43 @@ FREEINIT_INLINE RunHooks::Hook hook_of_video(const RunHooks::Hook& hook, std::in
   };
 }
 
-/// The caller's hooks; after each pass the deep features are forgotten too.
+/// The caller's hooks for one video.
 FREEINIT_INLINE RunHooks hooks_of_video(const RunParts& parts, std::int64_t video) {
-  RunHooks hooks{.on_noise = hook_of_video(parts.hooks.on_noise, video, parts.clock, Phase::reinit),
-                 .on_pass = hook_of_video(parts.hooks.on_pass, video, parts.clock, Phase::denoise)};
-  if (!parts.feature_cache) return hooks;
-  hooks.on_pass = [on_pass = hooks.on_pass, cache = parts.feature_cache](
-                      const RunPoint& point, const at::Tensor& latents) {
-    cache->start_pass();
+  return {.on_noise = hook_of_video(parts.hooks.on_noise, video, parts.clock, Phase::reinit),
+          .on_pass = hook_of_video(parts.hooks.on_pass, video, parts.clock, Phase::denoise)};
+}
+
+/// Hands on where the run stands, unless that is in the middle of reused features.
+FREEINIT_INLINE void keep(const RunParts& parts, const VideoState& state) {
+  if (!parts.hooks.on_checkpoint) return;
+  if (parts.feature_cache && !parts.feature_cache->is_fresh()) return;
+  parts.clock.lap(Phase::denoise);
+  parts.hooks.on_checkpoint(state);
+  parts.clock.skip();
+}
+
+/// The loop of one video, from where it stands. Deep features are forgotten after each pass.
+FREEINIT_INLINE void run_passes(const RunParts& parts, const FreeInit& run, VideoState& state,
+                                const RunControl& control) {
+  std::int64_t kept = state.run.calls;
+  const auto keep_now = [&] {
+    state.done = run.is_done(state.run);
+    keep(parts, state);
+    kept = state.run.calls;
+  };
+  RunHooks hooks = hooks_of_video(parts, state.video);
+  hooks.on_pass = [&, on_pass = hooks.on_pass](const RunPoint& point, const at::Tensor& latents) {
+    if (parts.feature_cache) parts.feature_cache->start_pass();
+    keep_now();
     if (on_pass) on_pass(point, latents);
   };
-  return hooks;
+  const std::int64_t every = parts.hooks.checkpoint_every;
+  while (!run.is_done(state.run) && !control.stop.stop_requested()) {
+    run.advance(state.run, parts.denoiser, control, hooks);
+    const bool fresh = !parts.feature_cache || parts.feature_cache->is_fresh();
+    if (every > 0 && state.run.calls - kept >= every && fresh) keep_now();
+  }
+  if (state.run.calls != kept) keep_now();  // stopped within a pass
 }
 
 /// Half precision that overflows, or broken weights, would otherwise end as a black video.
@@ -127,13 +154,23 @@ FREEINIT_INLINE void check_finite(const at::Tensor& latents, const ModelBundle& 
                  dtype_to_string(bundle.dtype()), "; expected finite numbers"));
 }
 
-/// One video of the request, from its own generator, not decoded.
+/// Where the caller says that the video stands.
+FREEINIT_INLINE std::optional<VideoState> resumed_state(const RunParts& parts, std::int64_t index) {
+  if (!parts.hooks.resume) return std::nullopt;
+  std::optional<VideoState> state = parts.hooks.resume(index);
+  if (!state || state->video == index) return state;
+  raise(ErrorCode::invalid_argument,
+        c10::str("state of video '", state->video, "': expected that of video ", index));
+}
+
+/// One video of the request, from its own generator or from where it stands, not decoded.
 FREEINIT_INLINE GeneratedVideo sample_video(const RunParts& parts, std::int64_t index) {
   const RunControl control = timed_control(parts, index);
   NoiseSource noise(parts.request.seed + static_cast<std::uint64_t>(index));
   if (const auto context = context_of(parts.request, parts.bundle.manifest())) {
     noise.schedule_frames(*context);
   }
+  std::optional<VideoState> resumed = resumed_state(parts, index);
   std::int64_t inversion_calls = 0;
   FreeInitSettings settings{.shape = latent_shape(parts.request, parts.bundle.manifest()),
                             .options = parts.options,
@@ -146,20 +183,27 @@ FREEINIT_INLINE GeneratedVideo sample_video(const RunParts& parts, std::int64_t 
   if (const auto strength = parts.request.real_video.strength) {
     settings.initial_sample = clip;
     settings.strength = *strength;
-  } else if (clip.defined()) {
+  } else if (clip.defined() && !resumed) {
     settings.initial_noise = noise_of_real_video(parts, clip, noise, inversion_calls, control);
   } else {
     settings.initial_noise = of_video(parts.inputs.initial_noise, index);
   }
-  const FreeInitResult run = free_init(parts.denoiser, parts.schedule, settings, std::move(noise),
-                                       control, hooks_of_video(parts, index));
+  const FreeInit run(parts.schedule, settings);
+  if (resumed) run.check_state(resumed->run);
+  VideoState state = resumed ? std::move(*resumed)
+                             : VideoState{.video = index,
+                                          .run = run.begin(std::move(noise)),
+                                          .inversion_calls = inversion_calls};
+  if (inversion_calls > 0) keep(parts, state);
+  run_passes(parts, run, state, control);
+  const FreeInitResult result = run.result(state.run);
   GeneratedVideo video{.index = index,
-                       .latents = run.latents.to(at::kCPU, at::kFloat),
-                       .completed_passes = run.completed_passes,
-                       .cancelled = run.cancelled,
-                       .unet_calls = run.denoiser_calls + inversion_calls,
-                       .unet_calls_saved = run.calls_saved,
-                       .calls_per_pass = run.calls_per_pass};
+                       .latents = result.latents.to(at::kCPU, at::kFloat),
+                       .completed_passes = result.completed_passes,
+                       .cancelled = result.cancelled,
+                       .unet_calls = result.denoiser_calls + state.inversion_calls,
+                       .unet_calls_saved = result.calls_saved,
+                       .calls_per_pass = result.calls_per_pass};
   check_finite(video.latents, parts.bundle);
   parts.clock.lap(Phase::denoise);
   return video;

@@ -1,0 +1,179 @@
+#include "generate/kept_run.hpp"
+
+#include "shared/default_bundle.hpp"
+#include "shared/output_files.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
+#include <freeinit/options/request_fields.hpp>
+
+#include <ATen/Parallel.h>
+
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+namespace freeinit_cli {
+namespace {
+
+using Notes = std::map<std::string, std::string>;
+
+[[noreturn]] void refuse(const std::string& message) {
+  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+}
+
+std::string note(const Notes& notes, const std::string& name) {
+  const auto found = notes.find(name);
+  return found == notes.end() ? std::string() : found->second;
+}
+
+template <class Number>
+std::optional<Number> number_note(const Notes& notes, const std::string& name) {
+  const std::string text = note(notes, name);
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} ? std::optional(number) : std::nullopt;
+}
+
+/// What was given stays, with a warning where it is another; what was not comes from the notes.
+void restore(std::string& value, const Notes& notes, const std::string& name, bool given,
+             Console& console) {
+  const std::string kept = note(notes, name);
+  if (given && value != kept) {
+    console.warning("--" + name + " " + value + ": the run was kept with '" +
+                    freeinit::excerpt(kept) + "'; the last digits may differ");
+  }
+  if (!given) value = kept;
+}
+
+void restore_machine(RuntimeArguments& runtime, const Notes& notes, Console& console) {
+  restore(runtime.device, notes, "device", runtime.device != RuntimeArguments{}.device, console);
+  restore(runtime.backend, notes, "backend", !runtime.backend.empty(), console);
+  const auto threads = number_note<int>(notes, "threads");
+  if (runtime.threads && threads && *runtime.threads != *threads) {
+    console.warning("--threads " + std::to_string(*runtime.threads) + ": the run was kept with " +
+                    std::to_string(*threads) + "; the last digits may differ");
+  }
+  if (!runtime.threads) runtime.threads = threads;
+}
+
+/// For what the videos say of themselves.
+void restore_sources(GenerateArguments& arguments, const Notes& notes) {
+  arguments.init_noise = note(notes, "init_noise");
+  arguments.filter_mask = note(notes, "filter_mask");
+  auto& video = arguments.video_init;
+  video.video = note(notes, "init_video");
+  video.latents = note(notes, "init_latents");
+  auto& selection = video.selection;
+  selection.first = number_note<std::int64_t>(notes, "init_start").value_or(selection.first);
+  selection.stride = number_note<std::int64_t>(notes, "init_stride").value_or(selection.stride);
+  selection.fps = number_note<double>(notes, "init_fps").value_or(selection.fps);
+  selection.stream = number_note<int>(notes, "init_stream").value_or(selection.stream);
+}
+
+}  // namespace
+
+std::optional<freeinit::CheckpointFolder> open_kept_run(const CheckpointArguments& arguments) {
+  if (arguments.resume.empty()) return std::nullopt;
+  auto kept = freeinit::CheckpointFolder::open(arguments.resume);
+  for (std::int64_t video = 0; video < kept.record().request.num_videos; ++video) {
+    (void)kept.read(video);  // refused now rather than when its turn comes
+  }
+  return kept;
+}
+
+void check_checkpoint_folder(const GenerateArguments& arguments) {
+  const std::filesystem::path folder = arguments.checkpoint.folder;
+  if (folder.empty()) return;
+  const bool is_there = std::filesystem::exists(folder);
+  check_output(is_there ? folder / "run.safetensors" : folder, /*overwrite=*/true);
+  if (arguments.overwrite || !freeinit::CheckpointFolder::holds_run(folder)) return;
+  refuse("checkpoint '" + folder.string() +
+         "': holds a run already; --resume goes on with it, --overwrite replaces it");
+}
+
+Notes notes_of_run(const GenerateArguments& arguments, const OutputPlan& plan,
+                   const freeinit::TextToVideoPipeline& pipeline) {
+  const auto& bundle = pipeline.bundle();
+  const auto& video = arguments.video_init;
+  const auto& selection = video.selection;
+  Notes notes{{"bundle", std::filesystem::absolute(bundle_or_default(arguments.bundle)).string()},
+              {"output", plan.video.string()},
+              {"device", bundle.device().str()},
+              {"backend", std::string(bundle.backend().name)},
+              {"threads", std::to_string(at::get_num_threads())},
+              {"init_noise", arguments.init_noise},
+              {"filter_mask", arguments.filter_mask},
+              {"init_video", video.video},
+              {"init_latents", video.latents},
+              {"init_start", freeinit::concat(selection.first)},
+              {"init_stride", freeinit::concat(selection.stride)},
+              {"init_fps", freeinit::field_text(selection.fps)},
+              {"init_stream", freeinit::concat(selection.stream)}};
+  for (auto& [name, text] : notes) text = freeinit::excerpt(text, std::string::npos);
+  return notes;
+}
+
+GenerateArguments with_kept(GenerateArguments arguments, const freeinit::CheckpointFolder& kept,
+                            Console& console) {
+  if (!arguments.init_noise.empty() || !arguments.filter_mask.empty() ||
+      arguments.video_init.given()) {
+    refuse(
+        "--resume with --init-noise, --init-video, --init-latents or --filter-mask: expected "
+        "none of them; the checkpoint holds what the run starts from");
+  }
+  const Notes& notes = kept.record().notes;
+  if (arguments.bundle.empty()) arguments.bundle = note(notes, "bundle");
+  arguments.default_output = note(notes, "output");
+  if (arguments.default_output.empty()) arguments.default_output = "video.mp4";
+  restore_machine(arguments.runtime, notes, console);
+  restore_sources(arguments, notes);
+  return arguments;
+}
+
+freeinit::GenerationRequest kept_request(const GenerateArguments& arguments,
+                                         const freeinit::CheckpointFolder& kept) {
+  auto request = kept.record().request;
+  if (arguments.runtime.low_memory) request.decode_chunk_size = 1;
+  request = arguments.settings.over(std::move(request));
+  freeinit::check_continued_request(kept.record().request, request);
+  return request;
+}
+
+std::set<std::filesystem::path> written_videos(const OutputPlan& plan,
+                                               const freeinit::CheckpointFolder& kept,
+                                               const freeinit::GenerationRequest& request) {
+  const bool extends = request.free_init.num_iters != kept.record().request.free_init.num_iters;
+  if (extends || plan.overwrite || !plan.frames.empty()) return {};
+  std::set<std::filesystem::path> written;
+  for (int index = 0; index < plan.num_videos; ++index) {
+    const auto path = plan.video_path(index);
+    std::error_code missing;
+    const auto file_time = std::filesystem::last_write_time(path, missing);
+    if (missing) continue;
+    const auto state = kept.read(index);
+    const bool done = state && state->done;
+    if (done && file_time >= std::filesystem::last_write_time(kept.video_path(index))) {
+      written.insert(path);
+    }
+  }
+  return written;
+}
+
+void add_checkpoints(freeinit::GenerationHooks& hooks, const freeinit::CheckpointFolder& folder,
+                     const CheckpointArguments& arguments, at::Device device, Console& console) {
+  folder.add_to(hooks, device);
+  hooks.checkpoint_every = arguments.every;
+  hooks.on_checkpoint = [&, failed = false](const freeinit::VideoState& state) mutable {
+    try {
+      folder.write(state);
+      failed = false;
+    } catch (const freeinit::Error& error) {
+      if (error.code() != freeinit::ErrorCode::io) throw;
+      if (std::exchange(failed, true)) return;  // a line for each would hide all others
+      console.warning(std::string(error.what()) + "; the run goes on without newer checkpoints");
+    }
+  };
+}
+
+}  // namespace freeinit_cli

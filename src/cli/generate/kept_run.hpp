@@ -1,0 +1,54 @@
+#pragma once
+
+#include "generate/generate_options.hpp"
+#include "generate/output_plan.hpp"
+#include "shared/console.hpp"
+
+#include <freeinit/pipeline/checkpoint_folder.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace freeinit_cli {
+
+/// The run of `--resume`, with what it holds of its videos checked; nothing without it. Throws
+/// freeinit::Error: as CheckpointFolder::open and read.
+[[nodiscard]] std::optional<freeinit::CheckpointFolder> open_kept_run(
+    const CheckpointArguments& arguments);
+
+/// Refuses a folder for checkpoints that holds a run already, or cannot be written to. Throws
+/// freeinit::Error: invalid_argument, io.
+void check_checkpoint_folder(const GenerateArguments& arguments);
+
+/// What `with_kept` reads: where the run finds and puts its files, and what it computes with.
+[[nodiscard]] std::map<std::string, std::string> notes_of_run(
+    const GenerateArguments& arguments, const OutputPlan& plan,
+    const freeinit::TextToVideoPipeline& pipeline);
+
+/// `arguments` with what those of the kept run said and these do not. Warns of what may change the
+/// last digits. Throws freeinit::Error: invalid_argument where they name files to start from, which
+/// the kept run has.
+[[nodiscard]] GenerateArguments with_kept(GenerateArguments arguments,
+                                          const freeinit::CheckpointFolder& kept, Console& console);
+
+/// The kept request with what `arguments` may change of it. Throws freeinit::Error:
+/// invalid_argument.
+[[nodiscard]] freeinit::GenerationRequest kept_request(const GenerateArguments& arguments,
+                                                       const freeinit::CheckpointFolder& kept);
+
+/// The videos of `plan` that the kept run has written and this one does not change: those that are
+/// done and not extended, whose file is there and no older than that.
+[[nodiscard]] std::set<std::filesystem::path> written_videos(
+    const OutputPlan& plan, const freeinit::CheckpointFolder& kept,
+    const freeinit::GenerationRequest& request);
+
+/// Keeps the run of `hooks` in the folder. A checkpoint that cannot be written is a warning: the
+/// former one stays, and the run goes on.
+void add_checkpoints(freeinit::GenerationHooks& hooks, const freeinit::CheckpointFolder& folder,
+                     const CheckpointArguments& arguments, at::Device device, Console& console);
+
+}  // namespace freeinit_cli
