@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # The tests: scripts/test.sh [PART...] [--ci] [--all]
 #
-#   tests    g++: the library, the command and the C++ tests (ctest), and the Python tests (pytest);
-#            what runs if no part is named
+#   tests    g++: the library, the command and the C++ tests (ctest), under ASan and UBSan too those of
+#            the layers without LibTorch; the Python tests (pytest); what runs if no part is named
 #   format   clang-format finds nothing to change
 #   clang    clang, without a warning: the shared library, the command and the examples, which are
 #            installed, moved and run from an empty environment; the C++ tests of the header-only
-#            form, and under ASan and UBSan those of the layers without LibTorch
+#            form, and under clang's sanitizers
 #   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
 #   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before)
 #   shared   g++: the whole of ctest against the shared library
-#   --ci     all but shared: what every change must pass
+#   --ci     tests and format: what every change must pass
 #   --all    everything
 #
 # Installs what is missing. Fails if anything fails; the summary at the end says what.
@@ -75,7 +75,7 @@ python_tests() {
 
 part_tests() {
   local build="$FREEINIT_ROOT/build/release"
-  build_and_ctest tests "$build"
+  build_and_ctest tests "$build" "-DFREEINIT_TEST_FORMS=compiled;sanitized"
   [[ -x $build/bin/freeinit ]] && stage "tests: Python (pytest)" python_tests "$build"
 }
 
@@ -161,7 +161,7 @@ part_tidy() { stage "clang-tidy" check_tidy; }
 parts=()
 for argument in "$@"; do
   case $argument in
-    --ci) parts=(format tests clang fuzz tidy) ;;
+    --ci) parts=(format tests) ;;
     --all) parts=(format tests clang fuzz tidy shared) ;;
     tests | format | clang | fuzz | tidy | shared) parts+=("$argument") ;;
     *) echo "test.sh: unknown part '$argument'; $(sed -n 2p "${BASH_SOURCE[0]}")" >&2; exit 2 ;;

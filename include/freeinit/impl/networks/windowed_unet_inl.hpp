@@ -70,7 +70,7 @@ FREEINIT_INLINE WindowedUNet::WindowedUNet(std::shared_ptr<const VideoUNet> unet
   timesteps_.erase(std::unique(timesteps_.begin(), timesteps_.end()), timesteps_.end());
   do {
     const auto step = static_cast<std::int64_t>(steps_.size());
-    Step made{.windows = context_windows(settings.options, num_frames_, step)};
+    Step made{.windows = context_windows(settings.options, num_frames_, step), .weights = {}};
     made.weights = detail::weight_tensor(
         context_weights(made.windows, settings.options.fuse, num_frames_), settings.device);
     steps_.push_back(std::move(made));

@@ -129,7 +129,7 @@ FREEINIT_INLINE PromptEmbeddings encode_prompts(const ModelBundle& bundle,
   const at::Tensor first = keys.front().text;
   // The clip goes on with its first frame, so its text must come back to that of frame 0.
   if (keys.size() > 1 && request.context.closed_loop) keys.push_back({request.num_frames, first});
-  PromptEmbeddings embeddings{.positive = Conditioning(std::move(keys))};
+  PromptEmbeddings embeddings{.positive = Conditioning(std::move(keys)), .negative = {}};
   if (!guided) return embeddings;
   embeddings.negative = has_negative ? encode("negative prompt", request.negative_prompt) : first;
   return embeddings;
