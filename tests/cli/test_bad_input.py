@@ -13,8 +13,9 @@ class BadBundle(CommandTest):
         (self.folder / "pipeline" / "model_index.json").write_text("{}")
         (self.folder / "model.safetensors").write_text("")
         for name, says in (("pipeline", "is a pipeline of diffusers"), ("model.safetensors", "is a file")):
-            for command in (("generate", "x", "--bundle", name), ("inspect", name)):
-                self.fails(3, *command, says=f"bundle '{name}': {says}")
+            self.fails(3, "generate", "x", "--bundle", name, says=f"bundle '{name}': {says}")
+        self.fails(3, "inspect", "pipeline", says="is a pipeline of diffusers")
+        self.fails(4, "inspect", "model.safetensors", says="shorter than")  # reads files, too
 
     def test_unknown_bundle(self):
         self.fails(3, "generate", "x", "--bundle", "nowhere", says="nowhere")
