@@ -102,9 +102,9 @@ def samplers(result: dict) -> str:
     """How far each sampler is from the video of many steps, and what FreeInit gains with it."""
     calls = result["calls"]
     text = (
-        f"The demo model, {result['videos']} prompts, model's settings but for the sampler. Left: the distance to"
-        f" {result['reference']}, by network calls. Right: the cosine of neighbouring latent frames with one pass"
-        " and with three.\n\n"
+        f"The demo model, {result['videos']} prompts, model's settings but for the sampler. Left, by network calls: how far the"
+        f" latents are from those of {result['reference']} (root mean square, relative, the median). Right: the cosine of"
+        " neighbouring latent frames with one pass and with three.\n\n"
     )
     rows = [
         [name, *(f"{row['distance'][str(count)]:.2f}" if "distance" in row else "" for count in calls),

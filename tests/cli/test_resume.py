@@ -117,7 +117,7 @@ class Resume(CommandTest):
         self.fails(2, *resume, "--init-noise", "x.safetensors", says="holds what the run starts from")
         self.fails(2, *RUN, "--checkpoint", "kept", "-o", "other.gif", says="holds a run already")
         self.fails(2, *resume, "--checkpoint", "other", says="--checkpoint")
-        self.fails(3, "generate", "--resume", "gone", says="run.safetensors")
+        self.fails(3, "generate", "--resume", "gone", says="checkpoint 'gone': no run in it")
         bundle = self.copy_of_bundle()
         manifest = bundle / "manifest.json"
         manifest.write_text(manifest.read_text() + "\n")

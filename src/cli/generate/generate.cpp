@@ -48,7 +48,6 @@ Examples:
   freeinit generate "a blue square" --intermediate partial --intermediate-steps 17 --mix freqprior
   freeinit generate "a blue square" --num-iters 5 --budget-calls 60
   freeinit generate --config settings.toml --json          (settings.toml: prompt = "a blue square")
-
   freeinit generate "a blue square" --checkpoint run
   freeinit generate --resume run --num-iters 5      (after a crash, or for more passes)
 

@@ -47,7 +47,7 @@ void restore(std::string& value, const Notes& notes, const std::string& name, bo
 }
 
 void restore_machine(RuntimeArguments& runtime, const Notes& notes, Console& console) {
-  restore(runtime.device, notes, "device", runtime.device != RuntimeArguments{}.device, console);
+  restore(runtime.device, notes, "device", !runtime.device.empty(), console);
   restore(runtime.backend, notes, "backend", !runtime.backend.empty(), console);
   const auto threads = number_note<int>(notes, "threads");
   if (runtime.threads && threads && *runtime.threads != *threads) {

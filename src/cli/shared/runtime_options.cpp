@@ -35,7 +35,7 @@ std::string backend_names() {
 
 freeinit::BundleOptions RuntimeArguments::bundle_options() const {
   freeinit::BundleOptions options;
-  options.device = freeinit::device_from_string(device);
+  options.device = freeinit::device_from_string(device.empty() ? "cpu" : device);
   if (dtype) options.dtype = freeinit::dtype_from_string(*dtype);
   if (!backend.empty()) options.backend = freeinit::unet_backend(backend).name;
   options.low_memory = low_memory;
@@ -50,7 +50,7 @@ void RuntimeArguments::apply_to_process() const {
 
 void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   OptionGroup machine(command, "Machine");
-  machine.add("--device", a.device, "cpu, cuda or cuda:N", "NAME")->capture_default_str();
+  machine.add("--device", a.device, "cpu, cuda or cuda:N [cpu]", "NAME");
   machine.add("--dtype", a.dtype, "float32, float16 or bfloat16 [as stored in the bundle]", "NAME");
   machine.add_number("--threads", a.threads, "CPU threads [LibTorch's choice]", 1, 1024);
   machine.add("--backend", a.backend,

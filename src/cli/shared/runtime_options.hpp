@@ -14,7 +14,7 @@ namespace freeinit_cli {
 
 /// Options of `generate` that say how it runs and change no result.
 struct RuntimeArguments {
-  std::string device = "cpu";
+  std::string device;                ///< empty: the CPU
   std::optional<std::string> dtype;  ///< unset: as stored in the bundle
   std::optional<int> threads;        ///< unset: LibTorch's choice
   std::string backend;               ///< empty: the fastest of bundle and build

@@ -184,6 +184,10 @@ FREEINIT_INLINE void CheckpointFolder::write_record() const {
 
 FREEINIT_INLINE CheckpointFolder CheckpointFolder::open(const std::filesystem::path& folder) {
   const auto file = folder / "run.safetensors";
+  if (!holds_run(folder)) {
+    detail::refuse_checkpoint(ErrorCode::not_found, folder,
+                              "no run in it; expected the folder of a run that was kept");
+  }
   const Checkpoint checkpoint = Checkpoint::read(file);
   const std::string& version = detail::text_of(checkpoint, "version", file);
   if (version != FREEINIT_VERSION) {
