@@ -1,0 +1,71 @@
+"""diffusers' own FreeInit with the samplers that it is right for, and its plain sampling with all of
+them: one bundle, `--sampler` here, another scheduler of the same configuration there.
+
+With Euler and Heun its FreeInit scales the noise twice, with DPM-Solver++ and UniPC it is wrong on
+the leading grid: tests/reference/numerics/free_init_starts.py. So this bundle's grid is linspace.
+"""
+
+from __future__ import annotations
+
+import diffusers
+import pytest
+from comparing import BASE, LATENTS, PROMPT, compare, relative
+from reference import MODELS, diffusers_run, export_bundle
+from tiny_pipeline import tiny_pipeline
+
+RIGHT = {
+    "pndm": (diffusers.PNDMScheduler, {"skip_prk_steps": True}),
+    "dpmsolver++": (diffusers.DPMSolverMultistepScheduler, {}),
+    "unipc": (diffusers.UniPCMultistepScheduler, {}),
+    "lcm": (diffusers.LCMScheduler, {}),
+    "tcd": (diffusers.TCDScheduler, {}),
+}
+WRONG = {
+    "euler": (diffusers.EulerDiscreteScheduler, {}),
+    "euler-ancestral": (diffusers.EulerAncestralDiscreteScheduler, {}),
+    "heun": (diffusers.HeunDiscreteScheduler, {}),
+}
+SAMPLERS = {**RIGHT, **WRONG}
+RUNS = {
+    "one-pass": {"num_iters": 1},
+    "three-passes": {"num_iters": 3},
+    "fast": {"num_iters": 3, "num_inference_steps": 9, "use_fast_sampling": True},
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    pipeline = tiny_pipeline(**MODELS["v-linspace"])
+    bundle = export_bundle(pipeline, tmp_path_factory.mktemp("samplers"))
+    return pipeline, pipeline.scheduler.config, bundle
+
+
+def with_sampler(saved, sampler):
+    pipeline, config, bundle = saved
+    scheduler, own = SAMPLERS[sampler]
+    pipeline.scheduler = scheduler.from_config(config, **own)
+    return pipeline, bundle
+
+
+@pytest.mark.parametrize(
+    ("sampler", "run"),
+    [*((sampler, run) for sampler in RIGHT for run in RUNS), *((s, "one-pass") for s in WRONG)],
+)
+def test_sampler(saved, freeinit, figures, tmp_path, sampler, run):
+    pipeline, bundle = with_sampler(saved, sampler)
+    settings = {**BASE, "num_inference_steps": 6, **RUNS[run]}
+    latents, frames = diffusers_run(pipeline, PROMPT, 1234, settings)
+    result = freeinit.generate(bundle, tmp_path, PROMPT, 1234, {**settings, "sampler": sampler})
+    run = f"{sampler}/{run}"
+    compare(figures, run, result.latents, result.frames, latents, frames, "sampler ")
+
+
+def test_the_comparisons_can_fail(saved):
+    """Another sampler moves the result by far more than the limit."""
+    settings = {**BASE, "num_inference_steps": 6, "num_iters": 3}
+    found = {}
+    for sampler in RIGHT:
+        found[sampler], _ = diffusers_run(with_sampler(saved, sampler)[0], PROMPT, 1234, settings)
+    for sampler, latents in found.items():
+        for other, theirs in found.items():
+            assert sampler == other or relative(latents, theirs) > 10 * LATENTS, (sampler, other)
