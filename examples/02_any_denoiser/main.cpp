@@ -38,10 +38,8 @@ void print_progress(const freeinit::Progress& progress) {
 
 int main() {
   try {
-    const freeinit::NoiseSchedule schedule({.sampler = "dpmsolver++",
-                                            .beta_start = 0.00085,
-                                            .beta_end = 0.012,
-                                            .clip_sample = false});
+    const freeinit::NoiseSchedule schedule(
+        {.sampler = "dpmsolver++", .beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false});
     const at::Tensor target = moving_spot();
     const freeinit::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
       const double abar = schedule.alphas_cumprod()[static_cast<std::size_t>(timestep)];
