@@ -16,6 +16,7 @@ struct ContextWindow {
   std::int64_t stride = 1;
   std::int64_t length = 1;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the comparison for a pointer's
   friend auto operator<=>(const ContextWindow&, const ContextWindow&) = default;
 };
 

@@ -214,7 +214,7 @@ FREEINIT_INLINE void parse_solver(JsonReader& section, SamplerConfig& scheduler)
        {SigmaSpacing::karras, SigmaSpacing::exponential, SigmaSpacing::beta}) {
     bool used = false;
     const std::string key = "use_" + std::string(to_string(spacing)) + "_sigmas";
-    read_if_present(section, key.c_str(), used);
+    read_if_present(section, key, used);
     if (!used) continue;
     if (scheduler.sigma_spacing != SigmaSpacing::timesteps) {
       section.refuse(key, "one spacing of sigmas at most");

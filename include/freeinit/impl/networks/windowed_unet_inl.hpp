@@ -106,7 +106,7 @@ at::Tensor WindowedUNet::fused(const UNetInput& input, const Call& call) const {
     if (is_whole) return prediction;
     if (!whole.defined()) whole = at::zeros_like(input.latents, at::kFloat);
     const at::Tensor weights = step.weights.select(0, static_cast<std::int64_t>(i));
-    detail::for_each_run(whole, window, [&](at::Tensor run, std::int64_t from) {
+    detail::for_each_run(whole, window, [&](const at::Tensor& run, std::int64_t from) {
       const std::int64_t count = run.size(2);
       run.addcmul_(prediction.narrow(2, from, count), weights.narrow(2, from, count));
     });

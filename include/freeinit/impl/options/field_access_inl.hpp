@@ -23,7 +23,6 @@ FREEINIT_INLINE std::string_view expected_of(FieldKind kind) {
     case FieldKind::flag:
       return "true or false";
     case FieldKind::integer:
-      return "a whole number";
     case FieldKind::unsigned_integer:
       return "a whole number";
     case FieldKind::number:
