@@ -35,11 +35,19 @@ inline at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& weigh
                             std::optional<std::string_view>);
   static const auto onednn =
       c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
-  const bool serves = onednn && input.device().is_cpu() && input.scalar_type() == at::kFloat &&
-                      weight.scalar_type() == at::kFloat && input.numel() > 0;
+  const at::ScalarType type = input.scalar_type();
+  const bool serves = onednn && input.device().is_cpu() && weight.scalar_type() == type &&
+                      (type == at::kFloat || type == at::kBFloat16) && input.numel() > 0;
   if (!serves) return at::linear(input, weight, bias);
   const c10::List<std::optional<at::Scalar>> nothing_after;
   return onednn->typed<Linear>().call(input, weight, bias, "none", nothing_after, "");
+}
+
+/// The same in bfloat16 with sums in float32. The result is bfloat16 too: what reads it next reads
+/// half as much, and what it is added to makes float32 of it.
+inline at::Tensor bfloat16_linear(const at::Tensor& input, const at::Tensor& weight,
+                                  const std::optional<at::Tensor>& bias) {
+  return onednn_linear(input.to(at::kBFloat16), weight.to(at::kBFloat16), bias);
 }
 
 /// An operator of three tensors, the last optional, and one result.
@@ -54,21 +62,23 @@ struct FasterOperator {
 inline constexpr FasterOperator kFasterConvolution{
     "freeinit::winograd_conv2d",
     [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
-      return winograd_conv2d(input, weight, bias.value_or(at::Tensor()));
+      return winograd_conv2d(input.to(at::kFloat), weight, bias.value_or(at::Tensor()));
     }};
 inline constexpr FasterOperator kFasterTemporalConvolution{
     "freeinit::winograd_temporal_conv",
     [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
-      return winograd_temporal_conv(input, weight, bias.value_or(at::Tensor()));
+      return winograd_temporal_conv(input.to(at::kFloat), weight, bias.value_or(at::Tensor()));
     }};
 inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear};
+inline constexpr FasterOperator kBfloat16Linear{"freeinit::bfloat16_linear", bfloat16_linear};
 
 /// Makes the operators known to TorchScript; once in a process, for more than one library may hold
 /// this code.
 inline void register_faster_operators() {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear}) {
+  for (const FasterOperator& op :
+       {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear, kBfloat16Linear}) {
     if (!torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(op.name)).empty()) continue;
     torch::jit::registerOperator(torch::jit::Operator(
         op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
@@ -107,9 +117,10 @@ inline bool is_plain_convolution(const torch::jit::Node& node) {
          torch::jit::constant_as<std::int64_t>(node.input(8)) == 1;
 }
 
-/// What computes a node faster, or null.
-inline const FasterOperator* faster_operator(const torch::jit::Node& node) {
-  if (node.kind() == c10::aten::linear) return &kFasterLinear;
+/// What computes a node faster, or null. `linear`: for linear layers.
+inline const FasterOperator* faster_operator(const torch::jit::Node& node,
+                                             const FasterOperator& linear) {
+  if (node.kind() == c10::aten::linear) return &linear;
   if (!is_plain_convolution(node)) return nullptr;
   const auto has = [&](std::initializer_list<std::int64_t> ones,
                        std::initializer_list<std::int64_t> padding) {
@@ -131,14 +142,15 @@ inline torch::jit::Value* stored_weight(torch::jit::Value* weight) {
   return widens && node->input(0)->node()->kind() == c10::prim::GetAttr ? node->input(0) : weight;
 }
 
-inline std::size_t exchange_operators(torch::jit::Block& block) {
+inline std::size_t exchange_operators(torch::jit::Block& block, const FasterOperator& linear) {
   std::size_t exchanged = 0;
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
-    for (torch::jit::Block* const inner : node->blocks()) exchanged += exchange_operators(*inner);
-    const FasterOperator* const faster = faster_operator(**node);
+    for (torch::jit::Block* const inner : node->blocks())
+      exchanged += exchange_operators(*inner, linear);
+    const FasterOperator* const faster = faster_operator(**node, linear);
     if (faster == nullptr) continue;
     torch::jit::Value* const given = node->input(1);
-    torch::jit::Value* const weight = faster == &kFasterLinear ? given : stored_weight(given);
+    torch::jit::Value* const weight = faster == &linear ? given : stored_weight(given);
     torch::jit::Node* const other = block.owningGraph()->create(
         c10::Symbol::fromQualString(faster->name), {node->input(0), weight, node->input(2)}, 1);
     other->insertBefore(*node);
@@ -155,14 +167,15 @@ inline std::size_t exchange_operators(torch::jit::Block& block) {
 /// by `winograd_conv2d` and `winograd_temporal_conv` where stride, padding, dilation and groups are
 /// theirs, and linear layers by oneDNN's matrix product where this LibTorch has it. Returns how
 /// many layers those are. Call it before the network first runs, since a method is compiled then.
-inline std::size_t use_winograd(torch::jit::Module& network) {
+inline std::size_t use_winograd(torch::jit::Module& network,
+                                const FasterOperator& linear = kFasterLinear) {
   register_faster_operators();
   std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
   std::size_t exchanged = 0;
   for (const torch::jit::Module& layer : network.modules()) {
     for (const torch::jit::Method& method : layer.get_methods()) {
       if (!seen.insert(&method.function()).second) continue;
-      exchanged += exchange_operators(*method.graph()->block());
+      exchanged += exchange_operators(*method.graph()->block(), linear);
     }
   }
   return exchanged;
