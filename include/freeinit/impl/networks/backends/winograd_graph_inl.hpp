@@ -3,6 +3,7 @@
 // Exchanges operators of a TorchScript network for faster ones on a CPU: the file stays as it is,
 // so that every bundle can be run either way.
 
+#include <freeinit/impl/networks/backends/attention_inl.hpp>
 #include <freeinit/impl/networks/backends/winograd_conv_inl.hpp>
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -72,14 +73,37 @@ inline constexpr FasterOperator kFasterTemporalConvolution{
 inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear};
 inline constexpr FasterOperator kBfloat16Linear{"freeinit::bfloat16_linear", bfloat16_linear};
 
+inline constexpr const char* kFasterAttention = "freeinit::attention";
+
+inline bool is_registered(const char* name) {
+  return !torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name)).empty();
+}
+
+inline void register_attention() {
+  if (is_registered(kFasterAttention)) return;
+  torch::jit::registerOperator(torch::jit::Operator(
+      kFasterAttention +
+          std::string("(Tensor query, Tensor key, Tensor value, float? scale) -> Tensor"),
+      [](torch::jit::Stack& stack) {
+        RECORD_FUNCTION(kFasterAttention, {});
+        const auto scale = torch::jit::pop(stack).toOptional<double>();
+        const auto values = torch::jit::pop(stack).toTensor().to(at::kFloat);
+        const auto keys = torch::jit::pop(stack).toTensor().to(at::kFloat);
+        const auto queries = torch::jit::pop(stack).toTensor().to(at::kFloat);
+        torch::jit::push(stack, attention(queries, keys, values, scale));
+      },
+      c10::AliasAnalysisKind::FROM_SCHEMA));
+}
+
 /// Makes the operators known to TorchScript; once in a process, for more than one library may hold
 /// this code.
 inline void register_faster_operators() {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
+  register_attention();
   for (const FasterOperator& op :
        {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear, kBfloat16Linear}) {
-    if (!torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(op.name)).empty()) continue;
+    if (is_registered(op.name)) continue;
     torch::jit::registerOperator(torch::jit::Operator(
         op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
         [op](torch::jit::Stack& stack) {
@@ -142,20 +166,40 @@ inline torch::jit::Value* stored_weight(torch::jit::Value* weight) {
   return widens && node->input(0)->node()->kind() == c10::prim::GetAttr ? node->input(0) : weight;
 }
 
+/// Whether a node is attention of all queries with all keys: no mask, no dropout.
+inline bool is_plain_attention(const torch::jit::Node& node) {
+  return node.kind() == c10::aten::scaled_dot_product_attention && node.input(3)->mustBeNone() &&
+         torch::jit::constant_as<double>(node.input(4)) == 0.0 &&
+         torch::jit::constant_as<bool>(node.input(5)) == false;
+}
+
+/// Puts an operator with those inputs in the place of a node. The caller destroys the node.
+inline void replace_by(torch::jit::Node& node, const char* name,
+                       at::ArrayRef<torch::jit::Value*> inputs) {
+  torch::jit::Node* const other =
+      node.owningGraph()->create(c10::Symbol::fromQualString(name), inputs, 1);
+  other->insertBefore(&node);
+  other->output()->setType(node.output()->type());
+  node.output()->replaceAllUsesWith(other->output());
+}
+
 inline std::size_t exchange_operators(torch::jit::Block& block, const FasterOperator& linear) {
   std::size_t exchanged = 0;
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
     for (torch::jit::Block* const inner : node->blocks())
       exchanged += exchange_operators(*inner, linear);
+    if (is_plain_attention(**node)) {
+      replace_by(**node, kFasterAttention,
+                 {node->input(0), node->input(1), node->input(2), node->input(6)});
+      node.destroyCurrent();
+      ++exchanged;
+      continue;
+    }
     const FasterOperator* const faster = faster_operator(**node, linear);
     if (faster == nullptr) continue;
     torch::jit::Value* const given = node->input(1);
     torch::jit::Value* const weight = faster == &linear ? given : stored_weight(given);
-    torch::jit::Node* const other = block.owningGraph()->create(
-        c10::Symbol::fromQualString(faster->name), {node->input(0), weight, node->input(2)}, 1);
-    other->insertBefore(*node);
-    other->output()->setType(node->output()->type());
-    node->output()->replaceAllUsesWith(other->output());
+    replace_by(**node, faster->name, {node->input(0), weight, node->input(2)});
     node.destroyCurrent();
     if (!given->hasUses() && given != weight) given->node()->destroy();
     ++exchanged;
