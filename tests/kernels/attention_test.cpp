@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -138,6 +141,50 @@ TEST(Attention, IsThatOfTheDefinition) {
           << c.num_queries << " queries, " << c.num_keys << " keys";
     }
   }
+}
+
+std::uint16_t narrow(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
+}
+float wide(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+/// The case in bfloat16, its inputs rounded and its output widened again.
+void run_in_bfloat16(Case& c) {
+  std::array<std::vector<std::uint16_t>, 4> bits;
+  const std::array tensors{&c.queries, &c.keys, &c.values, &c.output};
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::ranges::transform(*tensors[i], std::back_inserter(bits[i]), narrow);
+    std::ranges::transform(bits[i], tensors[i]->begin(), wide);
+  }
+  const Attention a = c.attention();
+  const auto moved = [](const auto& from, auto* first) {
+    return Sequences{first, from.batch, from.head, from.row};
+  };
+  const auto inputs = [&](std::size_t i) {
+    return static_cast<const std::uint16_t*>(bits[i].data());
+  };
+  attend(
+      {a.batches, a.heads, a.num_queries, a.num_keys, a.width, a.scale, moved(a.queries, inputs(0)),
+       moved(a.keys, inputs(1)), moved(a.values, inputs(2)), moved(a.output, bits[3].data())},
+      [](std::int64_t count, const Part& body) { body(0, count); });
+  std::ranges::transform(bits[3], c.output.begin(), wide);
+}
+
+TEST(Attention, InBfloat16IsThatOfTheDefinitionUpToItsRounding) {
+  if (!freeinit::kernels::has_bfloat16_attention()) GTEST_SKIP() << "no such products here";
+  for (Case c : {Case(2, 8, 16, 16, 40, 0.16F), Case(1, 2, 100, 300, 40, 0.16F),
+                 Case(3, 1, 33, 77, 80, 0.1F), Case(2, 3, 5, 7, 2, 0.5F), Case(1, 1, 1, 1, 2, 1),
+                 Case(1, 1, 17, 129, 514, 0.05F), Case(1, 2, 64, 257, 8, 10)}) {
+    run_in_bfloat16(c);
+    EXPECT_LT(difference(c), 8e-3) << c.num_queries << " queries, " << c.num_keys << " keys";
+  }
+  Case bad(1, 1, 40, 300, 16, 0.25F);
+  bad.keys[5 * 16] = std::numeric_limits<float>::quiet_NaN();
+  run_in_bfloat16(bad);
+  EXPECT_TRUE(std::ranges::all_of(bad.output, [](float x) { return std::isnan(x); }));
 }
 
 TEST(Attention, PartsChangeNoBit) {

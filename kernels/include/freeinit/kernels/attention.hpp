@@ -1,6 +1,6 @@
 #pragma once
 
-/// Attention in float32, on pointers and sizes alone. The scores of some queries with some keys are
+/// Attention, on pointers and sizes alone. The scores of some queries with some keys are
 /// in the cache at a time (Dao et al., "FlashAttention", arXiv 2205.14135). Queries stand side by
 /// side in a vector, so that short sequences and narrow heads are as fast as long and wide ones.
 
@@ -26,18 +26,22 @@ struct Sequences {
 };
 
 /// softmax(scale * Q K^T) V for each batch and head. All sizes are 1 at least.
-struct Attention {
+template <class Float>
+struct AttentionOf {
   std::int64_t batches;
   std::int64_t heads;
   std::int64_t num_queries;
   std::int64_t num_keys;
   std::int64_t width;  ///< of a head
   float scale;
-  Sequences<const float> queries;
-  Sequences<const float> keys;
-  Sequences<const float> values;
-  Sequences<float> output;
+  Sequences<const Float> queries;
+  Sequences<const Float> keys;
+  Sequences<const Float> values;
+  Sequences<Float> output;
 };
+using Attention = AttentionOf<float>;
+/// The bits of bfloat16. Width and the distances of keys are even.
+using Bfloat16Attention = AttentionOf<std::uint16_t>;
 
 /// The kernels for one instruction set.
 struct AttentionKernels;
@@ -47,5 +51,11 @@ struct AttentionKernels;
 
 /// Computes it. NaN in what a result is made of makes NaN of it.
 void attend(const AttentionKernels& kernels, const Attention& attention, const Parallel& parallel);
+
+/// Whether this processor multiplies bfloat16 (AVX512-BF16).
+[[nodiscard]] bool has_bfloat16_attention();
+
+/// The same in bfloat16 with sums in float32, on such a processor alone.
+void attend(const Bfloat16Attention& attention, const Parallel& parallel);
 
 }  // namespace freeinit::kernels

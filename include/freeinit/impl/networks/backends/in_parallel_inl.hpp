@@ -15,9 +15,9 @@ namespace detail {
 /// body(begin, end) for parts of 0..count on LibTorch's threads. LibTorch's at::parallel_for would
 /// run on one thread here, as it is a header that wants to be compiled for OpenMP; its iterator is
 /// not. What that goes through are `count` bytes of `memory`, which nobody reads.
-inline void in_parallel(std::int64_t count, float* memory, const kernels::Part& body) {
+inline void in_parallel(std::int64_t count, void* memory, const kernels::Part& body) {
   const at::Tensor places = at::from_blob(memory, {count}, at::kByte);
-  const char* const first = reinterpret_cast<const char*>(memory);
+  const char* const first = static_cast<const char*>(memory);
   auto iterator = at::TensorIteratorConfig()
                       .add_output(places)
                       .resize_outputs(false)

@@ -44,13 +44,6 @@ inline at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& weigh
   return onednn->typed<Linear>().call(input, weight, bias, "none", nothing_after, "");
 }
 
-/// The same in bfloat16 with sums in float32. The result is bfloat16 too: what reads it next reads
-/// half as much, and what it is added to makes float32 of it.
-inline at::Tensor bfloat16_linear(const at::Tensor& input, const at::Tensor& weight,
-                                  const std::optional<at::Tensor>& bias) {
-  return onednn_linear(input.to(at::kBFloat16), weight.to(at::kBFloat16), bias);
-}
-
 /// An operator of three tensors, the last optional, and one result.
 using LayerOperator = at::Tensor (*)(const at::Tensor& input, const at::Tensor& weight,
                                      const std::optional<at::Tensor>& bias);
@@ -71,7 +64,12 @@ inline constexpr FasterOperator kFasterTemporalConvolution{
       return winograd_temporal_conv(input.to(at::kFloat), weight, bias.value_or(at::Tensor()));
     }};
 inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear};
-inline constexpr FasterOperator kBfloat16Linear{"freeinit::bfloat16_linear", bfloat16_linear};
+
+/// What computes linear layers, and convolutions of stride 1 without padding; null: they stay.
+struct LayerOperators {
+  const FasterOperator* linear = &kFasterLinear;
+  const FasterOperator* pointwise = nullptr;
+};
 
 inline constexpr const char* kFasterAttention = "freeinit::attention";
 
@@ -87,34 +85,40 @@ inline void register_attention() {
       [](torch::jit::Stack& stack) {
         RECORD_FUNCTION(kFasterAttention, {});
         const auto scale = torch::jit::pop(stack).toOptional<double>();
-        const auto values = torch::jit::pop(stack).toTensor().to(at::kFloat);
-        const auto keys = torch::jit::pop(stack).toTensor().to(at::kFloat);
-        const auto queries = torch::jit::pop(stack).toTensor().to(at::kFloat);
+        const auto values = torch::jit::pop(stack).toTensor();
+        const auto keys = torch::jit::pop(stack).toTensor();
+        const auto queries = torch::jit::pop(stack).toTensor();
         torch::jit::push(stack, attention(queries, keys, values, scale));
       },
       c10::AliasAnalysisKind::FROM_SCHEMA));
 }
 
-/// Makes the operators known to TorchScript; once in a process, for more than one library may hold
-/// this code.
-inline void register_faster_operators() {
+inline void register_layer_operator(const FasterOperator& op) {
+  if (is_registered(op.name)) return;
+  torch::jit::registerOperator(torch::jit::Operator(
+      op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
+      [op](torch::jit::Stack& stack) {
+        RECORD_FUNCTION(op.name, {});  // for profilers, as LibTorch's own operators do
+        const auto bias = torch::jit::pop(stack).toOptional<at::Tensor>();
+        const auto weight = torch::jit::pop(stack).toTensor();
+        const auto input = torch::jit::pop(stack).toTensor();
+        torch::jit::push(stack, op.call(input, weight, bias));
+      },
+      c10::AliasAnalysisKind::FROM_SCHEMA));
+}
+
+/// Held while operators are made known to TorchScript: once in a process, for more than one library
+/// may hold this code.
+inline std::mutex& registration_mutex() {
   static std::mutex mutex;
-  const std::lock_guard lock(mutex);
+  return mutex;
+}
+
+inline void register_faster_operators() {
+  const std::lock_guard lock(registration_mutex());
   register_attention();
-  for (const FasterOperator& op :
-       {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear, kBfloat16Linear}) {
-    if (is_registered(op.name)) continue;
-    torch::jit::registerOperator(torch::jit::Operator(
-        op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
-        [op](torch::jit::Stack& stack) {
-          RECORD_FUNCTION(op.name, {});  // for profilers, as LibTorch's own operators do
-          const auto bias = torch::jit::pop(stack).toOptional<at::Tensor>();
-          const auto weight = torch::jit::pop(stack).toTensor();
-          const auto input = torch::jit::pop(stack).toTensor();
-          torch::jit::push(stack, op.call(input, weight, bias));
-        },
-        c10::AliasAnalysisKind::FROM_SCHEMA));
-  }
+  for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear})
+    register_layer_operator(op);
 }
 
 /// Whether a value is that list: a constant, as optimising leaves it, or made of constants, as
@@ -141,10 +145,10 @@ inline bool is_plain_convolution(const torch::jit::Node& node) {
          torch::jit::constant_as<std::int64_t>(node.input(8)) == 1;
 }
 
-/// What computes a node faster, or null. `linear`: for linear layers.
+/// What computes a node faster, or null.
 inline const FasterOperator* faster_operator(const torch::jit::Node& node,
-                                             const FasterOperator& linear) {
-  if (node.kind() == c10::aten::linear) return &linear;
+                                             const LayerOperators& layers) {
+  if (node.kind() == c10::aten::linear) return layers.linear;
   if (!is_plain_convolution(node)) return nullptr;
   const auto has = [&](std::initializer_list<std::int64_t> ones,
                        std::initializer_list<std::int64_t> padding) {
@@ -153,6 +157,7 @@ inline const FasterOperator* faster_operator(const torch::jit::Node& node,
   };
   if (has({1, 1}, {1, 1})) return &kFasterConvolution;
   if (has({1, 1, 1}, {1, 0, 0})) return &kFasterTemporalConvolution;
+  if (has({1, 1}, {0, 0})) return layers.pointwise;
   return nullptr;
 }
 
@@ -183,11 +188,11 @@ inline void replace_by(torch::jit::Node& node, const char* name,
   node.output()->replaceAllUsesWith(other->output());
 }
 
-inline std::size_t exchange_operators(torch::jit::Block& block, const FasterOperator& linear) {
+inline std::size_t exchange_operators(torch::jit::Block& block, const LayerOperators& layers) {
   std::size_t exchanged = 0;
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
     for (torch::jit::Block* const inner : node->blocks())
-      exchanged += exchange_operators(*inner, linear);
+      exchanged += exchange_operators(*inner, layers);
     if (is_plain_attention(**node)) {
       replace_by(**node, kFasterAttention,
                  {node->input(0), node->input(1), node->input(2), node->input(6)});
@@ -195,10 +200,10 @@ inline std::size_t exchange_operators(torch::jit::Block& block, const FasterOper
       ++exchanged;
       continue;
     }
-    const FasterOperator* const faster = faster_operator(**node, linear);
+    const FasterOperator* const faster = faster_operator(**node, layers);
     if (faster == nullptr) continue;
     torch::jit::Value* const given = node->input(1);
-    torch::jit::Value* const weight = faster == &linear ? given : stored_weight(given);
+    torch::jit::Value* const weight = faster == layers.linear ? given : stored_weight(given);
     replace_by(**node, faster->name, {node->input(0), weight, node->input(2)});
     node.destroyCurrent();
     if (!given->hasUses() && given != weight) given->node()->destroy();
@@ -211,15 +216,14 @@ inline std::size_t exchange_operators(torch::jit::Block& block, const FasterOper
 /// by `winograd_conv2d` and `winograd_temporal_conv` where stride, padding, dilation and groups are
 /// theirs, and linear layers by oneDNN's matrix product where this LibTorch has it. Returns how
 /// many layers those are. Call it before the network first runs, since a method is compiled then.
-inline std::size_t use_winograd(torch::jit::Module& network,
-                                const FasterOperator& linear = kFasterLinear) {
+inline std::size_t use_winograd(torch::jit::Module& network, const LayerOperators& layers = {}) {
   register_faster_operators();
   std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
   std::size_t exchanged = 0;
   for (const torch::jit::Module& layer : network.modules()) {
     for (const torch::jit::Method& method : layer.get_methods()) {
       if (!seen.insert(&method.function()).second) continue;
-      exchanged += exchange_operators(*method.graph()->block(), linear);
+      exchanged += exchange_operators(*method.graph()->block(), layers);
     }
   }
   return exchanged;
