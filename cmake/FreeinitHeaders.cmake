@@ -1,12 +1,12 @@
 # The public headers, layer by layer from the bottom. A test compares this list with the folders.
 set(FREEINIT_DECLARATIONS
   freeinit fwd
-  core/checks core/config core/error core/freed_memory core/log core/names core/progress
+  core/checks core/config core/error core/freed_memory core/log core/names core/process_memory core/progress
   core/run_control core/shapes core/text
   options/context_options options/free_init_options options/frequency_filter_options
   options/generation_request
   options/noise_mix_options options/real_video_options options/request_fields
-  options/sampler_config
+  options/sampler_config options/vae_tiling_options
   text/clip_tokenizer text/mend_text text/prompt_notes
   io/file_metadata io/output_file io/safetensors io/sha256 io/text_file io/video_file
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
@@ -21,17 +21,18 @@ set(FREEINIT_DECLARATIONS
   networks/autoencoder networks/conditioning networks/context_windows networks/device networks/dtype
   networks/feature_cache networks/guidance
   networks/image_encoder networks/model_bundle networks/network_source networks/text_encoder networks/video_unet
-  networks/windowed_unet networks/backends/unet_backend
-  pipeline/checkpoint_folder pipeline/clip_latents pipeline/generation pipeline/probe
+  networks/tiled_autoencoder networks/windowed_unet networks/backends/unet_backend
+  pipeline/checkpoint_folder pipeline/clip_latents pipeline/generation pipeline/memory_estimate pipeline/probe
   pipeline/profile_trace
   pipeline/text_to_video_pipeline)
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
-  core/error core/freed_memory core/json core/python_power core/read_file core/text core/utf8
+  core/error core/freed_memory core/json core/process_memory core/python_power core/read_file core/text core/utf8
   options/context_fields options/context_options options/field_access options/filter_schedule options/free_init_options
   options/frequency_filter_options options/generation_request options/noise_mix_options
   options/real_video_options options/request_fields options/sampler_config
+  options/vae_tiling_options
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
   text/html_entities text/mend_text text/prompt_notes text/special_tokens text/text_pattern
   text/token_decoder text/unicode_corrections
@@ -49,17 +50,17 @@ set(FREEINIT_BODIES
   sampling/sampler_table sampling/sigma_grid sampling/step_grid sampling/step_math
   sampling/samplers/ddim sampling/samplers/dpmsolver sampling/samplers/euler sampling/samplers/euler_ancestral
   sampling/samplers/heun sampling/samplers/lcm sampling/samplers/pndm sampling/samplers/tcd sampling/samplers/unipc
-  passes/checkpoint passes/free_init passes/free_init_state passes/pass_plan
-  passes/real_video_noise passes/state_check
+  passes/checkpoint passes/finite_check passes/free_init passes/free_init_state
+  passes/pass_plan passes/real_video_noise passes/state_check
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
   networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
-  networks/nearest_multiples networks/text_encoder networks/torchscript_module networks/torchscript_unet
+  networks/nearest_multiples networks/text_encoder networks/tiled_autoencoder networks/torchscript_module networks/torchscript_unet
   networks/unet_call networks/video_unet networks/windowed_unet
   networks/backends/cuda_graphs networks/backends/int8 networks/backends/loaders networks/backends/openvino networks/backends/torchscript
   networks/backends/attention networks/backends/bfloat16 networks/backends/in_parallel networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
   networks/backends/winograd_graph
-  pipeline/checkpoint_folder pipeline/clip_latents pipeline/phase_clock pipeline/probe pipeline/profile_trace
+  pipeline/checkpoint_folder pipeline/clip_latents pipeline/memory_estimate pipeline/phase_clock pipeline/probe pipeline/profile_trace
   pipeline/prompt_embeddings pipeline/request_check pipeline/text_to_video_pipeline
   pipeline/video_run)
 

@@ -6,4 +6,5 @@
 
 #include <freeinit/impl/core/error_inl.hpp>
 #include <freeinit/impl/core/freed_memory_inl.hpp>
+#include <freeinit/impl/core/process_memory_inl.hpp>
 #include <freeinit/impl/core/text_inl.hpp>

@@ -15,5 +15,6 @@
 #include <freeinit/impl/networks/image_encoder_inl.hpp>
 #include <freeinit/impl/networks/model_bundle_inl.hpp>
 #include <freeinit/impl/networks/text_encoder_inl.hpp>
+#include <freeinit/impl/networks/tiled_autoencoder_inl.hpp>
 #include <freeinit/impl/networks/video_unet_inl.hpp>
 #include <freeinit/impl/networks/windowed_unet_inl.hpp>

@@ -12,3 +12,4 @@
 #include <freeinit/impl/options/real_video_options_inl.hpp>
 #include <freeinit/impl/options/request_fields_inl.hpp>
 #include <freeinit/impl/options/sampler_config_inl.hpp>
+#include <freeinit/impl/options/vae_tiling_options_inl.hpp>

@@ -6,6 +6,7 @@
 
 #include <freeinit/impl/pipeline/checkpoint_folder_inl.hpp>
 #include <freeinit/impl/pipeline/clip_latents_inl.hpp>
+#include <freeinit/impl/pipeline/memory_estimate_inl.hpp>
 #include <freeinit/impl/pipeline/probe_inl.hpp>
 #include <freeinit/impl/pipeline/profile_trace_inl.hpp>
 #include <freeinit/impl/pipeline/text_to_video_pipeline_inl.hpp>

@@ -17,6 +17,7 @@
 #include <freeinit/core/freed_memory.hpp>
 #include <freeinit/core/log.hpp>
 #include <freeinit/core/names.hpp>
+#include <freeinit/core/process_memory.hpp>
 #include <freeinit/core/progress.hpp>
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/core/shapes.hpp>
@@ -39,6 +40,7 @@
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/networks/network_source.hpp>
 #include <freeinit/networks/text_encoder.hpp>
+#include <freeinit/networks/tiled_autoencoder.hpp>
 #include <freeinit/networks/video_unet.hpp>
 #include <freeinit/networks/windowed_unet.hpp>
 #include <freeinit/noise/frequency_filter.hpp>
@@ -53,6 +55,7 @@
 #include <freeinit/options/real_video_options.hpp>
 #include <freeinit/options/request_fields.hpp>
 #include <freeinit/options/sampler_config.hpp>
+#include <freeinit/options/vae_tiling_options.hpp>
 #include <freeinit/passes/checkpoint.hpp>
 #include <freeinit/passes/free_init.hpp>
 #include <freeinit/passes/free_init_state.hpp>
@@ -61,6 +64,7 @@
 #include <freeinit/pipeline/checkpoint_folder.hpp>
 #include <freeinit/pipeline/clip_latents.hpp>
 #include <freeinit/pipeline/generation.hpp>
+#include <freeinit/pipeline/memory_estimate.hpp>
 #include <freeinit/pipeline/probe.hpp>
 #include <freeinit/pipeline/profile_trace.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>

@@ -12,6 +12,7 @@ enum class LogLevel;
 enum class Phase;
 class Error;
 struct LatentShape;
+struct ProcessMemory;
 struct Progress;
 struct RunControl;
 
@@ -45,6 +46,7 @@ struct PromptKey;
 struct RealVideoOptions;
 struct RequestField;
 struct SamplerConfig;
+struct VaeTilingOptions;
 
 // text
 class ClipTokenizer;
@@ -69,6 +71,7 @@ struct AutoencoderSpec;
 struct FileRecord;
 struct ImageEncoderSpec;
 struct Manifest;
+struct MemorySpec;
 struct TextEncoderSpec;
 struct TokenizerSpec;
 struct UNetBackendSpec;
@@ -142,6 +145,9 @@ struct GeneratedVideo;
 struct GenerationHooks;
 struct GenerationInputs;
 struct GenerationResult;
+struct HeapOverhead;
+struct MemoryConditions;
+struct MemoryEstimate;
 struct ProbeFinding;
 struct ProbeReport;
 struct RunRecord;

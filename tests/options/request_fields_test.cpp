@@ -65,6 +65,9 @@ const std::map<std::string_view, std::string> kChanged{
     {"init_source", "invert"},
     {"init_band", "low"},
     {"decode_chunk_size", "1"},
+    {"vae_tiling", "true"},
+    {"vae_tile_size", "128"},
+    {"vae_tile_overlap", "0.5"},
 };
 
 GenerationRequest changed_request() {
@@ -121,8 +124,8 @@ TEST(RequestFields, ReachEveryMemberOfARequest) {
   const GenerationRequest a = changed_request();
   const auto& [prompt, negative_prompt, prompt_at, mend_text, num_frames, height, width, fps,
                output_fps, steps, guidance_scale, guidance_interval, cache_interval, eta, sampler,
-               sigma_spacing, seed, num_videos, free_init, context, real_video, decode_chunk_size] =
-      a;
+               sigma_spacing, seed, num_videos, free_init, context, real_video, decode_chunk_size,
+               vae_tiling] = a;
   EXPECT_NE(prompt, b.prompt);
   EXPECT_NE(negative_prompt, b.negative_prompt);
   EXPECT_NE(mend_text, b.mend_text);
@@ -150,6 +153,10 @@ TEST(RequestFields, ReachEveryMemberOfARequest) {
   EXPECT_NE(low_band, b.real_video.low_band);
   EXPECT_NE(strength, b.real_video.strength);
   EXPECT_NE(decode_chunk_size, b.decode_chunk_size);
+  const auto& [tiles, tile_size, overlap] = vae_tiling;
+  EXPECT_NE(tiles, b.vae_tiling.enabled);
+  EXPECT_NE(tile_size, b.vae_tiling.tile_size);
+  EXPECT_NE(overlap, b.vae_tiling.overlap);
   EXPECT_ERROR(invalid_argument, "the static schedule has none", (a.validate(), 0));
   GenerationRequest without_stride = a;
   without_stride.context.stride = 1;

@@ -112,6 +112,13 @@ json networks(const Options& options) {
                      {"latent_channels", 4},
                      {"spatial_scale", kSpatialScale},
                      {"scaling_factor", 0.5}};
+  // As `freeinit-export memory` measures them.
+  manifest["memory"] = {{"unet", {{"weights", 2368}, {"call", 6912}, {"per_latent", 80}}},
+                        {"text_encoder", {{"weights", 16832}, {"call", 768}, {"per_latent", 0}}},
+                        {"vae_decoder", {{"weights", 372}, {"call", 0}, {"per_latent", 528}}}};
+  if (options.with_encoder) {
+    manifest["memory"]["vae_encoder"] = {{"weights", 96}, {"call", 0}, {"per_latent", 44}};
+  }
   return manifest;
 }
 

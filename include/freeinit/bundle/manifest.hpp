@@ -31,6 +31,9 @@ struct Manifest {
   TextEncoderSpec text_encoder;
   AutoencoderSpec vae;
   TokenizerSpec tokenizer;
+  /// By network: "text_encoder", "unet", "vae_decoder", "vae_encoder"; empty in bundles that were
+  /// exported without it.
+  std::map<std::string, MemorySpec> memory;
   SamplerConfig scheduler;        ///< under diffusers' key names, with its defaults for absent keys
   GenerationRequest recommended;  ///< the settings a user gets who names none
   /// The JSON text of the sections "unet", "text_encoder" and "vae", in canonical form (sorted

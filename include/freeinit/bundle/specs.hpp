@@ -73,4 +73,12 @@ struct TokenizerSpec {
   std::vector<std::string> words{};  ///< all that the model was trained on; empty: not declared
 };
 
+/// What a network takes on a CPU, as it was measured at export. A call on N latent positions (of
+/// all frames and batch entries together) takes `call + N * per_latent` bytes beside the weights.
+struct MemorySpec {
+  std::int64_t weights = 0;     ///< bytes of all parameters in the dtype that it computes in
+  std::int64_t call = 0;        ///< bytes
+  std::int64_t per_latent = 0;  ///< bytes; of a text encoder: for each token
+};
+
 }  // namespace freeinit::inline FREEINIT_ABI

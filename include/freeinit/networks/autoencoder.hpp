@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace freeinit::inline FREEINIT_ABI {
 
@@ -38,13 +39,20 @@ class FREEINIT_API Autoencoder {
 [[nodiscard]] FREEINIT_API std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
     const NetworkSource& source, const AutoencoderSpec& spec);
 
+/// Frames of so many pixels that decoder and encoder see at once where nobody says: as many as have
+/// 65,536 pixels together, at most 16, at least one. On a CPU more of them cost memory and save no
+/// time. The number does not depend on the machine, since networks round differently in batches of
+/// another size (about 1e-6).
+[[nodiscard]] FREEINIT_API std::int64_t default_chunk_size(std::int64_t height,
+                                                           std::int64_t width) noexcept;
+
 /// Decodes latents [B,C,F,h,w] in chunks of `chunk_size` frames to frames [B,F,H,W,3], float32 in
 /// 0..1, on the CPU; memory of the decoder stays bounded by the chunk. Chunks never span two
 /// videos, so that a video is the same alone and in a batch. Reports Phase::decode, counting frames
 /// of all videos. Throws Error: invalid_argument, model, cancelled.
 [[nodiscard]] FREEINIT_API at::Tensor decode_video(const Autoencoder& autoencoder,
                                                    const at::Tensor& latents,
-                                                   std::int64_t chunk_size = 16,
+                                                   std::optional<std::int64_t> chunk_size = {},
                                                    const RunControl& control = {});
 
 /// Frames [n,H,W,3] of video `video` from frame `first` on, float32 in 0..1, on the CPU.
@@ -54,7 +62,7 @@ using FrameConsumer =
 /// As `decode_video`, but each chunk goes to `sink` and is not kept: memory does not grow with the
 /// length of the video. Throws Error: invalid_argument (`sink` is empty, too).
 FREEINIT_API void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,
-                                  std::int64_t chunk_size, const FrameConsumer& sink,
+                                  std::optional<std::int64_t> chunk_size, const FrameConsumer& sink,
                                   const RunControl& control = {});
 
 /// Encodes frames [B,F,H,W,3] (0..1) to latents [B,C,F,h,w], float32 on the autoencoder's device,
@@ -62,7 +70,7 @@ FREEINIT_API void decode_video_to(const Autoencoder& autoencoder, const at::Tens
 /// invalid_argument, unsupported (no encoder), model, cancelled.
 [[nodiscard]] FREEINIT_API at::Tensor encode_video(const Autoencoder& autoencoder,
                                                    const at::Tensor& frames,
-                                                   std::int64_t chunk_size = 16,
+                                                   std::optional<std::int64_t> chunk_size = {},
                                                    const RunControl& control = {});
 
 }  // namespace freeinit::inline FREEINIT_ABI

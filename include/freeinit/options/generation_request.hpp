@@ -5,6 +5,7 @@
 #include <freeinit/options/free_init_options.hpp>
 #include <freeinit/options/real_video_options.hpp>
 #include <freeinit/options/sampler_config.hpp>
+#include <freeinit/options/vae_tiling_options.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -57,9 +58,11 @@ struct GenerationRequest {
   std::uint64_t seed = 0;
   std::int64_t num_videos = 1;  ///< video k uses seed + k and equals its single run, bit for bit
   FreeInitOptions free_init{};
-  ContextOptions context{};             ///< windows of clips longer than the model's
-  RealVideoOptions real_video{};        ///< where the inputs hold a real video
-  std::int64_t decode_chunk_size = 16;  ///< frames the decoder sees at once: bounds its memory
+  ContextOptions context{};       ///< windows of clips longer than the model's
+  RealVideoOptions real_video{};  ///< where the inputs hold a real video
+  /// Frames the decoder sees at once: bounds its memory. Absent: `default_chunk_size`.
+  std::optional<std::int64_t> decode_chunk_size{};
+  VaeTilingOptions vae_tiling{};
 
   /// Throws Error: invalid_argument for what no model can do.
   FREEINIT_API void validate() const;

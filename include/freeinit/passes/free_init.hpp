@@ -43,6 +43,9 @@ struct FreeInitSettings {
   std::vector<NoiseReinitializer> reinitializers{};
   /// Makes the sampler of each pass. Empty: `sampler_factory`, the sampler that the schedule names.
   SamplerFactory samplers{};
+  /// Looks for NaN and infinity in every output of the denoiser and after every step, which waits
+  /// for the device each time; else only in the result of each pass.
+  bool check_steps = false;
 };
 
 /// One pass of a run.
@@ -107,7 +110,8 @@ class FREEINIT_API FreeInit {
   /// One denoiser call and its step; before the first one of a pass also what leads to it. Makes no
   /// call once the stop token has fired or the run is done. Reports Phase::denoise after each step
   /// and Phase::reinit before each further pass; either also reports step 0 when it begins. Throws
-  /// what the denoiser throws.
+  /// what the denoiser throws, and Error: model where a pass or, with `check_steps`, a step leaves
+  /// NaN or infinity: with its number and the first place [b,c,f,y,x], and before any hook of it.
   void advance(FreeInitState& state, const Denoiser& denoiser, const RunControl& control = {},
                const RunHooks& hooks = {}) const;
 
@@ -127,6 +131,7 @@ class FREEINIT_API FreeInit {
   void begin_pass(FreeInitState& state, const RunControl& control, const RunHooks& hooks) const;
   [[nodiscard]] Start reinitialise(FreeInitState& state, const RunControl& control) const;
   [[nodiscard]] at::Tensor noise_of_result(const FreeInitState& state) const;
+  void check_step(const FreeInitState& state, const at::Tensor& output, std::int64_t step) const;
   void end_pass(FreeInitState& state, const at::Tensor& prediction, const RunHooks& hooks) const;
   void report(Phase phase, const FreeInitState& state, std::int64_t step, std::int64_t num_steps,
               const RunControl& control) const;

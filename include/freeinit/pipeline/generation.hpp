@@ -65,7 +65,8 @@ struct GenerationHooks : RunHooks {
   /// Tensors on the bundle's device. More passes than it was begun with are run as if it had been
   /// begun with them.
   std::function<std::optional<VideoState>(std::int64_t video)> resume{};
-  bool decode = true;  ///< false leaves `frames` undefined
+  bool decode = true;        ///< false leaves `frames` undefined
+  bool check_steps = false;  ///< FreeInitSettings::check_steps
 };
 
 /// What a run has made and what it took.

@@ -8,6 +8,8 @@
 #include <freeinit/pipeline/generation.hpp>
 #include <freeinit/sampling/noise_schedule.hpp>
 
+#include <cstdint>
+
 namespace freeinit::inline FREEINIT_ABI {
 
 /// The schedule that a profile samples with: with `diffusers` the model's own; with `official` that
@@ -25,6 +27,12 @@ namespace freeinit::inline FREEINIT_ABI {
 /// be said before its networks are read. Throws Error: invalid_argument.
 FREEINIT_API void check_request(const GenerationRequest& request, const Manifest& manifest,
                                 const GenerationInputs& inputs = {});
+
+/// Network calls of all videos of a request, as `GenerationResult::unet_calls` counts them: all of
+/// it is known beforehand. Throws Error: invalid_argument, as `check_request`.
+[[nodiscard]] FREEINIT_API std::int64_t planned_calls(const GenerationRequest& request,
+                                                      const Manifest& manifest,
+                                                      const GenerationInputs& inputs = {});
 
 /// Text to video with FreeInit on a loaded bundle. Immutable: one pipeline may serve many threads,
 /// each call of `generate` is its own run, equal to its single run bit for bit.

@@ -1,4 +1,5 @@
 #include "generate/output_writer.hpp"
+#include "generate/run_needs.hpp"
 #include "shared/bundle_autoencoder.hpp"
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
@@ -9,6 +10,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/networks/device.hpp>
+#include <freeinit/networks/tiled_autoencoder.hpp>
 
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
@@ -24,9 +26,10 @@ namespace {
 struct DecodeArguments {
   std::string latents, bundle, device = "cpu";
   std::string profile{freeinit::to_string(freeinit::Profile::diffusers)};
-  std::optional<std::string> output;  ///< unset: video.mp4, or the next of that name
-  std::optional<double> fps;          ///< unset: the bundle's
-  std::int64_t chunk_size = 16;
+  std::optional<std::string> output;       ///< unset: video.mp4, or the next of that name
+  std::optional<double> fps;               ///< unset: the bundle's
+  std::optional<std::int64_t> chunk_size;  ///< unset: freeinit::default_chunk_size
+  freeinit::VaeTilingOptions tiling;
   std::optional<int> threads;
   bool overwrite = false;
   bool no_metadata = false;
@@ -60,6 +63,7 @@ void run_decode(const DecodeArguments& arguments, Console& console) {
   const auto manifest = freeinit::read_manifest(folder);
   const auto device = freeinit::device_from_string(arguments.device);
   const auto profile = freeinit::profile_from_string(arguments.profile);
+  if (arguments.tiling.enabled) freeinit::check_vae_tiling(arguments.tiling, manifest.vae);
   const at::Tensor latents =
       read_latents(arguments.latents, {manifest.vae.latent_channels, manifest.vae.scaling_factor})
           .to(at::kFloat);
@@ -74,7 +78,8 @@ void run_decode(const DecodeArguments& arguments, Console& console) {
         {.width = latents.size(4) * scale, .height = latents.size(3) * scale, .fps = fps});
   }
   if (arguments.threads) at::set_num_threads(*arguments.threads);
-  const auto autoencoder = load_bundle_autoencoder(folder, manifest, device);
+  const std::shared_ptr<const freeinit::Autoencoder> autoencoder =
+      freeinit::with_tiling(load_bundle_autoencoder(folder, manifest, device), arguments.tiling);
   ProgressView view(console);
   WriterOptions options{
       .fps = fps,
@@ -110,8 +115,15 @@ void add_decode(CLI::App& app, Action& selected) {
       ->type_name("FILE");
   command->add_option("--fps", a.fps, "Frames per second of the file [the bundle's]")
       ->type_name("X");
-  add_number(*command, "--decode-chunk-size", a.chunk_size, "Frames decoded at once", 1,
-             kMostFrames)
+  add_number(*command, "--decode-chunk-size", a.chunk_size,
+             "Frames decoded at once [as many as have 65536 pixels, at most 16]", 1, kMostFrames);
+  command->add_flag("--vae-tiling", a.tiling.enabled,
+                    "Decode frames in overlapping tiles: memory of a tile, faint seams");
+  add_number(*command, "--vae-tile-size", a.tiling.tile_size, "Height and width of a tile", 1,
+             16384)
+      ->capture_default_str();
+  add_number(*command, "--vae-tile-overlap", a.tiling.overlap,
+             "Share of a tile that its neighbour covers too", 0.0, 1.0)
       ->capture_default_str();
   command
       ->add_option("--profile", a.profile,
@@ -123,8 +135,11 @@ void add_decode(CLI::App& app, Action& selected) {
   add_overwrite_option(*command, a.overwrite);
   command->add_flag("--no-metadata", a.no_metadata, "Leave the prompt out of the video");
   command->footer(kDecodeFooter);
-  command->callback(
-      [=, &selected] { selected = [=](Console& console) { run_decode(*arguments, console); }; });
+  command->callback([=, &selected] {
+    selected = [=](Console& console) {
+      with_memory_advice([&] { run_decode(*arguments, console); });
+    };
+  });
 }
 
 }  // namespace freeinit_cli

@@ -1,7 +1,10 @@
+#include "generate/dry_run.hpp"
 #include "generate/generate_options.hpp"
 #include "generate/generate_report.hpp"
 #include "generate/kept_run.hpp"
 #include "generate/output_writer.hpp"
+#include "generate/prepared_run.hpp"
+#include "generate/run_needs.hpp"
 #include "shared/command.hpp"
 #include "shared/config_file.hpp"
 #include "shared/default_bundle.hpp"
@@ -13,7 +16,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
 #include <freeinit/io/video_file.hpp>
-#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/tiled_autoencoder.hpp>
 #include <freeinit/pipeline/clip_latents.hpp>
 #include <freeinit/pipeline/profile_trace.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
@@ -73,82 +76,6 @@ freeinit::RunControl make_control(Console& console, ProgressView& view,
   return control;
 }
 
-/// A run before any network is read: whatever can be refused without them has been.
-struct PreparedRun {
-  OutputPlan plan;
-  freeinit::BundleOptions bundle_options;
-  std::filesystem::path bundle;
-  freeinit::Manifest manifest;
-  freeinit::GenerationRequest request;
-  freeinit::GenerationInputs inputs;
-  at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
-};
-
-/// Not an error: who compares numbers of passes leaves the other options as they are.
-void warn_of_idle_options(const GenerateArguments& arguments,
-                          const freeinit::GenerationRequest& request, Console& console) {
-  const std::string idle = arguments.settings.given_of({"mix", "filter_schedule", "intermediate"});
-  // The low band of a video is mixed as that of a pass is.
-  if (request.free_init.num_iters != 1 || request.real_video.low_band || idle.empty()) return;
-  console.warning("--num-iters 1 is plain sampling: nothing comes of " + idle);
-}
-
-double file_fps(const freeinit::GenerationRequest& request) {
-  return request.output_fps.value_or(request.fps);
-}
-
-/// Names that were given are the names that are written; others are free, or this run's own.
-OutputPlan plan_of(const GenerateArguments& arguments, const freeinit::GenerationRequest& request,
-                   const freeinit::CheckpointFolder* kept) {
-  OutputPlan plan = arguments.output_plan(request.num_videos);
-  if (kept) plan.written = written_videos(plan, *kept, request);
-  return arguments.output || arguments.overwrite ? plan : plan.with_free_name();
-}
-
-/// `kept`: the run of --resume, or null.
-PreparedRun prepare(const GenerateArguments& arguments, const freeinit::CheckpointFolder* kept,
-                    Console& console) {
-  const auto refuse = [](const std::string& message) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
-  };
-  const std::string of_video =
-      arguments.settings.given_of({"strength", "init_source", "init_band"});
-  if (!arguments.video_init.given() && !of_video.empty()) {
-    refuse(of_video + ": expected --init-video or --init-latents with it");
-  }
-  PreparedRun run;
-  run.bundle = bundle_or_default(arguments.bundle);
-  run.manifest = freeinit::read_manifest(run.bundle);
-  if (kept) kept->check_bundle(freeinit::bundle_hashes(run.bundle, run.manifest));
-  run.request = kept ? kept_request(arguments, *kept) : arguments.request(run.manifest);
-  run.request.validate();
-  run.plan = plan_of(arguments, run.request, kept);
-  run.plan.check();
-  check_checkpoint_folder(arguments);
-  const auto& keys = run.request.prompt_at;
-  const bool begins =
-      std::any_of(keys.begin(), keys.end(), [](const auto& key) { return key.frame == 0; });
-  if (run.request.prompt.empty() && !begins) {
-    refuse("PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
-  }
-  run.bundle_options = arguments.bundle_options(run.manifest, run.request);
-  if (kept) {
-    run.inputs = kept->record().inputs;
-  } else {
-    run.inputs = arguments.inputs();
-    run.init_frames = arguments.video_init.read(run.request, run.manifest.vae, run.inputs, console);
-  }
-  freeinit::check_request(run.request, run.manifest, run.inputs);
-  for (int i = 0; i < run.plan.num_videos; ++i) {
-    freeinit::check_video_writer(
-        run.plan.video_path(i),
-        {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
-  }
-  warn_of_idle_options(arguments, run.request, console);
-  arguments.runtime.apply_to_process();
-  return run;
-}
-
 /// The loaded pipeline, its UNet watched by the trace if there is one.
 freeinit::TextToVideoPipeline load_pipeline(const PreparedRun& run,
                                             const std::optional<freeinit::ProfileTrace>& trace,
@@ -158,15 +85,20 @@ freeinit::TextToVideoPipeline load_pipeline(const PreparedRun& run,
   return freeinit::TextToVideoPipeline(std::move(bundle));
 }
 
+std::shared_ptr<const freeinit::Autoencoder> autoencoder_of(
+    const PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline) {
+  return freeinit::with_tiling(pipeline.bundle().autoencoder(), run.request.vae_tiling);
+}
+
 /// What needs the networks: the request's own checks, then the latents of --init-video.
 void complete_inputs(PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline,
                      const freeinit::RunControl& control) {
   pipeline.validate(run.request, run.inputs);
   if (!run.init_frames.defined()) return;
-  const auto& autoencoder = *pipeline.bundle().autoencoder();
-  run.inputs.video_latents = freeinit::encode_clip(autoencoder, run.init_frames, run.request.height,
-                                                   run.request.width, control);
-  autoencoder.release();
+  const auto autoencoder = autoencoder_of(run, pipeline);
+  run.inputs.video_latents = freeinit::encode_clip(*autoencoder, run.init_frames,
+                                                   run.request.height, run.request.width, control);
+  autoencoder->release();
 }
 
 std::string stop_note(const freeinit::GenerationRequest& request,
@@ -249,12 +181,13 @@ freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments
                                               PhaseSeconds& seconds) {
   const auto& request = run.request;
   const bool discards = arguments.checkpoint.discards();
-  OutputWriter writer(run.plan, *pipeline.bundle().autoencoder(),
-                      writer_options(arguments, run, control, console));
+  const auto autoencoder = autoencoder_of(run, pipeline);
+  OutputWriter writer(run.plan, *autoencoder, writer_options(arguments, run, control, console));
   auto hooks = output_hooks(writer, discards);
   if (kept) {
     add_checkpoints(hooks, *kept, arguments.checkpoint, pipeline.bundle().device(), console);
   }
+  hooks.check_steps = arguments.check_steps;
   freeinit::GenerationResult result;
   try {
     result = pipeline.generate(request, run.inputs, control, hooks);
@@ -292,6 +225,11 @@ void run_generate(const GenerateArguments& given, Console& console) {
   auto control = make_control(console, view, interrupt, stop, arguments.checkpoint.discards());
   if (trace) control = trace->watch(std::move(control));
 
+  if (arguments.dry_run) {
+    dry_run(
+        arguments, run, [&] { return load_pipeline(run, trace, control); }, console);
+    return;
+  }
   const Stopwatch loading;
   const auto pipeline = load_pipeline(run, trace, control);
   PhaseSeconds seconds{{freeinit::Phase::load, loading.seconds()}};
@@ -312,9 +250,8 @@ void run_generate(const GenerateArguments& given, Console& console) {
   }
   write_trace();
   console.end_progress();
-  console.result(arguments.json
-                     ? report_json(arguments, run.plan, run.request, pipeline, result, seconds)
-                     : report_line(run.plan, run.request, result, seconds));
+  console.result(arguments.json ? report_json(arguments, run, pipeline, result, seconds)
+                                : report_line(run.plan, run.request, result, seconds));
 }
 
 }  // namespace
@@ -326,7 +263,9 @@ void add_generate(CLI::App& app, Action& selected) {
   command->footer(kGenerateFooter);
   command->callback([=, &selected] {
     if (!arguments->config.empty()) apply_config_file(*command, arguments->config, kResultKeys);
-    selected = [=](Console& console) { run_generate(*arguments, console); };
+    selected = [=](Console& console) {
+      with_memory_advice([&] { run_generate(*arguments, console); });
+    };
   });
 }
 

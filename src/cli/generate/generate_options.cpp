@@ -34,6 +34,8 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
   output.add_flag("--no-metadata", a.no_metadata,
                   "Leave prompt, seed and settings out of what is written");
   output.add_flag("--json", a.json, "Print the result as one JSON object");
+  output.add_flag("--dry-run", a.dry_run,
+                  "Make nothing; print network calls, memory, disk and time of the run");
 }
 
 }  // namespace
@@ -88,6 +90,9 @@ void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   OptionGroup(command, "Sampling")
       .add("--init-noise", arguments.init_noise,
            "Start from this noise [B,C,F,h,w] instead of the first draw", "FILE");
+  OptionGroup(command, "Machine")
+      .add_flag("--check-steps", arguments.check_steps,
+                "Look for NaN and infinity after every step, not after every pass");
   add_mask_option(command, arguments.filter_mask);
   add_video_init_options(command, arguments.video_init);
   add_checkpoint_options(command, arguments.checkpoint);

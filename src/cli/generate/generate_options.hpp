@@ -29,6 +29,8 @@ struct GenerateArguments {
   bool overwrite = false;
   bool no_metadata = false;
   bool json = false;
+  bool dry_run = false;
+  bool check_steps = false;
   VideoInitArguments video_init;
   CheckpointArguments checkpoint;
   RuntimeArguments runtime;

@@ -4,6 +4,7 @@
 #include "shared/json_text.hpp"
 #include "shared/text_output.hpp"
 
+#include <freeinit/core/process_memory.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/options/request_fields.hpp>
 
@@ -41,6 +42,9 @@ nlohmann::ordered_json settings_json(const GenerateArguments& arguments,
   if (!arguments.filter_mask.empty()) {
     for (const std::string_view field : kFilterFields) json.erase(std::string(field));
   }
+  if (!request.vae_tiling.enabled) {
+    for (const char* key : {"vae_tiling", "vae_tile_size", "vae_tile_overlap"}) json.erase(key);
+  }
   const auto& init = arguments.video_init;
   if (!init.given()) {
     json.erase("init_source");
@@ -59,6 +63,14 @@ nlohmann::ordered_json settings_json(const GenerateArguments& arguments,
     if (init.selection.fps > 0) json["init_fps"] = init.selection.fps;
     if (init.selection.stream >= 0) json["init_stream"] = init.selection.stream;
   }
+  return json;
+}
+
+/// The peak of the process as it was estimated and as it was, in bytes.
+nlohmann::ordered_json memory_json(const PreparedRun& run) {
+  nlohmann::ordered_json json{{"estimated_peak", nullptr},
+                              {"peak", freeinit::process_memory().peak}};
+  if (run.memory) json["estimated_peak"] = run.memory->peak();
   return json;
 }
 
@@ -95,10 +107,10 @@ std::map<std::string, std::string> video_metadata(const GenerateArguments& argum
   return {{"title", request.prompt}, {"comment", json.dump(-1, ' ', false, kReplace)}};
 }
 
-std::string report_json(const GenerateArguments& arguments, const OutputPlan& plan,
-                        const freeinit::GenerationRequest& request,
+std::string report_json(const GenerateArguments& arguments, const PreparedRun& run,
                         const freeinit::TextToVideoPipeline& pipeline,
                         const freeinit::GenerationResult& result, const PhaseSeconds& seconds) {
+  const OutputPlan& plan = run.plan;
   auto outputs = nlohmann::ordered_json::array();
   for (const auto& video : result.videos) {
     outputs.push_back(plan.video_path(static_cast<int>(video.index)).string());
@@ -106,7 +118,7 @@ std::string report_json(const GenerateArguments& arguments, const OutputPlan& pl
   const auto& bundle = pipeline.bundle();
   const auto calls = totals(result);
   // First the request, by the names of its options, then what came of it.
-  auto json = settings_json(arguments, request);
+  auto json = settings_json(arguments, run.request);
   json.update({{"output", plan.video.string()},
                {"outputs", outputs},
                {"completed_passes", result.videos.back().completed_passes},
@@ -121,6 +133,8 @@ std::string report_json(const GenerateArguments& arguments, const OutputPlan& pl
                {"dtype", freeinit::dtype_to_string(bundle.dtype())},
                {"backend", std::string(bundle.backend().name)},
                {"threads", at::get_num_threads()},
+               {"low_memory", run.bundle_options.low_memory},
+               {"memory", memory_json(run)},
                {"version", FREEINIT_VERSION}});
   return json_text(json);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "generate/generate_options.hpp"
+#include "generate/prepared_run.hpp"
 #include "shared/stopwatch.hpp"
 
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
@@ -14,9 +15,10 @@
 namespace freeinit_cli {
 
 /// Keys of `generate --json` that say what came of the settings; the others are options.
-inline constexpr std::array<std::string_view, 9> kResultKeys{
-    "outputs",        "completed_passes", "cancelled", "unet_calls", "unet_calls_saved",
-    "calls_per_pass", "seconds",          "model",     "version"};
+inline constexpr std::array<std::string_view, 11> kResultKeys{
+    "memory",    "dry_run",    "outputs",          "completed_passes",
+    "cancelled", "unet_calls", "unet_calls_saved", "calls_per_pass",
+    "seconds",   "model",      "version"};
 
 /// What a video says of itself: the prompt as title, and as comment the settings that make video
 /// `index` again, in the form of `--json`, without what is of this machine (folders of files, how
@@ -27,8 +29,7 @@ inline constexpr std::array<std::string_view, 9> kResultKeys{
                                                                 std::int64_t index);
 
 /// What `generate --json` prints.
-[[nodiscard]] std::string report_json(const GenerateArguments& arguments, const OutputPlan& plan,
-                                      const freeinit::GenerationRequest& request,
+[[nodiscard]] std::string report_json(const GenerateArguments& arguments, const PreparedRun& run,
                                       const freeinit::TextToVideoPipeline& pipeline,
                                       const freeinit::GenerationResult& result,
                                       const PhaseSeconds& seconds);

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -27,7 +28,7 @@ struct WriterOptions {
   /// Pixels become bytes as the profile's code does it: diffusers rounds, the authors' code
   /// truncates.
   freeinit::Profile profile = freeinit::Profile::diffusers;
-  std::int64_t chunk_size = 16;                   ///< frames decoded at once
+  std::optional<std::int64_t> chunk_size{};       ///< frames decoded at once
   std::map<std::string, std::string> metadata{};  ///< of the tensor files
   /// Of video k; empty: none.
   std::function<std::map<std::string, std::string>(int index)> video_metadata{};

@@ -43,8 +43,8 @@ freeinit::BundleOptions RuntimeArguments::bundle_options() const {
   return options;
 }
 
-void RuntimeArguments::apply_to_process() const {
-  if (!low_memory) freeinit::keep_freed_memory();
+void RuntimeArguments::apply_to_process(bool keeps_freed_memory) const {
+  if (keeps_freed_memory) freeinit::keep_freed_memory();
   if (threads) at::set_num_threads(*threads);
 }
 

@@ -25,9 +25,9 @@ struct RuntimeArguments {
   /// How the bundle is to be loaded. Throws freeinit::Error: invalid_argument, unsupported.
   [[nodiscard]] freeinit::BundleOptions bundle_options() const;
 
-  /// What holds for the whole process: the number of CPU threads, if one was given; that freed
-  /// memory is kept, unless memory is short.
-  void apply_to_process() const;
+  /// What holds for the whole process: the number of CPU threads, if one was given, and whether
+  /// freed memory is kept.
+  void apply_to_process(bool keeps_freed_memory) const;
 };
 
 void add_runtime_options(CLI::App& command, RuntimeArguments& arguments);

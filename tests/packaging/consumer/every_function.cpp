@@ -97,8 +97,9 @@ void functions_of_analysis() {
 
 void functions_of_models_and_pipeline() {
   use(&check_unet_input, &load_torchscript_text_encoder, &load_torchscript_autoencoder,
-      &decode_video, &encode_video, &guided_denoiser, &device_from_string, &check_device,
-      &load_tokenizer, &dtype_from_string, &dtype_to_string);
+      &decode_video, &encode_video, &default_chunk_size, &with_tiling, &check_vae_tiling,
+      &guided_denoiser, &device_from_string, &check_device, &load_tokenizer, &dtype_from_string,
+      &dtype_to_string);
   use(&Conditioning::single, &Conditioning::at_frame, &Conditioning::after, &context_windows,
       &context_weights, &WindowedUNet::predict, &WindowedUNet::check_input);
   use(&FeatureCache::start_pass, &FeatureCache::predict, &VideoUNet::predict_deep,
@@ -112,7 +113,8 @@ void functions_of_models_and_pipeline() {
       static_cast<std::shared_ptr<const VideoUNet> (ProfileTrace::*)(
           std::shared_ptr<const VideoUNet>) const>(&ProfileTrace::watch));
   use(&check_request, &TextToVideoPipeline::validate, &TextToVideoPipeline::generate,
-      &profile_config, &request_config, &encode_clip);
+      &profile_config, &request_config, &encode_clip, &planned_calls, &estimate_memory);
+  use(&process_memory, &MemoryEstimate::peak);
 }
 
 // Constructors have no address; these calls need them, and the destructors.

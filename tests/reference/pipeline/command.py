@@ -28,6 +28,8 @@ NAMES = {
     "strength": "--strength",
     "sampler": "--sampler",
     "video": "--init-video",
+    "vae_tile_size": "--vae-tile-size",
+    "vae_tile_overlap": "--vae-tile-overlap",
 }
 
 
@@ -59,6 +61,8 @@ class Freeinit:
         arguments += ["--num-videos", settings.pop("num_videos", 1)]
         if settings.pop("use_fast_sampling", False):
             arguments.append("--fast-sampling")
+        if settings.pop("vae_tiling", False):
+            arguments.append("--vae-tiling")
         noise = settings.pop("latents", None)
         if noise is not None:
             save_file({"noise": noise}, folder / "noise.safetensors")

@@ -88,6 +88,9 @@ FREEINIT_INLINE Manifest parse_manifest(const std::string& json, const std::stri
   manifest.text_encoder = detail::parse_text_encoder(root.object("text_encoder"), manifest);
   manifest.vae = detail::parse_autoencoder(root.object("vae"), manifest);
   manifest.tokenizer = detail::parse_tokenizer(root.object("tokenizer"), manifest);
+  if (root.has("memory")) {
+    manifest.memory = detail::parse_memory(root.object("memory"), manifest.vae);
+  }
   manifest.scheduler = detail::parse_scheduler(root.object("scheduler"));
   manifest.recommended = detail::parse_recommended(root.object("recommended"));
   root.finish();

@@ -142,6 +142,34 @@ FREEINIT_INLINE AutoencoderSpec parse_autoencoder(JsonReader section, const Mani
   return vae;
 }
 
+/// One network of the section "memory".
+FREEINIT_INLINE MemorySpec parse_network_memory(JsonReader section) {
+  const auto bytes = [&section](const std::string& key) {
+    constexpr std::int64_t kMost = std::int64_t{1} << 44;  // what is added up stays far from 2^63
+    const std::int64_t found = section.integer(key, 0);
+    if (found > kMost) section.refuse(key, concat("an integer of at most ", kMost));
+    return found;
+  };
+  MemorySpec memory;
+  memory.weights = bytes("weights");
+  memory.call = bytes("call");
+  memory.per_latent = section.count("per_latent", 0);
+  section.finish();
+  return memory;
+}
+
+/// Of every network that the bundle has.
+FREEINIT_INLINE std::map<std::string, MemorySpec> parse_memory(JsonReader section,
+                                                               const AutoencoderSpec& vae) {
+  std::map<std::string, MemorySpec> memory;
+  for (const char* network : {"text_encoder", "unet", "vae_decoder", "vae_encoder"}) {
+    if (std::string_view(network) == "vae_encoder" && vae.encoder_file.empty()) continue;
+    memory.emplace(network, parse_network_memory(section.object(network)));
+  }
+  section.finish();
+  return memory;
+}
+
 /// Reads a key into a field that keeps its default when the key is absent.
 FREEINIT_INLINE void read_if_present(JsonReader& section, const std::string& key, double& field) {
   if (section.has(key)) field = section.number(key);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,8 +70,11 @@ class TorchScriptAutoencoder final : public Autoencoder {
   AutoencoderSpec spec_;
 };
 
-FREEINIT_INLINE void check_chunk_size(std::int64_t chunk_size) {
-  if (chunk_size >= 1) return;
+/// What is asked for, or the default for frames of height x width.
+FREEINIT_INLINE std::int64_t checked_chunk_size(std::optional<std::int64_t> asked,
+                                                std::int64_t height, std::int64_t width) {
+  const std::int64_t chunk_size = asked ? *asked : default_chunk_size(height, width);
+  if (chunk_size >= 1) return chunk_size;
   raise(ErrorCode::invalid_argument,
         c10::str("chunk size ", chunk_size, ": expected 1 or more frames"));
 }
@@ -113,13 +117,20 @@ FREEINIT_INLINE std::unique_ptr<const Autoencoder> load_torchscript_autoencoder(
                                                                 std::move(load_encoder), spec);
 }
 
+FREEINIT_INLINE std::int64_t default_chunk_size(std::int64_t height, std::int64_t width) noexcept {
+  constexpr std::int64_t kPixels = 65536;
+  return std::clamp<std::int64_t>(kPixels / std::max<std::int64_t>(height * width, 1), 1, 16);
+}
+
 FREEINIT_INLINE void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,
-                                     std::int64_t chunk_size, const FrameConsumer& sink,
+                                     std::optional<std::int64_t> asked, const FrameConsumer& sink,
                                      const RunControl& control) {
   if (!sink)
     raise(ErrorCode::invalid_argument, "sink: empty function; expected one for the frames");
-  detail::check_chunk_size(chunk_size);
-  detail::check_video_latents(autoencoder.spec(), latents);
+  const AutoencoderSpec& spec = autoencoder.spec();
+  detail::check_video_latents(spec, latents);
+  const std::int64_t chunk_size = detail::checked_chunk_size(
+      asked, latents.size(3) * spec.spatial_scale, latents.size(4) * spec.spatial_scale);
   const std::int64_t num_videos = latents.size(0);
   const std::int64_t num_frames = latents.size(2);
   // Chunks never span two videos: a video's bits must not depend on its neighbours in the batch.
@@ -138,7 +149,8 @@ FREEINIT_INLINE void decode_video_to(const Autoencoder& autoencoder, const at::T
 }
 
 FREEINIT_INLINE at::Tensor decode_video(const Autoencoder& autoencoder, const at::Tensor& latents,
-                                        std::int64_t chunk_size, const RunControl& control) {
+                                        std::optional<std::int64_t> chunk_size,
+                                        const RunControl& control) {
   const AutoencoderSpec& spec = autoencoder.spec();
   detail::check_video_latents(spec, latents);
   const at::Tensor frames =
@@ -155,8 +167,8 @@ FREEINIT_INLINE at::Tensor decode_video(const Autoencoder& autoencoder, const at
 }
 
 FREEINIT_INLINE at::Tensor encode_video(const Autoencoder& autoencoder, const at::Tensor& frames,
-                                        std::int64_t chunk_size, const RunControl& control) {
-  detail::check_chunk_size(chunk_size);
+                                        std::optional<std::int64_t> asked,
+                                        const RunControl& control) {
   const AutoencoderSpec& spec = autoencoder.spec();
   const std::int64_t scale = spec.spatial_scale;
   if (frames.dim() != 5 || frames.size(4) != 3 || frames.numel() == 0 ||
@@ -165,6 +177,7 @@ FREEINIT_INLINE at::Tensor encode_video(const Autoencoder& autoencoder, const at
           c10::str("frames ", frames.sizes(),
                    ": expected [B, F, height, width, 3] with sizes that are multiples of ", scale));
   }
+  const std::int64_t chunk_size = detail::checked_chunk_size(asked, frames.size(2), frames.size(3));
   const std::int64_t num_frames = frames.size(1);
   at::Tensor latents;  // made with the first chunk, on the device where the encoder leaves it
   for (std::int64_t video = 0; video < frames.size(0); ++video) {

@@ -28,6 +28,12 @@ inline std::string cause_in_one_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
+/// Whether the message is of LibTorch's allocator on the CPU, which has no exception of its own.
+inline bool says_out_of_memory(std::string_view text) {
+  return text.find("DefaultCPUAllocator") != std::string_view::npos ||
+         text.find("std::bad_alloc") != std::string_view::npos;
+}
+
 /// Call inside a catch block: rethrows the exception in flight as Error{code, what: cause}, with
 /// the original nested.
 [[noreturn]] inline void rethrow_as_error(ErrorCode code, const std::string& what) {
@@ -38,13 +44,19 @@ inline std::string cause_in_one_line(std::string_view text) {
   } catch (const c10::OutOfMemoryError&) {
     std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory on the device"));
   } catch (const c10::Error& error) {
+    if (says_out_of_memory(error.what_without_backtrace())) {
+      std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory"));
+    }
     std::throw_with_nested(
         Error(code, what + ": " + cause_in_one_line(error.what_without_backtrace())));
   } catch (const std::bad_alloc&) {
     std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory"));
   } catch (const std::length_error&) {
-    std::throw_with_nested(Error(ErrorCode::model, what + ": more than memory can hold"));
+    std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory: more than any holds"));
   } catch (const std::exception& error) {
+    if (says_out_of_memory(error.what())) {
+      std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory"));
+    }
     std::throw_with_nested(Error(code, what + ": " + cause_in_one_line(error.what())));
   }
 }

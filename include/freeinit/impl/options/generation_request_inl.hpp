@@ -37,7 +37,7 @@ FREEINIT_INLINE void GenerationRequest::validate() const {
   check_between("number of frames", num_frames, 1, 1'000'000);
   check_between("height", height, 1, 16384);
   check_between("width", width, 1, 16384);
-  check_at_least("decode chunk size", decode_chunk_size, 1);
+  check_at_least("decode chunk size", decode_chunk_size.value_or(1), 1);
   check_at_least("cache interval", cache_interval, 1);
   if (!std::isfinite(guidance_scale)) {
     raise(ErrorCode::invalid_argument,
@@ -55,6 +55,7 @@ FREEINIT_INLINE void GenerationRequest::validate() const {
   }
   free_init.validate();
   context.validate();
+  vae_tiling.validate();
   detail::check_prompt_keys(*this);
 }
 

@@ -205,9 +205,20 @@ FREEINIT_INLINE void add_other_fields(Fields& fields) {
         request.real_video.low_band = value_from_name("init_band", name, kBands);
       }));
   rows_under(fields, "Machine", std::identity{})(
-      {"decode_chunk_size", "N", "frames", "Frames the decoder sees at once: bounds its memory",
+      {"decode_chunk_size", "N", "frames",
+       "Frames the decoder sees at once: bounds its memory. Without it as many as have 65536 "
+       "pixels together, at most 16",
        "at least 1"},
       &Request::decode_chunk_size);
+  const auto add_tiling = rows_under(fields, "Machine", &Request::vae_tiling);
+  add_tiling({"vae_tiling", "", "",
+              "Decode and encode frames in overlapping tiles: memory of a tile, faint seams", ""},
+             &VaeTilingOptions::enabled);
+  add_tiling({"vae_tile_size", "N", "pixels", "Height and width of a tile", "1 to 16384"},
+             &VaeTilingOptions::tile_size);
+  add_tiling({"vae_tile_overlap", "X", "", "Share of a tile that its neighbour covers too",
+              "0 or more, below 1"},
+             &VaeTilingOptions::overlap);
 }
 
 /// A JSON value that no field can have becomes text, so that the field's message shows it.

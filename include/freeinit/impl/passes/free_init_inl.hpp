@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/passes/finite_check_inl.hpp>
 #include <freeinit/impl/passes/pass_plan_inl.hpp>
 #include <freeinit/impl/passes/state_check_inl.hpp>
 #include <freeinit/passes/free_init.hpp>
@@ -110,6 +111,7 @@ FREEINIT_INLINE void FreeInit::advance(FreeInitState& state, const Denoiser& den
   if (!predicts || handed_on == IntermediateResult::partial) {
     sampler.step(state.sample, output, state.noise);
   }
+  if (settings_.check_steps) check_step(state, output, step);
   report(Phase::denoise, state, step, pass.calls, control);
   if (ends) end_pass(state, prediction, hooks);
 }
@@ -167,6 +169,13 @@ FREEINIT_INLINE at::Tensor FreeInit::noise_of_result(const FreeInitState& state)
   return diffused.sub_(signal).div_(std::sqrt(1.0 - level.alpha));
 }
 
+FREEINIT_INLINE void FreeInit::check_step(const FreeInitState& state, const at::Tensor& output,
+                                          std::int64_t step) const {
+  const std::string where = c10::str("sampling: pass ", state.pass + 1, ", step ", step);
+  detail::check_finite(output, where, "the network returned");
+  detail::check_finite(state.sample.latents, where, "the latents hold");
+}
+
 /// `prediction`: defined where the pass ended early. A partial pass that did not is complete.
 FREEINIT_INLINE void FreeInit::end_pass(FreeInitState& state, const at::Tensor& prediction,
                                         const RunHooks& hooks) const {
@@ -183,6 +192,9 @@ FREEINIT_INLINE void FreeInit::end_pass(FreeInitState& state, const at::Tensor& 
       state.partial_level = pass.sampler->level(state.sample.index);
     }
   }
+  detail::check_finite(state.latents,
+                       c10::str("sampling: pass ", state.pass + 1, ", steps 1 to ", pass.calls),
+                       "the latents hold");
   state.sample = SamplerState();
   state.calls_per_pass.push_back(pass.calls);
   const RunPoint end{.pass = state.pass++, .step = pass.calls};

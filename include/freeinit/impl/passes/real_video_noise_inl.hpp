@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/passes/finite_check_inl.hpp>
 #include <freeinit/passes/real_video_noise.hpp>
 #include <freeinit/sampling/inversion.hpp>
 
@@ -50,6 +51,7 @@ FREEINIT_INLINE at::Tensor initial_noise_from_video(const at::Tensor& latents,
     made = schedule.add_noise(latents, drawn, schedule.last_timestep());
   } else {
     made = detail::invert_video(latents, schedule, settings, noise, control);
+    detail::check_finite(made, "inversion", "the noise holds");
   }
   if (!settings.low_band) return made;
   const auto fresh = settings.low_band->draw_fresh(noise, latents.sizes());

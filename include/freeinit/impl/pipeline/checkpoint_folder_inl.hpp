@@ -23,8 +23,9 @@ inline constexpr std::string_view kBundleText = "bundle.";  ///< in front of a f
 inline constexpr std::string_view kNoteText = "note.";      ///< in front of a note's name
 
 /// Fields that change nothing of what is sampled; more passes are looked at on their own.
-inline constexpr std::array<std::string_view, 4> kFreeFields{"num_iters", "num_videos",
-                                                             "output_fps", "decode_chunk_size"};
+inline constexpr std::array<std::string_view, 7> kFreeFields{
+    "num_iters",  "num_videos",    "output_fps",      "decode_chunk_size",
+    "vae_tiling", "vae_tile_size", "vae_tile_overlap"};
 
 [[noreturn]] FREEINIT_INLINE void refuse_checkpoint(ErrorCode code,
                                                     const std::filesystem::path& path,

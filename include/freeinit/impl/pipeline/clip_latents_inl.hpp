@@ -12,7 +12,7 @@ FREEINIT_INLINE at::Tensor encode_clip(const Autoencoder& autoencoder, const at:
                                        const RunControl& control) {
   return detail::with_library_errors(c10::str("clip for ", width, "x", height), [&] {
     const at::Tensor fitted = fit_frames(frames, height, width).unsqueeze(0);
-    return encode_video(autoencoder, fitted.to(at::kFloat).div(255.0), 16, control).to(at::kCPU);
+    return encode_video(autoencoder, fitted.to(at::kFloat).div(255.0), {}, control).to(at::kCPU);
   });
 }
 

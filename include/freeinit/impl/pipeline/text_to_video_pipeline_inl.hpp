@@ -4,6 +4,7 @@
 #include <freeinit/impl/networks/library_error_inl.hpp>
 #include <freeinit/impl/pipeline/prompt_embeddings_inl.hpp>
 #include <freeinit/impl/pipeline/video_run_inl.hpp>
+#include <freeinit/networks/tiled_autoencoder.hpp>
 #include <freeinit/networks/windowed_unet.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
@@ -125,10 +126,10 @@ FREEINIT_INLINE void add_denoisers(RunParts& parts) {
 FREEINIT_INLINE void decode(GeneratedVideo& video, const RunParts& parts) {
   RunControl control = timed_control(parts, video.index);
   control.stop = {};
-  const Autoencoder& autoencoder = *parts.bundle.autoencoder();
-  video.frames =
-      decode_video(autoencoder, video.latents, parts.request.decode_chunk_size, control).squeeze(0);
-  autoencoder.release();
+  const auto autoencoder = with_tiling(parts.bundle.autoencoder(), parts.request.vae_tiling);
+  video.frames = decode_video(*autoencoder, video.latents, parts.request.decode_chunk_size, control)
+                     .squeeze(0);
+  autoencoder->release();
 }
 
 /// One video after another. A stop before the first pass of a later video keeps those before it.
@@ -192,6 +193,7 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
   detail::check_guidance(request, manifest);
   detail::check_inputs(request, inputs, manifest);
   detail::check_strength(request, inputs);
+  if (request.vae_tiling.enabled) check_vae_tiling(request.vae_tiling, manifest.vae);
   // The schedule's own rules (range of steps and eta), for every pass.
   const NoiseSchedule schedule(request_config(manifest.scheduler, request));
   if (detail::inverts_video(request, inputs)) {
@@ -199,6 +201,20 @@ FREEINIT_INLINE void check_request(const GenerationRequest& request, const Manif
   }
   (void)detail::passes_of(request, detail::options_after_inversion(request, inputs, schedule),
                           schedule);
+}
+
+FREEINIT_INLINE std::int64_t planned_calls(const GenerationRequest& request,
+                                           const Manifest& manifest,
+                                           const GenerationInputs& inputs) {
+  const NoiseSchedule schedule(request_config(manifest.scheduler, request));
+  std::int64_t calls = 0;
+  if (detail::inverts_video(request, inputs)) {
+    const auto inversion = make_inversion(schedule, request.num_inference_steps);
+    calls += static_cast<std::int64_t>(inversion->timesteps().size());
+  }
+  const auto options = detail::options_after_inversion(request, inputs, schedule);
+  for (const PassPlan& pass : detail::passes_of(request, options, schedule)) calls += pass.calls;
+  return request.num_videos * calls;
 }
 
 FREEINIT_INLINE void TextToVideoPipeline::validate(const GenerationRequest& request,

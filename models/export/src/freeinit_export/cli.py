@@ -15,6 +15,7 @@ from freeinit_export.commands.animatediff import add_animatediff_command
 from freeinit_export.commands.backend import add_backend_command
 from freeinit_export.commands.diffusers import add_diffusers_command
 from freeinit_export.commands.features import add_features_command
+from freeinit_export.commands.memory import add_memory_command
 from freeinit_export.commands.videocrafter import add_videocrafter_command
 from freeinit_export.errors import ExportError, Report, one_line
 
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add_videocrafter_command(sources)
     add_features_command(sources)
     add_backend_command(sources)
+    add_memory_command(sources)
     return main
 
 
@@ -42,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Read when LibTorch is loaded, which is later: threads that wait sleep. By default they spin,
     # and beside other programs the ones that have work then get no processor.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler, which measures memory
     options = parser().parse_args(arguments)
     # As Ctrl-C does: unwind, so that the unfinished bundle is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -17,7 +17,13 @@ from typing import Any
 import torch
 
 from freeinit_export.backends.table import backend_module
-from freeinit_export.bundle.manifest import canonical, file_record, file_records, rounded_up
+from freeinit_export.bundle.manifest import (
+    canonical,
+    file_record,
+    file_records,
+    replace_manifest,
+    rounded_up,
+)
 from freeinit_export.errors import ExportError, Report, naming, one_line
 from freeinit_export.networks.component import Inputs
 from freeinit_export.networks.torchscript_file import read_torchscript
@@ -114,7 +120,4 @@ def _publish(
             target = bundle / path.relative_to(staging)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(path, target)
-    fresh = bundle / ".manifest.json"
-    text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
-    fresh.write_text(text + "\n", encoding="utf-8")
-    fresh.replace(bundle / "manifest.json")
+    replace_manifest(bundle, manifest)

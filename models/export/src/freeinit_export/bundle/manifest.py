@@ -146,3 +146,11 @@ def file_record(path: Path) -> dict[str, Any]:
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
     text = json.dumps({"schema": SCHEMA, **manifest}, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def replace_manifest(bundle: Path, manifest: dict[str, Any]) -> None:
+    """The whole manifest of a bundle that exists, in one step."""
+    fresh = bundle / ".manifest.json"
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
+    fresh.write_text(text + "\n", encoding="utf-8")
+    fresh.replace(bundle / "manifest.json")

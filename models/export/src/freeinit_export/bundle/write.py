@@ -51,7 +51,7 @@ def write_bundle(
         report("tokenizer: vocab.json and merges.txt encode as the original does")
         sections, worst = _write_networks(model, folder, Path(scratch), report)
         report.step("reading the files again in a fresh process")
-        reread = _check_in_fresh_process(folder, Path(scratch), sections)
+        reread, memory = _check_in_fresh_process(folder, Path(scratch), sections)
         report(f"read again by a fresh process: largest difference {max(reread.values()):.2g}")
         write_manifest(
             folder / "manifest.json",
@@ -63,6 +63,7 @@ def write_bundle(
                 "created_by": model.created_by,
                 "files": file_records(folder),
                 **sections,
+                "memory": memory,
                 "tokenizer": tokenizer,
                 "scheduler": model.scheduler,
                 "recommended": recommended,
@@ -119,10 +120,12 @@ def _write_network(
 
 def _check_in_fresh_process(
     folder: Path, scratch: Path, sections: dict[str, dict[str, Any]]
-) -> dict[str, float]:
-    """`scratch` holds the expected outputs of every network, under the network's file name."""
+) -> tuple[dict[str, float], dict[str, dict[str, int]]]:
+    """The largest difference by file and the memory by network. `scratch` holds the expected
+    outputs of every network, under the network's file name."""
     checks = [
         {
+            "role": expected.stem,
             "file": str(folder / expected.name),
             "expectations": str(expected),
             "contract": canonical(sections[SECTION[expected.stem]]),
@@ -146,4 +149,4 @@ def _check_in_fresh_process(
         raise ExportError(f"the check in a fresh process ended with code {done.returncode}: {last}")
     if "error" in answer:
         raise ExportError(f"after saving, in a fresh process: {answer['error']}")
-    return answer
+    return answer["worst"], answer["memory"]

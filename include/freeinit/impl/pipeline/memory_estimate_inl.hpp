@@ -1,0 +1,122 @@
+#pragma once
+
+#include <freeinit/impl/pipeline/request_check_inl.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+#include <freeinit/networks/backends/unet_backend.hpp>
+#include <freeinit/pipeline/memory_estimate.hpp>
+
+#include <algorithm>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// What a call takes beside the weights, and the heap with it.
+FREEINIT_INLINE std::int64_t bytes_of_call(const MemorySpec& network, std::int64_t latents,
+                                           const HeapOverhead& heap) {
+  const std::int64_t bytes = network.call + network.per_latent * latents;
+  const double waste = static_cast<double>(bytes) * heap.waste;
+  return bytes + static_cast<std::int64_t>(std::min(waste, static_cast<double>(heap.most_waste)));
+}
+
+/// The weights of the UNet as the backend keeps them. What it has in a file of its own it keeps as
+/// that holds it.
+FREEINIT_INLINE std::int64_t unet_weights(const Manifest& manifest, const UNetBackend& backend) {
+  if (backend.weights == WeightStorage::as_exported) return manifest.memory.at("unet").weights;
+  const std::string& file = manifest.unet_backends.at(std::string(backend.name)).file;
+  return static_cast<std::int64_t>(manifest.files.at(file).bytes);
+}
+
+/// What Winograd's convolutions transform in: little beside large weights, and the same for any
+/// size.
+FREEINIT_INLINE std::int64_t workspace_of(const UNetBackend& backend) {
+  return backend.convolutions == nullptr ? 0 : std::int64_t{90} << 20;
+}
+
+/// Latent positions that the UNet sees at once: of one window, with and without the text.
+FREEINIT_INLINE std::int64_t latents_of_call(const GenerationRequest& request,
+                                             const Manifest& manifest) {
+  const LatentShape shape = latent_shape(request, manifest);
+  const auto context = context_of(request, manifest);
+  const std::int64_t frames = context ? *context->length : shape.frames;
+  return (request.guidance_scale > 1.0 ? 2 : 1) * frames * shape.height * shape.width;
+}
+
+/// Latent positions that the autoencoder sees at once: a chunk of frames, or of tiles.
+FREEINIT_INLINE std::int64_t latents_of_chunk(const GenerationRequest& request,
+                                              const Manifest& manifest, std::int64_t chunk_size) {
+  LatentShape shape = latent_shape(request, manifest);
+  if (request.vae_tiling.enabled) {
+    const std::int64_t tile = request.vae_tiling.tile_size / manifest.vae.spatial_scale;
+    shape.height = std::min(shape.height, tile);
+    shape.width = std::min(shape.width, tile);
+  }
+  return std::min(chunk_size, request.num_frames) * shape.height * shape.width;
+}
+
+/// Frames of a chunk as numbers, once as the decoder leaves them and while they are changed.
+FREEINIT_INLINE std::int64_t bytes_of_frames(const GenerationRequest& request,
+                                             std::int64_t frames) {
+  constexpr std::int64_t kCopies = 3, kChannels = 3;
+  return kCopies * kChannels * static_cast<std::int64_t>(sizeof(float)) *
+         std::min(frames, request.num_frames) * request.height * request.width;
+}
+
+/// What FFmpeg's encoders hold: some twenty pictures of 1.5 bytes a pixel and their halves.
+FREEINIT_INLINE std::int64_t bytes_of_video_encoder(const GenerationRequest& request) {
+  constexpr std::int64_t kPictures = 40;
+  return kPictures * 2 * request.height * request.width;
+}
+
+}  // namespace detail
+
+FREEINIT_INLINE std::int64_t MemoryEstimate::peak() const noexcept {
+  return std::max({text, encode, denoise, decode, write});
+}
+
+FREEINIT_INLINE std::optional<MemoryEstimate> estimate_memory(const Manifest& manifest,
+                                                              const GenerationRequest& request,
+                                                              const BundleOptions& options,
+                                                              const MemoryConditions& conditions) {
+  if (manifest.memory.empty()) return std::nullopt;
+  const UNetBackend& backend = options.backend.empty()
+                                   ? default_unet_backend(manifest, options.device)
+                                   : unet_backend(options.backend);
+  const MemorySpec& text = manifest.memory.at("text_encoder");
+  const MemorySpec& unet = manifest.memory.at("unet");
+  const MemorySpec& decoder = manifest.memory.at("vae_decoder");
+  const HeapOverhead heap = options.device.is_cpu() ? conditions.heap : HeapOverhead{0, 0.0, 0};
+  const std::int64_t network = conditions.resident + heap.first_use +
+                               detail::unet_weights(manifest, backend) +
+                               detail::workspace_of(backend);
+  // With low memory a network is there while it runs; else also the encoder, once it was needed.
+  const bool all = !options.low_memory;
+  const std::int64_t others = all ? text.weights + decoder.weights : 0;
+
+  MemoryEstimate estimate;
+  estimate.text = network + (all ? others : text.weights) + detail::bytes_of_call(text, 0, heap);
+  const std::int64_t latents = detail::latents_of_call(request, manifest);
+  estimate.denoise = network + others + detail::bytes_of_call(unet, latents, heap);
+  const std::int64_t default_chunk = default_chunk_size(request.height, request.width);
+  const std::int64_t chunk = request.decode_chunk_size.value_or(default_chunk);
+  estimate.write = network + (all ? others : decoder.weights) +
+                   detail::bytes_of_frames(request, chunk) +
+                   detail::bytes_of_video_encoder(request);
+  estimate.decode = estimate.write + detail::bytes_of_call(decoder, detail::latents_of_chunk(
+                                                                        request, manifest, chunk));
+  if (conditions.encodes_video && manifest.memory.contains("vae_encoder")) {
+    const MemorySpec& encoder = manifest.memory.at("vae_encoder");
+    estimate.encode =
+        network + (all ? others : decoder.weights) + encoder.weights +
+        detail::bytes_of_frames(request, request.num_frames) +
+        detail::bytes_of_call(encoder, detail::latents_of_chunk(request, manifest, default_chunk),
+                              heap);
+    if (all) {  // it stays
+      for (std::int64_t* stage : {&estimate.text, &estimate.denoise, &estimate.decode}) {
+        *stage += encoder.weights;
+      }
+    }
+  }
+  return estimate;
+}
+
+}  // namespace freeinit::inline FREEINIT_ABI

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <freeinit/bundle/manifest.hpp>
+#include <freeinit/core/config.hpp>
+#include <freeinit/networks/model_bundle.hpp>
+#include <freeinit/options/generation_request.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace freeinit::inline FREEINIT_ABI {
+
+/// What a run will take at most in each of its stages, in bytes: resident memory of the process on
+/// a CPU; on another device the device's, without its libraries.
+struct MemoryEstimate {
+  std::int64_t text = 0;     ///< while prompts are encoded
+  std::int64_t encode = 0;   ///< while a real video is encoded; 0 without one
+  std::int64_t denoise = 0;  ///< in the calls of the UNet
+  std::int64_t decode = 0;   ///< while frames are decoded
+  std::int64_t write = 0;    ///< while a video is written: frames, and FFmpeg's encoder
+
+  [[nodiscard]] FREEINIT_API std::int64_t peak() const noexcept;
+};
+
+/// What a process holds beside weights and tensors: measured with this library's command on glibc,
+/// in runs of 0.2 to 1.5 GiB.
+struct HeapOverhead {
+  /// Bytes of LibTorch's code and tables that the first run of a network brings in.
+  std::int64_t first_use = std::int64_t{60} << 20;
+  double waste = 0.7;  ///< of a call: freed blocks that nothing fits into
+  std::int64_t most_waste = std::int64_t{1} << 50;
+
+  /// Of a process that called `keep_freed_memory`.
+  [[nodiscard]] static constexpr HeapOverhead keeping() { return {}; }
+  /// Of another: blocks of 32 MiB and more go back at once.
+  [[nodiscard]] static constexpr HeapOverhead returning() {
+    return {
+        .first_use = std::int64_t{45} << 20, .waste = 0.6, .most_waste = std::int64_t{150} << 20};
+  }
+};
+
+/// What is known of the process besides request and bundle.
+struct MemoryConditions {
+  std::int64_t resident = 0;  ///< bytes in use before anything is loaded: `process_memory`
+  HeapOverhead heap = HeapOverhead::keeping();  ///< left out of account on another device
+  bool encodes_video = false;                   ///< a real video goes through the encoder
+};
+
+/// The estimate from the manifest alone, before any network is read; nothing for a bundle whose
+/// manifest has no section "memory". Within 15 % of what is then measured, for the backends that
+/// run TorchScript. The request must have passed `check_request`.
+[[nodiscard]] FREEINIT_API std::optional<MemoryEstimate> estimate_memory(
+    const Manifest& manifest, const GenerationRequest& request, const BundleOptions& options,
+    const MemoryConditions& conditions);
+
+}  // namespace freeinit::inline FREEINIT_ABI
+
+#ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/pipeline/memory_estimate_inl.hpp>
+#endif

@@ -1,0 +1,89 @@
+#include "generate/prepared_run.hpp"
+
+#include "generate/kept_run.hpp"
+#include "generate/run_needs.hpp"
+#include "shared/default_bundle.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/io/video_file.hpp>
+#include <freeinit/networks/autoencoder.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace freeinit_cli {
+namespace {
+
+/// Not an error: who compares numbers of passes leaves the other options as they are.
+void warn_of_idle_options(const GenerateArguments& arguments,
+                          const freeinit::GenerationRequest& request, Console& console) {
+  const std::string idle = arguments.settings.given_of({"mix", "filter_schedule", "intermediate"});
+  // The low band of a video is mixed as that of a pass is.
+  if (request.free_init.num_iters != 1 || request.real_video.low_band || idle.empty()) return;
+  console.warning("--num-iters 1 is plain sampling: nothing comes of " + idle);
+}
+
+/// Names that were given are the names that are written; others are free, or this run's own.
+OutputPlan plan_of(const GenerateArguments& arguments, const freeinit::GenerationRequest& request,
+                   const freeinit::CheckpointFolder* kept) {
+  OutputPlan plan = arguments.output_plan(request.num_videos);
+  if (kept) plan.written = written_videos(plan, *kept, request);
+  return arguments.output || arguments.overwrite ? plan : plan.with_free_name();
+}
+
+}  // namespace
+
+double file_fps(const freeinit::GenerationRequest& request) {
+  return request.output_fps.value_or(request.fps);
+}
+
+PreparedRun prepare(const GenerateArguments& arguments, const freeinit::CheckpointFolder* kept,
+                    Console& console) {
+  const auto refuse = [](const std::string& message) {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+  };
+  const std::string of_video =
+      arguments.settings.given_of({"strength", "init_source", "init_band"});
+  if (!arguments.video_init.given() && !of_video.empty()) {
+    refuse(of_video + ": expected --init-video or --init-latents with it");
+  }
+  PreparedRun run;
+  run.bundle = bundle_or_default(arguments.bundle);
+  run.manifest = freeinit::read_manifest(run.bundle);
+  if (kept) kept->check_bundle(freeinit::bundle_hashes(run.bundle, run.manifest));
+  run.request = kept ? kept_request(arguments, *kept) : arguments.request(run.manifest);
+  run.request.validate();
+  run.plan = plan_of(arguments, run.request, kept);
+  run.plan.check();
+  check_checkpoint_folder(arguments);
+  const auto& keys = run.request.prompt_at;
+  const bool begins =
+      std::any_of(keys.begin(), keys.end(), [](const auto& key) { return key.frame == 0; });
+  if (run.request.prompt.empty() && !begins) {
+    refuse("PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
+  }
+  run.bundle_options = arguments.bundle_options(run.manifest, run.request);
+  if (kept) {
+    run.inputs = kept->record().inputs;
+  } else {
+    run.inputs = arguments.inputs();
+    run.init_frames = arguments.video_init.read(run.request, run.manifest.vae, run.inputs, console);
+  }
+  freeinit::check_request(run.request, run.manifest, run.inputs);
+  for (int i = 0; i < run.plan.num_videos; ++i) {
+    freeinit::check_video_writer(
+        run.plan.video_path(i),
+        {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
+  }
+  warn_of_idle_options(arguments, run.request, console);
+  if (!run.request.decode_chunk_size) {
+    run.request.decode_chunk_size =
+        freeinit::default_chunk_size(run.request.height, run.request.width);
+  }
+  fit_into_memory(run, arguments.dry_run, console);
+  if (!arguments.dry_run) check_disk(run);
+  arguments.runtime.apply_to_process(!run.bundle_options.low_memory);
+  return run;
+}
+
+}  // namespace freeinit_cli

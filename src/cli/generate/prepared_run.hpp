@@ -1,0 +1,38 @@
+#pragma once
+
+#include "generate/generate_options.hpp"
+#include "generate/output_plan.hpp"
+#include "shared/console.hpp"
+
+#include <freeinit/pipeline/checkpoint_folder.hpp>
+#include <freeinit/pipeline/memory_estimate.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <optional>
+
+namespace freeinit_cli {
+
+/// A run before any network is read: whatever can be refused without them has been.
+struct PreparedRun {
+  OutputPlan plan;
+  freeinit::BundleOptions bundle_options;
+  std::filesystem::path bundle;
+  freeinit::Manifest manifest;
+  freeinit::GenerationRequest request;
+  freeinit::GenerationInputs inputs;
+  at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
+  std::optional<freeinit::MemoryEstimate> memory;  ///< nothing for a bundle that does not tell
+};
+
+/// Frames per second of the file.
+[[nodiscard]] double file_fps(const freeinit::GenerationRequest& request);
+
+/// Reads the manifest, checks outputs, settings, memory and disk, and sets what holds for the whole
+/// process. `kept`: the run of --resume, or null. Throws freeinit::Error.
+[[nodiscard]] PreparedRun prepare(const GenerateArguments& arguments,
+                                  const freeinit::CheckpointFolder* kept, Console& console);
+
+}  // namespace freeinit_cli

@@ -1,0 +1,128 @@
+#include "generate/run_needs.hpp"
+
+#include "shared/text_output.hpp"
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/core/process_memory.hpp>
+
+#include <new>
+#include <numeric>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace freeinit_cli {
+namespace {
+
+constexpr const char* kLess =
+    "fewer frames, a smaller size, --context-length, --vae-tiling or --low-memory need less";
+
+/// What is measured may be so much smaller than what was estimated.
+constexpr double kEstimateError = 0.15;
+
+std::optional<freeinit::MemoryEstimate> estimate_of(const PreparedRun& run,
+                                                    const freeinit::ProcessMemory& process) {
+  using freeinit::HeapOverhead;
+  const auto& options = run.bundle_options;
+  return freeinit::estimate_memory(
+      run.manifest, run.request, options,
+      {.resident = options.device.is_cpu() ? process.resident : 0,
+       .heap = options.low_memory ? HeapOverhead::returning() : HeapOverhead::keeping(),
+       .encodes_video = run.init_frames.defined()});
+}
+
+std::int64_t bytes_of(const freeinit::GenerationRequest& request, std::int64_t bytes_a_pixel) {
+  return bytes_a_pixel * request.num_frames * request.height * request.width;
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
+
+}  // namespace
+
+std::string size_text(std::int64_t bytes) {
+  constexpr double kMebibyte = 1024.0 * 1024.0;
+  const double mebibytes = static_cast<double>(bytes) / kMebibyte;
+  if (mebibytes < 1024.0) return fixed_number(mebibytes, mebibytes < 10.0 ? 1 : 0) + " MiB";
+  return fixed_number(mebibytes / 1024.0, 1) + " GiB";
+}
+
+void fit_into_memory(PreparedRun& run, bool warns, Console& console) {
+  const auto process = freeinit::process_memory();
+  run.memory = estimate_of(run, process);
+  if (!run.memory || !run.bundle_options.device.is_cpu() || !process.is_known()) return;
+  const std::int64_t room = process.resident + process.available;
+  if (run.memory->peak() > room && !run.bundle_options.low_memory) {
+    run.bundle_options.low_memory = true;
+    run.memory = estimate_of(run, process);
+    console.info(
+        "memory is short: text encoder and autoencoder are let go when they are not "
+        "needed, as with --low-memory");
+  }
+  const auto least = static_cast<double>(run.memory->peak()) * (1.0 - kEstimateError);
+  if (least <= static_cast<double>(room)) return;
+  const std::string message = "memory: the run takes about " + size_text(run.memory->peak()) +
+                              " and " + size_text(room) + " can be had; " + kLess;
+  if (!warns) freeinit::raise(freeinit::ErrorCode::unsupported, message);
+  console.warning(message);
+}
+
+std::int64_t DiskNeed::all_tensors() const {
+  return std::accumulate(tensors.begin(), tensors.end(), std::int64_t{0},
+                         [](std::int64_t sum, const auto& entry) { return sum + entry.second; });
+}
+
+DiskNeed disk_need(const PreparedRun& run) {
+  const auto& request = run.request;
+  const auto& plan = run.plan;
+  const std::int64_t scale = run.manifest.vae.spatial_scale;
+  const std::int64_t latents =
+      bytes_of(request, 4) * run.manifest.unet.in_channels / (scale * scale);
+  const std::int64_t passes = request.num_videos * request.free_init.num_iters;
+  DiskNeed need;
+  const auto add = [&](const std::filesystem::path& folder, std::int64_t bytes) {
+    need.tensors[folder] += bytes;
+  };
+  if (!plan.latents.empty()) add(folder_of(plan.latents), request.num_videos * latents);
+  if (!plan.frames.empty()) {
+    add(folder_of(plan.frames), request.num_videos * bytes_of(request, 3 * 4));
+  }
+  if (!plan.passes_folder.empty()) add(plan.passes_folder, passes * 2 * latents);
+  if (!plan.checkpoint_folder.empty()) {
+    constexpr std::int64_t kTensors = 6;  // first noise, sample, result, earlier outputs
+    // The former one stays until the new one is whole.
+    add(plan.checkpoint_folder, (request.num_videos + 1) * kTensors * latents);
+  }
+  const std::int64_t videos = request.num_videos + (plan.passes_folder.empty() ? 0 : passes);
+  constexpr std::int64_t kContainer = 65536;
+  need.videos = videos * (bytes_of(request, 3) + kContainer);
+  return need;
+}
+
+void check_disk(const PreparedRun& run) {
+  for (const auto& [folder, bytes] : disk_need(run).tensors) {
+    std::error_code unknown;
+    const auto place = std::filesystem::exists(folder, unknown) ? folder : folder_of(folder);
+    const auto space = std::filesystem::space(place, unknown);
+    if (unknown || std::cmp_less_equal(bytes, space.available)) continue;
+    freeinit::raise(freeinit::ErrorCode::io,
+                    "disk of '" + folder.string() + "': the run writes " + size_text(bytes) +
+                        " there and " + size_text(static_cast<std::int64_t>(space.available)) +
+                        " are free; another folder, fewer videos or no --save-frames need less");
+  }
+}
+
+void with_memory_advice(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const freeinit::Error& error) {
+    const std::string text = error.what();
+    if (text.find("out of memory") == std::string::npos) throw;
+    freeinit::raise(error.code(), text + "; " + kLess);
+  } catch (const std::bad_alloc&) {
+    freeinit::raise(freeinit::ErrorCode::model, std::string("out of memory; ") + kLess);
+  }
+}
+
+}  // namespace freeinit_cli

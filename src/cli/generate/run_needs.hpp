@@ -1,0 +1,37 @@
+#pragma once
+
+#include "generate/prepared_run.hpp"
+#include "shared/console.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
+namespace freeinit_cli {
+
+/// Bytes for people: "3.2 GiB", "240 MiB".
+[[nodiscard]] std::string size_text(std::int64_t bytes);
+
+/// Estimates the memory of the run and compares it with what the process can have: where it is
+/// short text encoder and autoencoder are let go, as with --low-memory; where that is not enough
+/// either, the run is refused, or with `warns` a warning. Throws freeinit::Error: unsupported.
+void fit_into_memory(PreparedRun& run, bool warns, Console& console);
+
+/// What a run writes.
+struct DiskNeed {
+  std::map<std::filesystem::path, std::int64_t> tensors{};  ///< exact, by folder
+  std::int64_t videos = 0;  ///< at most: pictures as they are, without compression
+
+  [[nodiscard]] std::int64_t all_tensors() const;
+};
+[[nodiscard]] DiskNeed disk_need(const PreparedRun& run);
+
+/// Refuses a run whose tensors the disk does not hold. Throws freeinit::Error: io.
+void check_disk(const PreparedRun& run);
+
+/// Runs `action`; where memory runs out the error says which options need less.
+void with_memory_advice(const std::function<void()>& action);
+
+}  // namespace freeinit_cli

@@ -1,0 +1,105 @@
+#include "pipeline/tiny_pipeline.hpp"
+
+#include <freeinit/pipeline/memory_estimate.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
+
+#include <functional>
+
+namespace memory_estimate_test {
+
+using freeinit::GenerationRequest;
+using freeinit::Manifest;
+using freeinit::MemoryEstimate;
+
+/// Weights, calls and latents of different orders of ten, so that a sum shows its parts.
+class Memory : public TinyPipeline {
+ protected:
+  Memory() {
+    manifest.memory = {{"text_encoder", {.weights = 1, .call = 20, .per_latent = 0}},
+                       {"unet", {.weights = 300, .call = 4000, .per_latent = 100'000}},
+                       {"vae_decoder", {.weights = 50'000, .call = 0, .per_latent = 1'000'000}},
+                       {"vae_encoder", {.weights = 600'000, .call = 7, .per_latent = 2'000'000}}};
+  }
+
+  [[nodiscard]] MemoryEstimate estimate(bool low_memory = false, bool encodes = false) const {
+    return estimate_memory(manifest, request, {.backend = "torchscript", .low_memory = low_memory},
+                           {.heap = heap, .encodes_video = encodes})
+        .value();
+  }
+  /// How much more a stage takes after a change of the request.
+  [[nodiscard]] std::int64_t more(std::int64_t MemoryEstimate::*stage,
+                                  const std::function<void(GenerationRequest&)>& change) {
+    const std::int64_t before = estimate().*stage;
+    const GenerationRequest former = request;
+    change(request);
+    const std::int64_t after = estimate().*stage;
+    request = former;
+    return after - before;
+  }
+
+  Manifest manifest = freeinit::read_manifest(tiny_bundle_folder());
+  freeinit::HeapOverhead heap{.first_use = 0, .waste = 0.0};
+};
+
+TEST_F(Memory, IsUnknownForABundleThatDoesNotTell) {
+  manifest.memory.clear();
+  EXPECT_FALSE(estimate_memory(manifest, request, {}, {}).has_value());
+}
+
+TEST_F(Memory, OfTheUNetIsThatOfItsLatents) {
+  // 4 frames of 8x8 latents, with and without the text.
+  EXPECT_EQ(estimate().denoise, 1 + 300 + 50'000 + 4000 + 2 * 4 * 64 * 100'000);
+  EXPECT_EQ(estimate(true).denoise, 300 + 4000 + 2 * 4 * 64 * 100'000);
+  EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.guidance_scale = 1; }),
+            -4 * 64 * 100'000);
+  EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.context.length = 2; }),
+            -2 * 2 * 64 * 100'000);
+  EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.num_videos = 9; }), 0);
+}
+
+TEST_F(Memory, OfTheDecoderIsThatOfAChunkOfTiles) {
+  const auto decoder = [this] { return estimate().decode - estimate().write; };
+  EXPECT_EQ(decoder(), 4 * 64 * 1'000'000);  // all frames: they are small
+  request.decode_chunk_size = 1;
+  EXPECT_EQ(decoder(), 64 * 1'000'000);
+  request.vae_tiling = {.enabled = true, .tile_size = 8};
+  EXPECT_EQ(decoder(), 16 * 1'000'000);
+  request.height = request.width = 512;
+  EXPECT_EQ(decoder(), 16 * 1'000'000);
+}
+
+TEST_F(Memory, OfTheOtherStages) {
+  EXPECT_EQ(estimate().text, 300 + 1 + 50'000 + 20);
+  EXPECT_EQ(estimate(true).text, 300 + 1 + 20);
+  EXPECT_EQ(estimate().encode, 0);
+  EXPECT_GT(estimate(false, true).encode, 4 * 64 * 2'000'000);
+  EXPECT_EQ(estimate(false, true).denoise - estimate().denoise, 600'000) << "the encoder stays";
+  EXPECT_EQ(estimate(true, true).denoise, estimate(true).denoise);
+  EXPECT_EQ(estimate().peak(), estimate().decode);
+}
+
+TEST_F(Memory, TheHeapWastesAPartOfACall) {
+  const std::int64_t bare = estimate().denoise;
+  const std::int64_t call = 4000 + 2 * 4 * 64 * 100'000;
+  heap = {.first_use = 7, .waste = 0.5};
+  EXPECT_EQ(estimate().denoise, bare + 7 + call / 2);
+  heap.most_waste = 99;
+  EXPECT_EQ(estimate().denoise, bare + 7 + 99);
+}
+
+TEST_F(Memory, CallsAreKnownBeforehand) {
+  for (const auto& change : std::vector<std::function<void(GenerationRequest&)>>{
+           [](auto&) {}, [](auto& r) { r.num_videos = 2; },
+           [](auto& r) { r.free_init.fast_sampling = true; }, [](auto& r) { r.sampler = "heun"; },
+           [](auto& r) { r.free_init.budget_calls = 5; }}) {
+    GenerationRequest asked = request;
+    change(asked);
+    EXPECT_EQ(planned_calls(asked, manifest), pipeline.generate(asked).unet_calls());
+  }
+  request.real_video.source = freeinit::VideoNoiseSource::invert;
+  inputs.video_latents = latents();
+  EXPECT_EQ(planned_calls(request, manifest, inputs),
+            pipeline.generate(request, inputs).unet_calls());
+}
+
+}  // namespace memory_estimate_test

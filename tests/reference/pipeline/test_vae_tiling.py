@@ -1,0 +1,53 @@
+"""`--vae-tiling` gives the frames of diffusers' tiled decode.
+
+The tiny VAE has four pixels a latent, so tiles of 16 pixels with an overlap of a quarter are those
+of `tile_latent_min_size` 4 and `tile_sample_min_size` 16.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from comparing import BASE, PROMPT
+from reference import MODELS, export_bundle
+from tiny_pipeline import tiny_pipeline
+
+LIMIT = 1e-5  # of frames in 0..1; convolutions of equal tiles, and blends that round differently
+SIZES = [(16, 0.25, 40, 56), (16, 0.5, 32, 32), (32, 0.25, 72, 40)]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    pipeline = tiny_pipeline(**MODELS[next(iter(MODELS))])
+    return pipeline, export_bundle(pipeline, tmp_path_factory.mktemp("tiling"))
+
+
+def tiled_frames(vae, latents: torch.Tensor, tile: int, overlap: float) -> torch.Tensor:
+    """Frames [F,H,W,3] in 0..1 of latents [1,C,F,h,w], one at a time."""
+    scale = 2 ** (len(vae.config.block_out_channels) - 1)
+    vae.enable_tiling()
+    vae.tile_sample_min_size, vae.tile_latent_min_size = tile, tile // scale
+    vae.tile_overlap_factor = overlap
+    z = latents[0].permute(1, 0, 2, 3) / vae.config.scaling_factor
+    try:
+        with torch.no_grad():
+            pixels = torch.cat([vae.decode(z[i : i + 1]).sample for i in range(len(z))])
+    finally:
+        vae.disable_tiling()
+    return (pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize("tile, overlap, height, width", SIZES)
+def test_frames_are_those_of_diffusers(tiny, freeinit, tmp_path, tile, overlap, height, width):
+    pipeline, bundle = tiny
+    settings = {**BASE, "height": height, "width": width, "num_iters": 1, "num_inference_steps": 2}
+    tiling = {"vae_tiling": True, "vae_tile_size": tile, "vae_tile_overlap": overlap}
+    tiled = freeinit.generate(bundle, tmp_path, PROMPT, 3, {**settings, **tiling})
+    expected = tiled_frames(pipeline.vae, tiled.latents, tile, overlap)
+    difference = (tiled.frames - expected).abs().max().item()
+    whole = freeinit.generate(bundle, tmp_path, PROMPT, 3, settings)
+    seams = (tiled.frames - whole.frames).abs()
+    print(f"to diffusers {difference:.2g}; to the whole: {seams.max():.2g}, mean {seams.mean():.2g}")
+    assert torch.equal(tiled.latents, whole.latents)
+    assert difference <= LIMIT
+    assert seams.max() > 10 * LIMIT  # the comparison can fail
