@@ -104,7 +104,7 @@ class Lab:
         self.bundle = pathlib.Path(bundle).resolve()
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="freeinit-faults-", dir=scratch))
         self.made = {}
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
     def close(self):
         shutil.rmtree(self.root, ignore_errors=True)
@@ -145,7 +145,7 @@ class Lab:
         """A folder that make(folder) fills, once for all cases."""
         with self.lock:
             if key not in self.made:
-                self.made[key] = self.root / f"made {len(self.made)}"
+                self.made[key] = self.root / f"made-{len(self.made)}"  # no space: LD_PRELOAD ends there
                 self.made[key].mkdir()
                 make(self.made[key])
             return self.made[key]
