@@ -58,11 +58,11 @@ def of_text(dice, data):
     return "\n".join(lines).encode()
 
 
-def _places(value, path=()):
+def places(value, path=()):
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in items:
-        yield from _places(part, (*path, key))
+        yield from places(part, (*path, key))
 
 
 def json_value(dice):
@@ -88,7 +88,7 @@ def of_json(dice, data):
     if dice.randrange(4) == 0:
         return of_bytes(dice, data)
     value = json.loads(data)
-    *parents, last = dice.choice([path for path in _places(value) if path])
+    *parents, last = dice.choice([path for path in places(value) if path])
     parent = value
     for key in parents:
         parent = parent[key]

@@ -26,7 +26,7 @@ import page
 from lab import Failed, Lab, Skipped
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KINDS = ("kill", "signals", "disk", "hostile")
+KINDS = ("kill", "signals", "disk", "bundle", "hostile", "memory", "outputs", "generations")
 
 
 def arguments():
