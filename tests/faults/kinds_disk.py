@@ -124,5 +124,5 @@ ROWS = [
     Row("disk", "a full disk, and one that fills, at each stage: videos, frames, latents, passes, record of the run, "
         "checkpoints, JSON, tables, plots, masks, noise, features, traces, the temporary folder, the cache of hashes",
         "one line (exit code 6), or done without what is not needed; the former file stays; what was kept goes on",
-        cases, quick=3),
+        cases, quick=2),
 ]

@@ -135,7 +135,7 @@ ROWS = [
     Row("kill", "`kill -9` at a random moment of `generate`: MP4, WebM, GIF, PNG frames, latents, frames as numbers, "
         "passes, several videos, a trace; in half of the tries over the files of an earlier run",
         "each name holds the former file or the whole new one; `--resume` gives the bits of a run that was never killed",
-        resumed_cases, quick=4),
+        resumed_cases, quick=2),
     Row("kill-writers", "`kill -9` of `decode`, `analyze`, `filter`, `reinit`",
-        "each name holds the former file or the whole new one; run again, the same bytes", writer_cases, quick=2),
+        "each name holds the former file or the whole new one; run again, the same bytes", writer_cases, quick=1),
 ]

@@ -129,5 +129,5 @@ def cases(lab):
 ROWS = [
     Row("signals", "SIGINT, SIGTERM, SIGHUP while `generate` samples, decodes and encodes, and in `decode`; a second one",
         "exit code 130, 143 or 129, or 0 with the last complete pass; no half file; `--resume` gives the whole run's bits",
-        cases, quick=4),
+        cases, quick=3),
 ]

@@ -34,6 +34,7 @@ def arguments():
     parser.add_argument("--command", required=True, type=pathlib.Path)
     parser.add_argument("--bundle", type=pathlib.Path, help="[the tiny bundle of the command's build tree]")
     parser.add_argument("--only", action="append", help="a row by its key; may be given several times")
+    parser.add_argument("--case", help="of these the one of this name")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
@@ -106,13 +107,15 @@ def main():
     enter_namespace()
     rows = [row for kind in KINDS for row in importlib.import_module(f"kinds_{kind}").ROWS]
     wanted = [row for row in rows if not given.only or row.key in given.only]
-    memory = None if given.quick else Memory(given.state, given.command, given.again)
+    memory = None if given.quick or given.case else Memory(given.state, given.command, given.again)
     lab = Lab(given.command, given.bundle)
     failed = 0
     try:
         for row in wanted:
             cases = row.cases(lab)
-            if given.quick:
+            if given.case:
+                cases = [case for case in cases if case.name == given.case]
+            elif given.quick:
                 cases = chosen(cases, row.quick)
             tried = memory.of(row) if memory else {}
             left = [case for case in cases if tried.get(case.name, {}).get("outcome") != "held"]
@@ -125,10 +128,10 @@ def main():
                     if result["outcome"] != "held":
                         print(f"{result['outcome']} {row.key} {result['case']}: {result['why']}", flush=True)
             print(f"{row.key}: {len(cases)} tries, {time.monotonic() - begin:.0f} s", flush=True)
+        if memory and not given.only:
+            page.write(given.page, rows, lab, memory)
     finally:
         lab.close()
-    if memory and not given.only:
-        page.write(given.page, rows, memory)
     return 1 if failed else 0
 
 

@@ -2,6 +2,7 @@
 #include "shared/bundle_autoencoder.hpp"
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
+#include "shared/interrupt.hpp"
 #include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
 #include "shared/progress_view.hpp"
@@ -16,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 namespace freeinit_cli {
@@ -75,13 +77,20 @@ void run_decode(const DecodeArguments& arguments, Console& console) {
   }
   if (arguments.threads) at::set_num_threads(*arguments.threads);
   const auto autoencoder = load_bundle_autoencoder(folder, manifest, device);
+  const InterruptGuard interrupt;
+  std::stop_source stop;
   ProgressView view(console);
   WriterOptions options{
       .fps = fps,
       .profile = profile,
       .chunk_size = arguments.chunk_size,
-      .progress = [&view](const freeinit::Progress& progress) { view.show(progress); },
-      .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); }};
+      .progress =
+          [&](const freeinit::Progress& progress) {
+            if (interrupt.requested()) stop.request_stop();
+            view.show(progress);
+          },
+      .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); },
+      .stop = stop.get_token()};
   if (!arguments.no_metadata) {
     options.video_metadata = [title = title_of(arguments.latents)](int) { return title; };
   }

@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace freeinit_cli {
 namespace {
@@ -118,7 +119,10 @@ void Console::result(std::string_view line) {
   impl_->clear();
   const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
                        std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
-  if (!written) throw std::runtime_error("standard output: cannot be written to");
+  if (!written) {
+    throw std::system_error(errno, std::generic_category(),
+                            "standard output: cannot be written to");
+  }
 }
 
 void Console::info(std::string_view message) {
