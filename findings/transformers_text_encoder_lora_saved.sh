@@ -36,7 +36,9 @@ print("text_encoder/", files)
 
 def loads():
     try:
-        AnimateDiffPipeline.from_pretrained(saved)
+        AnimateDiffPipeline.from_pretrained(
+            saved, tokenizer=None, motion_adapter=None, feature_extractor=None, image_encoder=None
+        )
     except Exception as error:
         print(type(error).__name__, str(error).replace(work, "")[:120])
         return False
