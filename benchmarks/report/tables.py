@@ -181,8 +181,8 @@ def checkpoints(result: dict) -> str:
     low, high = result["ratio_interval"]
     text = (
         f"{_machine(where)}, CPU time of whole processes, {result['size']} size, {_work(where)}, medians of"
-        f" {result['repeats']}. One checkpoint takes {1e3 * result['write_seconds']:.1f} ms, measured where there are"
-        f" hundreds; the {result['writes']} of this run are {result['share']:.3%} of it.\n\n"
+        f" {result['repeats']}. One checkpoint takes at most {1e3 * result['write_seconds']:.1f} ms, measured where"
+        f" there is one a call; the {result['writes']} of this run are at most {result['share']:.2%} of it.\n\n"
     )
     rows = [["without", _seconds(programs["without"], "cpu_seconds"), ""],
             ["with `--checkpoint`", _seconds(programs["with"], "cpu_seconds"),

@@ -44,8 +44,7 @@ def cost():
     if not path.exists():
         return ""
     share = json.loads(path.read_text())["share"]
-    shown = f"{share:.3%}" if share >= 1e-5 else "less than 0.001%"
-    return (f"\n**Cost.** Checkpoints, as often as they are written by default, take {shown} of a run at mid size"
+    return (f"\n**Cost.** Checkpoints, as often as they are written by default, take at most {share:.2%} of a run at mid size"
             " ([measured](../benchmarks/results/README.md#checkpoints)).\n")
 
 

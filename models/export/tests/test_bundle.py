@@ -183,11 +183,13 @@ def test_the_fresh_process_catches_a_damaged_file(bundle, pipeline, tmp_path):
     contract = load(bundle / "text_encoder.pt")[1]
     save_expectations(tmp_path / "good", [Expectation("forward", (ids,), (output,))])
     save_expectations(tmp_path / "bad", [Expectation("forward", (ids,), (output + 0.01,))])
-    assert check_file(bundle / "text_encoder.pt", tmp_path / "good", contract) == 0.0
+    checked = ("text_encoder", bundle / "text_encoder.pt")
+    worst, memory = check_file(*checked, tmp_path / "good", contract)
+    assert worst == 0.0 and memory["weights"] > 0
     with pytest.raises(ExportError, match="differs from the original"):
-        check_file(bundle / "text_encoder.pt", tmp_path / "bad", contract)
+        check_file(*checked, tmp_path / "bad", contract)
     with pytest.raises(ExportError, match="extra file"):
-        check_file(bundle / "text_encoder.pt", tmp_path / "good", contract + " ")
+        check_file(*checked, tmp_path / "good", contract + " ")
 
 
 def test_components_are_compared_at_other_shapes_than_the_traced_ones(pipeline):

@@ -13,6 +13,7 @@ from reference import MODELS, export_bundle
 from tiny_pipeline import tiny_pipeline
 
 LIMIT = 1e-5  # of frames in 0..1; convolutions of equal tiles, and blends that round differently
+SEAM = 0.05  # of 0..1, with random weights
 SIZES = [(16, 0.25, 40, 56), (16, 0.5, 32, 32), (32, 0.25, 72, 40)]
 
 
@@ -37,6 +38,16 @@ def tiled_frames(vae, latents: torch.Tensor, tile: int, overlap: float) -> torch
     return (pixels / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
 
 
+def seam(tiled: torch.Tensor, whole: torch.Tensor, step: int) -> float:
+    """The largest mean step across a border between tiles that the whole frames do not have."""
+    worst = 0.0
+    for axis in (1, 2):
+        extra = (tiled - whole).diff(dim=axis).abs()
+        for border in range(step, tiled.shape[axis], step):
+            worst = max(worst, extra.select(axis, border - 1).mean().item())
+    return worst
+
+
 @pytest.mark.parametrize("tile, overlap, height, width", SIZES)
 def test_frames_are_those_of_diffusers(tiny, freeinit, tmp_path, tile, overlap, height, width):
     pipeline, bundle = tiny
@@ -51,3 +62,12 @@ def test_frames_are_those_of_diffusers(tiny, freeinit, tmp_path, tile, overlap, 
     assert torch.equal(tiled.latents, whole.latents)
     assert difference <= LIMIT
     assert seams.max() > 10 * LIMIT  # the comparison can fail
+    abrupt = freeinit.generate(
+        bundle, tmp_path, PROMPT, 3, {**settings, **tiling, "vae_tile_overlap": 0}
+    )
+    blended, cut = (
+        seam(tiled.frames, whole.frames, int(tile * (1 - overlap))),
+        seam(abrupt.frames, whole.frames, tile),
+    )
+    print(f"steps across borders: {blended:.3g}, without overlap {cut:.3g}")
+    assert blended < SEAM and blended < cut
