@@ -5,6 +5,7 @@
 #include "shared/command.hpp"
 #include "shared/config_file.hpp"
 #include "shared/default_bundle.hpp"
+#include "shared/error_report.hpp"
 #include "shared/interrupt.hpp"
 #include "shared/output_files.hpp"
 #include "shared/progress_view.hpp"
@@ -108,9 +109,6 @@ OutputPlan plan_of(const GenerateArguments& arguments, const freeinit::Generatio
 /// `kept`: the run of --resume, or null.
 PreparedRun prepare(const GenerateArguments& arguments, const freeinit::CheckpointFolder* kept,
                     Console& console) {
-  const auto refuse = [](const std::string& message) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
-  };
   const std::string of_video =
       arguments.settings.given_of({"strength", "init_source", "init_band"});
   if (!arguments.video_init.given() && !of_video.empty()) {
