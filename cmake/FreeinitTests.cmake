@@ -18,7 +18,8 @@ if("sanitized" IN_LIST FREEINIT_TEST_FORMS)
     $<$<BOOL:${FREEINIT_BUILD_FUZZERS}>:-fsanitize=fuzzer-no-link>)  # so that both use the same objects
   target_link_options(freeinit_sanitizers INTERFACE -fsanitize=address,undefined)
   add_library(freeinit_sanitized STATIC ${FREEINIT_BASE_SOURCES})
-  set_target_properties(freeinit_sanitized PROPERTIES EXPORT_COMPILE_COMMANDS OFF)  # clang-tidy: once a unit
+  set_target_properties(freeinit_sanitized PROPERTIES
+    EXPORT_COMPILE_COMMANDS OFF UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)  # clang-tidy: once a unit
   target_include_directories(freeinit_sanitized PUBLIC "${PROJECT_SOURCE_DIR}/include")
   target_compile_features(freeinit_sanitized PUBLIC cxx_std_20)
   target_link_libraries(freeinit_sanitized PUBLIC freeinit_private_dependencies freeinit_sanitizers)
