@@ -8,16 +8,20 @@
 #            installed, moved and run from an empty environment; the C++ tests of the header-only
 #            form, and under clang's sanitizers
 #   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
-#   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before)
+#   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before), for at most
+#            FREEINIT_TIDY_SECONDS; what was not looked at is listed
 #   shared   g++: the whole of ctest against the shared library
-#   --ci     tests and format: what every change must pass
+#   --ci     all but shared, whose library clang builds: what every change must pass
 #   --all    everything
 #
-# Installs what is missing. Fails if anything fails; the summary at the end says what.
+# Installs what is missing. What does not need another stage runs beside it, on two processors or more;
+# its output is shown when it is done. Fails if anything fails; the summary at the end says what.
 set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 jobs=$(nproc 2>/dev/null || echo 2)
+with_gcc="$FREEINIT_ROOT/build/release"
 with_clang="$FREEINIT_ROOT/build/clang"
+logs="$FREEINIT_ROOT/build/logs"
 summary=()
 failed=0
 
@@ -28,7 +32,34 @@ stage() {
   printf '\n=== %s ===\n' "$name"
   "$@" || { result=FAILED; failed=1; }
   summary+=("$(printf '%-34s %-7s %5d s' "$name" "$result" $((SECONDS - start)))")
+  printf '%s\n' "${summary[-1]}" >&3
   [[ $result == passed ]]
+}
+exec 3>/dev/null # in a lane: where it is seen at once that a stage is done
+
+# lane NAME FUNCTION...: runs the functions, one after another, beside the other lanes.
+lanes=()
+lane() {
+  local name=$1
+  shift
+  (
+    exec 3>&1 >"$logs/$name.log" 2>&1
+    summary=() failed=0
+    for function in "$@"; do $function; done
+    printf '%s\n' "${summary[@]}" >"$logs/$name.summary"
+    exit "$failed"
+  ) &
+  lanes+=("$name:$!")
+}
+
+wait_for_lanes() {
+  local each line
+  for each in "${lanes[@]}"; do
+    wait "${each#*:}" || failed=1
+    cat "$logs/${each%:*}.log"
+    mapfile -t -O "${#summary[@]}" summary <"$logs/${each%:*}.summary"
+  done
+  lanes=()
 }
 
 # configure BUILD [ARGUMENT...]
@@ -37,49 +68,54 @@ configure() {
   shift
   command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   cmake -S "$FREEINIT_ROOT" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DFREEINIT_BUILD_TESTS=ON \
-    -DPython3_EXECUTABLE="$FREEINIT_PYTHON" "${launcher[@]}" "${FREEINIT_CMAKE_ARGS[@]}" "$@"
+    -DFREEINIT_BUILD_EXAMPLES=ON -DPython3_EXECUTABLE="$FREEINIT_PYTHON" "${launcher[@]}" \
+    "${FREEINIT_CMAKE_ARGS[@]}" "$@"
 }
 
 # --- tests, shared -----------------------------------------------------------------------------------
 
-# build_and_ctest NAME BUILD [ARGUMENT of CMake...]
-build_and_ctest() {
+# Many files a unit: half of the time of a build of one file each, which is how clang builds it.
+few_units=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=20)
+
+# build NAME BUILD [ARGUMENT of CMake...]
+build() {
   local name=$1 build=$2
   shift 2
-  stage "$name: configure" configure "$build" "$@" &&
-    stage "$name: build" cmake --build "$build" --parallel "$jobs" &&
-    stage "$name: C++ and command (ctest)" ctest --test-dir "$build" --output-on-failure --parallel 2
+  stage "$name: configure" configure "$build" "${few_units[@]}" "$@" &&
+    stage "$name: build" cmake --build "$build" --parallel "$jobs"
 }
 
-# One thread a process: the numbers are the same everywhere. The suites run side by side, each into a
-# log of its own that is shown when all are done.
-python_tests() {
-  local build=$1
-  local suites=(models/export/tests tests/reference benchmarks
-    "models/export/tests/test_features.py tests/reference/analysis/test_score.py")
-  local paths=("" "" "" "$FREEINIT_IMAGE_ENCODERS") pids=() result=0 i # the last is skipped without it
-  export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
-  export FREEINIT_COMMAND="$build/bin/freeinit"
-  for i in "${!suites[@]}"; do
-    (cd "$FREEINIT_ROOT" && PYTHONPATH="${paths[i]}" "$FREEINIT_PYTHON" -m pytest -q -rs -p no:cacheprovider \
-      ${suites[i]}) >"$build/pytest-$i.log" 2>&1 &
-    pids+=($!)
-  done
-  for i in "${!suites[@]}"; do
-    wait "${pids[i]}" || result=1
-    printf -- '--- %s ---\n' "${suites[i]}"
-    cat "$build/pytest-$i.log"
-  done
-  return "$result"
+ctest_in() { CMAKE_BUILD_PARALLEL_LEVEL=1 ctest --test-dir "$1" --output-on-failure "${@:2}"; }
+
+# pytest_of SUITE...: one thread a process, since the numbers are then the same everywhere.
+pytest_of() {
+  (cd "$FREEINIT_ROOT" && OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 FREEINIT_COMMAND="$with_gcc/bin/freeinit" \
+    "$FREEINIT_PYTHON" -m pytest -q -rs -p no:cacheprovider "$@")
 }
 
+run_ctest() { stage "tests: C++ and command (ctest)" ctest_in "$with_gcc"; }
+run_pytest_export() {
+  stage "tests: pytest of the exporter" pytest_of models/export/tests
+  PYTHONPATH="$FREEINIT_IMAGE_ENCODERS" stage "tests: pytest of image encoders" pytest_of \
+    models/export/tests/test_features.py tests/reference/analysis/test_score.py # skipped without it
+}
+run_pytest_reference() {
+  stage "tests: pytest of the command" pytest_of tests/reference
+  stage "tests: pytest of benchmarks" pytest_of benchmarks
+}
+
+# The command first; all that runs it, side by side.
 part_tests() {
-  local build="$FREEINIT_ROOT/build/release"
-  build_and_ctest tests "$build" "-DFREEINIT_TEST_FORMS=compiled;sanitized"
-  [[ -x $build/bin/freeinit ]] && stage "tests: Python (pytest)" python_tests "$build"
+  build tests "$with_gcc" "-DFREEINIT_TEST_FORMS=compiled;sanitized" || return
+  lane ctest run_ctest
+  lane reference run_pytest_reference
+  lane export run_pytest_export
 }
 
-part_shared() { build_and_ctest shared "$FREEINIT_ROOT/build/shared" -DBUILD_SHARED_LIBS=ON; }
+part_shared() {
+  local build="$FREEINIT_ROOT/build/shared"
+  build shared "$build" -DBUILD_SHARED_LIBS=ON && stage "shared: C++ and command (ctest)" ctest_in "$build"
+}
 
 # --- format, clang, fuzz, tidy -----------------------------------------------------------------------
 
@@ -92,7 +128,7 @@ check_format() {
 
 part_format() { stage "format" check_format; }
 
-# Not optimised: that is for g++. One folder for all that needs clang.
+# Not optimised: that is for g++. Each file by itself. One folder for all that needs clang.
 configure_clang() {
   configure "$with_clang" -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DBUILD_SHARED_LIBS=ON \
     "-DFREEINIT_TEST_FORMS=header_only;sanitized" -DFREEINIT_BUILD_FUZZERS=ON \
@@ -103,8 +139,7 @@ configure_clang() {
 part_clang() {
   stage "clang: configure" configure_clang &&
     stage "clang: build" cmake --build "$with_clang" --parallel "$jobs" &&
-    stage "clang: ctest" ctest --test-dir "$with_clang" --output-on-failure --parallel 2 \
-      -R 'header_only|sanitized|packaging_installed'
+    stage "clang: ctest" ctest_in "$with_clang" -R 'header_only|sanitized|packaging_installed'
 }
 
 fuzz() {
@@ -143,15 +178,24 @@ changed_units() {
     s#^src/##' | sort -u
 }
 
+tidy_one() {
+  if ((SECONDS > $1)); then
+    echo "not looked at, since FREEINIT_TIDY_SECONDS are over: $2"
+  else
+    clang-tidy-14 -p "$with_clang" --quiet --warnings-as-errors='*' "$2"
+  fi
+}
+
 check_tidy() {
-  local pattern units=() unit
+  local pattern units=() unit until=$((SECONDS + ${FREEINIT_TIDY_SECONDS:-1000000})) result=0
   configure_clang || return 1
   for pattern in $(changed_units); do
     while read -r unit; do units+=("$unit"); done < <(
       sed -nE "s#^  \"file\": \"($FREEINIT_ROOT/src/$pattern)\",?\$#\\1#p" "$with_clang/compile_commands.json")
   done
   ((${#units[@]})) || { echo "no unit to look at has changed"; return 0; }
-  printf '%s\n' "${units[@]}" | sort -u | xargs -P "$jobs" -n 1 clang-tidy-14 -p "$with_clang" --quiet --warnings-as-errors='*'
+  for unit in $(printf '%s\n' "${units[@]}" | sort -u); do tidy_one "$until" "$unit" || result=1; done
+  return "$result"
 }
 
 part_tidy() { stage "clang-tidy" check_tidy; }
@@ -161,7 +205,7 @@ part_tidy() { stage "clang-tidy" check_tidy; }
 parts=()
 for argument in "$@"; do
   case $argument in
-    --ci) parts=(format tests) ;;
+    --ci) parts=(format tests clang fuzz tidy) FREEINIT_TIDY_SECONDS=${FREEINIT_TIDY_SECONDS:-120} ;;
     --all) parts=(format tests clang fuzz tidy shared) ;;
     tests | format | clang | fuzz | tidy | shared) parts+=("$argument") ;;
     *) echo "test.sh: unknown part '$argument'; $(sed -n 2p "${BASH_SOURCE[0]}")" >&2; exit 2 ;;
@@ -171,9 +215,18 @@ done
 mode=--tests
 [[ ${parts[*]} == tests || ${parts[*]} == shared ]] || mode=--ci
 
+# What follows tests is a lane beside those of tests.
 if stage "setup" freeinit_setup "$mode"; then
-  mkdir -p "$FREEINIT_ROOT/build"
-  for part in "${parts[@]}"; do "part_$part"; done
+  mkdir -p "$logs"
+  functions=()
+  for part in "${parts[@]}"; do
+    case $part in
+      format | tests) "part_$part" ;;
+      *) functions+=("part_$part") ;;
+    esac
+  done
+  ((${#functions[@]} == 0)) || lane others "${functions[@]}"
+  wait_for_lanes
 fi
 
 printf '\n=== summary (%d s) ===\n' "$SECONDS"

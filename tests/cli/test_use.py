@@ -290,8 +290,8 @@ class Progress(CommandTest):
     def test_one_line_of_any_terminal(self):
         for columns, least in ((0, 70), (80, 70), (50, 40), (20, 10)):
             with self.subTest(columns):
-                shown, _ = self.on_terminal("generate", "x", "--num-videos", 12, "--num-iters", 12,
-                                            "--num-inference-steps", 100, "-o", "v.gif", columns=columns)
+                shown, _ = self.on_terminal("generate", "x", "--num-videos", 10, "--num-iters", 10,
+                                            "--num-inference-steps", 10, "-o", "v.gif", columns=columns)
                 lines = [line.replace("\x1b[K", "") for line in shown.split("\r") if "pass" in line]
                 self.assertTrue(lines)
                 self.assertLess(max(map(len, lines)), columns or 80)

@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 import torch
-from conftest import run_command
 from tiny_pipeline import tiny_tokenizer
 from transformers import AddedToken, CLIPTokenizer
 
+from freeinit_export import cli
 from freeinit_export.errors import ExportError
 from freeinit_export.networks.tokenizer import write_tokenizer
 
@@ -82,7 +82,8 @@ def test_the_command_reads_added_words_as_transformers_does(saved, tmp_path):
     """An exported bundle with a word of three vectors."""
     word = tmp_path / "my-word.pt"
     torch.save({"string_to_param": {"*": torch.randn(3, 32)}}, word)
-    run_command(saved, tmp_path / "bundle", "--embedding", str(word))
+    out = tmp_path / "bundle"
+    assert cli.main(["diffusers", str(saved), str(out), "--quiet", "--embedding", str(word)]) == 0
     command = [os.environ["FREEINIT_COMMAND"], "tokenize", "a my-word, red", "--bundle"]
     done = subprocess.run([*command, tmp_path / "bundle"], capture_output=True, text=True)
     tokenizer = CLIPTokenizer.from_pretrained(saved / "tokenizer")

@@ -4,12 +4,12 @@
 #include "shared/clip_input.hpp"
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
+#include "shared/error_report.hpp"
 #include "shared/json_text.hpp"
 #include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
-#include <freeinit/core/error.hpp>
 #include <freeinit/io/text_file.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/pipeline/clip_latents.hpp>
@@ -45,16 +45,12 @@ Examples:
   freeinit analyze latents.safetensors --timesteps 500 900 999 --json
   freeinit generate "a red circle" --save-passes run/ && freeinit analyze --passes run/)";
 
-[[noreturn]] void refuse_analysis(const std::string& message) {
-  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
-}
-
 void check_analysis(const AnalyzeArguments& arguments) {
   if (arguments.files.empty() == arguments.passes.empty()) {
-    refuse_analysis("analyze: expected either files (videos, latents) or --passes DIR");
+    refuse("analyze: expected either files (videos, latents) or --passes DIR");
   }
   if (!arguments.plot.empty() && std::filesystem::path(arguments.plot).extension() != ".svg") {
-    refuse_analysis("plot '" + arguments.plot + "': unknown extension; expected .svg");
+    refuse("plot '" + arguments.plot + "': unknown extension; expected .svg");
   }
   const std::filesystem::path outputs[] = {arguments.csv, arguments.plot};
   check_distinct_outputs(outputs);

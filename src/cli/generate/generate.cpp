@@ -8,6 +8,7 @@
 #include "shared/command.hpp"
 #include "shared/config_file.hpp"
 #include "shared/default_bundle.hpp"
+#include "shared/error_report.hpp"
 #include "shared/interrupt.hpp"
 #include "shared/output_files.hpp"
 #include "shared/progress_view.hpp"

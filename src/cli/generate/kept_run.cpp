@@ -1,6 +1,7 @@
 #include "generate/kept_run.hpp"
 
 #include "shared/default_bundle.hpp"
+#include "shared/error_report.hpp"
 #include "shared/output_files.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -17,10 +18,6 @@ namespace freeinit_cli {
 namespace {
 
 using Notes = std::map<std::string, std::string>;
-
-[[noreturn]] void refuse(const std::string& message) {
-  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
-}
 
 std::string note(const Notes& notes, const std::string& name) {
   const auto found = notes.find(name);

@@ -3,6 +3,7 @@
 #include "generate/kept_run.hpp"
 #include "generate/run_needs.hpp"
 #include "shared/default_bundle.hpp"
+#include "shared/error_report.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/io/video_file.hpp>
@@ -50,9 +51,6 @@ double file_fps(const freeinit::GenerationRequest& request) {
 
 PreparedRun prepare(const GenerateArguments& arguments, const freeinit::CheckpointFolder* kept,
                     Console& console) {
-  const auto refuse = [](const std::string& message) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
-  };
   const std::string of_video =
       arguments.settings.given_of({"strength", "init_source", "init_band"});
   if (!arguments.video_init.given() && !of_video.empty()) {

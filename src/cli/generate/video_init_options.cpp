@@ -1,22 +1,14 @@
 #include "generate/video_init_options.hpp"
 
 #include "shared/clip_input.hpp"
+#include "shared/error_report.hpp"
 #include "shared/tensor_input.hpp"
 
-#include <freeinit/core/error.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/ops/zeros.h>
 
 namespace freeinit_cli {
-namespace {
-
-[[noreturn]] void refuse(const std::string& message) {
-  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
-}
-
-}  // namespace
-
 at::Tensor VideoInitArguments::read(const freeinit::GenerationRequest& request,
                                     const freeinit::AutoencoderSpec& vae,
                                     freeinit::GenerationInputs& inputs, Console& console) const {

@@ -11,6 +11,10 @@
 
 namespace freeinit_cli {
 
+void refuse(const std::string& message) {
+  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
+}
+
 int report_current_exception(Console& console) {
   using freeinit::ErrorCode;
   try {

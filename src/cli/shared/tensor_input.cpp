@@ -31,8 +31,8 @@ struct TensorPlace {
   std::string name;
 };
 
-[[noreturn]] void refuse(freeinit::ErrorCode code, const std::string& file,
-                         const std::string& reason) {
+[[noreturn]] void refuse_file(freeinit::ErrorCode code, const std::string& file,
+                              const std::string& reason) {
   freeinit::raise(code, "tensor of '" + file + "': " + reason);
 }
 
@@ -51,9 +51,10 @@ TensorPlace named_place(const std::string& file) {
   }
   std::string known;
   for (const auto& name : names) known += (known.empty() ? "" : ", ") + name;
-  refuse(freeinit::ErrorCode::invalid_argument, file,
-         "the file holds " + std::to_string(names.size()) + " tensors; expected one by name, '" +
-             file + ":NAME', out of: " + freeinit::excerpt(known));
+  refuse_file(freeinit::ErrorCode::invalid_argument, file,
+              "the file holds " + std::to_string(names.size()) +
+                  " tensors; expected one by name, '" + file +
+                  ":NAME', out of: " + freeinit::excerpt(known));
 }
 
 std::string shape_text(const at::Tensor& tensor) {
@@ -88,13 +89,13 @@ void check_values(const at::Tensor& tensor, const std::string& file) {
     case at::kDouble:
       break;
     default:
-      refuse(freeinit::ErrorCode::unsupported, file,
-             std::string("dtype '") + c10::toString(tensor.scalar_type()) +
-                 "' is not read here; expected F32, F16, BF16 or F64");
+      refuse_file(freeinit::ErrorCode::unsupported, file,
+                  std::string("dtype '") + c10::toString(tensor.scalar_type()) +
+                      "' is not read here; expected F32, F16, BF16 or F64");
   }
-  if (tensor.numel() == 0) refuse(freeinit::ErrorCode::invalid_argument, file, "is empty");
+  if (tensor.numel() == 0) refuse_file(freeinit::ErrorCode::invalid_argument, file, "is empty");
   if (!at::isfinite(tensor).all().item<bool>()) {
-    refuse(freeinit::ErrorCode::invalid_file, file, "holds NaN or infinite values");
+    refuse_file(freeinit::ErrorCode::invalid_file, file, "holds NaN or infinite values");
   }
 }
 
@@ -108,9 +109,10 @@ at::Tensor read_latents(const std::string& file, const LatentForm& form) {
   const bool channels_first = tensor.dim() == 4 && tensor.size(0) == form.channels;
   if (comfy ? !frames_first : frames_first == channels_first) {
     const std::string channels = std::to_string(form.channels);
-    refuse(freeinit::ErrorCode::invalid_argument, file,
-           "has the shape " + shape_text(tensor) + "; expected latents [B,C,F,h,w], or [C,F,h,w] " +
-               "or [F,C,h,w] with C " + channels + " and F another number");
+    refuse_file(freeinit::ErrorCode::invalid_argument, file,
+                "has the shape " + shape_text(tensor) +
+                    "; expected latents [B,C,F,h,w], or [C,F,h,w] " + "or [F,C,h,w] with C " +
+                    channels + " and F another number");
   }
   if (frames_first) tensor = tensor.transpose(0, 1);
   if (comfy) {

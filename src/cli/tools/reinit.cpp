@@ -1,4 +1,5 @@
 #include "shared/command.hpp"
+#include "shared/error_report.hpp"
 #include "shared/json_text.hpp"
 #include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
@@ -6,7 +7,6 @@
 #include "shared/tensor_input.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
-#include <freeinit/core/error.hpp>
 #include <freeinit/noise/noise_reinitializer.hpp>
 #include <freeinit/sampling/noise_schedule.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
@@ -51,10 +51,6 @@ Examples:
   freeinit reinit --latents z321.safetensors --latents-timestep 321 --noise first.safetensors \
       --mix freqprior --fresh a.safetensors b.safetensors c.safetensors d.safetensors -o n.safetensors
   freeinit generate "a red circle" --init-noise next.safetensors -o next.mp4)";
-
-[[noreturn]] void refuse(const std::string& message) {
-  freeinit::raise(freeinit::ErrorCode::invalid_argument, message);
-}
 
 void check_combination(const ReinitArguments& arguments) {
   const bool sampled = !arguments.latents.empty() || !arguments.noise.empty();

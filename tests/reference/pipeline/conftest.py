@@ -1,6 +1,7 @@
 """Options, the pipelines under test with their bundles, and the record of the largest
 differences."""
 
+import functools
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ sys.path.insert(0, str(ROOT / "tests" / "reference" / "numerics"))  # official_f
 
 from command import Freeinit
 from reference import MODELS, export_bundle
+from tiny_modelscope import tiny_modelscope
 from tiny_pipeline import tiny_pipeline
 
 torch.set_num_threads(1)
@@ -35,12 +37,27 @@ def freeinit(request) -> Freeinit:
     return Freeinit(Path(path).resolve())
 
 
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """The bundle of a model of MODELS, exported once from the saved pipeline."""
+
+    @functools.cache
+    def export(name: str) -> Path:
+        return export_bundle(tiny_pipeline(**MODELS[name]), tmp_path_factory.mktemp(name))
+
+    return export
+
+
 @pytest.fixture(scope="session", params=list(MODELS))
-def model(request, tmp_path_factory):
-    """(name, pipeline, bundle): the bundle was exported by the command from the saved pipeline."""
-    pipeline = tiny_pipeline(**MODELS[request.param])
-    bundle = export_bundle(pipeline, tmp_path_factory.mktemp(request.param))
-    return request.param, pipeline, bundle
+def model(request, exported):
+    """(name, pipeline, bundle)."""
+    return request.param, tiny_pipeline(**MODELS[request.param]), exported(request.param)
+
+
+@pytest.fixture(scope="session")
+def modelscope(tmp_path_factory):
+    pipeline = tiny_modelscope(seed=3, levels=3, vae_levels=3)
+    return pipeline, export_bundle(pipeline, tmp_path_factory.mktemp("modelscope"))
 
 
 class Figures:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from freeinit_export import cli
 
 FREE_INIT = (
     "num_iters",
@@ -35,12 +34,11 @@ MODELS = {
 
 
 def export_bundle(pipeline, folder: Path, *options: str) -> Path:
-    """Saves the pipeline and turns it into a bundle with the command `freeinit-export`."""
+    """Saves the pipeline and turns it into a bundle with the command `freeinit-export`, called in this
+    process: all that it imports is here already."""
     pipeline.save_pretrained(folder / "pipeline")
-    command = [sys.executable, "-m", "freeinit_export", "diffusers"]
-    command += [str(folder / "pipeline"), str(folder / "bundle"), "--quiet", *options]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    paths = [str(folder / "pipeline"), str(folder / "bundle")]
+    assert cli.main(["diffusers", *paths, "--quiet", *options]) == 0
     return folder / "bundle"
 
 

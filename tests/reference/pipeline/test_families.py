@@ -9,8 +9,6 @@ import pytest
 import torch
 from comparing import BASE, LATENTS, PROMPT, compare, relative
 from free_init_loops import around_stock_pipeline, official_loop
-from reference import export_bundle
-from tiny_modelscope import tiny_modelscope
 
 RUNS = {
     "one-pass": {"num_iters": 1},
@@ -27,12 +25,6 @@ RUNS = {
     "no-guidance": {"guidance_scale": 1.0},
     "negative": {"negative_prompt": "low quality, blurry video"},
 }
-
-
-@pytest.fixture(scope="module")
-def modelscope(tmp_path_factory):
-    pipeline = tiny_modelscope(seed=3, levels=3, vae_levels=3)
-    return pipeline, export_bundle(pipeline, tmp_path_factory.mktemp("modelscope"))
 
 
 @pytest.mark.parametrize("run", RUNS)

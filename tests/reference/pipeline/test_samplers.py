@@ -10,7 +10,7 @@ from __future__ import annotations
 import diffusers
 import pytest
 from comparing import BASE, LATENTS, PROMPT, compare, relative
-from reference import MODELS, diffusers_run, export_bundle
+from reference import MODELS, diffusers_run
 from tiny_pipeline import tiny_pipeline
 
 RIGHT = {
@@ -34,10 +34,9 @@ RUNS = {
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
+def saved(exported):
     pipeline = tiny_pipeline(**MODELS["v-linspace"])
-    bundle = export_bundle(pipeline, tmp_path_factory.mktemp("samplers"))
-    return pipeline, pipeline.scheduler.config, bundle
+    return pipeline, pipeline.scheduler.config, exported("v-linspace")
 
 
 def with_sampler(saved, sampler):

@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from freeinit_export import cli
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -83,7 +84,7 @@ def model(request, tmp_path_factory):
 def exported(folder: Path, config: Path, dtype: str) -> Path:
     arguments = ["videocrafter", folder / dtype, "--source", TREE, "--config", config]
     arguments += ["--checkpoint", folder / "model.ckpt", "--dtype", dtype, "--quiet"]
-    run([sys.executable, "-m", "freeinit_export", *arguments])
+    assert cli.main([str(argument) for argument in arguments]) == 0
     return folder / dtype
 
 
