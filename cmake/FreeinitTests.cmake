@@ -1,34 +1,48 @@
-# freeinit_add_test(LAYER [NO_TORCH] SOURCES ...): the same test sources in each form of
-# FREEINIT_TEST_FORMS that the layer has. One executable a layer, because linking LibTorch is slow;
-# unity builds, because parsing it is.
+# freeinit_add_test(LAYER [NO_TORCH [THREADS]] SOURCES ...): the same test sources in each form of
+# FREEINIT_TEST_FORMS that the layer has; `tsan` is for tests of threads. One executable a layer,
+# because linking LibTorch is slow; unity builds, because parsing it is.
 set(FREEINIT_TEST_FORMS compiled CACHE STRING "Forms of the library that are tested:
-  compiled, header_only, sanitized (ASan and UBSan, layers without LibTorch)")
+  compiled, header_only; of the layers without LibTorch: sanitized (ASan and UBSan), tsan (ThreadSanitizer)")
 set(FREEINIT_TEST_DATA "${PROJECT_SOURCE_DIR}/tests/golden")
 
-if("sanitized" IN_LIST FREEINIT_TEST_FORMS)
-  add_library(freeinit_sanitizers INTERFACE)
-  target_compile_definitions(freeinit_sanitizers INTERFACE FREEINIT_SANITIZED)
-  target_compile_options(freeinit_sanitizers INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
-  target_link_options(freeinit_sanitizers INTERFACE -fsanitize=address,undefined)
-  add_library(freeinit_sanitized STATIC ${FREEINIT_BASE_SOURCES})
-  set_target_properties(freeinit_sanitized PROPERTIES EXPORT_COMPILE_COMMANDS OFF)  # clang-tidy: once a unit
-  target_include_directories(freeinit_sanitized PUBLIC "${PROJECT_SOURCE_DIR}/include")
-  target_compile_features(freeinit_sanitized PUBLIC cxx_std_20)
-  target_link_libraries(freeinit_sanitized PUBLIC freeinit_private_dependencies freeinit_sanitizers)
-  target_compile_options(freeinit_sanitized PRIVATE -O1)
-endif()
+# The layers without LibTorch under sanitizers: freeinit_FORM, and freeinit_FORM_options alone.
+set(FREEINIT_SANITIZED_FORMS "")
+function(freeinit_add_sanitized_form form flags)
+  if(NOT form IN_LIST FREEINIT_TEST_FORMS)
+    return()
+  endif()
+  add_library(freeinit_${form}_options INTERFACE)
+  target_compile_definitions(freeinit_${form}_options INTERFACE FREEINIT_SANITIZED)
+  target_compile_options(freeinit_${form}_options INTERFACE
+    -fsanitize=${flags} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  target_link_options(freeinit_${form}_options INTERFACE -fsanitize=${flags})
+  add_library(freeinit_${form} STATIC ${FREEINIT_BASE_SOURCES})
+  set_target_properties(freeinit_${form} PROPERTIES EXPORT_COMPILE_COMMANDS OFF)  # clang-tidy: once a unit
+  target_include_directories(freeinit_${form} PUBLIC "${PROJECT_SOURCE_DIR}/include")
+  target_compile_features(freeinit_${form} PUBLIC cxx_std_20)
+  target_link_libraries(freeinit_${form} PUBLIC freeinit_private_dependencies freeinit_${form}_options)
+  target_compile_options(freeinit_${form} PRIVATE -O1)
+  set(FREEINIT_SANITIZED_FORMS ${FREEINIT_SANITIZED_FORMS} ${form} PARENT_SCOPE)
+endfunction()
+freeinit_add_sanitized_form(sanitized address,undefined)
+freeinit_add_sanitized_form(tsan thread)
 
 function(freeinit_add_test layer)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_TORCH" "" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_TORCH;THREADS" "" "SOURCES")
   if("compiled" IN_LIST FREEINIT_TEST_FORMS)
     _freeinit_test_executable(${layer} "${arg_SOURCES}" freeinit::freeinit)
   endif()
   if("header_only" IN_LIST FREEINIT_TEST_FORMS)
     _freeinit_test_executable(${layer}_header_only "${arg_SOURCES}" freeinit::header_only_backends)
   endif()
-  if(arg_NO_TORCH AND "sanitized" IN_LIST FREEINIT_TEST_FORMS)
-    _freeinit_test_executable(${layer}_sanitized "${arg_SOURCES}" freeinit_sanitized)
+  if(arg_NO_TORCH)
+    set(forms ${FREEINIT_SANITIZED_FORMS})
+    if(NOT arg_THREADS)
+      list(REMOVE_ITEM forms tsan)
+    endif()
+    foreach(form IN LISTS forms)
+      _freeinit_test_executable(${layer}_${form} "${arg_SOURCES}" freeinit_${form})
+    endforeach()
   endif()
 endfunction()
 

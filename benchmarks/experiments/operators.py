@@ -20,7 +20,7 @@ from report.demands import DEFAULTS
 KINDS = {
     "convolutions": ("convolution", "winograd_conv2d", "winograd_temporal_conv"),
     "matrix products": ("addmm", "mm", "bmm", "linear_pointwise"),
-    "attention": ("scaled_dot_product",),
+    "attention": ("scaled_dot_product", "attention"),
     "normalisation": ("group_norm", "layer_norm"),
     "copies": ("copy_", "cat", "clone", "index_select", "repeat_interleave"),
     "activations and sums": ("gelu", "silu", "mul", "add", "add_", "div", "sin", "cos"),

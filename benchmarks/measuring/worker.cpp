@@ -5,7 +5,7 @@
 //
 //     compare_worker BUNDLE THREADS BACKEND DEVICE
 //
-// BACKEND: torchscript, winograd, openvino, int8 or float16-weights. DEVICE: cpu,
+// BACKEND: torchscript, winograd, openvino, int8, bfloat16 or float16-weights. DEVICE: cpu,
 // cuda or cuda:N. The dtype is the bundle's.
 #include "operator_times.hpp"
 

@@ -72,6 +72,7 @@ $run startup build/bin/freeinit --threads 1
 $run busy_machine build/bin/freeinit
 $run memory build/bin/freeinit --threads 1
 $run memory build/bin/freeinit --threads 1 --name memory_default --backends float16-weights
+$run checkpoints build/bin/freeinit --threads 1
 $run operators $worker
 $run fewer_operations $worker --judge FOLDER --videos 80 --steps 15
 $run samplers build/bin/freeinit
@@ -104,6 +105,7 @@ SECTIONS = [  # title, text, results
     ("Beside other programs", "Threads of LibTorch wait for each other by spinning. The command's launcher makes that short"
      " (`GOMP_SPINCOUNT=1000`).", ["busy_machine"]),
     ("Memory", "Whole processes. Mapped files (weights, libraries) count.", ["memory", "memory_default"]),
+    ("Checkpoints", "", ["checkpoints"]),
     ("Passes that end early", "`--intermediate prediction --intermediate-steps 1`. What it does to the video:"
      " [evaluation](evaluation.md).", ["early_passes"]),
     ("Where the time goes", "", ["operators"]),
@@ -143,6 +145,7 @@ MADE_BY = {
     "samplers": tables.samplers,
     "startup": tables.startup,
     "busy_machine": tables.busy_machine,
+    "checkpoints": tables.checkpoints,
     "early_passes": tables.early_passes,
     "memory": tables.memory,
     "memory_default": tables.memory,

@@ -176,6 +176,20 @@ def memory(result: dict) -> str:
     return text + table(["", "peak memory", "ratio", "CPU time", "ratio"], rows)
 
 
+def checkpoints(result: dict) -> str:
+    where, programs = result["conditions"], result["programs"]
+    low, high = result["ratio_interval"]
+    text = (
+        f"{_machine(where)}, CPU time of whole processes, {result['size']} size, {_work(where)}, medians of"
+        f" {result['repeats']}. One checkpoint takes at most {1e3 * result['write_seconds']:.1f} ms, measured where"
+        f" there is one a call; the {result['writes']} of this run are at most {result['share']:.2%} of it.\n\n"
+    )
+    rows = [["without", _seconds(programs["without"], "cpu_seconds"), ""],
+            ["with `--checkpoint`", _seconds(programs["with"], "cpu_seconds"),
+             _ratio(programs["with"], programs["without"], "cpu_seconds") + f" [{low:.3f}, {high:.3f}]"]]  # fmt: skip
+    return text + table(["", "CPU time", "ratio"], rows)
+
+
 def early_passes(result: dict) -> str:
     where, peers = result["conditions"], result["peers"]
     clock = clock_of(where)

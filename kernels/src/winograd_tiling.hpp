@@ -8,12 +8,13 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "strip.hpp"
+
 namespace freeinit::kernels {
 
 inline constexpr std::int64_t kOut = 4;     ///< values that a tile gives along an axis
 inline constexpr std::int64_t kIn = 6;      ///< values of the input behind them
 inline constexpr std::int64_t kKernel = 3;  ///< taps of a kernel along an axis
-inline constexpr std::int64_t kStrip = 32;  ///< tiles
 inline constexpr std::int64_t kLine = kStrip * kOut + 2;  ///< pixels behind a line of them
 
 /// A tile of an image, by row and column of tiles.

@@ -7,33 +7,15 @@
 #define FREEINIT_KERNELS_WINOGRAD_TRANSFORMS
 #endif
 
-#include <hwy/cache_control.h>
-#include <hwy/highway.h>
-
 #include <cstdint>
 
+#include "vectors_inl.hpp"
 #include "winograd_tiling.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace freeinit::kernels::HWY_NAMESPACE {
 
-#if HWY_NATIVE_FMA  // without, results would be other bits, and there are no kernels
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr std::int64_t kMostLanes = 16;
-using Floats = hn::CappedTag<float, kMostLanes>;
-using Vector = hn::Vec<Floats>;
-
-HWY_INLINE std::int64_t lanes() {
-  return static_cast<std::int64_t>(hn::Lanes(Floats()));
-}
-HWY_INLINE Vector all(float value) {
-  return hn::Set(Floats(), value);
-}
-HWY_INLINE Vector load(const float* from) {
-  return hn::LoadU(Floats(), from);
-}
+#if HWY_NATIVE_FMA
 
 /// Vectors `distance` apart. Functions take them by pointer, since vectors of SVE cannot be members
 /// of anything.
@@ -45,19 +27,19 @@ struct Line {
 using Source = Line<const float>;
 
 struct Store {
-  HWY_INLINE void operator()(float* to, Vector vector) const { hn::StoreU(vector, Floats(), to); }
+  HWY_INLINE void operator()(float* to, Vector vector) const { store(to, vector); }
 };
 /// To one of many planes that are written in turns, each strip by strip: more places than a
 /// processor foresees. So the one where this plane goes on in a while is asked for now.
 struct StoreToPlane {
   HWY_INLINE void operator()(float* to, Vector vector) const {
     hwy::Prefetch(to + 4 * kStrip);
-    hn::StoreU(vector, Floats(), to);
+    store(to, vector);
   }
 };
 struct StoreWithBias {
   HWY_INLINE void operator()(float* to, Vector vector) const {
-    hn::StoreU(hn::Add(vector, all(bias)), Floats(), to);
+    store(to, hn::Add(vector, all(bias)));
   }
   float bias;
 };

@@ -6,25 +6,18 @@
 #include <cstdint>
 #include <iterator>
 #include <string_view>
-#include <utility>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "winograd_vectors.cpp"
 #include <hwy/foreach_target.h>
 // Behind it, as it chooses the instruction set.
+#include "products_inl.hpp"
 #include "winograd_transforms_inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace freeinit::kernels::HWY_NAMESPACE {
 
 #if HWY_NATIVE_FMA
-
-constexpr std::int64_t kVectors = 2;  ///< of columns that are multiplied together
-/// Rows that are: with the sums of each in registers, of which AVX2 has 16 and the others 32.
-constexpr std::int64_t kRows = HWY_TARGET == HWY_AVX2 ? 6 : 12;
-constexpr std::int64_t kPartialSum = 256;  ///< channels
-constexpr std::int64_t kAhead = 16;        ///< channels that a product asks for in advance
-constexpr std::int64_t kCacheLine = 16;    ///< floats
 
 // --- Kernels -------------------------------------------------------------------------------------
 
@@ -200,83 +193,30 @@ void write_frames(const FrameTiling& tiling, const float* products, std::int64_t
   }
 }
 
-// --- Products ------------------------------------------------------------------------------------
-
-/// A matrix product: kernels [count,channels], rows `row` elements apart, times some columns of a
-/// strip [channels,kStrip], to rows `to_row` elements apart; `add`: to what is there.
-struct Product {
-  const float* kernels;
-  std::int64_t row;
-  const float* tiles;
-  std::int64_t channels;
-  float* to;
-  std::int64_t to_row;
-  bool add;
-};
-
-HWY_INLINE void store_sum(float* to, Vector sum, bool add) {
-  hn::StoreU(add ? hn::Add(load(to), sum) : sum, Floats(), to);
-}
-
-/// Sum s is of row s / kVectors and of vector s % kVectors of the columns. The sums are parameters,
-/// as vectors of SVE cannot be in arrays; they come as zeros.
-template <std::int64_t... s, class... Sums>
-HWY_INLINE void accumulate(const Product& p, std::integer_sequence<std::int64_t, s...> /*sums*/,
-                           Sums... sums) {
-  static_assert(kVectors == 2);
-  for (std::int64_t c = 0; c < p.channels; ++c) {
-    const float* const tiles = p.tiles + c * kStrip;
-    hwy::Prefetch(tiles + kAhead * kStrip);
-    hwy::Prefetch(tiles + kAhead * kStrip + kCacheLine);
-    const Vector left = load(tiles);
-    const Vector right = load(tiles + lanes());
-    ((sums = hn::MulAdd(all(p.kernels[s / kVectors * p.row + c]), s % kVectors == 0 ? left : right,
-                        sums)),
-     ...);
-  }
-  (store_sum(p.to + s / kVectors * p.to_row + s % kVectors * lanes(), sums, p.add), ...);
-}
-
-template <std::int64_t... s>
-HWY_INLINE void multiply_rows(const Product& p, std::integer_sequence<std::int64_t, s...> sums) {
-  accumulate(p, sums, (static_cast<void>(s), all(0))...);
-}
-
-/// `count` rows: kCount at a time, then what is left.
-template <std::int64_t kCount = kRows>
-void multiply_columns(Product p, std::int64_t count) {
-  for (; count >= kCount; count -= kCount) {
-    multiply_rows(p, std::make_integer_sequence<std::int64_t, kCount * kVectors>());
-    p.kernels += kCount * p.row;
-    p.to += kCount * p.to_row;
-  }
-  if constexpr (kCount > 1) multiply_columns<kCount - 1>(p, count);
-}
-
-/// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip]. The sum
-/// over the channels is one of partial sums, which stay in the first cache and round less.
-void multiply_strip(const float* kernels, std::int64_t row, std::int64_t count, const float* tiles,
+/// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip].
+void multiply_tiles(const float* kernels, std::int64_t row, std::int64_t count, const float* tiles,
                     std::int64_t channels, float* to, std::int64_t to_row) {
-  for (std::int64_t c = 0; c < channels; c += kPartialSum) {
-    for (std::int64_t column = 0; column < kStrip; column += kVectors * lanes()) {
-      multiply_columns({kernels + c, row, tiles + c * kStrip + column,
-                        std::min(kPartialSum, channels - c), to + column, to_row, c > 0},
-                       count);
-    }
-  }
+  multiply_strip<Rows::straight>({.rows = kernels,
+                                  .row = row,
+                                  .strip = tiles,
+                                  .channels = channels,
+                                  .to = to,
+                                  .to_row = to_row,
+                                  .add = false},
+                                 count, kStrip);
 }
 
-const InstructionSet* kernels() {
+const InstructionSet* convolution_set() {
   static constexpr InstructionSet set{{transform_image_kernels, read_images, write_images},
                                       {transform_frame_kernels, read_frames, write_frames},
-                                      multiply_strip,
+                                      multiply_tiles,
                                       widen};
   return &set;
 }
 
 #else
 
-const InstructionSet* kernels() {
+const InstructionSet* convolution_set() {
   return nullptr;
 }
 
@@ -287,30 +227,15 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
+#include "targets.hpp"
+
 namespace freeinit::kernels {
 
-HWY_EXPORT(kernels);
-
-namespace {
-
-/// Of Highway's targets, wider ones being lower bits.
-std::int64_t allowed_targets([[maybe_unused]] std::string_view capability) {
-#if HWY_ARCH_X86
-  if (capability == "AVX2") return ~(HWY_AVX2 - 1);
-  if (capability != "AVX512") return 0;
-#endif
-  return ~std::int64_t{0};
-}
-
-}  // namespace
+HWY_EXPORT(convolution_set);
 
 const InstructionSet* instruction_set(std::string_view capability) {
-  const std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS & allowed_targets(capability);
-  if (targets == 0) return nullptr;
-  hwy::ChosenTarget chosen;  // ours: the process's own is for everybody
-  chosen.Update(targets);
-  const auto& table = HWY_DISPATCH_TABLE(kernels);
-  return table[std::size(table) == 1 ? 0 : chosen.GetIndex()]();
+  const auto index = chosen_target(capability, std::size(HWY_DISPATCH_TABLE(convolution_set)));
+  return index ? HWY_DISPATCH_TABLE(convolution_set)[*index]() : nullptr;
 }
 
 }  // namespace freeinit::kernels

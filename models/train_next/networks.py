@@ -9,6 +9,7 @@ the clean image, while a prediction of the noise says next to nothing about it.
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel, UNetMotionModel
+from diffusers.models.attention_processor import AttnProcessor
 
 import world
 
@@ -25,18 +26,24 @@ def scheduler():
         prediction_type="v_prediction")
 
 
+def _with_plain_attention(net):
+    """Attention as two matrix products: LibTorch's fused one is slower on sequences as short as ours."""
+    net.set_attn_processor(AttnProcessor())
+    return net
+
+
 def image_network():
-    return UNet2DConditionModel(
+    return _with_plain_attention(UNet2DConditionModel(
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), attention_head_dim=4, **SHAPE)
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), attention_head_dim=4, **SHAPE))
 
 
 def clip_network(image_weights=None):
     """The video UNet; with the image model's weights its temporal layers do nothing yet."""
-    net = UNetMotionModel(
+    net = _with_plain_attention(UNetMotionModel(
         down_block_types=("DownBlockMotion", "CrossAttnDownBlockMotion"),
         up_block_types=("CrossAttnUpBlockMotion", "UpBlockMotion"), num_attention_heads=4,
-        motion_num_attention_heads=8, motion_max_seq_length=world.FRAMES, use_motion_mid_block=True, **SHAPE)
+        motion_num_attention_heads=8, motion_max_seq_length=world.FRAMES, use_motion_mid_block=True, **SHAPE))
     for name, parameter in net.named_parameters():
         if is_temporal(name) and ".proj_out." in name:
             torch.nn.init.zeros_(parameter)

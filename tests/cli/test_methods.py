@@ -23,6 +23,14 @@ class Methods(CommandTest):
         self.assertEqual(report["calls_per_pass"], [[4, 4, 4]])
         self.assertEqual((report["unet_calls"], report["unet_calls_saved"]), (12, 0))
 
+    def test_the_official_profile_says_that_it_takes_other_timesteps(self):
+        def said(*args):
+            return self.succeeds("generate", "x", "--num-inference-steps", 4, *args).stderr
+
+        says = "--profile official: samples at 'leading' timesteps, and this model asks for 'linspace'"
+        self.assertIn(says, said("--profile", "official"))
+        self.assertNotIn("asks for", said())
+
     def test_every_method_changes_the_result(self):
         _, base = self.run_of("--num-iters", 3)
         for change in (["--mix", "variance-preserving"], ["--mix", "freqprior"],

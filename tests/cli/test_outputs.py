@@ -51,6 +51,15 @@ class WrittenThrough(CommandTest):
         self.assertIn('"traceEvents"', traced)
 
 
+    def test_a_full_standard_output(self):
+        for line in (["inspect"], ["filter", "--shape", "4", "8", "8"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([COMMAND, *line], cwd=self.folder, env=self.environment(), stdout=full,
+                                      stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 6, done.stderr)
+            self.assertTrue(done.stderr.startswith("error: standard output: cannot be written to"), done.stderr)
+
+
 class Decode(CommandTest):
     def test_the_bytes_are_those_of_the_run(self):
         for profile in ("diffusers", "official"):
@@ -73,6 +82,19 @@ class Decode(CommandTest):
         self.assertIn("a red circle", self.succeeds("inspect", "b.mp4").stdout)
         self.succeeds("decode", "z.safetensors", "-o", "b.mp4", "--no-metadata")
         self.assertNotIn("a red circle", self.run_command("inspect", "b.mp4").stdout)
+
+    def test_a_signal_ends_it(self):
+        count = 4 * 512 * 32 * 32
+        write_tensor(self.folder / "z.safetensors", [1, 4, 512, 32, 32], [0.1] * count)
+        process = subprocess.Popen([COMMAND, "decode", "z.safetensors", "-o", "a/", "--decode-chunk-size", "1"],
+                                   cwd=self.folder, env=self.environment(), stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        while process.poll() is None and self.files() == ["z.safetensors"]:
+            time.sleep(0.01)
+        process.terminate()
+        self.assertTrue(process.stderr.read().startswith("error: "))
+        self.assertEqual(process.wait(), 143)
+        self.assertEqual(self.files(), ["z.safetensors"])
 
     def test_needs_no_other_network(self):
         self.generate("-o", "a.gif", "--save-latents", "z.safetensors")

@@ -22,7 +22,7 @@ class RuntimeTest(CommandTest):
     def test_a_backend_that_is_not_there(self):
         self.fails(2, *PROMPT, "-o", "a.gif", "--backend", "onnx",
                    says="backend 'onnx': unknown; expected one of float16-weights, winograd, openvino, "
-                        "torchscript, int8, cuda-graphs")
+                        "torchscript, int8, bfloat16, cuda-graphs")
         self.fails(5, *PROMPT, "-o", "a.gif", "--backend", "openvino",
                    says="backend 'openvino': the bundle has none")
 

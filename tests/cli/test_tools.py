@@ -181,6 +181,15 @@ class Tokenize(CommandTest):
 
 
 class Inspect(CommandTest):
+    def test_a_stranger_does_not_steer_the_terminal(self):
+        bundle = self.copy_of_bundle()
+        path = bundle / "manifest.json"
+        path.write_text(path.read_text().replace("closed-form", "\\u001b[2Jclosed-form \u6771"))
+        shown = self.succeeds("inspect", bundle).stdout
+        self.assertIn(" [2Jclosed-form \u6771", shown)
+        done = self.run_command("inspect", self.folder / "\x1b[2J")
+        self.assertNotIn("\x1b", shown + done.stderr)
+
     def test_json(self):
         shown = json.loads(self.succeeds("inspect", BUNDLE, "--json").stdout)
         self.assertEqual(shown["manifest"], self.manifest)

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -196,6 +197,29 @@ TEST(WinogradKernels, PartsInAnyOrderChangeNoBit) {
   };
   for (const InstructionSet* const set : instruction_sets())
     EXPECT_EQ(solve(*set, problem, one_by_one), solve(*set, problem));
+}
+
+// Parts of one convolution on threads of their own, and several convolutions of the same weights.
+TEST(WinogradKernels, EightThreadsChangeNoBit) {
+  const Problem problem(ImageConvolution{2, 40, 50, 20, 20});
+  const Problem video(FrameConvolution{2, 40, 50, 6, 33});
+  const auto apart = [](std::int64_t count, const Part& body) {
+    std::vector<std::jthread> threads;
+    for (std::int64_t i = 0; i < count; ++i) threads.emplace_back([&body, i] { body(i, i + 1); });
+  };
+  for (const InstructionSet* const set : instruction_sets()) {
+    EXPECT_EQ(solve(*set, problem, apart), solve(*set, problem));
+    EXPECT_EQ(solve(*set, video, apart), solve(*set, video));
+    const Values alone = solve(*set, problem);
+    std::vector<Values> together(8);
+    {
+      std::vector<std::jthread> threads;
+      for (Values& output : together) {
+        threads.emplace_back([&] { output = solve(*set, problem); });
+      }
+    }
+    for (const Values& output : together) EXPECT_EQ(output, alone);
+  }
 }
 
 TEST(WinogradKernels, HalfWeightsAreWidened) {

@@ -27,7 +27,7 @@ TEST(UNetBackend, NamesAreRead) {
   }
   EXPECT_ERROR(invalid_argument,
                "backend 'onnx': unknown; expected one of float16-weights, winograd, openvino, "
-               "torchscript, int8, cuda-graphs",
+               "torchscript, int8, bfloat16, cuda-graphs",
                freeinit::unet_backend("onnx"));
 }
 
@@ -110,6 +110,30 @@ TEST_F(UNetBackends, WinogradRunsTheFileOfTheReference) {
   EXPECT_TRUE(bundle.unet()
                   ->predict({latents, 500, text})
                   .allclose(reference->predict({latents, 500, text}), 1e-5, 1e-5));
+}
+
+TEST_F(UNetBackends, Bfloat16RunsTheFileOfTheReferenceAndRoundsLinearLayers) {
+  if (!freeinit::unet_backend("bfloat16").refusal(manifest(), at::kCPU).empty())
+    GTEST_SKIP() << "this processor has no such products";
+  const auto narrow = freeinit::load_unet(folder(), manifest(), "bfloat16", at::kCPU);
+  const auto reference = freeinit::load_unet(folder(), manifest(), "torchscript", at::kCPU);
+  const at::Tensor latents = at::full({1, manifest().unet.in_channels, 2, 8, 8}, 0.3);
+  const at::Tensor text = at::full({1, 12, manifest().unet.context_dim}, 0.1);
+  const at::Tensor expected = reference->predict({latents, 500, text});
+  const at::Tensor found = narrow->predict({latents, 500, text});
+  EXPECT_EQ(found.scalar_type(), at::kFloat);
+  const double difference =
+      found.sub(expected).abs().max().div(expected.abs().max()).item<double>();
+  EXPECT_LT(difference, 2e-2);
+  EXPECT_EQ(found.equal(expected), difference == 0.0);
+}
+
+TEST_F(UNetBackends, Bfloat16IsNeverTheDefaultAndServesFloat32OnTheCpuAlone) {
+  auto wide = manifest();
+  wide.files.at(wide.unet.file).bytes = 128U << 20U;
+  EXPECT_NE(default_unet_backend(wide, at::kCPU).name, "bfloat16");
+  EXPECT_ERROR(unsupported, "backend 'bfloat16': runs on the cpu alone, not on 'cuda'",
+               freeinit::load_unet(folder(), wide, "bfloat16", at::kCUDA));
 }
 
 TEST_F(UNetBackends, WinogradServesFloat32OnTheCpuAlone) {

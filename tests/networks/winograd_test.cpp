@@ -275,6 +275,61 @@ TEST(Winograd, AWeightThatIsWidenedStaysNarrow) {
       module.forward({l.input}).toTensor().equal(winograd_conv2d(l.input, l.weight, l.bias)));
 }
 
+/// Queries [2,3,S,40] and keys and values [2,3,K,40] as linear layers leave them.
+struct Sequences {
+  at::Tensor queries, keys, values;
+};
+
+Sequences sequences(std::int64_t num_queries, std::int64_t num_keys) {
+  at::manual_seed(7);
+  const auto rows = [](std::int64_t n) { return at::randn({2, n, 3, 40}).transpose(1, 2); };
+  return {rows(num_queries), rows(num_keys), rows(num_keys)};
+}
+
+torch::jit::Module attention_network(const std::string& options) {
+  torch::jit::Module module("network");
+  module.define("def forward(self, q, k, v):\n  return torch.scaled_dot_product_attention(q, k, v" +
+                options + ")\n");
+  return module;
+}
+
+TEST(Winograd, AttentionGivesWhatItGave) {
+  const c10::InferenceMode guard;
+  for (const char* const options : {"", ", None, 0., False, scale=0.3"}) {
+    torch::jit::Module module = attention_network(options);
+    torch::jit::Module original = attention_network(options);
+    EXPECT_EQ(use_winograd(module), 1U);
+    for (const auto& [q, k, v] : {sequences(16, 16), sequences(100, 77), sequences(40, 300)}) {
+      const at::Tensor output = module.forward({q, k, v}).toTensor();
+      const at::Tensor expected = original.forward({q, k, v}).toTensor();
+      EXPECT_LT(difference(output, expected), 1e-5);
+      EXPECT_TRUE(output.transpose(1, 2).is_contiguous() || !has_kernels());
+      const auto narrow = [](const at::Tensor& t) { return t.to(at::kBFloat16); };
+      for (const bool all : {false, true}) {
+        const at::Tensor rounded =
+            module.forward({narrow(q), all ? narrow(k) : k, all ? narrow(v) : v}).toTensor();
+        EXPECT_LT(difference(rounded.to(at::kFloat), expected), 2e-2) << "behind bfloat16 layers";
+      }
+    }
+  }
+}
+
+TEST(Winograd, OtherAttentionStays) {
+  const c10::InferenceMode guard;
+  EXPECT_EQ(use_winograd(attention_network(", None, 0., True")), 0U);
+  EXPECT_EQ(use_winograd(attention_network(", None, 0.1")), 0U);
+  EXPECT_EQ(use_winograd(attention_network(", torch.zeros([1])")), 0U);
+  torch::jit::Module module = attention_network("");
+  use_winograd(module);
+  const auto [q, k, v] = sequences(5, 6);
+  const auto wide = [](const at::Tensor& t) { return t.to(at::kDouble); };
+  EXPECT_LT(difference(module.forward({wide(q), wide(k), wide(v)}).toTensor(),
+                       at::scaled_dot_product_attention(q, k, v)),
+            1e-5);
+  EXPECT_EQ(module.forward({q, k.narrow(2, 0, 0), v.narrow(2, 0, 0)}).toTensor().sizes(), q.sizes())
+      << "without keys";
+}
+
 TEST(Winograd, LinearLayersGiveWhatTheyGave) {
   const c10::InferenceMode guard;
   at::manual_seed(7);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sampling/ddim_cases.hpp"
+#include "support/devices.hpp"
 #include "support/golden.hpp"
 
 namespace free_init_golden_test {
@@ -30,7 +31,7 @@ freeinit::FreeInitOptions options_of(const nlohmann::json& row) {
   return options;
 }
 
-TEST(FreeInitGolden, RunsEqualDiffusersPassByPass) {
+void expect_what_diffusers_gives(at::Device device) {
   golden::Largest largest("largest_float32_difference");
   int number = 0;
   const auto cases = golden::json("numerics/free_init.json")["cases"];
@@ -38,13 +39,15 @@ TEST(FreeInitGolden, RunsEqualDiffusersPassByPass) {
     const auto sizes = row["shape"].get<std::vector<std::int64_t>>();
     const freeinit::LatentShape shape{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]};
     const at::ScalarType dtype = golden::scalar_type(row["dtype"]);
-    const at::Tensor pattern = ddim_cases::randn(12, at::IntArrayRef(sizes).slice(1)).to(dtype);
+    const at::Tensor pattern =
+        ddim_cases::randn(12, at::IntArrayRef(sizes).slice(1)).to(device, dtype);
     std::vector<at::Tensor> passes;
     freeinit::FreeInitSettings settings{.shape = shape,
                                         .options = options_of(row),
                                         .num_inference_steps = row["steps"],
                                         .eta = row["eta"],
-                                        .dtype = dtype};
+                                        .dtype = dtype,
+                                        .device = device};
     if (row.contains("initial_noise_seed")) {
       settings.initial_noise = ddim_cases::randn(row["initial_noise_seed"], sizes);
     }
@@ -60,7 +63,7 @@ TEST(FreeInitGolden, RunsEqualDiffusersPassByPass) {
 
     const at::Tensor theirs =
         golden::tensor("numerics/free_init.safetensors", "passes_" + std::to_string(number++));
-    const double difference = golden::relative_difference(at::stack(passes), theirs);
+    const double difference = golden::relative_difference(at::stack(passes).cpu(), theirs);
     EXPECT_LE(difference, tolerance_for(dtype)) << row;
     if (dtype == at::kFloat) largest(difference);
     EXPECT_TRUE(result.latents.equal(passes.back()));
@@ -69,6 +72,13 @@ TEST(FreeInitGolden, RunsEqualDiffusersPassByPass) {
     EXPECT_FALSE(result.cancelled);
   }
   EXPECT_GT(number, 20);
+}
+
+TEST(FreeInitGolden, RunsEqualDiffusersPassByPass) {
+  for (const at::Device device : test_devices()) {
+    SCOPED_TRACE(device.str());
+    expect_what_diffusers_gives(device);
+  }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "sampling/ddim_cases.hpp"
 #include "sampling/sampler_cases.hpp"
+#include "support/devices.hpp"
 #include "support/golden.hpp"
 
 namespace samplers_golden_test {
@@ -24,7 +25,7 @@ const char* const kFile = "numerics/samplers.safetensors";
 // differences of logarithms lose digits where steps are short.
 constexpr double kRelative = 1e-4;
 
-TEST(SamplersGolden, Trajectories) {
+void expect_diffusers_trajectories(at::Device device) {
   int number = 0;
   std::map<std::string, double> largest;
   const auto cases = golden::json("numerics/samplers.json")["cases"];
@@ -40,9 +41,9 @@ TEST(SamplersGolden, Trajectories) {
     EXPECT_NEAR(sampler->init_noise_sigma(), row["init_noise_sigma"].get<double>(),
                 1e-6 * sampler->init_noise_sigma())
         << row;
-    const at::Tensor pattern = randn(12, kShape);
+    const at::Tensor pattern = randn(12, kShape).to(device);
     freeinit::NoiseSource noise(std::uint64_t{13});
-    freeinit::SamplerState state = sampler->start(randn(11, kShape));
+    freeinit::SamplerState state = sampler->start(randn(11, kShape).to(device));
     std::vector<at::Tensor> states;
     for (const double t : timesteps) {
       const at::Tensor input = sampler->scale_model_input(state);
@@ -51,13 +52,21 @@ TEST(SamplersGolden, Trajectories) {
     }
     states.push_back(state.latents);
     const at::Tensor theirs = golden::tensor(kFile, "states_" + std::to_string(number++));
-    const double difference = golden::relative_difference(at::stack(states), theirs);
+    const double difference = golden::relative_difference(at::stack(states).cpu(), theirs);
     EXPECT_LE(difference, kRelative) << row;
     double& worst = largest[row["class"].get<std::string>()];
     worst = std::max(worst, difference);
   }
   EXPECT_GT(number, 300);
-  for (const auto& [name, difference] : largest) RecordProperty(name, std::to_string(difference));
+  for (const auto& [name, difference] : largest)
+    testing::Test::RecordProperty(name, std::to_string(difference));
+}
+
+TEST(SamplersGolden, Trajectories) {
+  for (const at::Device device : test_devices()) {
+    SCOPED_TRACE(device.str());
+    expect_diffusers_trajectories(device);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -18,8 +19,10 @@
 /// Reference data under tests/golden/, and how to compare with it.
 namespace golden {
 
+/// FREEINIT_TEST_DATA in the environment is for tests that run on another machine.
 [[nodiscard]] inline std::filesystem::path path(const std::string& name) {
-  return std::filesystem::path(FREEINIT_TEST_DATA) / name;
+  const char* const elsewhere = std::getenv("FREEINIT_TEST_DATA");
+  return std::filesystem::path(elsewhere != nullptr ? elsewhere : FREEINIT_TEST_DATA) / name;
 }
 
 [[nodiscard]] inline nlohmann::json json(const std::string& name) {

@@ -3,6 +3,7 @@
 #include "shared/bundle_autoencoder.hpp"
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
+#include "shared/interrupt.hpp"
 #include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
 #include "shared/progress_view.hpp"
@@ -18,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 namespace freeinit_cli {
@@ -80,13 +82,20 @@ void run_decode(const DecodeArguments& arguments, Console& console) {
   if (arguments.threads) at::set_num_threads(*arguments.threads);
   const std::shared_ptr<const freeinit::Autoencoder> autoencoder =
       freeinit::with_tiling(load_bundle_autoencoder(folder, manifest, device), arguments.tiling);
+  const InterruptGuard interrupt;
+  std::stop_source stop;
   ProgressView view(console);
   WriterOptions options{
       .fps = fps,
       .profile = profile,
       .chunk_size = arguments.chunk_size,
-      .progress = [&view](const freeinit::Progress& progress) { view.show(progress); },
-      .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); }};
+      .progress =
+          [&](const freeinit::Progress& progress) {
+            if (interrupt.requested()) stop.request_stop();
+            view.show(progress);
+          },
+      .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); },
+      .stop = stop.get_token()};
   if (!arguments.no_metadata) {
     options.video_metadata = [title = title_of(arguments.latents)](int) { return title; };
   }

@@ -67,7 +67,8 @@ void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   } else {
     frames = write_decoded(path, index, video.latents, keep);
   }
-  latents_.push_back(video.latents);
+  ++videos_written_;
+  if (!plan_.latents.empty()) latents_.push_back(video.latents);
   if (keep) frames_.push_back(frames);
   write_tensors();
 }

@@ -49,7 +49,7 @@ class OutputWriter {
   /// io, model, cancelled. The writer must outlive the run.
   [[nodiscard]] freeinit::GenerationHooks hooks();
 
-  [[nodiscard]] std::size_t videos_written() const noexcept { return latents_.size(); }
+  [[nodiscard]] std::size_t videos_written() const noexcept { return videos_written_; }
   /// Time of decoding and writing.
   [[nodiscard]] const PhaseSeconds& seconds() const noexcept { return seconds_; }
 
@@ -79,7 +79,8 @@ class OutputWriter {
   bool passes_begun_ = false;
   at::Tensor pass_noise_;            ///< of the running pass, with a folder for passes
   at::Tensor pass_frames_;           ///< of the last pass written there: those of the video
-  std::vector<at::Tensor> latents_;  ///< of the videos written
+  std::size_t videos_written_ = 0;
+  std::vector<at::Tensor> latents_;  ///< of the videos written; as the next:
   std::vector<at::Tensor> frames_;   ///< only where the plan has a file for them
 };
 

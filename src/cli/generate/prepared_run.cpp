@@ -23,6 +23,17 @@ void warn_of_idle_options(const GenerateArguments& arguments,
   console.warning("--num-iters 1 is plain sampling: nothing comes of " + idle);
 }
 
+/// The authors' settings are those of the models that they had: a few-step model asks for others.
+void warn_of_foreign_timesteps(const freeinit::Manifest& manifest,
+                               const freeinit::GenerationRequest& request, Console& console) {
+  const auto wanted = manifest.scheduler.timestep_spacing;
+  const auto used = freeinit::request_config(manifest.scheduler, request).timestep_spacing;
+  if (request.free_init.profile != freeinit::Profile::official || wanted == used) return;
+  console.warning("--profile official: samples at '" + std::string(freeinit::to_string(used)) +
+                  "' timesteps, and this model asks for '" +
+                  std::string(freeinit::to_string(wanted)) + "'");
+}
+
 /// Names that were given are the names that are written; others are free, or this run's own.
 OutputPlan plan_of(const GenerateArguments& arguments, const freeinit::GenerationRequest& request,
                    const freeinit::CheckpointFolder* kept) {
@@ -76,6 +87,7 @@ PreparedRun prepare(const GenerateArguments& arguments, const freeinit::Checkpoi
         {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
   }
   warn_of_idle_options(arguments, run.request, console);
+  warn_of_foreign_timesteps(run.manifest, run.request, console);
   if (!run.request.decode_chunk_size) {
     run.request.decode_chunk_size =
         freeinit::default_chunk_size(run.request.height, run.request.width);

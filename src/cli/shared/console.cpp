@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace freeinit_cli {
 namespace {
@@ -25,10 +26,21 @@ constexpr std::size_t kLongestBar = 24;
 constexpr std::size_t kShortestBar = 5;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(80);
 
-std::string one_line(std::string_view text) {
+/// Names and texts of files may hold what a terminal would obey. UTF-8 stays.
+std::string printable(std::string_view text, std::string_view kept) {
   std::string line(text);
   std::replace_if(
-      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+      line.begin(), line.end(),
+      [kept](char c) {
+        const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+        return is_control && kept.find(c) == kept.npos;
+      },
+      ' ');
+  return line;
+}
+
+std::string one_line(std::string_view text) {
+  std::string line = printable(text, "");
   while (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
 }
@@ -114,21 +126,25 @@ Console::~Console() {
   end_progress();
 }
 
-void Console::result(std::string_view line) {
+void Console::result(std::string_view text) {
   impl_->clear();
+  const std::string line = printable(text, "\n\t");
   const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
                        std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
-  if (!written) throw std::runtime_error("standard output: cannot be written to");
+  if (!written) {
+    throw std::system_error(errno, std::generic_category(),
+                            "standard output: cannot be written to");
+  }
 }
 
 void Console::info(std::string_view message) {
   impl_->clear();
-  impl_->notes->info(message);
+  impl_->notes->info(one_line(message));
 }
 
 void Console::warning(std::string_view message) {
   impl_->clear();
-  impl_->problems->warn(message);
+  impl_->problems->warn(one_line(message));
 }
 
 void Console::error(std::string_view message) {

@@ -16,8 +16,9 @@ class Console {
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
-  /// A line of the result, the only thing that goes to stdout. Throws std::runtime_error when
-  /// stdout cannot be written to.
+  /// A line of the result, the only thing that goes to stdout; control characters, which files may
+  /// hold, become spaces here and in messages. Throws std::system_error when stdout cannot be
+  /// written to.
   void result(std::string_view line);
 
   void info(std::string_view message);

@@ -7,6 +7,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 
 namespace freeinit_cli {
 
@@ -20,6 +21,9 @@ int report_current_exception(Console& console) {
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
     console.error("out of memory; fewer frames, a smaller size or fewer videos need less");
+  } catch (const std::system_error& error) {  // standard output, the working folder
+    console.error(error.what());
+    return static_cast<int>(ErrorCode::io);
   } catch (const std::exception& error) {
     // LibTorch appends a backtrace to its messages: only the first line is for a person.
     const std::string text = error.what();

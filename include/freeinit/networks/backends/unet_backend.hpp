@@ -22,14 +22,15 @@ enum class Runtime { torchscript, cuda_graphs, openvino };
 /// How the weights of a network are kept.
 enum class WeightStorage { as_exported, float16, int8 };
 
-/// One way to run a UNet, a row of `unet_backends()`: a name for a choice of runtime, convolutions
-/// and weights. All but `int8` give the same prediction up to rounding (about 5e-6 of the largest
-/// value), `float16-weights` where float16 holds the weights.
+/// One way to run a UNet, a row of `unet_backends()`: a name for a choice of runtime, operators and
+/// weights. All but `int8` and `bfloat16` give the same prediction up to rounding (about 5e-6 of
+/// the largest value), `float16-weights` where float16 holds the weights.
 struct UNetBackend {
   std::string_view name;            ///< in manifests and on the command line
   std::string_view build_option{};  ///< of CMake, without which a build lacks it; empty: none does
   Runtime runtime = Runtime::torchscript;
-  NetworkRewrite convolutions = nullptr;  ///< of the UNet and the autoencoder; null: LibTorch's
+  NetworkRewrite operators = nullptr;     ///< of the UNet; null: LibTorch's
+  NetworkRewrite convolutions = nullptr;  ///< of the autoencoder; null: LibTorch's
   WeightStorage weights = WeightStorage::as_exported;
 
   /// Why it does not serve this model on this device; empty where it does.
@@ -77,6 +78,7 @@ struct UNetBackend {
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY
+#include <freeinit/impl/networks/backends/bfloat16_inl.hpp>
 #include <freeinit/impl/networks/backends/cuda_graphs_inl.hpp>
 #include <freeinit/impl/networks/backends/int8_inl.hpp>
 #include <freeinit/impl/networks/backends/openvino_inl.hpp>

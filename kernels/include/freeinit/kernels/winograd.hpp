@@ -5,8 +5,9 @@
 /// pointers and sizes alone. Results are within 2e-5 of the largest value of float64's, and the
 /// same bits on every instruction set, with every number of threads.
 
+#include <freeinit/kernels/parallel.hpp>
+
 #include <cstdint>
-#include <functional>
 #include <string_view>
 
 namespace freeinit::kernels {
@@ -40,11 +41,6 @@ struct Operands {
   float* output = nullptr;
   float* workspace = nullptr;  ///< `workspace_size` floats
 };
-
-/// body(begin, end), to be called for parts of 0..count that are there once each.
-using Part = std::function<void(std::int64_t begin, std::int64_t end)>;
-/// Calls `body` so, on as many threads as it likes, and returns when all is done.
-using Parallel = std::function<void(std::int64_t count, const Part& body)>;
 
 /// The kernels for one instruction set.
 struct InstructionSet;

@@ -18,6 +18,8 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_openvino_unet(const Networ
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_cuda_graphs_unet(const NetworkSource& source,
                                                                        const UNetSpec& spec);
 FREEINIT_INLINE void compute_by_winograd(torch::jit::Module& network);
+FREEINIT_INLINE void compute_in_bfloat16(torch::jit::Module& network);
+FREEINIT_INLINE bool has_bfloat16_products();
 
 }  // namespace detail
 }  // namespace freeinit::inline FREEINIT_ABI

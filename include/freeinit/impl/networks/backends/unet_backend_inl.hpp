@@ -18,10 +18,10 @@ namespace detail {
 // What a build leaves out has a row without a loader.
 using UNetLoader = decltype(UNetBackend::load);
 #ifdef FREEINIT_WITH_WINOGRAD
-inline constexpr NetworkRewrite kWinograd = compute_by_winograd;
+inline constexpr NetworkRewrite kWinograd = compute_by_winograd, kBfloat16 = compute_in_bfloat16;
 inline constexpr UNetLoader kLoadWinograd = load_torchscript_unet, kLoadInt8 = load_int8_unet;
 #else
-inline constexpr NetworkRewrite kWinograd = nullptr;
+inline constexpr NetworkRewrite kWinograd = nullptr, kBfloat16 = nullptr;
 inline constexpr UNetLoader kLoadWinograd = nullptr, kLoadInt8 = nullptr;
 #endif
 #ifdef FREEINIT_WITH_OPENVINO
@@ -42,6 +42,10 @@ inline std::string serves_float32_on_cpu(const Manifest& manifest, at::Device de
   if (!device.is_cpu()) return "runs on the cpu alone, not on '" + device.str() + "'";
   if (manifest.unet.dtype == "float32") return {};
   return "computes in float32, and this network in " + manifest.unet.dtype;
+}
+inline std::string serves_bfloat16_products(const Manifest& manifest, at::Device device) {
+  if (std::string reason = serves_float32_on_cpu(manifest, device); !reason.empty()) return reason;
+  return has_bfloat16_products() ? "" : "this processor has no AVX512-BF16; use winograd";
 }
 inline std::string serves_cuda(const Manifest& /*manifest*/, at::Device device) {
   return device.is_cuda() ? "" : "runs on cuda alone, not on '" + device.str() + "'";
@@ -70,6 +74,7 @@ inline bool is_wide_and_exact_in_float16(const Manifest& manifest) {
 inline constexpr std::array kUNetBackends{
     UNetBackend{.name = "float16-weights",
                 .build_option = "FREEINIT_WITH_WINOGRAD",
+                .operators = kWinograd,
                 .convolutions = kWinograd,
                 .weights = WeightStorage::float16,
                 .refusal = serves_float32_on_cpu,
@@ -77,6 +82,7 @@ inline constexpr std::array kUNetBackends{
                 .load = kLoadWinograd},
     UNetBackend{.name = "winograd",
                 .build_option = "FREEINIT_WITH_WINOGRAD",
+                .operators = kWinograd,
                 .convolutions = kWinograd,
                 .refusal = serves_float32_on_cpu,
                 .is_preferred = is_wide,
@@ -93,11 +99,19 @@ inline constexpr std::array kUNetBackends{
                 .load = load_torchscript_unet},
     UNetBackend{.name = "int8",
                 .build_option = "FREEINIT_WITH_WINOGRAD",
+                .operators = kWinograd,
                 .convolutions = kWinograd,
                 .weights = WeightStorage::int8,
                 .refusal = serves_float32_on_cpu,
                 .is_preferred = never,
                 .load = kLoadInt8},
+    UNetBackend{.name = "bfloat16",
+                .build_option = "FREEINIT_WITH_WINOGRAD",
+                .operators = kBfloat16,
+                .convolutions = kWinograd,
+                .refusal = serves_bfloat16_products,
+                .is_preferred = never,
+                .load = kLoadWinograd},
     // Not preferred before it has run on a GPU.
     UNetBackend{.name = "cuda-graphs",
                 .build_option = "FREEINIT_WITH_CUDA_GRAPHS",
@@ -175,7 +189,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
                       .contract = detail::contract_of(manifest, "unet"),
                       .device = device,
                       .dtype = dtype,
-                      .rewrite = chosen.convolutions},
+                      .rewrite = chosen.operators},
                      manifest.unet);
 }
 

@@ -2,16 +2,14 @@
 
 // Convolutions of tensors by the kernels of kernels/, where those serve, else as LibTorch has them.
 
-#include <freeinit/core/config.hpp>
+#include <freeinit/impl/networks/backends/in_parallel_inl.hpp>
 #include <freeinit/kernels/winograd.hpp>
 
-#include <ATen/TensorIterator.h>
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 
 #include <cstdint>
 #include <vector>
@@ -39,25 +37,6 @@ inline float* winograd_workspace(std::int64_t elements) {
     memory = at::empty({elements}, at::kFloat);
   }
   return memory.mutable_data_ptr<float>();
-}
-
-/// body(begin, end) for parts of 0..count on LibTorch's threads. LibTorch's at::parallel_for would
-/// run on one thread here, as it is a header that wants to be compiled for OpenMP; its iterator is
-/// not. What that goes through are `count` bytes of `memory`, which nobody reads.
-inline void in_parallel(std::int64_t count, float* memory, const kernels::Part& body) {
-  const at::Tensor places = at::from_blob(memory, {count}, at::kByte);
-  const char* const first = reinterpret_cast<const char*>(memory);
-  auto iterator = at::TensorIteratorConfig()
-                      .add_output(places)
-                      .resize_outputs(false)
-                      .check_all_same_dtype(false)
-                      .build();
-  iterator.for_each(
-      [&](char** data, const std::int64_t* /*strides*/, std::int64_t size, std::int64_t /*one*/) {
-        const std::int64_t begin = data[0] - first;
-        body(begin, begin + size);
-      },
-      1);
 }
 
 /// Whether tensors are such as the kernels read: `dims` of them, on a CPU, in float32 but for the

@@ -3,6 +3,7 @@
 // Exchanges operators of a TorchScript network for faster ones on a CPU: the file stays as it is,
 // so that every bundle can be run either way.
 
+#include <freeinit/impl/networks/backends/attention_inl.hpp>
 #include <freeinit/impl/networks/backends/winograd_conv_inl.hpp>
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -35,8 +36,9 @@ inline at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& weigh
                             std::optional<std::string_view>);
   static const auto onednn =
       c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
-  const bool serves = onednn && input.device().is_cpu() && input.scalar_type() == at::kFloat &&
-                      weight.scalar_type() == at::kFloat && input.numel() > 0;
+  const at::ScalarType type = input.scalar_type();
+  const bool serves = onednn && input.device().is_cpu() && weight.scalar_type() == type &&
+                      (type == at::kFloat || type == at::kBFloat16) && input.numel() > 0;
   if (!serves) return at::linear(input, weight, bias);
   const c10::List<std::optional<at::Scalar>> nothing_after;
   return onednn->typed<Linear>().call(input, weight, bias, "none", nothing_after, "");
@@ -54,33 +56,69 @@ struct FasterOperator {
 inline constexpr FasterOperator kFasterConvolution{
     "freeinit::winograd_conv2d",
     [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
-      return winograd_conv2d(input, weight, bias.value_or(at::Tensor()));
+      return winograd_conv2d(input.to(at::kFloat), weight, bias.value_or(at::Tensor()));
     }};
 inline constexpr FasterOperator kFasterTemporalConvolution{
     "freeinit::winograd_temporal_conv",
     [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
-      return winograd_temporal_conv(input, weight, bias.value_or(at::Tensor()));
+      return winograd_temporal_conv(input.to(at::kFloat), weight, bias.value_or(at::Tensor()));
     }};
 inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear};
 
-/// Makes the operators known to TorchScript; once in a process, for more than one library may hold
-/// this code.
-inline void register_faster_operators() {
+/// What computes linear layers, and convolutions of stride 1 without padding; null: they stay.
+struct LayerOperators {
+  const FasterOperator* linear = &kFasterLinear;
+  const FasterOperator* pointwise = nullptr;
+};
+
+inline constexpr const char* kFasterAttention = "freeinit::attention";
+
+inline bool is_registered(const char* name) {
+  return !torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name)).empty();
+}
+
+inline void register_attention() {
+  if (is_registered(kFasterAttention)) return;
+  torch::jit::registerOperator(torch::jit::Operator(
+      kFasterAttention +
+          std::string("(Tensor query, Tensor key, Tensor value, float? scale) -> Tensor"),
+      [](torch::jit::Stack& stack) {
+        RECORD_FUNCTION(kFasterAttention, {});
+        const auto scale = torch::jit::pop(stack).toOptional<double>();
+        const auto values = torch::jit::pop(stack).toTensor();
+        const auto keys = torch::jit::pop(stack).toTensor();
+        const auto queries = torch::jit::pop(stack).toTensor();
+        torch::jit::push(stack, attention(queries, keys, values, scale));
+      },
+      c10::AliasAnalysisKind::FROM_SCHEMA));
+}
+
+inline void register_layer_operator(const FasterOperator& op) {
+  if (is_registered(op.name)) return;
+  torch::jit::registerOperator(torch::jit::Operator(
+      op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
+      [op](torch::jit::Stack& stack) {
+        RECORD_FUNCTION(op.name, {});  // for profilers, as LibTorch's own operators do
+        const auto bias = torch::jit::pop(stack).toOptional<at::Tensor>();
+        const auto weight = torch::jit::pop(stack).toTensor();
+        const auto input = torch::jit::pop(stack).toTensor();
+        torch::jit::push(stack, op.call(input, weight, bias));
+      },
+      c10::AliasAnalysisKind::FROM_SCHEMA));
+}
+
+/// Held while operators are made known to TorchScript: once in a process, for more than one library
+/// may hold this code.
+inline std::mutex& registration_mutex() {
   static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear}) {
-    if (!torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(op.name)).empty()) continue;
-    torch::jit::registerOperator(torch::jit::Operator(
-        op.name + std::string("(Tensor input, Tensor weight, Tensor? bias) -> Tensor"),
-        [op](torch::jit::Stack& stack) {
-          RECORD_FUNCTION(op.name, {});  // for profilers, as LibTorch's own operators do
-          const auto bias = torch::jit::pop(stack).toOptional<at::Tensor>();
-          const auto weight = torch::jit::pop(stack).toTensor();
-          const auto input = torch::jit::pop(stack).toTensor();
-          torch::jit::push(stack, op.call(input, weight, bias));
-        },
-        c10::AliasAnalysisKind::FROM_SCHEMA));
-  }
+  return mutex;
+}
+
+inline void register_faster_operators() {
+  const std::lock_guard lock(registration_mutex());
+  register_attention();
+  for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear})
+    register_layer_operator(op);
 }
 
 /// Whether a value is that list: a constant, as optimising leaves it, or made of constants, as
@@ -108,8 +146,9 @@ inline bool is_plain_convolution(const torch::jit::Node& node) {
 }
 
 /// What computes a node faster, or null.
-inline const FasterOperator* faster_operator(const torch::jit::Node& node) {
-  if (node.kind() == c10::aten::linear) return &kFasterLinear;
+inline const FasterOperator* faster_operator(const torch::jit::Node& node,
+                                             const LayerOperators& layers) {
+  if (node.kind() == c10::aten::linear) return layers.linear;
   if (!is_plain_convolution(node)) return nullptr;
   const auto has = [&](std::initializer_list<std::int64_t> ones,
                        std::initializer_list<std::int64_t> padding) {
@@ -118,6 +157,7 @@ inline const FasterOperator* faster_operator(const torch::jit::Node& node) {
   };
   if (has({1, 1}, {1, 1})) return &kFasterConvolution;
   if (has({1, 1, 1}, {1, 0, 0})) return &kFasterTemporalConvolution;
+  if (has({1, 1}, {0, 0})) return layers.pointwise;
   return nullptr;
 }
 
@@ -131,19 +171,40 @@ inline torch::jit::Value* stored_weight(torch::jit::Value* weight) {
   return widens && node->input(0)->node()->kind() == c10::prim::GetAttr ? node->input(0) : weight;
 }
 
-inline std::size_t exchange_operators(torch::jit::Block& block) {
+/// Whether a node is attention of all queries with all keys: no mask, no dropout.
+inline bool is_plain_attention(const torch::jit::Node& node) {
+  return node.kind() == c10::aten::scaled_dot_product_attention && node.input(3)->mustBeNone() &&
+         torch::jit::constant_as<double>(node.input(4)) == 0.0 &&
+         torch::jit::constant_as<bool>(node.input(5)) == false;
+}
+
+/// Puts an operator with those inputs in the place of a node. The caller destroys the node.
+inline void replace_by(torch::jit::Node& node, const char* name,
+                       at::ArrayRef<torch::jit::Value*> inputs) {
+  torch::jit::Node* const other =
+      node.owningGraph()->create(c10::Symbol::fromQualString(name), inputs, 1);
+  other->insertBefore(&node);
+  other->output()->setType(node.output()->type());
+  node.output()->replaceAllUsesWith(other->output());
+}
+
+inline std::size_t exchange_operators(torch::jit::Block& block, const LayerOperators& layers) {
   std::size_t exchanged = 0;
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
-    for (torch::jit::Block* const inner : node->blocks()) exchanged += exchange_operators(*inner);
-    const FasterOperator* const faster = faster_operator(**node);
+    for (torch::jit::Block* const inner : node->blocks())
+      exchanged += exchange_operators(*inner, layers);
+    if (is_plain_attention(**node)) {
+      replace_by(**node, kFasterAttention,
+                 {node->input(0), node->input(1), node->input(2), node->input(6)});
+      node.destroyCurrent();
+      ++exchanged;
+      continue;
+    }
+    const FasterOperator* const faster = faster_operator(**node, layers);
     if (faster == nullptr) continue;
     torch::jit::Value* const given = node->input(1);
-    torch::jit::Value* const weight = faster == &kFasterLinear ? given : stored_weight(given);
-    torch::jit::Node* const other = block.owningGraph()->create(
-        c10::Symbol::fromQualString(faster->name), {node->input(0), weight, node->input(2)}, 1);
-    other->insertBefore(*node);
-    other->output()->setType(node->output()->type());
-    node->output()->replaceAllUsesWith(other->output());
+    torch::jit::Value* const weight = faster == layers.linear ? given : stored_weight(given);
+    replace_by(**node, faster->name, {node->input(0), weight, node->input(2)});
     node.destroyCurrent();
     if (!given->hasUses() && given != weight) given->node()->destroy();
     ++exchanged;
@@ -155,14 +216,14 @@ inline std::size_t exchange_operators(torch::jit::Block& block) {
 /// by `winograd_conv2d` and `winograd_temporal_conv` where stride, padding, dilation and groups are
 /// theirs, and linear layers by oneDNN's matrix product where this LibTorch has it. Returns how
 /// many layers those are. Call it before the network first runs, since a method is compiled then.
-inline std::size_t use_winograd(torch::jit::Module& network) {
+inline std::size_t use_winograd(torch::jit::Module& network, const LayerOperators& layers = {}) {
   register_faster_operators();
   std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
   std::size_t exchanged = 0;
   for (const torch::jit::Module& layer : network.modules()) {
     for (const torch::jit::Method& method : layer.get_methods()) {
       if (!seen.insert(&method.function()).second) continue;
-      exchanged += exchange_operators(*method.graph()->block());
+      exchanged += exchange_operators(*method.graph()->block(), layers);
     }
   }
   return exchanged;

@@ -1,0 +1,66 @@
+"""docs/reliability.md, of what was tried."""
+
+import json
+import pathlib
+
+RESULTS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks/results"
+
+HEAD = """# What cannot happen
+
+<!-- Written by tests/faults/run.py; changes by hand are lost. -->
+
+* **No half file.** A final name holds what was there before, or all of what was to come.
+* **Nothing is lost.** A run that is kept with `--checkpoint` goes on after a crash, a signal or a full disk, to the bits
+  of a run that was never interrupted.
+* **One line.** What is wrong is one `error:` line, with an [exit code](command.md#exit-codes) of its own, within 10 s.
+* **Nothing is trusted.** Bundles, settings, checkpoints, tensors and clips may come from anybody.
+
+`tests/faults/run.py` breaks the command in each of these ways and looks:
+
+```sh
+python3 tests/faults/run.py --command build/release/bin/freeinit --quick      # some tries of each, as every test run does
+python3 tests/faults/run.py --command build/release/bin/freeinit              # all of them; writes this page
+```
+
+"""
+
+TABLE = "| fault | promised | tries | broken |\n|---|---|---:|---:|\n"
+
+FOOT = """
+A try counts as broken, too, if the harness has no answer. `kill -9` comes at a random moment of the run's own
+time, mutants and flipped bits from seeds, so that each can be made again: `--only ROW --case NAME`.
+
+**A control group** that runs out of memory kills, so the first row is about it. **A network that is stuck** is not
+interrupted: a signal is seen between two network calls, and a second one ends the program at once.
+
+**Threads.** One pipeline serves eight threads on each backend, each result bit-equal to its single run
+(`tests/backends/backends_test.cpp`); what they share of the layers without LibTorch runs under ThreadSanitizer
+(`tests/threads/`). [embedding.md](embedding.md#threads) has the guarantee.
+"""
+
+
+def cost():
+    path = RESULTS / "checkpoints.json"
+    if not path.exists():
+        return ""
+    share = json.loads(path.read_text())["share"]
+    return (f"\n**Cost.** Checkpoints, as often as they are written by default, take at most {share:.2%} of a run at mid size"
+            " ([measured](../benchmarks/results/README.md#checkpoints)).\n")
+
+
+def line_of(row, cases, results):
+    """Rows of which nothing was tried say so."""
+    known = [results[case.name] for case in cases if case.name in results]
+    skipped = {result["why"] for result in known if result["outcome"] == "skipped"}
+    tried = [result for result in known if result["outcome"] != "skipped"]
+    broken = sum(result["outcome"] == "FAILED" for result in tried)
+    note = "".join(f" (not tried: {why})" for why in sorted(skipped))
+    if len(known) < len(cases):
+        note += f" ({len(cases) - len(known)} left out)"
+    return f"| {row.fault} | {row.promise} | {len(tried):,}{note} | {broken or 'none'} |\n"
+
+
+def write(path, rows, lab, memory):
+    lines = [line_of(row, row.cases(lab), memory.of(row)) for row in rows]
+    path.write_text(HEAD + TABLE + "".join(lines) + FOOT + cost(), encoding="utf-8")
+    print(f"written: {path}")
