@@ -20,7 +20,6 @@ namespace {
 using freeinit::parse_manifest;
 using freeinit::detail::JsonReader;
 using nlohmann::json;
-constexpr auto npos = std::string::npos;
 
 // A reader refers to its value: one that is gone at the end of the line would dangle.
 static_assert(std::is_constructible_v<JsonReader, const json&, std::string, std::string>);
@@ -46,37 +45,11 @@ TEST(Manifest, ReadsEveryKey) {
   EXPECT_TRUE(manifest.scheduler.dynamic_rescale.empty());
   EXPECT_TRUE(manifest.scheduler.always_draw_noise);
   EXPECT_FALSE(manifest.tokenizer.match_pad_token);
-  EXPECT_EQ(manifest.memory.at("unet").weights, 4'000'000'000);
-  EXPECT_EQ(manifest.memory.at("unet").call, 7);
-  EXPECT_EQ(manifest.memory.at("vae_encoder").per_latent, 4105);
   EXPECT_EQ(manifest.recommended.fps, 10.0);
   EXPECT_EQ(manifest.recommended.output_fps, 5.0);
   EXPECT_EQ(manifest.recommended.free_init.filters.front().method,
             freeinit::FilterMethod::gaussian);
   EXPECT_EQ(manifest.recommended.free_init.filters.front().temporal_stop_frequency, 0.2);
-}
-
-TEST(Manifest, MemoryMayBeAbsentButNotInParts) {
-  json text = example_manifest();
-  text.erase("memory");
-  EXPECT_TRUE(parse_manifest(text.dump(), "m").memory.empty());
-  const auto refused = [](const std::function<void(json&)>& change) {
-    json wrong = example_manifest();
-    change(wrong["memory"]);
-    return std::string(error_of([&] { (void)parse_manifest(wrong.dump(), "m"); }).what());
-  };
-  EXPECT_NE(refused([](json& memory) { memory.erase("unet"); }).find("memory.unet"), npos);
-  EXPECT_NE(refused([](json& memory) { memory["unet"]["call"] = -1; }).find("memory.unet.call"),
-            npos);
-  EXPECT_NE(refused([](json& memory) {
-              memory["unet"]["weights"] = std::int64_t{1} << 60;
-            }).find("at most 17592186044416"),
-            npos);
-  EXPECT_NE(refused([](json& memory) { memory["clip"] = json::object(); }).find("clip"), npos);
-  json decoder_only = example_manifest();
-  decoder_only["vae"]["encoder_file"] = "";
-  decoder_only["memory"].erase("vae_encoder");
-  EXPECT_EQ(parse_manifest(decoder_only.dump(), "m").memory.size(), 3U);
 }
 
 TEST(Manifest, RecommendsWhateverASettingCanBe) {

@@ -19,11 +19,13 @@ FREEINIT_INLINE std::int64_t bytes_of_call(const MemorySpec& network, std::int64
 }
 
 /// The weights of the UNet as the backend keeps them. What it has in a file of its own it keeps as
-/// that holds it.
+/// that holds it; one that the bundle lacks is refused later.
 FREEINIT_INLINE std::int64_t unet_weights(const Manifest& manifest, const UNetBackend& backend) {
-  if (backend.weights == WeightStorage::as_exported) return manifest.memory.at("unet").weights;
-  const std::string& file = manifest.unet_backends.at(std::string(backend.name)).file;
-  return static_cast<std::int64_t>(manifest.files.at(file).bytes);
+  const auto own = manifest.unet_backends.find(std::string(backend.name));
+  if (backend.weights == WeightStorage::as_exported || own == manifest.unet_backends.end()) {
+    return manifest.memory.at("unet").weights;
+  }
+  return static_cast<std::int64_t>(manifest.files.at(own->second.file).bytes);
 }
 
 /// What Winograd's convolutions transform in: little beside large weights, and the same for any
@@ -101,8 +103,8 @@ FREEINIT_INLINE std::optional<MemoryEstimate> estimate_memory(const Manifest& ma
   estimate.write = network + (all ? others : decoder.weights) +
                    detail::bytes_of_frames(request, chunk) +
                    detail::bytes_of_video_encoder(request);
-  estimate.decode = estimate.write + detail::bytes_of_call(decoder, detail::latents_of_chunk(
-                                                                        request, manifest, chunk));
+  const std::int64_t decoded = detail::latents_of_chunk(request, manifest, chunk);
+  estimate.decode = estimate.write + detail::bytes_of_call(decoder, decoded, heap);
   if (conditions.encodes_video && manifest.memory.contains("vae_encoder")) {
     const MemorySpec& encoder = manifest.memory.at("vae_encoder");
     estimate.encode =
