@@ -38,6 +38,6 @@ def cases(lab):
 
 
 ROWS = [
-    Row("generations", f"{COUNT:,} generations in one process",
+    Row("generations", f"{COUNT:,} generations in one process: plain, `--low-memory`, with guidance and noise",
         f"resident memory grows by at most {MOST_GROWTH:.0%} from the {FROM}th on", cases, quick=0),
 ]

@@ -35,7 +35,8 @@ class Case:
 
 @dataclasses.dataclass
 class Row:
-    """A line of docs/reliability.md: `cases(lab)` makes its tries, of which `quick` belong to each test run."""
+    """A line of docs/reliability.md: `cases(lab)` makes its tries, of which `quick` belong to each test run. Without a
+    promise of its own it stands among the files of strangers."""
     key: str
     fault: str
     promise: str

@@ -4,8 +4,8 @@
     python tests/faults/run.py --command build/release/bin/freeinit            everything: 20 minutes on one core
     python tests/faults/run.py --command build/release/bin/freeinit --quick    a few tries of each kind, no page
 
-What was tried is remembered in build/release/faults.jsonl, so a run that was interrupted goes on; --again forgets
-it. It belongs to one build of the command. Mounts small file systems in a namespace of its own, which takes root or
+What was tried is remembered in build/release/faults.jsonl, so a run that was interrupted goes on; what was broken stays so
+until the command is built anew, or with --again. Mounts small file systems in a namespace of its own, which takes root or
 user namespaces; where neither is allowed these tries are skipped, and the page says so.
 """
 
@@ -84,11 +84,9 @@ def chosen(cases, count):
 class Memory:
     """What was tried with this build of the command, in a file."""
 
-    def __init__(self, path, command, again):
+    def __init__(self, path, command):
         self.path = path
         self.build = hashlib.sha256((command.resolve().parents[1] / "libexec/freeinit/freeinit").read_bytes()).hexdigest()
-        if again:
-            path.unlink(missing_ok=True)
         lines = path.read_text().splitlines() if path.exists() else []
         self.results = [result for result in map(json.loads, lines) if result["build"] == self.build]
 
@@ -107,7 +105,7 @@ def main():
     enter_namespace()
     rows = [row for kind in KINDS for row in importlib.import_module(f"kinds_{kind}").ROWS]
     wanted = [row for row in rows if not given.only or row.key in given.only]
-    memory = None if given.quick or given.case else Memory(given.state, given.command, given.again)
+    memory = None if given.quick or given.case else Memory(given.state, given.command)
     lab = Lab(given.command, given.bundle)
     failed = 0
     try:
@@ -118,7 +116,7 @@ def main():
             elif given.quick:
                 cases = chosen(cases, row.quick)
             tried = memory.of(row) if memory else {}
-            left = [case for case in cases if tried.get(case.name, {}).get("outcome") != "held"]
+            left = [case for case in cases if given.again or case.name not in tried]
             begin = time.monotonic()
             with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
                 for result in pool.map(lambda case: outcome_of(lab, row, case), left):
