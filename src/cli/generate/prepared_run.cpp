@@ -5,7 +5,6 @@
 #include "shared/default_bundle.hpp"
 #include "shared/error_report.hpp"
 
-#include <freeinit/core/error.hpp>
 #include <freeinit/io/video_file.hpp>
 #include <freeinit/networks/autoencoder.hpp>
 
