@@ -25,10 +25,18 @@ constexpr std::size_t kLongestBar = 24;
 constexpr std::size_t kShortestBar = 5;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(80);
 
+/// A message as a terminal may get it: no control characters, and no more than anybody reads,
+/// whatever a file or a library put into it.
 std::string one_line(std::string_view text) {
-  std::string line(text);
+  constexpr std::size_t kLongest = 2000;
+  std::string line(text.substr(0, kLongest));
+  if (line.size() < text.size()) {
+    while ((line.back() & 0xC0) == 0x80) line.pop_back();
+    line.back() = ' ';  // of a character that may be cut
+    line += "...";
+  }
   std::replace_if(
-      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+      line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
   while (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
 }
@@ -128,7 +136,7 @@ void Console::info(std::string_view message) {
 
 void Console::warning(std::string_view message) {
   impl_->clear();
-  impl_->problems->warn(message);
+  impl_->problems->warn(one_line(message));
 }
 
 void Console::error(std::string_view message) {
