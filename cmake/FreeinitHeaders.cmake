@@ -39,7 +39,7 @@ set(FREEINIT_BODIES
   io/animated_webp io/ffmpeg_handles io/file_metadata io/filter_graph io/frame_picker io/frame_sinks
   io/frame_times io/gif_comment io/gif_palette io/output_file io/picture_folder io/pixel_converter
   io/png_encoder io/safetensors io/sha256 io/shown_picture io/stream_choice io/stream_encoder
-  io/text_file io/video_file io/video_reader
+  io/temporary_output io/text_file io/video_file io/video_input io/video_reader
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
   tensors/byte_resize tensors/frames_check tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer

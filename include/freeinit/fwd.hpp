@@ -54,6 +54,7 @@ struct ClipTokenizerOptions;
 struct TokenizedPrompt;
 
 // io
+enum class OutputKind;
 enum class VideoFormat;
 class OutputFile;
 class SafetensorsReader;

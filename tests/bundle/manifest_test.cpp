@@ -292,7 +292,10 @@ TEST(Manifest, IsLimitedBeforeItIsParsed) {
   EXPECT_ERROR(invalid_file, "is longer than 16 MiB", freeinit::read_manifest(folder.path()));
   std::filesystem::remove(folder.path() / "manifest.json");
   std::filesystem::create_symlink("/dev/zero", folder.path() / "manifest.json");
-  EXPECT_ERROR(invalid_file, "is longer than 16 MiB", freeinit::read_manifest(folder.path()));
+  EXPECT_ERROR(io, "a regular file is expected", freeinit::read_manifest(folder.path()));
+  std::string many = "[0";
+  for (int i = 0; i < (2 << 20); ++i) many += ",0";
+  EXPECT_ERROR(invalid_file, "too many values", parse_manifest(many + "]", "m"));
 }
 
 class BundleFiles : public ::testing::Test {

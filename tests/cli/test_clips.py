@@ -146,7 +146,7 @@ class Table(unittest.TestCase):
     def test_every_row_of_the_table_of_files_is_tested(self):
         page = (ROOT / "docs/files.md").read_text()
         tests = "".join((ROOT / "tests" / name).read_text() for name in (
-            "io/ffmpeg_clip_test.cpp", "cli/test_clips.py", "cli/test_analysis.py"))
+            "io/ffmpeg_clip_test.cpp", "io/foreign_file_test.cpp", "cli/test_clips.py", "cli/test_analysis.py"))
         rows = [line for line in page.splitlines() if line.startswith("| ") and not line.endswith("| test |")]
         self.assertGreater(len(rows), 20)
         for row in rows:

@@ -154,7 +154,8 @@ TEST(ClipTokenizer, RefusesBrokenFiles) {
     EXPECT_NE(message.find(says), std::string::npos) << message;
   };
   refuses("[1]", "", "is not a JSON object");
-  refuses("{\"a\":", "", "is not a JSON object");
+  refuses("{\"a\":", "", "not valid JSON");
+  refuses("{\"" + std::string(5000, 'k') + "\":1}", "", "takes 5000 bytes; expected at most 4096");
   refuses("{\"a\":-1}", "", "not an integer");
   refuses("{\"a\":\"x\"}", "", "not an integer");
   refuses("{\"a\":1}", "a a\n", "line 1: the vocabulary has no token 'aa'");

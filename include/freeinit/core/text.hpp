@@ -21,8 +21,9 @@ template <class... Values>
   return stream.str();
 }
 
-/// Foreign text (a key, a name, a value of a file) as a message may show it: valid UTF-8, and its
-/// beginning alone, with "..." behind it, if it takes more than `most` bytes.
+/// Foreign text (a key, a name, a value of a file) as a message may show it: valid UTF-8, a blank
+/// for each control character, and its beginning alone, with "..." behind it, if it takes more than
+/// `most` bytes.
 [[nodiscard]] FREEINIT_API std::string excerpt(std::string_view text, std::size_t most = 200);
 
 /// `excerpt(text)` in quotation marks.

@@ -6,17 +6,21 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// An output that appears whole or not at all: write to `temporary()`, then `commit()` renames it
-/// to the wanted path. Without a commit the destructor removes what was written. Works for files
-/// and for folders (a PNG sequence). The temporary name lies beside the wanted one and keeps its
-/// extension. A link is followed: what it points at is replaced. What is no regular file (a pipe, a
-/// device, /dev/stdout wherever it leads) stays what it is: `commit()` writes the finished file
-/// into it.
+/// What an output is: one file, or a folder of files (a PNG sequence).
+enum class OutputKind { file, folder };
+
+/// An output that appears whole or not at all: write to `temporary()`, then `commit()` gives it the
+/// wanted name, once the disk has it. Without a commit nothing is left, however the process ends: a
+/// file has no name until then where the file system has such files (`temporary()` is its path in
+/// /proc), and a hidden name beside the wanted one elsewhere, as a folder has; what a killed
+/// process leaves of those goes when the next output is made there. A link is followed: what it
+/// points at is replaced. What is no regular file (a pipe, a device, /dev/stdout wherever it leads)
+/// stays what it is: `commit()` writes the finished file into it.
 class FREEINIT_API OutputFile {
  public:
   /// Throws Error: io when the folder does not exist or cannot be written to (tried at once, so
   /// that a long run does not fail at its end).
-  explicit OutputFile(std::filesystem::path path);
+  explicit OutputFile(std::filesystem::path path, OutputKind kind = OutputKind::file);
   ~OutputFile();
   OutputFile(OutputFile&& other) noexcept;
   OutputFile(const OutputFile&) = delete;
@@ -34,9 +38,16 @@ class FREEINIT_API OutputFile {
   void commit();
 
  private:
+  void open_temporary(OutputKind kind);
+  void forget_temporary() noexcept;
+  void commit_file();
+  void commit_folder();
+
   std::filesystem::path path_;
   std::filesystem::path target_;  ///< what is replaced: behind the links; empty: written through
   std::filesystem::path temporary_;
+  int descriptor_ = -1;  ///< of what is written, open for as long as it is temporary
+  bool named_ = false;   ///< `temporary_` is a hidden name, not a path in /proc
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI

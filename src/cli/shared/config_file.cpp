@@ -3,6 +3,8 @@
 #include "shared/typing_help.hpp"
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
+#include <freeinit/io/text_file.hpp>
 
 #include <toml++/toml.h>
 #include <CLI/CLI.hpp>
@@ -11,7 +13,6 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <fstream>
 #include <iterator>
 #include <set>
 #include <string>
@@ -44,15 +45,45 @@ std::string complaint(std::string_view description) {
          "quotes";
 }
 
+/// The most parts that a dotted key of a TOML text has, "a.b.c": the parser makes a table in a
+/// table of each and recurses on them.
+std::size_t longest_dotted_key(std::string_view text) {
+  std::size_t most = 0;
+  std::size_t parts = 0;
+  char quote_mark = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quote_mark != 0) {
+      if (c == '\\' && quote_mark == '"') ++i;
+      if (c == quote_mark) quote_mark = 0;
+    } else if (c == '"' || c == '\'') {
+      quote_mark = c;
+    } else if (c == '#') {
+      i = std::min(text.find('\n', i), text.size());
+      parts = 0;
+    } else if (std::string_view("=,[]{}\n").find(c) != std::string_view::npos) {
+      parts = 0;
+    } else if (c == '.') {
+      most = std::max(most, ++parts);
+    }
+  }
+  return most + 1;
+}
+
 /// A TOML text that is being read; `name` of its file stands in every message.
 class TomlReader {
  public:
   TomlReader(const std::string& text, std::string name, std::string section)
       : name_(std::move(name)), section_(std::move(section)) {
+    constexpr std::size_t kMostParts = 64;
+    if (longest_dotted_key(text) > kMostParts) {
+      freeinit::raise(freeinit::ErrorCode::invalid_file,
+                      name_ + ": a key has more than 64 parts; expected a plain name");
+    }
     try {
       table_ = toml::parse(text);
     } catch (const toml::parse_error& error) {
-      fail(error.source(), complaint(error.description()));
+      fail(error.source(), freeinit::excerpt(complaint(error.description())));
     }
   }
 
@@ -63,7 +94,7 @@ class TomlReader {
       } else if (key.str() == section_) {
         for (const auto& [inner_key, inner] : *node.as_table()) add(inner_key, inner);
       } else {
-        fail(key.source(), "unknown section [" + std::string(key.str()) + "]; expected [" +
+        fail(key.source(), "unknown section [" + freeinit::excerpt(key.str()) + "]; expected [" +
                                section_ + "] or none");
       }
     }
@@ -79,7 +110,8 @@ class TomlReader {
   void add(const toml::key& key, const toml::node& node) {
     std::string name(key.str());
     std::replace(name.begin(), name.end(), '_', '-');
-    if (!seen_.insert(name).second) fail(key.source(), "key '" + name + "' is there twice");
+    if (!seen_.insert(name).second)
+      fail(key.source(), "key " + freeinit::quote(name) + " is there twice");
     settings_.push_back({name, texts_of(name, node), node.is_array(), node.source().begin.line});
   }
 
@@ -98,7 +130,8 @@ class TomlReader {
     if (const auto* number = node.as_integer()) return std::to_string(number->get());
     if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
     if (const auto* number = node.as_floating_point()) return number_text(number->get());
-    fail(node.source(), "the value of '" + key + "' is no text, number, true or false");
+    fail(node.source(),
+         "the value of " + freeinit::quote(key) + " is no text, number, true or false");
   }
 
   std::string name_;
@@ -113,14 +146,16 @@ std::string json_value_text(const nlohmann::json& value, const std::string& name
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return number_text(value.get<double>());
   if (value.is_boolean() || value.is_number()) return value.dump();
-  freeinit::raise(freeinit::ErrorCode::invalid_file,
-                  name + ": the value of '" + key + "' is no text, number, true or false");
+  freeinit::raise(
+      freeinit::ErrorCode::invalid_file,
+      name + ": the value of " + freeinit::quote(key) + " is no text, number, true or false");
 }
 
 /// A JSON object as `--json` prints it, without its results.
 std::vector<Setting> json_settings(const std::string& text, const std::string& name,
                                    std::span<const std::string_view> results) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  freeinit::check_json_text(text, name);
+  const auto json = nlohmann::json::parse(text);
   if (!json.is_object()) {
     freeinit::raise(freeinit::ErrorCode::invalid_file, name + ": not a JSON object");
   }
@@ -141,11 +176,7 @@ std::vector<Setting> json_settings(const std::string& text, const std::string& n
 std::vector<Setting> read_settings(const std::filesystem::path& path, const std::string& name,
                                    const std::string& section,
                                    std::span<const std::string_view> results) {
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path)) {
-    freeinit::raise(freeinit::ErrorCode::not_found, name + ": not there or not readable");
-  }
-  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::string text = freeinit::read_text_file(path, "config file");
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   const bool is_json = begin != text.npos && text[begin] == '{';
   return is_json ? json_settings(text, name, results) : TomlReader(text, name, section).settings();
@@ -167,7 +198,7 @@ void check_count(const CLI::Option& option, const std::string& key, std::size_t 
   if (repeats && count > 0) return;
   if (count == wanted && is_array == (wanted > 1)) return;
   freeinit::raise(freeinit::ErrorCode::invalid_file,
-                  place + ": '" + key + "' takes " +
+                  place + ": " + freeinit::quote(key) + " takes " +
                       (wanted == 1 ? "one value" : "an array of " + std::to_string(wanted)));
 }
 
@@ -175,14 +206,14 @@ void check_count(const CLI::Option& option, const std::string& key, std::size_t 
 
 void apply_config_file(CLI::App& command, const std::filesystem::path& path,
                        std::span<const std::string_view> results) {
-  const std::string name = "config file '" + path.string() + "'";
+  const std::string name = "config file " + freeinit::quote(path.string());
   for (const auto& [key, values, is_array, line] :
        read_settings(path, name, command.get_name(), results)) {
     CLI::Option* option = find_option(command, key);
     if (option == nullptr || !option->get_configurable()) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                      name + ": key '" + key + "' is no option of 'freeinit " + command.get_name() +
-                          "'" + option_hint(command, "--" + key));
+                      name + ": key " + freeinit::quote(key) + " is no option of 'freeinit " +
+                          command.get_name() + "'" + option_hint(command, "--" + key));
     }
     if (!option->empty()) continue;  // the command line has the last word
     check_count(*option, key, values.size(), is_array,

@@ -39,8 +39,16 @@ std::string printable(std::string_view text, std::string_view kept) {
   return line;
 }
 
+/// A message: no more than anybody reads, whatever a file or a library put into it.
 std::string one_line(std::string_view text) {
-  std::string line = printable(text, "");
+  constexpr std::size_t kLongest = 2000;
+  std::string line(text.substr(0, kLongest));
+  if (line.size() < text.size()) {
+    while ((line.back() & 0xC0) == 0x80) line.pop_back();
+    line.back() = ' ';  // of a character that may be cut
+    line += "...";
+  }
+  line = printable(line, "");
   while (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
 }

@@ -5,6 +5,7 @@
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
+#include <freeinit/io/text_file.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/text/clip_tokenizer.hpp>
 #include <freeinit/text/mend_text.hpp>
@@ -13,9 +14,9 @@
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -67,12 +68,14 @@ void tokenize_lines(const IdPrinter& printer, std::istream& lines, const std::st
   }
 }
 
-/// The tokenizer of a bundle, whose other files are not looked at.
+/// The tokenizer of a bundle: files of other folders are not looked at.
 freeinit::ClipTokenizer checked_tokenizer(const std::filesystem::path& bundle,
                                           freeinit::Manifest manifest) {
   const freeinit::TokenizerSpec spec = manifest.tokenizer;
   std::erase_if(manifest.files, [&](const auto& file) {
-    return file.first != spec.vocab_file && file.first != spec.merges_file;
+    const auto folder = std::filesystem::path(file.first).parent_path();
+    return folder != std::filesystem::path(spec.vocab_file).parent_path() &&
+           file.first != spec.merges_file;
   });
   freeinit::verify_bundle_files(bundle, manifest, /*hashes=*/true);
   return freeinit::load_tokenizer(bundle, spec);
@@ -89,12 +92,8 @@ void run_tokenize(const TokenizeArguments& arguments, bool has_text, Console& co
                           arguments.settings.over(manifest.recommended).mend_text, console);
   if (has_text) return printer.print(arguments.text);
   if (arguments.input == "-") return tokenize_lines(printer, std::cin, "-");
-  std::ifstream file(arguments.input);
-  if (!file || std::filesystem::is_directory(arguments.input)) {
-    freeinit::raise(freeinit::ErrorCode::not_found,
-                    "input file '" + arguments.input + "': not there or not readable");
-  }
-  tokenize_lines(printer, file, arguments.input);
+  std::istringstream lines(freeinit::read_text_file(arguments.input, "input file"));
+  tokenize_lines(printer, lines, arguments.input);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ void functions_of_core_text_and_io() {
           &read_video),
       static_cast<DecodedVideo (*)(const std::filesystem::path&, std::int64_t)>(&read_video));
   use(&video_format_of, &write_png, &VideoWriter::add_frame, &VideoWriter::finish,
-      &OutputFile::commit);
+      &OutputFile::commit, &read_text_file, &check_json_text);
 }
 
 /// Both names of an enumeration's values.

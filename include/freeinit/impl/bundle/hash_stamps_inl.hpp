@@ -1,16 +1,15 @@
 #pragma once
 
 #include <freeinit/bundle/hash_stamps.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
+#include <freeinit/impl/core/read_file_inl.hpp>
 #include <freeinit/io/sha256.hpp>
 #include <freeinit/io/text_file.hpp>
-
-#include <nlohmann/json.hpp>
 
 #include <sys/stat.h>
 
 #include <chrono>
 #include <cstdint>
-#include <fstream>
 #include <optional>
 #include <utility>
 
@@ -39,11 +38,19 @@ FREEINIT_INLINE std::string stamp_key(const std::filesystem::path& path) {
   return std::filesystem::absolute(path, failed).lexically_normal().string();
 }
 
+/// What the file of a cache holds: null if it cannot be read.
+FREEINIT_INLINE nlohmann::json stored_stamps(const std::filesystem::path& file) {
+  try {
+    return parse_strict_json(read_file(file, "hashes"), "hashes");
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE HashStamps::HashStamps(std::filesystem::path file) : file_(std::move(file)) {
-  std::ifstream stream(file_);
-  const auto stored = nlohmann::json::parse(stream, nullptr, false);
+  const auto stored = detail::stored_stamps(file_);
   if (!stored.is_object()) return;
   for (const auto& [path, entry] : stored.items()) {
     if (!entry.is_object() || !entry.contains("sha256") || !entry.contains("stamp")) continue;

@@ -20,33 +20,90 @@
 namespace freeinit::inline FREEINIT_ABI::detail {
 
 /// Levels of arrays and objects inside each other: writing a value out again recurses on them.
-inline constexpr int kDeepestJson = 64;
+inline constexpr std::size_t kDeepestJson = 64;
+/// Values and keys of a text, which take up to 100 bytes each.
+inline constexpr std::size_t kMostJsonValues = std::size_t{2} << 20;
+/// Bytes of a key: no name of ours or of another program's is as long.
+inline constexpr std::size_t kLongestJsonKey = 4096;
 
-/// JSON text to a value. Unlike plain `json::parse` it refuses a key that occurs twice in one
-/// object (the second would silently win) and values of more than `kDeepestJson` levels. Throws
-/// Error: invalid_file.
-inline nlohmann::json parse_strict_json(const std::string& text, const std::string& origin) {
-  std::vector<std::set<std::string>> open_objects;
-  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    using Event = nlohmann::json::parse_event_t;
-    const bool opens = event == Event::object_start || event == Event::array_start;
-    if (opens && depth >= kDeepestJson) {
-      raise(ErrorCode::invalid_file,
-            concat(origin, ": nested too deep; expected at most ", kDeepestJson, " levels"));
+/// Whether a key may occur twice in one object; the last value counts.
+enum class RepeatedKeys { refused, allowed };
+
+/// Walks a JSON text without making values of it and refuses what would be too much. Throws Error:
+/// invalid_file.
+class JsonLimits {
+ public:
+  JsonLimits(const std::string& origin, RepeatedKeys repeated)
+      : origin_(origin), repeated_(repeated) {}
+  JsonLimits(std::string&& temporary, RepeatedKeys repeated) = delete;
+
+  bool null() { return count(); }
+  bool boolean(bool /*value*/) { return count(); }
+  bool number_integer(std::int64_t /*value*/) { return count(); }
+  bool number_unsigned(std::uint64_t /*value*/) { return count(); }
+  bool number_float(double /*value*/, const std::string& /*text*/) { return count(); }
+  bool string(const std::string& /*value*/) { return count(); }
+  bool binary(const nlohmann::json::binary_t& /*value*/) { return count(); }
+  bool start_object(std::size_t /*size*/) { return open(); }
+  bool start_array(std::size_t /*size*/) { return open(); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+  bool key(const std::string& name) {
+    if (name.size() > kLongestJsonKey) {
+      refuse(concat("the key ", quote(name), " takes ", name.size(), " bytes; expected at most ",
+                    kLongestJsonKey));
     }
-    if (event == Event::object_start) open_objects.emplace_back();
-    if (event == Event::object_end) open_objects.pop_back();
-    if (event == Event::key && !open_objects.back().insert(value.get<std::string>()).second) {
-      raise(ErrorCode::invalid_file,
-            concat(origin, ": the key ", quote(value.get<std::string>()), " occurs twice"));
+    if (repeated_ == RepeatedKeys::refused && !open_.back().insert(name).second) {
+      refuse(concat("the key ", quote(name), " occurs twice"));
     }
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text, watch);
-  } catch (const nlohmann::json::exception& error) {
-    raise(ErrorCode::invalid_file, concat(origin, ": not valid JSON: ", excerpt(error.what())));
+    return count();
   }
+  bool parse_error(std::size_t /*place*/, const std::string& /*token*/,
+                   const nlohmann::json::exception& error) {
+    refuse(concat("not valid JSON: ", excerpt(error.what())));
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& what) const {
+    raise(ErrorCode::invalid_file, concat(origin_, ": ", what));
+  }
+  bool count() {
+    if (++values_ <= kMostJsonValues) return true;
+    refuse(concat("holds too many values; expected at most ", kMostJsonValues));
+  }
+  bool open() {
+    if (open_.size() >= kDeepestJson) {
+      refuse(concat("nested too deep; expected at most ", kDeepestJson, " levels"));
+    }
+    open_.emplace_back();
+    return count();
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const std::string& origin_;
+  RepeatedKeys repeated_;
+  std::size_t values_ = 0;
+  std::vector<std::set<std::string>> open_;  ///< the keys of each array or object around a value
+};
+
+/// Refuses a text that is no JSON, a key that occurs twice in one object (the second would silently
+/// win), more than `kDeepestJson` levels and more values than `kMostJsonValues`. Throws Error:
+/// invalid_file.
+inline void check_json(std::string_view text, const std::string& origin,
+                       RepeatedKeys repeated = RepeatedKeys::refused) {
+  JsonLimits limits(origin, repeated);
+  static_cast<void>(nlohmann::json::sax_parse(text, &limits));
+}
+
+/// JSON text to a value, after `check_json`. In two passes: nlohmann's parser with a callback takes
+/// the square of the number of values.
+inline nlohmann::json parse_strict_json(std::string_view text, const std::string& origin,
+                                        RepeatedKeys repeated = RepeatedKeys::refused) {
+  check_json(text, origin, repeated);
+  return nlohmann::json::parse(text);
 }
 
 /// A value as a message may show it.

@@ -32,7 +32,9 @@ FREEINIT_INLINE std::string excerpt(std::string_view text, std::size_t most) {
   std::size_t place = 0;
   while (place < text.size()) {
     const std::size_t before = shown.size();
-    detail::append_utf8(shown, detail::next_code_point(text, place));
+    const char32_t c = detail::next_code_point(text, place);
+    const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);  // a terminal would obey it
+    detail::append_utf8(shown, control ? U' ' : c);
     if (shown.size() <= most) continue;
     shown.resize(before);
     return shown + "...";

@@ -23,7 +23,7 @@ namespace freeinit::inline FREEINIT_ABI::detail {
 /// Whether the file is a WebP picture of several frames, which FFmpeg does not decode.
 FREEINIT_INLINE bool is_animated_webp(const std::filesystem::path& path) {
   std::array<char, 21> head{};
-  std::ifstream stream(path, std::ios::binary);
+  std::ifstream stream = open_file(path, "video");
   stream.read(head.data(), head.size());
   const std::string_view text(head.data(), head.size());
   constexpr char kAnimated = 0x02;
@@ -40,6 +40,10 @@ FREEINIT_INLINE void read_animated_webp(const std::filesystem::path& path,
                                         const FrameSelection& selection, DecodedVideo& video) {
   const std::string what = "video '" + path.string() + "'";
   std::ifstream stream = open_file(path, "video");
+  constexpr std::uintmax_t kLargest = std::uintmax_t{1} << 30;
+  if (std::filesystem::file_size(path) > kLargest) {
+    raise(ErrorCode::invalid_file, what + ": is longer than 1 GiB");
+  }
   const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
   const WebPData data{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
   const std::unique_ptr<WebPAnimDecoder, WebpDeleter> decoder(WebPAnimDecoderNew(&data, nullptr));

@@ -3,7 +3,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/core/read_file_inl.hpp>
 #include <freeinit/impl/core/utf8_inl.hpp>
-#include <freeinit/impl/io/ffmpeg_handles_inl.hpp>
+#include <freeinit/impl/io/video_input_inl.hpp>
 #include <freeinit/io/file_metadata.hpp>
 #include <freeinit/io/safetensors.hpp>
 
@@ -69,19 +69,12 @@ FREEINIT_INLINE FileMetadata png_metadata(std::istream& stream) {
 }
 
 FREEINIT_INLINE FileMetadata container_metadata(const std::filesystem::path& path) {
-  AVFormatContext* opened = allocated(avformat_alloc_context());
-  silence_input(opened);
-  const std::string what = "file '" + path.string() + "'";
-  Options options;
-  options.set("protocol_whitelist", "file");  // a playlist must not reach into the network
-  ffmpeg_check(avformat_open_input(&opened, file_url(path).c_str(), nullptr, options.address()),
-               ErrorCode::invalid_file, what);
-  const InputHandle input(opened);
+  const InputHandle input = open_container(path, "file " + quote(path.string()));
   const PacketHandle packet(allocated(av_packet_alloc()));
-  av_read_frame(opened, packet.get());  // a GIF's comment stands before its first picture
+  av_read_frame(input.get(), packet.get());  // a GIF's comment stands before its first picture
   FileMetadata metadata;
   const AVDictionaryEntry* entry = nullptr;
-  while ((entry = av_dict_get(opened->metadata, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr) {
+  while ((entry = av_dict_get(input->metadata, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr) {
     add_text(metadata, entry->key, entry->value);
   }
   return metadata;

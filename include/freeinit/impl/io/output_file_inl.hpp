@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/io/temporary_output_inl.hpp>
 #include <freeinit/io/output_file.hpp>
 
 #include <fcntl.h>
@@ -12,7 +13,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <fstream>
-#include <random>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -24,16 +24,6 @@ namespace detail {
 [[noreturn]] FREEINIT_INLINE void refuse_output(const std::filesystem::path& path,
                                                 const std::string& what) {
   raise(ErrorCode::io, "output '" + path.string() + "': " + what);
-}
-
-/// A name nobody else uses, hidden, in `folder`, with the extension of `path` (writers choose by
-/// it).
-FREEINIT_INLINE std::filesystem::path temporary_in(const std::filesystem::path& folder,
-                                                   const std::filesystem::path& path) {
-  std::random_device random;
-  std::array<char, 17> digits{};
-  std::snprintf(digits.data(), digits.size(), "%08x%08x", random(), random());
-  return folder / (std::string(".freeinit-") + digits.data() + path.extension().string());
 }
 
 /// The file or folder that an output replaces: `path` with its links followed, there or not. Empty
@@ -108,20 +98,6 @@ FREEINIT_INLINE void refuse_foreign_folder(const std::filesystem::path& path) {
                 "an older PNG sequence");
 }
 
-/// Creates and removes a file at `probe`: permissions, read-only file systems and name lengths all
-/// show here and nowhere earlier.
-FREEINIT_INLINE void try_to_write(const std::filesystem::path& path,
-                                  const std::filesystem::path& probe) {
-  std::error_code failure;
-  const std::filesystem::path folder = probe.has_parent_path() ? probe.parent_path() : ".";
-  if (!std::filesystem::is_directory(folder, failure)) {
-    refuse_output(path, "the folder '" + folder.string() + "' does not exist");
-  }
-  const bool created = std::ofstream(probe).is_open();
-  std::filesystem::remove(probe, failure);
-  if (!created) refuse_output(path, "the folder '" + folder.string() + "' cannot be written to");
-}
-
 FREEINIT_INLINE void rename_output(const std::filesystem::path& from,
                                    const std::filesystem::path& to) {
   std::error_code failure;
@@ -129,11 +105,17 @@ FREEINIT_INLINE void rename_output(const std::filesystem::path& from,
   if (failure) refuse_output(to, failure.message());
 }
 
-/// Replaces the folder `to`: the old one steps aside first and comes back if the rename fails.
+/// Replaces the folder `to`, in one step where the file system can exchange two names; `from` is
+/// removed with what it then holds. Elsewhere the old one steps aside first, under a name that is
+/// never cleaned up, and comes back if the rename fails.
 FREEINIT_INLINE void replace_folder(const std::filesystem::path& from,
                                     const std::filesystem::path& to) {
-  refuse_foreign_folder(to);
-  const std::filesystem::path aside = temporary_in(to.parent_path(), to);
+  std::error_code ignored;
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) {
+    std::filesystem::remove_all(from, ignored);
+    return;
+  }
+  const std::filesystem::path aside = from.string() + "-former";
   rename_output(to, aside);
   try {
     rename_output(from, to);
@@ -141,40 +123,77 @@ FREEINIT_INLINE void replace_folder(const std::filesystem::path& from,
     rename_output(aside, to);
     throw;
   }
-  std::error_code ignored;
   std::filesystem::remove_all(aside, ignored);
+}
+
+/// The folder of a path, "." of a bare name.
+FREEINIT_INLINE std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+/// Gives a file without a name one that nobody has. False where somebody has it.
+FREEINIT_INLINE bool link_output(int descriptor, const std::filesystem::path& to) {
+  if (::linkat(AT_FDCWD, path_of(descriptor).c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0)
+    return true;
+  if (errno == EEXIST) return false;
+  refuse_output(to, std::generic_category().message(errno));
 }
 
 }  // namespace detail
 
-FREEINIT_INLINE OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)) {
+FREEINIT_INLINE OutputFile::OutputFile(std::filesystem::path path, OutputKind kind)
+    : path_(std::move(path)) {
   if (path_.has_relative_path() && !path_.has_filename()) path_ = path_.parent_path();  // "dir/"
   if (!path_.has_filename() || path_.filename() == "." || path_.filename() == "..") {
     detail::refuse_output(path_, "is not the name of a file or new folder");
   }
   target_ = detail::replaced_by(path_);
-  if (target_.empty()) {
-    std::error_code ignored;
-    if (::access(path_.c_str(), W_OK) != 0) detail::refuse_output(path_, "cannot be written to");
-    temporary_ =
-        detail::temporary_in(std::filesystem::temp_directory_path(ignored), path_.filename());
-  } else {
-    temporary_ = detail::temporary_in(target_.parent_path(), path_.filename());
+  if (target_.empty() && ::access(path_.c_str(), W_OK) != 0) {
+    detail::refuse_output(path_, "cannot be written to");
   }
-  detail::try_to_write(path_, temporary_);
-  detail::refuse_foreign_folder(target_);
+  if (!target_.empty()) detail::refuse_foreign_folder(target_);
+  open_temporary(kind);
+}
+
+/// Permissions, read-only file systems and name lengths all show here and nowhere earlier.
+FREEINIT_INLINE void OutputFile::open_temporary(OutputKind kind) {
+  std::error_code failure;
+  const std::filesystem::path folder =
+      target_.empty() ? std::filesystem::temp_directory_path(failure) : detail::folder_of(target_);
+  if (!std::filesystem::is_directory(folder, failure)) {
+    detail::refuse_output(path_, "the folder '" + folder.string() + "' does not exist");
+  }
+  detail::remove_left_behind(folder);
+  if (kind == OutputKind::file) descriptor_ = detail::open_unnamed(folder);
+  named_ = descriptor_ < 0;
+  if (named_) {
+    temporary_ = detail::hidden_name(folder, path_.filename());
+    descriptor_ = detail::open_hidden(temporary_, kind == OutputKind::folder);
+  } else {
+    temporary_ = detail::path_of(descriptor_);
+  }
+  if (descriptor_ >= 0) return;
+  temporary_.clear();
+  detail::refuse_output(path_, "the folder '" + folder.string() + "' cannot be written to");
+}
+
+FREEINIT_INLINE void OutputFile::forget_temporary() noexcept {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  temporary_.clear();
 }
 
 FREEINIT_INLINE OutputFile::~OutputFile() {
-  if (temporary_.empty()) return;
   std::error_code ignored;
-  std::filesystem::remove_all(temporary_, ignored);
+  if (named_ && !temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
+  forget_temporary();
 }
 
 FREEINIT_INLINE OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
       target_(std::move(other.target_)),
-      temporary_(std::exchange(other.temporary_, std::filesystem::path())) {}
+      temporary_(std::exchange(other.temporary_, std::filesystem::path())),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      named_(other.named_) {}
 
 FREEINIT_INLINE bool OutputFile::replaces() const {
   std::error_code ignored;
@@ -193,13 +212,44 @@ FREEINIT_INLINE void OutputFile::commit() {
   }
   if (target_.empty()) {
     detail::write_through(temporary_, path_);
-    std::filesystem::remove(temporary_, ignored);
-  } else if (replaces_folder) {
+    if (named_) std::filesystem::remove(temporary_, ignored);
+  } else if (writes_folder) {
+    commit_folder();
+  } else {
+    commit_file();
+  }
+  forget_temporary();
+}
+
+FREEINIT_INLINE void OutputFile::commit_file() {
+  if (!detail::reach_disk(descriptor_)) detail::refuse_output(path_, "writing failed");
+  if (named_) {
+    detail::rename_output(temporary_, target_);
+  } else if (!detail::link_output(descriptor_, target_)) {
+    // No call links over a name that is there.
+    const std::filesystem::path hidden =
+        detail::hidden_name(detail::folder_of(target_), path_.filename());
+    if (!detail::link_output(descriptor_, hidden)) detail::refuse_output(path_, "writing failed");
+    temporary_ = hidden;
+    named_ = true;  // for the destructor, should the rename fail
+    detail::rename_output(temporary_, target_);
+  }
+  static_cast<void>(detail::reach_disk(detail::folder_of(target_)));  // it is there, whole, anyway
+}
+
+FREEINIT_INLINE void OutputFile::commit_folder() {
+  for (const auto& entry : std::filesystem::directory_iterator(temporary_)) {
+    if (!detail::reach_disk(entry.path())) detail::refuse_output(path_, "writing failed");
+  }
+  static_cast<void>(detail::reach_disk(descriptor_));
+  std::error_code ignored;
+  if (std::filesystem::is_directory(target_, ignored)) {
+    detail::refuse_foreign_folder(target_);
     detail::replace_folder(temporary_, target_);
   } else {
     detail::rename_output(temporary_, target_);
   }
-  temporary_.clear();
+  static_cast<void>(detail::reach_disk(detail::folder_of(target_)));
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -59,7 +59,10 @@ FREEINIT_INLINE SafetensorsEntry parse_tensor_entry(JsonReader reader) {
   if (dtype_rank(entry.dtype) == kSafetensorsDtypes.size()) {
     reader.refuse("dtype", "a dtype of the safetensors format");
   }
-  for (const std::uint64_t size : reader.sizes("shape")) {
+  const std::vector<std::uint64_t> sizes = reader.sizes("shape");
+  constexpr std::size_t kMostSizes = 64;  // as LibTorch computes with
+  if (sizes.size() > kMostSizes) reader.refuse("shape", concat("at most ", kMostSizes, " sizes"));
+  for (const std::uint64_t size : sizes) {
     if (size > std::uint64_t{INT64_MAX}) reader.refuse("shape", "sizes below 2^63");
     entry.shape.push_back(static_cast<std::int64_t>(size));
   }
@@ -182,7 +185,7 @@ FREEINIT_INLINE std::size_t safetensors_element_size(const std::string& dtype) n
 }
 
 FREEINIT_INLINE SafetensorsReader::SafetensorsReader(const std::filesystem::path& path)
-    : origin_("safetensors '" + path.string() + "'"),
+    : origin_("safetensors " + quote(path.string())),
       stream_(detail::open_file(path, "safetensors")) {
   std::error_code failure;
   const std::uint64_t file_bytes = std::filesystem::file_size(path, failure);

@@ -117,7 +117,8 @@ FREEINIT_INLINE VideoFormat video_format_of(const std::filesystem::path& path) {
 struct VideoWriter::Impl {
   Impl(const std::filesystem::path& path, const VideoWriterOptions& wanted)
       : options(wanted),
-        output(path),
+        output(path, video_format_of(path) == VideoFormat::png_sequence ? OutputKind::folder
+                                                                        : OutputKind::file),
         sink(detail::make_sink(output.temporary(), video_format_of(path), wanted)) {}
 
   VideoWriterOptions options;

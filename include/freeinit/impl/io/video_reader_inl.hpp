@@ -4,6 +4,7 @@
 #include <freeinit/impl/io/frame_picker_inl.hpp>
 #include <freeinit/impl/io/shown_picture_inl.hpp>
 #include <freeinit/impl/io/stream_choice_inl.hpp>
+#include <freeinit/impl/io/video_input_inl.hpp>
 #include <freeinit/io/video_file.hpp>
 
 #include <cstdint>
@@ -18,9 +19,11 @@ namespace freeinit::inline FREEINIT_ABI::detail {
 class VideoReader {
  public:
   VideoReader(const std::filesystem::path& path, const FrameSelection& selection)
-      : what_("video '" + path.string() + "'"), selection_(selection) {
+      : what_("video " + quote(path.string())), selection_(selection) {
     open_file(path, "video");  // for its messages: not there, not readable
-    open_container(path);
+    const std::string unreadable = what_ + ": not a readable video file";
+    input_ = open_container(path, unreadable);
+    ffmpeg_check(find_stream_info_silently(), ErrorCode::invalid_file, unreadable);
     stream_ = choose_stream(*input_, selection.stream, what_);
     open_decoder();
   }
@@ -46,19 +49,6 @@ class VideoReader {
   }
 
  private:
-  void open_container(const std::filesystem::path& path) {
-    AVFormatContext* input = allocated(avformat_alloc_context());
-    silence_input(input);
-    Options options;
-    options.set("protocol_whitelist", "file");  // a playlist must not reach into the network
-    const int result =
-        avformat_open_input(&input, file_url(path).c_str(), nullptr, options.address());
-    ffmpeg_check(result, ErrorCode::invalid_file, what_ + ": not a readable video file");
-    input_.reset(input);
-    const int found = find_stream_info_silently();
-    ffmpeg_check(found, ErrorCode::invalid_file, what_ + ": not a readable video file");
-  }
-
   /// Looks into the streams with FFmpeg's own, hidden decoders: options are the only way to reach
   /// them.
   [[nodiscard]] int find_stream_info_silently() {

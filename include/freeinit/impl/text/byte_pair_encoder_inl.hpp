@@ -2,10 +2,9 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
+#include <freeinit/impl/core/json_inl.hpp>
 #include <freeinit/impl/core/read_file_inl.hpp>
 #include <freeinit/impl/core/utf8_inl.hpp>
-
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <cstdint>
@@ -40,14 +39,15 @@ using Vocabulary = std::unordered_map<std::string, std::int64_t>;
 
 /// `vocab.json`: one object, tokens to ids. Throws Error: not_found, io, invalid_file.
 FREEINIT_INLINE Vocabulary read_vocabulary(const std::filesystem::path& path) {
-  const std::string origin = "tokenizer vocabulary '" + path.string() + "': ";
+  const std::string what = "tokenizer vocabulary";
+  const std::string origin = what + " " + quote(path.string());
   const nlohmann::json json =
-      nlohmann::json::parse(read_file(path, "tokenizer vocabulary"), nullptr, false);
-  if (!json.is_object()) raise(ErrorCode::invalid_file, origin + "is not a JSON object");
+      parse_strict_json(read_file(path, what), origin, RepeatedKeys::allowed);
+  if (!json.is_object()) raise(ErrorCode::invalid_file, origin + ": is not a JSON object");
   Vocabulary vocabulary;
   for (const auto& [token, id] : json.items()) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() > std::uint64_t{INT32_MAX}) {
-      raise(ErrorCode::invalid_file, origin + "a token's id is not an integer of at least 0");
+      raise(ErrorCode::invalid_file, origin + ": a token's id is not an integer of at least 0");
     }
     vocabulary.emplace(token, id.get<std::int64_t>());
   }
@@ -166,7 +166,7 @@ class BytePairEncoder {
       if (line.ends_with('\r')) line.pop_back();
       if (line.starts_with("#version")) continue;
       add_merge(vocabulary, line, number,
-                concat("tokenizer merges '", path.string(), "': line ", number, ": "));
+                concat("tokenizer merges ", quote(path.string()), ": line ", number, ": "));
     }
   }
 
