@@ -89,6 +89,7 @@ class Decode(CommandTest):
         process = subprocess.Popen([COMMAND, "decode", "z.safetensors", "-o", "a/", "--decode-chunk-size", "1"],
                                    cwd=self.folder, env=self.environment(), stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
+        self.addCleanup(process.stderr.close)
         while process.poll() is None and self.files() == ["z.safetensors"]:
             time.sleep(0.01)
         process.terminate()
