@@ -125,7 +125,7 @@ class NumbersTest(CommandTest):
         run = ("generate", "x", "--num-inference-steps", 4, "--num-iters", 2, "-o", "v.gif",
                "--init-noise", "n.safetensors")
         for options, where in (((), "pass 1, steps 1 to 4: the latents hold "),
-                               (("--check-steps",), "pass 1, step 1: the network returned ")):
+                               (("--check-steps",), "pass 1, step 1: the latents hold ")):
             done = self.run_command(*run, *options)
             self.assertEqual(done.returncode, 7, done.stderr)
             self.assertIn("error: sampling: " + where, done.stderr)

@@ -94,12 +94,13 @@ TEST_F(Cuda, NetworksInHalfPrecisionKeepLatentsInFloat32) {
   }
 }
 
-// The first noise, the pattern, the mask, and the fresh noise of passes 2 and 3.
+// The first noise, the pattern, the mask, and the fresh noise of passes 2 and 3; whether each pass
+// is finite.
 TEST_F(Cuda, TheLoopCopiesOnlyNoise) {
   (void)run(at::kCUDA, {});
   const HostTraffic traffic;
   (void)run(at::kCUDA, {});
-  EXPECT_EQ(traffic.read(), 1 + 1 + 1 + 2);
+  EXPECT_EQ(traffic.read(), 1 + 1 + 1 + 2 + 3);
 }
 
 TEST_F(Cuda, ThePipelineGivesTheVideoOfTheCpu) {

@@ -322,10 +322,9 @@ TEST(Winograd, OtherAttentionStays) {
   torch::jit::Module module = attention_network("");
   use_winograd(module);
   const auto [q, k, v] = sequences(5, 6);
-  const auto wide = [](const at::Tensor& t) { return t.to(at::kDouble); };
-  EXPECT_LT(difference(module.forward({wide(q), wide(k), wide(v)}).toTensor(),
-                       at::scaled_dot_product_attention(q, k, v)),
-            1e-5);
+  const auto type = at::kDouble;
+  const at::Tensor output = module.forward({q.to(type), k.to(type), v.to(type)}).toTensor();
+  EXPECT_LT(difference(output, at::scaled_dot_product_attention(q, k, v)), 1e-5);
   EXPECT_EQ(module.forward({q, k.narrow(2, 0, 0), v.narrow(2, 0, 0)}).toTensor().sizes(), q.sizes())
       << "without keys";
 }
