@@ -77,8 +77,8 @@ class OutputWriter {
   WriterOptions options_;
   PhaseSeconds seconds_;
   bool passes_begun_ = false;
-  at::Tensor pass_noise_;            ///< of the running pass, with a folder for passes
-  at::Tensor pass_frames_;           ///< of the last pass written there: those of the video
+  at::Tensor pass_noise_;   ///< of the running pass, with a folder for passes
+  at::Tensor pass_frames_;  ///< of the last pass written there: those of the video
   std::size_t videos_written_ = 0;
   std::vector<at::Tensor> latents_;  ///< of the videos written; as the next:
   std::vector<at::Tensor> frames_;   ///< only where the plan has a file for them
