@@ -11,7 +11,7 @@
 #   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before), for at most
 #            FREEINIT_TIDY_SECONDS; what was not looked at is listed
 #   shared   g++: the whole of ctest against the shared library
-#   --ci     all but shared, whose library clang builds: what every change must pass
+#   --ci     format, tests and fuzz: what every change must pass
 #   --all    everything
 #
 # Installs what is missing. What does not need another stage runs beside it, on two processors or more;
@@ -205,7 +205,7 @@ part_tidy() { stage "clang-tidy" check_tidy; }
 parts=()
 for argument in "$@"; do
   case $argument in
-    --ci) parts=(format tests clang fuzz tidy) FREEINIT_TIDY_SECONDS=${FREEINIT_TIDY_SECONDS:-120} ;;
+    --ci) parts=(format tests fuzz) ;;
     --all) parts=(format tests clang fuzz tidy shared) ;;
     tests | format | clang | fuzz | tidy | shared) parts+=("$argument") ;;
     *) echo "test.sh: unknown part '$argument'; $(sed -n 2p "${BASH_SOURCE[0]}")" >&2; exit 2 ;;
