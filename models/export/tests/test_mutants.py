@@ -196,7 +196,7 @@ def quick(monkeypatch, bundle):
     Copy.network = read_torchscript(bundle / "unet.pt")[0]
     monkeypatch.setattr(write, "write_bundle", write_bundle)
     monkeypatch.setattr(write, "_write_networks", write_some)
-    monkeypatch.setattr(write, "_check_in_fresh_process", lambda *arguments: {"": 0.0})
+    monkeypatch.setattr(write, "_check_in_fresh_process", lambda *arguments: ({"": 0.0}, {}))
     monkeypatch.setattr(conversion, "backend_module", lambda name: Copy)
     return quick
 
