@@ -160,8 +160,8 @@ void run_in_bfloat16(Case& c) {
     std::ranges::transform(bits[i], tensors[i]->begin(), wide);
   }
   const Attention a = c.attention();
-  const auto moved = [](const auto& from, auto* first) {
-    return Sequences{first, from.batch, from.head, from.row};
+  const auto moved = []<class Float>(const auto& from, Float* first) {
+    return Sequences<Float>{first, from.batch, from.head, from.row};
   };
   const auto inputs = [&](std::size_t i) {
     return static_cast<const std::uint16_t*>(bits[i].data());
