@@ -26,7 +26,7 @@ struct MemoryEstimate {
 /// in runs of 0.2 to 1.5 GiB.
 struct HeapOverhead {
   /// Bytes of LibTorch's code and tables that the first run of a network brings in.
-  std::int64_t first_use = std::int64_t{60} << 20;
+  std::int64_t first_use = std::int64_t{90} << 20;
   double waste = 0.7;  ///< of a call: freed blocks that nothing fits into
   std::int64_t most_waste = std::int64_t{1} << 50;
 
@@ -35,7 +35,7 @@ struct HeapOverhead {
   /// Of another: blocks of 32 MiB and more go back at once.
   [[nodiscard]] static constexpr HeapOverhead returning() {
     return {
-        .first_use = std::int64_t{45} << 20, .waste = 0.6, .most_waste = std::int64_t{150} << 20};
+        .first_use = std::int64_t{75} << 20, .waste = 0.6, .most_waste = std::int64_t{150} << 20};
   }
 };
 
@@ -47,8 +47,9 @@ struct MemoryConditions {
 };
 
 /// The estimate from the manifest alone, before any network is read; nothing for a bundle whose
-/// manifest has no section "memory". Within 15 % of what is then measured, for the backends that
-/// run TorchScript. The request must have passed `check_request`.
+/// manifest has no section "memory". For the backends that run
+/// TorchScript; docs/command.md says how near it comes. The request must have passed
+/// `check_request`.
 [[nodiscard]] FREEINIT_API std::optional<MemoryEstimate> estimate_memory(
     const Manifest& manifest, const GenerationRequest& request, const BundleOptions& options,
     const MemoryConditions& conditions);
