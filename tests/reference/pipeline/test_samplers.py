@@ -10,8 +10,7 @@ from __future__ import annotations
 import diffusers
 import pytest
 from comparing import BASE, LATENTS, PROMPT, compare, relative
-from reference import MODELS, diffusers_run
-from tiny_pipeline import tiny_pipeline
+from reference import diffusers_run
 
 RIGHT = {
     "pndm": (diffusers.PNDMScheduler, {"skip_prk_steps": True}),
@@ -35,8 +34,8 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def saved(exported):
-    pipeline = tiny_pipeline(**MODELS["v-linspace"])
-    return pipeline, pipeline.scheduler.config, exported("v-linspace")
+    pipeline, bundle = exported("v-linspace")
+    return pipeline, pipeline.scheduler.config, bundle
 
 
 def with_sampler(saved, sampler):
