@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The tests: scripts/test.sh [PART...] [--ci] [--all]
 #
-#   tests    g++: the library, the command and the C++ tests (ctest), under ASan and UBSan too those of
-#            the layers without LibTorch; the Python tests (pytest); what runs if no part is named
+#   tests    g++: the library, the command and the C++ tests (ctest), under ASan and UBSan and under
+#            ThreadSanitizer too those of the layers without LibTorch; the Python tests (pytest); what runs if no part is named
 #   format   clang-format finds nothing to change
 #   clang    clang, without a warning: the shared library, the command and the examples, which are
 #            installed, moved and run from an empty environment; the C++ tests of the header-only
@@ -106,7 +106,7 @@ run_pytest_reference() {
 
 # The command first; all that runs it, side by side.
 part_tests() {
-  build tests "$with_gcc" "-DFREEINIT_TEST_FORMS=compiled;sanitized" || return
+  build tests "$with_gcc" "-DFREEINIT_TEST_FORMS=compiled;sanitized;tsan" || return
   lane ctest run_ctest
   lane reference run_pytest_reference
   lane export run_pytest_export
