@@ -4,6 +4,7 @@
 #include <freeinit/core/config.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/options/generation_request.hpp>
+#include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
 #include <cstdint>
 #include <optional>
