@@ -45,7 +45,10 @@ inline std::string serves_float32_on_cpu(const Manifest& manifest, at::Device de
 }
 inline std::string serves_bfloat16_products(const Manifest& manifest, at::Device device) {
   if (std::string reason = serves_float32_on_cpu(manifest, device); !reason.empty()) return reason;
-  return has_bfloat16_products() ? "" : "this processor has no AVX512-BF16; use winograd";
+#ifdef FREEINIT_WITH_WINOGRAD
+  if (!has_bfloat16_products()) return "this processor has no AVX512-BF16; use winograd";
+#endif
+  return {};
 }
 inline std::string serves_cuda(const Manifest& /*manifest*/, at::Device device) {
   return device.is_cuda() ? "" : "runs on cuda alone, not on '" + device.str() + "'";
