@@ -33,8 +33,9 @@ class DryRunTest(CommandTest):
             done = self.succeeds(*PROMPT, *run, "-o", "v.gif", "--json")
             memory = json.loads(done.stdout)["memory"]
             with self.subTest(options=options, planned=planned, measured=memory):
-                self.assertLess(abs(memory["peak"] / planned - 1), 0.15)
-                self.assertLess(abs(memory["peak"] / memory["estimated_peak"] - 1), 0.15)
+                # How many pages of LibTorch's libraries count is the kernel's choice.
+                for estimate in (planned, memory["estimated_peak"]):
+                    self.assertLess(abs(memory["peak"] - estimate), 0.15 * estimate + (32 << 20))
             (self.folder / "v.gif").unlink()
 
     def test_disk_is_the_size_of_the_tensors(self):

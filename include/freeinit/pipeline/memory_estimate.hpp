@@ -26,8 +26,9 @@ struct MemoryEstimate {
 /// What a process holds beside weights and tensors: measured with this library's command on glibc,
 /// in runs of 0.2 to 1.5 GiB.
 struct HeapOverhead {
-  /// Bytes of LibTorch's code and tables that the first run of a network brings in.
-  std::int64_t first_use = std::int64_t{90} << 20;
+  /// Bytes of LibTorch's code and tables that the first run of a network brings in: 55 to 90 MiB,
+  /// as the kernel has the pages about.
+  std::int64_t first_use = std::int64_t{70} << 20;
   double waste = 0.7;  ///< of a call: freed blocks that nothing fits into
   std::int64_t most_waste = std::int64_t{1} << 50;
 
@@ -36,7 +37,7 @@ struct HeapOverhead {
   /// Of another: blocks of 32 MiB and more go back at once.
   [[nodiscard]] static constexpr HeapOverhead returning() {
     return {
-        .first_use = std::int64_t{75} << 20, .waste = 0.6, .most_waste = std::int64_t{150} << 20};
+        .first_use = std::int64_t{60} << 20, .waste = 0.6, .most_waste = std::int64_t{150} << 20};
   }
 };
 
