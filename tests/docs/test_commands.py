@@ -36,6 +36,8 @@ NOT_RUN = [
     (r"freeinit .*(my-bundle|videocrafter2|dino\.pt)", "needs a bundle or an encoder of the line before"),
     (r"freeinit analyze bikes\.mp4", "needs clips that are not in the repository"),
 ]
+# Pages that name options of the command and of the exporter in their tables and text.
+GUIDES = ["checkpoint_to_video", "choosing", "from_comfyui", "from_diffusers", "how_it_works", "reproducibility"]
 # A line that makes a video does so in few steps.
 STEPS = re.compile(r"--intermediate-steps (\d+)")
 
@@ -56,8 +58,8 @@ def reason_not_to_run(line):
 
 def in_few_steps(line):
     def shorter(match):
-        early = STEPS.search(match[0])
-        return f"{match[0]} --num-inference-steps {int(early[1]) + 1 if early else 2}"
+        early, line = STEPS.search(match[0]), re.sub(r" --num-inference-steps \d+", "", match[0])
+        return f"{line} --num-inference-steps {int(early[1]) + 1 if early else 2}"
     return re.sub(r"freeinit generate [^&]*[^& ]", shorter, line)
 
 
@@ -94,7 +96,21 @@ def unknown_words(line):
                 yield path[1]
 
 
+def options_named_in(page):
+    """Those between backticks outside of blocks, as tables of options name them."""
+    text = BLOCK.sub("", page.read_text())
+    return {option for code in re.findall(r"`([^`\n]+)`", text) for option in re.findall(r"(?:^|\s)(--[a-z][a-z-]+)", code)}
+
+
 class Commands(unittest.TestCase):
+    def test_options_named_in_guides_are_there(self):
+        subcommands = re.findall(r"^freeinit ([a-z]+)", (ROOT / "docs/command.md").read_text(), re.MULTILINE)
+        known = "\n".join([*map(help_of, sorted(set(subcommands))), exporter_sources()])
+        for page in [ROOT / "docs" / f"{name}.md" for name in GUIDES]:
+            named = options_named_in(page)
+            self.assertTrue(named, page)
+            self.assertEqual([option for option in sorted(named) if not re.search(rf"{option}\b", known)], [], page)
+
     def test_every_shell_block_is_marked(self):
         for page in PAGES:
             for _, kind, text in BLOCK.findall(page.read_text()):
@@ -139,6 +155,8 @@ class TheTestItself(unittest.TestCase):
     def test_shortens_every_video(self):
         self.assertEqual(in_few_steps('freeinit filter -o m && freeinit generate "a" --intermediate-steps 3'),
                          'freeinit filter -o m && freeinit generate "a" --intermediate-steps 3 --num-inference-steps 4')
+        self.assertEqual(in_few_steps('freeinit generate "a" --num-inference-steps 10 -o b'),
+                         'freeinit generate "a" -o b --num-inference-steps 2')
 
 
 if __name__ == "__main__":
