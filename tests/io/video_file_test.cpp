@@ -80,6 +80,18 @@ TEST_F(VideoFile, RoundTripGif) {
   EXPECT_GT(round_trip("b.gif", 33, 17), 33.0);
 }
 
+// ProRes in 10 bits of 4:4:4 rounds to a level or two. WebP's picture is 4:2:0.
+TEST_F(VideoFile, RoundTripOfFilesForEditing) {
+  EXPECT_GT(round_trip("a.mov", 64, 64), 48.0);
+  EXPECT_GT(round_trip("b.mov", 63, 41), 47.0);
+  EXPECT_EQ(round_trip("a.mkv", 64, 64), INFINITY);
+  EXPECT_EQ(round_trip("b.mkv", 63, 41), INFINITY);
+}
+TEST_F(VideoFile, RoundTripWebp) {
+  EXPECT_GT(round_trip("a.webp", 64, 64), 36.0);
+  EXPECT_GT(round_trip("b.webp", 63, 41), 36.0);
+}
+
 TEST_F(VideoFile, PngSequenceIsExact) {
   const std::filesystem::path path = write_soft("frames/", 31, 17, 8, 3);
   for (int t = 0; t < 3; ++t) {
@@ -96,7 +108,7 @@ TEST_F(VideoFile, PngSequenceIsExact) {
 // YUV in 8 bits rounds each colour by up to 2; anything more is a wrong matrix or range.
 TEST_F(VideoFile, ColoursAreNotShifted) {
   const std::vector<std::uint8_t> expected = patch_frame(64, 64);
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv"}) {
     write(name, 64, 64, 8, 4, [&](int) { return expected; });
     const DecodedVideo video = read_video(folder_.path() / name, 10);
     for (const int y : {16, 48}) {
@@ -111,12 +123,14 @@ TEST_F(VideoFile, ColoursAreNotShifted) {
 }
 
 TEST_F(VideoFile, FrameRatesAndCountsAreExact) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv"}) {
     for (const double fps : {1.0, 7.0, 8.0, 12.0, 16.0, 24.0, 25.0, 30.0}) {
       for (const int frames : {5, 17}) {
         const DecodedVideo video = read_video(write_soft(name, 16, 16, fps, frames), 100);
         EXPECT_EQ(video.num_frames, frames) << name << " " << fps;
-        EXPECT_DOUBLE_EQ(video.fps, fps) << name << " " << frames;
+        // A WebP counts in milliseconds.
+        const double tolerance = name == "a.webp" ? fps * fps / 1000.0 / frames : 1e-12;
+        EXPECT_NEAR(video.fps, fps, tolerance) << name << " " << frames;
       }
     }
     EXPECT_EQ(read_video(write_soft(name, 16, 16, 8, 1), 100).num_frames, 1) << name;
@@ -137,14 +151,14 @@ TEST_F(VideoFile, OddSizesOfMp4RepeatTheBorder) {
 }
 
 TEST_F(VideoFile, OnePixel) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv", "png/"}) {
     EXPECT_NO_THROW(write(name, 1, 1, 8, 2, [](int) { return std::vector<std::uint8_t>(3, 9); }));
   }
 }
 
 // Whatever the memory holds that the encoders ask for: some read what they never wrote.
 TEST_F(VideoFile, SameFramesSameBytes) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv"}) {
     for (const int size : {32, 96}) {
       std::set<std::string> contents;
       for (const int byte : {0, 1, 77, 128, 200, 255}) {
@@ -166,7 +180,7 @@ TEST_F(VideoFile, Mp4StartsWithItsIndexAndGifLoops) {
 }
 
 TEST_F(VideoFile, WithoutFinishNothingIsLeft) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv", "png/"}) {
     VideoWriter writer(folder_.path() / name, {16, 16, 8});
     writer.add_frame(soft_frame(16, 16, 0));
   }
@@ -180,11 +194,14 @@ TEST_F(VideoFile, WriterRefuses) {
     EXPECT_ANY_THROW(freeinit::check_video_writer(folder_.path() / name, {width, height, fps}));
     VideoWriter writer(folder_.path() / name, {width, height, fps});
   };
-  EXPECT_ERROR(invalid_argument, "unknown extension '.avi'; known are .mp4, .webm, .gif",
+  EXPECT_ERROR(invalid_argument,
+               "unknown extension '.avi'; known are .mp4, .webm, .gif, .webp, .mov, .mkv, and",
                open("a.avi", 8, 8, 8));
   EXPECT_ERROR(invalid_argument, "picture width '0': outside its range; expected 1 to 16384",
                open("a.mp4", 0, 8, 8));
   EXPECT_ERROR(invalid_argument, "picture height '20000'", open("a.mp4", 8, 20000, 8));
+  EXPECT_ERROR(invalid_argument, "picture width '16384': outside its range; expected 1 to 16383",
+               open("a.webp", 16384, 8, 8));
   EXPECT_ERROR(invalid_argument, "picture width '4294967304'", open("a/", 4294967304, 8, 8));
   EXPECT_ERROR(invalid_argument, "frames per second '0'", open("a.mp4", 8, 8, 0));
   EXPECT_ERROR(invalid_argument, "frames per second 'nan'",
@@ -200,7 +217,7 @@ TEST_F(VideoFile, WriterRefuses) {
   EXPECT_ERROR(io, "a folder of that name is in the way", open("folder.mp4", 8, 8, 8));
   EXPECT_ERROR(io, "a file of that name is in the way", open("file", 8, 8, 8));
   EXPECT_ERROR(io, "does not exist", VideoWriter(folder_.path() / "no/a.mp4", {8, 8, 8}));
-  for (const char* name : {"a.mp4", "a.webm", "a.gif", "png/", "no/a.mp4"}) {
+  for (const char* name : {"a.mp4", "a.webm", "a.gif", "a.mov", "a.mkv", "png/", "no/a.mp4"}) {
     EXPECT_NO_THROW(freeinit::check_video_writer(folder_.path() / name, {16384, 1, 50}));
   }
   VideoWriter writer(folder_.path() / "a.mp4", {8, 8, 8});
@@ -221,6 +238,9 @@ TEST_F(VideoFile, ExtensionsChooseTheFormat) {
   EXPECT_EQ(freeinit::video_format_of("a/b.MP4"), freeinit::VideoFormat::mp4);
   EXPECT_EQ(freeinit::video_format_of("b.webm"), freeinit::VideoFormat::webm);
   EXPECT_EQ(freeinit::video_format_of("c.d.gif"), freeinit::VideoFormat::gif);
+  EXPECT_EQ(freeinit::video_format_of("d.webp"), freeinit::VideoFormat::webp);
+  EXPECT_EQ(freeinit::video_format_of("e.mov"), freeinit::VideoFormat::mov);
+  EXPECT_EQ(freeinit::video_format_of("f.mkv"), freeinit::VideoFormat::mkv);
   EXPECT_EQ(freeinit::video_format_of("frames"), freeinit::VideoFormat::png_sequence);
   EXPECT_EQ(freeinit::video_format_of("a.b/"), freeinit::VideoFormat::png_sequence);
 }
@@ -319,7 +339,8 @@ TEST_F(VideoFile, WritePng) {
 TEST_F(VideoFile, NothingIsPrinted) {
   ::testing::internal::CaptureStderr();
   ::testing::internal::CaptureStdout();
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) write_soft(name, 17, 16);
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv", "png/"})
+    write_soft(name, 17, 16);
   const std::string whole = file_content(folder_.path() / "a.mp4");
   for (std::size_t size = 0; size < whole.size(); size += 97) {
     std::string broken = whole;

@@ -14,9 +14,10 @@
 namespace freeinit::inline FREEINIT_ABI {
 
 /// The containers the writer knows, chosen by the path: `.mp4` (H.264), `.webm` (VP9), `.gif`
-/// (one palette for the whole clip), and a PNG sequence `frame_00000.png` ... for a path that ends
-/// with a slash or has no extension.
-enum class VideoFormat { mp4, webm, gif, png_sequence };
+/// (one palette for the whole clip), `.webp` (animated, quality 90), for editing `.mov` (ProRes
+/// 4444, 10 bits) and `.mkv` (FFV1, the frames to the bit), and a PNG sequence `frame_00000.png`
+/// ... for a path that ends with a slash or has no extension.
+enum class VideoFormat { mp4, webm, gif, webp, mov, mkv, png_sequence };
 
 /// The format that `path` asks for. Throws Error: invalid_argument for an unknown extension, with
 /// the known ones in the message.
@@ -24,12 +25,13 @@ enum class VideoFormat { mp4, webm, gif, png_sequence };
 
 /// Size and rate of a video to be written.
 struct VideoWriterOptions {
-  /// Pixels, 1 to 16384 (H.264 gets an even size by repeating the last row or column).
+  /// Pixels, 1 to 16384, of WebP to 16383 (H.264 gets an even size by repeating the last row or
+  /// column).
   std::int64_t width = 0;
   std::int64_t height = 0;  ///< pixels
   double fps = 8.0;         ///< 0.01 to 1000; a GIF counts in 1/100 s and takes at most 50
-  /// What the file says of itself: "title" and "comment". A GIF holds the comment alone, a PNG
-  /// sequence both in each frame. Bytes that are no UTF-8 become U+FFFD.
+  /// What the file says of itself: "title" and "comment". A GIF holds the comment alone, a WebP
+  /// neither, a PNG sequence both in each frame. Bytes that are no UTF-8 become U+FFFD.
   std::map<std::string, std::string> metadata{};
 };
 

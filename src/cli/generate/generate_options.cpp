@@ -22,7 +22,9 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
   OptionGroup output(command, "Output");
   output
       .add("-o,--output", a.output,
-           "FILE.mp4, .webm or .gif, or DIR/ for PNG frames [video.mp4, video_2.mp4, ...]", "FILE")
+           "FILE.mp4, .webm, .gif, .webp, .mov or .mkv, or DIR/ for PNG frames [video.mp4, "
+           "video_2.mp4, ...]",
+           "FILE")
       ->expected(1);
   output.add("--save-latents", a.save_latents, "Write the latents [B,C,F,h,w] (.safetensors)",
              "FILE");
