@@ -4,7 +4,8 @@
 #
 #   scripts/setup.sh           what the command needs
 #   scripts/setup.sh --tests   and what the tests need: GoogleTest, the Python reference packages
-#   scripts/setup.sh --ci      and what the other checks need: clang, clang-format, clang-tidy, libFuzzer
+#   scripts/setup.sh --ci      and what the other checks need: clang, clang-format, clang-tidy, libFuzzer,
+#                              Doxygen
 #
 # demo.sh and test.sh source this file and call freeinit_setup, which leaves
 #   FREEINIT_CMAKE_ARGS   with --tests, --ci: arguments that switch on every backend that a CPU can run
@@ -46,7 +47,11 @@ _freeinit_packages() {
   if [[ -n $1 ]]; then echo libgtest-dev ffmpeg; fi
   # One version, since each formats and warns in its own way.
   if [[ $1 == --ci ]]; then echo git clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
+  if [[ $1 == --ci ]]; then _freeinit_site_packages; fi
 }
+
+# What docs.sh needs.
+_freeinit_site_packages() { echo doxygen doxygen-awesome-css python3; }
 
 _freeinit_is_installed() {
   [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
@@ -54,7 +59,7 @@ _freeinit_is_installed() {
 
 _freeinit_install_packages() {
   local package missing=() as_root=()
-  for package in $(_freeinit_packages "$1"); do
+  for package in "$@"; do
     _freeinit_is_installed "$package" || missing+=("$package")
   done
   ((${#missing[@]})) || return 0
@@ -70,11 +75,12 @@ _freeinit_install_packages() {
       apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
+# _freeinit_debian_packages PACKAGE...
 _freeinit_debian_packages() {
   if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
-    _freeinit_install_packages "$1"
+    _freeinit_install_packages "$@"
   else
-    _freeinit_say "no Debian or Ubuntu; expecting the equivalents of:" $(_freeinit_packages "$1")
+    _freeinit_say "no Debian or Ubuntu; expecting the equivalents of: $*"
   fi
 }
 
@@ -151,7 +157,7 @@ _freeinit_backends() {
 freeinit_setup() {
   local mode=${1:-}
   [[ -z $mode || $mode == --tests || $mode == --ci ]] || { _freeinit_die "unknown option '$mode'"; return 2; }
-  _freeinit_debian_packages "$mode" || return 1
+  _freeinit_debian_packages $(_freeinit_packages "$mode") || return 1
   if [[ -n $mode ]]; then _freeinit_python_packages || return 1; fi
   _freeinit_build_tools && _freeinit_libtorch || return 1
   if [[ -n $mode ]]; then _freeinit_backends; fi

@@ -4,6 +4,7 @@
 #   tests    g++: the library, the command and the C++ tests (ctest), under ASan and UBSan and under
 #            ThreadSanitizer too those of the layers without LibTorch; the Python tests (pytest); what runs if no part is named
 #   format   clang-format finds nothing to change
+#   docs     the documentation's site builds without a warning (scripts/docs.sh)
 #   clang    clang, without a warning: the shared library, the command and the examples, which are
 #            installed, moved and run from an empty environment; the C++ tests of the header-only
 #            form, and under clang's sanitizers
@@ -11,7 +12,7 @@
 #   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before), for at most
 #            FREEINIT_TIDY_SECONDS; what was not looked at is listed
 #   shared   g++: the whole of ctest against the shared library
-#   --ci     format, tests and fuzz: what every change must pass
+#   --ci     format, docs, tests and fuzz: what every change must pass
 #   --all    everything
 #
 # Installs what is missing. What does not need another stage runs beside it, on two processors or more;
@@ -118,7 +119,7 @@ part_shared() {
   build shared "$build" -DBUILD_SHARED_LIBS=ON && stage "shared: C++ and command (ctest)" ctest_in "$build"
 }
 
-# --- format, clang, fuzz, tidy -----------------------------------------------------------------------
+# --- format, docs, clang, fuzz, tidy -----------------------------------------------------------------
 
 check_format() {
   git -C "$FREEINIT_ROOT" ls-files -z '*.hpp' '*.cpp' |
@@ -128,6 +129,8 @@ check_format() {
 }
 
 part_format() { stage "format" check_format; }
+
+part_docs() { stage "docs" "$FREEINIT_ROOT/scripts/docs.sh"; }
 
 # Not optimised: that is for g++. Each file by itself. One folder for all that needs clang.
 configure_clang() {
@@ -207,9 +210,9 @@ part_tidy() { stage "clang-tidy" check_tidy; }
 parts=()
 for argument in "$@"; do
   case $argument in
-    --ci) parts=(format tests fuzz) ;;
-    --all) parts=(format tests clang fuzz tidy shared) ;;
-    tests | format | clang | fuzz | tidy | shared) parts+=("$argument") ;;
+    --ci) parts=(format docs tests fuzz) ;;
+    --all) parts=(format docs tests clang fuzz tidy shared) ;;
+    tests | format | docs | clang | fuzz | tidy | shared) parts+=("$argument") ;;
     *) echo "test.sh: unknown part '$argument'; $(sed -n 2p "${BASH_SOURCE[0]}")" >&2; exit 2 ;;
   esac
 done
@@ -223,7 +226,7 @@ if stage "setup" freeinit_setup "$mode"; then
   functions=()
   for part in "${parts[@]}"; do
     case $part in
-      format | tests) "part_$part" ;;
+      format | docs | tests) "part_$part" ;;
       *) functions+=("part_$part") ;;
     esac
   done

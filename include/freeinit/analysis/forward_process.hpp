@@ -15,16 +15,17 @@ namespace freeinit::inline FREEINIT_ABI {
 struct ForwardAnalysisOptions {
   /// Training timesteps, ascending; empty: nine from 0 to the last one, evenly spaced.
   std::vector<std::int64_t> timesteps{};
+  /// Ascending; 1 is the Nyquist frequency of an axis.
   std::vector<double> band_edges = FrequencyBands::default_edges();
   std::int64_t num_draws = 8;  ///< noises a timestep is measured with
-  std::uint64_t seed = 0;
-  double low_stop = 0.25;  ///< where low spatial frequencies end (frame correlation)
+  std::uint64_t seed = 0;      ///< of the noises
+  double low_stop = 0.25;      ///< where low spatial frequencies end (frame correlation)
 };
 
 /// The clip at one timestep.
 struct ForwardLevel {
-  std::int64_t timestep = 0;
-  double alpha_cumprod = 0.0;
+  std::int64_t timestep = 0;   ///< of the training timesteps, from 0
+  double alpha_cumprod = 0.0;  ///< abar of the schedule at that timestep
   /// By band, from the clip's spectrum alone: abar s^2 P / (1 - abar), s the schedule's
   /// `dynamic_rescale` (1 without).
   std::vector<double> expected_snr;
@@ -35,7 +36,7 @@ struct ForwardLevel {
 
 /// The initialisation gap of one or several clips: what the forward process leaves of them.
 struct ForwardAnalysis {
-  std::vector<FrequencyBand> bands;
+  std::vector<FrequencyBand> bands;  ///< of all figures "by band", from low to high
   std::vector<double> power;         ///< of the clip, by band
   std::vector<ForwardLevel> levels;  ///< by timestep
   NoiseStatistics gaussian;          ///< of Gaussian noise measured in the same way, same draws

@@ -33,6 +33,7 @@ class FREEINIT_API FrequencyBands {
   FrequencyBands(std::int64_t frames, std::int64_t height, std::int64_t width,
                  const std::vector<double>& edges = default_edges());
 
+  /// From low to high.
   [[nodiscard]] const std::vector<FrequencyBand>& bands() const noexcept { return bands_; }
 
   /// The spectrum [..., T,H,W] of a video of that shape, complex128 on the CPU, scaled so that

@@ -16,8 +16,9 @@ struct ImageEncoderSpec {
   std::int64_t resize = 256;      ///< length of the shorter side; the other one keeps the aspect
   std::int64_t crop = 224;        ///< side of the square cut out of the middle; 0: no cut
   std::string interpolation = "bicubic";  ///< or "bilinear"
-  bool antialias = true;
+  bool antialias = true;  ///< a larger picture is averaged, as PIL and torchvision do
   std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< of R, G, B in 0..1
+  /// Of R, G, B in 0..1; values are (x - mean) / std.
   std::array<double, 3> std{0.229, 0.224, 0.225};
 };
 

@@ -17,20 +17,20 @@ inline constexpr int kManifestSchema = 1;
 /// `manifest.json` of a bundle: what the networks are, what they can do, how they are sampled.
 /// `docs/bundle.md` shows the file key by key.
 struct Manifest {
-  int schema = kManifestSchema;
-  std::string name;
+  int schema = kManifestSchema;  ///< version of the file's form
+  std::string name;              ///< of the model, for people
   std::string
       family;  ///< "animatediff", "modelscope" or "videocrafter"; a label, never switched on
-  std::string description;
-  std::string license;
+  std::string description;                        ///< one line, for people
+  std::string license;                            ///< of the weights, as their source names it
   std::map<std::string, std::string> created_by;  ///< versions of exporter, torch, diffusers, ...
   std::map<std::string, FileRecord> files;        ///< by path relative to the bundle
-  UNetSpec unet;
+  UNetSpec unet;                                  ///< the bundle's own form of it
   /// By name; one that this build does not know is kept, and refused when it is chosen.
   std::map<std::string, UNetBackendSpec> unet_backends;
-  TextEncoderSpec text_encoder;
-  AutoencoderSpec vae;
-  TokenizerSpec tokenizer;
+  TextEncoderSpec text_encoder;  ///< what it reads and gives
+  AutoencoderSpec vae;           ///< what the autoencoder reads and gives
+  TokenizerSpec tokenizer;       ///< its files and ids
   /// By network: "text_encoder", "unet", "vae_decoder", "vae_encoder"; empty in bundles that were
   /// exported without it.
   std::map<std::string, MemorySpec> memory;

@@ -24,8 +24,10 @@ enum class ErrorCode : int {
 /// `std::rethrow_if_nested`.
 class FREEINIT_API Error : public std::runtime_error {
  public:
+  /// `message` is one line: the thing, its value, what is wrong, what is expected.
   Error(ErrorCode code, const std::string& message);
 
+  /// The kind of failure, and the command's exit code.
   [[nodiscard]] ErrorCode code() const noexcept;
 
  private:

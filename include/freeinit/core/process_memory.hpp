@@ -11,6 +11,7 @@ struct ProcessMemory {
   std::int64_t resident = 0;   ///< in use now
   std::int64_t peak = 0;       ///< the most that was in use
   std::int64_t available = 0;  ///< what it can still have: of the machine, and by its limits
+  /// Whether the system said both; else all that is unknown is 0.
   [[nodiscard]] bool is_known() const noexcept { return resident > 0 && available > 0; }
 };
 

@@ -34,13 +34,13 @@ inline constexpr NameTable<Phase, 7> kPhaseNames{{
 /// Where a run stands. Indices count finished work, so `step == num_steps` means the pass is
 /// complete.
 struct Progress {
-  Phase phase = Phase::load;
-  int pass = 0;        ///< FreeInit pass in 0 .. num_passes - 1 (denoise and reinit)
-  int num_passes = 1;  ///< 1 = plain sampling
-  int step = 0;        ///< units done in this phase and pass: steps, decoded or written frames
-  int num_steps = 0;   ///< units of this phase and pass; differs between passes
-  int video = 0;       ///< video in 0 .. num_videos - 1 (denoise and reinit); videos run in turn
-  int num_videos = 1;
+  Phase phase = Phase::load;  ///< what is being done
+  int pass = 0;               ///< FreeInit pass in 0 .. num_passes - 1 (denoise and reinit)
+  int num_passes = 1;         ///< 1 = plain sampling
+  int step = 0;           ///< units done in this phase and pass: steps, decoded or written frames
+  int num_steps = 0;      ///< units of this phase and pass; differs between passes
+  int video = 0;          ///< video in 0 .. num_videos - 1 (denoise and reinit); videos run in turn
+  int num_videos = 1;     ///< of the request
   int calls = 0;          ///< denoiser calls done for this video (denoise and reinit)
   int planned_calls = 0;  ///< what `calls` will be in the end, at most
 };

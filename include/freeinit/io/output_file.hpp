@@ -27,7 +27,9 @@ class FREEINIT_API OutputFile {
   OutputFile& operator=(OutputFile&&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
+  /// The name that was asked for.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// Where to write until `commit()`.
   [[nodiscard]] const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
   /// Whether something stands there that `commit()` would replace: a file, or a folder that is not

@@ -21,10 +21,10 @@ namespace freeinit::inline FREEINIT_ABI {
 /// ("F32", "F16", "BF16", "F64", "I64", "U8", ...), shape, and where its bytes (row-major, little
 /// endian) stand behind the header.
 struct SafetensorsEntry {
-  std::string dtype;
-  std::vector<std::int64_t> shape;
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
+  std::string dtype;                ///< "F32", ...
+  std::vector<std::int64_t> shape;  ///< as LibTorch's sizes
+  std::uint64_t begin = 0;          ///< its first byte, from the end of the header
+  std::uint64_t end = 0;            ///< one behind its last byte
 };
 
 /// An open `.safetensors` file. The header is read and checked at once, a tensor's bytes when they
@@ -35,6 +35,7 @@ class FREEINIT_API SafetensorsReader {
   /// headers above 16 MiB are refused. Throws Error: not_found, invalid_file, io.
   explicit SafetensorsReader(const std::filesystem::path& path);
 
+  /// What the header says of each tensor, by name.
   [[nodiscard]] const std::map<std::string, SafetensorsEntry>& tensors() const noexcept {
     return tensors_;
   }
@@ -57,9 +58,9 @@ class FREEINIT_API SafetensorsReader {
 
 /// A tensor to be written. The bytes stay the caller's.
 struct SafetensorsView {
-  std::string dtype;
-  std::vector<std::int64_t> shape;
-  std::span<const std::byte> data;
+  std::string dtype;                ///< "F32", ...
+  std::vector<std::int64_t> shape;  ///< as LibTorch's sizes
+  std::span<const std::byte> data;  ///< row-major, little endian
 };
 
 /// Writes a `.safetensors` file whole or not at all. Throws Error: invalid_argument (data size does

@@ -15,6 +15,7 @@ class FREEINIT_API Sha256 {
  public:
   Sha256();
 
+  /// The next bytes.
   void add(std::span<const std::byte> bytes);
   /// 64 lower-case hexadecimal digits. The object is used up.
   [[nodiscard]] std::string hex();

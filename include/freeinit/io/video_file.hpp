@@ -71,24 +71,24 @@ FREEINIT_API void write_png(const std::filesystem::path& path, std::span<const s
 
 /// A decoded clip: frames of `height * width * 3` bytes (R G B), one after another.
 struct DecodedVideo {
-  int width = 0;
-  int height = 0;
-  double fps = 0.0;  ///< of the file, whatever the stride; 0 when the file does not say
-  std::int64_t num_frames = 0;
-  bool cut = false;  ///< the file holds more of the wanted frames than `max_frames`
+  int width = 0;                ///< pixels
+  int height = 0;               ///< pixels
+  double fps = 0.0;             ///< of the file, whatever the stride; 0 when the file does not say
+  std::int64_t num_frames = 0;  ///< in `rgb`
+  bool cut = false;             ///< the file holds more of the wanted frames than `max_frames`
   bool damaged =
       false;  ///< data up to the last frame read was unreadable, or the file ends too early
   bool variable_rate = false;  ///< some frames read stay half as long again as others
   /// "HLG", "PQ" or "BT.2020" of a clip that was converted to BT.709; else empty.
   std::string converted_from;
-  std::vector<std::uint8_t> rgb;
+  std::vector<std::uint8_t> rgb;  ///< [num_frames, height, width, 3] bytes, row-major
 };
 
 /// Which frames of a video are wanted: first, first + stride, ..., at most `max_frames` of them.
 struct FrameSelection {
-  std::int64_t max_frames = 16;
-  std::int64_t first = 0;
-  std::int64_t stride = 1;
+  std::int64_t max_frames = 16;  ///< at most so many are read
+  std::int64_t first = 0;        ///< number of the first one, from 0
+  std::int64_t stride = 1;       ///< from one to the next; 2 takes every second
   /// Above 0: the clip is first brought to so many frames per second, of each time the nearest
   /// frame. 0: frames by number, whatever their times.
   double fps = 0.0;

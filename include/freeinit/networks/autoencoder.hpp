@@ -27,6 +27,7 @@ class FREEINIT_API Autoencoder {
   /// [N,C,h,w]. Throws Error: unsupported when the bundle has no encoder, invalid_argument, model.
   [[nodiscard]] virtual at::Tensor encode(const at::Tensor& images) const = 0;
 
+  /// What the manifest says of it: files, dtype, channels, scale.
   [[nodiscard]] virtual const AutoencoderSpec& spec() const noexcept = 0;
 
   /// Gives back memory that the next call would load again; see BundleOptions::low_memory.

@@ -11,8 +11,8 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// The embedding of the text of one frame.
 struct KeyText {
-  std::int64_t frame = 0;
-  at::Tensor text{};  ///< [B,L,D]
+  std::int64_t frame = 0;  ///< of the clip, from 0
+  at::Tensor text{};       ///< [B,L,D]
 };
 
 /// What a clip is told by text: one embedding for all its frames, or embeddings of key frames with

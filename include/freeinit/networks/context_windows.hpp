@@ -12,9 +12,9 @@ namespace freeinit::inline FREEINIT_ABI {
 /// Frames of a clip that the network sees at once: first, first + stride, ..., `length` of them,
 /// counted on from the clip's first frame where they go beyond its last.
 struct ContextWindow {
-  std::int64_t first = 0;
-  std::int64_t stride = 1;
-  std::int64_t length = 1;
+  std::int64_t first = 0;   ///< frame of the clip, from 0
+  std::int64_t stride = 1;  ///< frames from one to the next
+  std::int64_t length = 1;  ///< frames in the window
 
   // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the comparison for a pointer's
   friend auto operator<=>(const ContextWindow&, const ContextWindow&) = default;

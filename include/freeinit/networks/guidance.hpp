@@ -15,9 +15,10 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// Timesteps from `lowest` to `highest`, both included.
 struct TimestepInterval {
-  double lowest = 0.0;
-  double highest = std::numeric_limits<double>::infinity();
+  double lowest = 0.0;                                       ///< of the training timesteps
+  double highest = std::numeric_limits<double>::infinity();  ///< of the training timesteps
 
+  /// Whether `timestep` lies in it.
   [[nodiscard]] bool contains(double timestep) const noexcept {
     return lowest <= timestep && timestep <= highest;
   }
@@ -26,7 +27,7 @@ struct TimestepInterval {
 /// How a UNet becomes a `Denoiser`.
 struct GuidanceOptions {
   double guidance_scale = 7.5;  ///< <= 1 switches guidance off
-  double fps = 8.0;
+  double fps = 8.0;             ///< frames per second that the network is told, if it asks
   /// Guidance only at these timesteps (arXiv 2404.07724); elsewhere one call on the text alone.
   TimestepInterval interval{};
   /// Unset: every call runs the whole network. The caller starts its passes.

@@ -21,6 +21,7 @@ class FREEINIT_API ImageEncoder {
   /// Error: model.
   [[nodiscard]] virtual at::Tensor encode(const at::Tensor& images) const = 0;
 
+  /// How its images are prepared.
   [[nodiscard]] virtual const ImageEncoderSpec& spec() const noexcept = 0;
 };
 

@@ -21,6 +21,7 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// Where the networks of a bundle run, and how they are checked and kept.
 struct BundleOptions {
+  /// Of networks and latents; "cuda:0" is checked by `device_from_string`.
   at::Device device = at::kCPU;
   std::optional<at::ScalarType> dtype{};  ///< unset: as stored; a traced graph runs in one dtype
   std::string backend{};                  ///< by name; empty: `default_unet_backend`
@@ -60,15 +61,21 @@ class FREEINIT_API ModelBundle {
                                         const BundleOptions& options = {},
                                         const RunControl& control = {});
 
+  /// What the bundle says of itself.
   [[nodiscard]] const Manifest& manifest() const noexcept { return *manifest_; }
+  /// Text to ids.
   [[nodiscard]] const ClipTokenizer& tokenizer() const noexcept { return *tokenizer_; }
+  /// Ids to the embedding of the text. Never null.
   [[nodiscard]] const std::shared_ptr<const TextEncoder>& text_encoder() const noexcept {
     return text_encoder_;
   }
+  /// What predicts the noise. Never null.
   [[nodiscard]] const std::shared_ptr<const VideoUNet>& unet() const noexcept { return unet_; }
+  /// Latents to frames, and back where the bundle has an encoder. Never null.
   [[nodiscard]] const std::shared_ptr<const Autoencoder>& autoencoder() const noexcept {
     return autoencoder_;
   }
+  /// Where the networks run.
   [[nodiscard]] at::Device device() const noexcept { return device_; }
   /// Of the UNet; latents are float32 in any.
   [[nodiscard]] at::ScalarType dtype() const noexcept { return dtype_; }
@@ -78,7 +85,9 @@ class FREEINIT_API ModelBundle {
   /// The same bundle with another network: one of your own, or one around the bundle's. Throws
   /// Error: invalid_argument (null).
   [[nodiscard]] ModelBundle with(std::shared_ptr<const TextEncoder> text_encoder) const;
+  /// The same bundle with another such network, on the same terms.
   [[nodiscard]] ModelBundle with(std::shared_ptr<const VideoUNet> unet) const;
+  /// The same bundle with another such network, on the same terms.
   [[nodiscard]] ModelBundle with(std::shared_ptr<const Autoencoder> autoencoder) const;
 
  private:

@@ -24,7 +24,7 @@ struct NetworkSource {
   /// The JSON object that the file must repeat as its extra file `freeinit.json`; empty: it is not
   /// compared.
   std::string contract{};
-  at::Device device = at::kCPU;
+  at::Device device = at::kCPU;  ///< where the network is to run
   /// What the caller wants. A traced graph runs in the dtype of its export alone, so anything but
   /// that of its spec is refused.
   std::optional<at::ScalarType> dtype{};

@@ -18,8 +18,8 @@ struct UNetInput {
 
 /// A prediction and the deep feature behind it, whose layout is the network's own business.
 struct DeepPrediction {
-  at::Tensor output;
-  at::Tensor deep;
+  at::Tensor output;  ///< the predicted noise, [B,C,F,H,W]
+  at::Tensor deep;    ///< what a later call may be given in place of the deep layers
 };
 
 /// The one virtual seam at the model: what predicts noise for video latents. Every family has this

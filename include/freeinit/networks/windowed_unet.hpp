@@ -15,8 +15,8 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// What the windows of a run are made of.
 struct WindowSettings {
-  ContextOptions options{};  ///< with a length
-  std::int64_t num_frames = 16;
+  ContextOptions options{};      ///< with a length
+  std::int64_t num_frames = 16;  ///< of the clip
   /// Of a pass, in order: which step a call is, is how many of them stand before its own. Empty:
   /// all calls are of step 0, so windows stay.
   std::vector<double> timesteps{};

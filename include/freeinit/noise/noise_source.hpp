@@ -22,6 +22,7 @@ namespace freeinit::inline FREEINIT_ABI {
 /// Move-only: a copy would repeat the same noise unseen.
 class FREEINIT_API NoiseSource {
  public:
+  /// The noise of one video.
   explicit NoiseSource(std::uint64_t seed);
   /// One generator a video. Throws Error: invalid_argument when empty.
   explicit NoiseSource(const std::vector<std::uint64_t>& seeds);

@@ -15,6 +15,7 @@ enum class ContextSchedule { uniform, standard_static };
 
 /// uniform, static. Throws Error: invalid_argument with the known names.
 [[nodiscard]] FREEINIT_API ContextSchedule context_schedule_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(ContextSchedule schedule) noexcept;
 
 /// What a frame counts in a window, before the weights of each frame are scaled to the sum 1.
@@ -24,6 +25,7 @@ enum class FuseMethod { pyramid, flat };
 
 /// pyramid, flat. Throws as above.
 [[nodiscard]] FREEINIT_API FuseMethod fuse_method_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(FuseMethod method) noexcept;
 
 /// How the noise of frames behind the first window comes about, with diffusers' names.
@@ -35,6 +37,7 @@ enum class LongNoise { random, repeat_context, shuffle_context };
 
 /// random, repeat_context, shuffle_context. Throws as above.
 [[nodiscard]] FREEINIT_API LongNoise long_noise_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(LongNoise noise) noexcept;
 
 /// Overlapping windows in which the network sees a clip that is longer than it was made for.
@@ -47,10 +50,10 @@ struct ContextOptions {
   /// `uniform` also takes windows of every 2nd, 4th, ... frame where the clip is long enough for
   /// them: so many kinds at most, 1 to 16.
   std::int64_t stride = 1;
-  ContextSchedule schedule = ContextSchedule::uniform;
-  FuseMethod fuse = FuseMethod::pyramid;
-  bool closed_loop = false;  ///< windows go on from the last frame to the first
-  LongNoise noise = LongNoise::random;
+  ContextSchedule schedule = ContextSchedule::uniform;  ///< whether windows move from step to step
+  FuseMethod fuse = FuseMethod::pyramid;  ///< what a frame counts where windows overlap
+  bool closed_loop = false;               ///< windows go on from the last frame to the first
+  LongNoise noise = LongNoise::random;    ///< of the frames behind the first window
 
   /// Throws Error: invalid_argument.
   FREEINIT_API void validate() const;

@@ -19,6 +19,7 @@ enum class Profile { diffusers, official };
 
 /// diffusers, official. Throws Error: invalid_argument with the known names.
 [[nodiscard]] FREEINIT_API Profile profile_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(Profile profile) noexcept;
 
 /// What a pass that is not the last hands to the next re-initialisation. Only its low band is used,
@@ -34,11 +35,12 @@ enum class IntermediateResult { full, partial, prediction };
 /// full, partial, prediction. Throws Error: invalid_argument with the known names.
 [[nodiscard]] FREEINIT_API IntermediateResult
 intermediate_result_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(IntermediateResult result) noexcept;
 
 /// Where every pass but the last ends.
 struct IntermediatePassOptions {
-  IntermediateResult result = IntermediateResult::full;
+  IntermediateResult result = IntermediateResult::full;  ///< what such a pass hands on
   /// Denoiser calls of each pass, at least 1 and at most the steps of that pass. `partial` and
   /// `prediction` need it, `full` takes none.
   std::optional<std::int64_t> steps{};
@@ -57,10 +59,11 @@ struct FreeInitOptions {
   /// least one.
   std::vector<FrequencyFilterOptions> filters = std::vector<FrequencyFilterOptions>(1);
   bool fast_sampling = false;  ///< coarse to fine: pass i runs int(n / num_iters * (i + 1)) steps
+  /// Whose rules where diffusers and the authors' code differ.
   Profile profile = Profile::diffusers;
 
-  NoiseMixOptions mix{};
-  IntermediatePassOptions intermediate{};
+  NoiseMixOptions mix{};                   ///< how the low and the high band are put together
+  IntermediatePassOptions intermediate{};  ///< where passes before the last end
   /// Denoiser calls of the run at most. The last pass always runs whole, so less than its steps is
   /// refused; the passes before it get what is left: `partial` and `prediction` end when it is used
   /// up, a `full` one is begun only if it fits.

@@ -22,12 +22,13 @@ enum class FilterAxes { spatio_temporal, temporal, spatial };
 /// A low-pass filter over time, height and width. Frequencies are normalised: 1 is the Nyquist
 /// frequency of each axis.
 struct FrequencyFilterOptions {
-  FilterMethod method = FilterMethod::butterworth;
+  FilterMethod method = FilterMethod::butterworth;  ///< falloff of the filter
   double order = 4.0;                     ///< n of the Butterworth filter, > 0; others ignore it
   double spatial_stop_frequency = 0.25;   ///< d_s in 0..1
   double temporal_stop_frequency = 0.25;  ///< d_t in 0..1
+  /// The authors' numbers, or the filter that its name promises.
   FilterVariant variant = FilterVariant::official;
-  FilterAxes axes = FilterAxes::spatio_temporal;
+  FilterAxes axes = FilterAxes::spatio_temporal;  ///< which axes count
 
   /// Throws Error: invalid_argument for NaN or a value outside its range.
   FREEINIT_API void validate() const;
@@ -37,14 +38,17 @@ struct FrequencyFilterOptions {
 
 /// butterworth, gaussian, ideal, box. Throws Error: invalid_argument with the known names.
 [[nodiscard]] FREEINIT_API FilterMethod filter_method_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(FilterMethod method) noexcept;
 
 /// official, strict. Throws as above.
 [[nodiscard]] FREEINIT_API FilterVariant filter_variant_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(FilterVariant variant) noexcept;
 
 /// spatio-temporal, temporal, spatial. Throws as above.
 [[nodiscard]] FREEINIT_API FilterAxes filter_axes_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(FilterAxes axes) noexcept;
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -21,11 +21,12 @@ enum class MixMethod { freeinit, variance_preserving, freqprior };
 /// freeinit, variance-preserving, freqprior. Throws Error:
 /// invalid_argument with the known names.
 [[nodiscard]] FREEINIT_API MixMethod mix_method_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(MixMethod method) noexcept;
 
 /// Settings of the mix.
 struct NoiseMixOptions {
-  MixMethod method = MixMethod::freeinit;
+  MixMethod method = MixMethod::freeinit;  ///< how the low and the high band are put together
   double ratio = 0.8;  ///< r of FreqPrior in 0..1: the share of old noise; the others ignore it
 
   /// Throws Error: invalid_argument.

@@ -14,11 +14,12 @@ enum class VideoNoiseSource { diffuse, invert };
 
 /// diffuse, invert. Throws Error: invalid_argument with the known names.
 [[nodiscard]] FREEINIT_API VideoNoiseSource video_noise_source_from_string(std::string_view name);
+/// Its name in files and on the command line.
 [[nodiscard]] FREEINIT_API std::string_view to_string(VideoNoiseSource source) noexcept;
 
 /// What is made of a real video that a run starts from.
 struct RealVideoOptions {
-  VideoNoiseSource source = VideoNoiseSource::diffuse;
+  VideoNoiseSource source = VideoNoiseSource::diffuse;  ///< how noise is made of the video
   /// Only the low band of the video's noise is kept, as the run's first filter and its mix cut it;
   /// the high band is fresh noise.
   bool low_band = false;

@@ -30,7 +30,7 @@ struct RequestField {
   std::string_view help;  ///< one line
   std::string limits;     ///< in words, or the names there are; may be empty
   std::string_view group{};  ///< heading of the help
-  FieldKind kind{};
+  FieldKind kind{};          ///< of its value
   /// Nothing for an optional setting that is not set.
   std::function<std::optional<FieldValue>(const GenerationRequest&)> get{};
   /// Throws Error: invalid_argument for a value of another kind and for unknown names; limits are

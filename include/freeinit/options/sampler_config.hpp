@@ -37,6 +37,7 @@ enum class SolverType { midpoint, heun, bh1, bh2 };
 /// DPM-Solver++ along the probability flow, or with noise in each step.
 enum class AlgorithmType { dpmsolver_pp, sde_dpmsolver_pp };
 
+///@{
 /// Names as in diffusers' configuration files, and `uniform`. Throw Error: invalid_argument with
 /// the known names.
 [[nodiscard]] FREEINIT_API BetaSchedule beta_schedule_from_string(std::string_view name);
@@ -53,27 +54,29 @@ enum class AlgorithmType { dpmsolver_pp, sde_dpmsolver_pp };
 [[nodiscard]] FREEINIT_API std::string_view to_string(SolverType type) noexcept;
 [[nodiscard]] FREEINIT_API AlgorithmType algorithm_type_from_string(std::string_view name);
 [[nodiscard]] FREEINIT_API std::string_view to_string(AlgorithmType type) noexcept;
+///@}
 
 /// A noise schedule and the sampler that walks it: the settings of diffusers' schedulers, same
 /// names, same defaults as its `DDIMScheduler`, and two that only VideoCrafter's sampler has.
 struct SamplerConfig {
   std::string sampler = "ddim";  ///< a name of the sampler table
 
-  std::int64_t num_train_timesteps = 1000;
-  double beta_start = 0.0001;
-  double beta_end = 0.02;
-  BetaSchedule beta_schedule = BetaSchedule::linear;
-  std::vector<double> trained_betas{};  ///< replaces the schedule when not empty
-  bool clip_sample = true;
-  double clip_sample_range = 1.0;
-  bool set_alpha_to_one = true;
-  std::int64_t steps_offset = 0;
-  PredictionType prediction_type = PredictionType::epsilon;
-  bool thresholding = false;
-  double dynamic_thresholding_ratio = 0.995;
-  double sample_max_value = 1.0;
+  std::int64_t num_train_timesteps = 1000;  ///< N: levels of noise the model was trained on
+  double beta_start = 0.0001;               ///< noise added at the first level
+  double beta_end = 0.02;                   ///< noise added at the last level
+  BetaSchedule beta_schedule = BetaSchedule::linear;  ///< how betas grow between the two
+  std::vector<double> trained_betas{};                ///< replaces the schedule when not empty
+  bool clip_sample = true;                            ///< whether each clean prediction is clipped
+  double clip_sample_range = 1.0;                     ///< to -range..range
+  bool set_alpha_to_one = true;   ///< the last step arrives at no noise, not at level 0
+  std::int64_t steps_offset = 0;  ///< added to each timestep: 1 for Stable Diffusion's
+  PredictionType prediction_type = PredictionType::epsilon;  ///< what the network predicts
+  bool thresholding = false;  ///< whether each clean prediction is scaled down by its own quantile
+  double dynamic_thresholding_ratio = 0.995;  ///< the quantile, 0 to 1
+  double sample_max_value = 1.0;              ///< the most that is left of the quantile
+  /// Which timesteps the steps stand at.
   TimestepSpacing timestep_spacing = TimestepSpacing::leading;
-  bool rescale_betas_zero_snr = false;
+  bool rescale_betas_zero_snr = false;    ///< the last level becomes noise alone (arXiv 2305.08891)
   bool use_clipped_model_output = false;  ///< in diffusers an argument of `step`
   /// VideoCrafter's dynamic rescale: what the clean signal is multiplied by at each training
   /// timestep, x_t = sqrt(abar_t) dynamic_rescale[t] x_0 + sqrt(1 - abar_t) noise, in the steps and

@@ -10,7 +10,7 @@ namespace freeinit::inline FREEINIT_ABI {
 /// memory is then that of a tile; a tile does not know what lies outside of it, so the frame
 /// differs a little from the whole one. diffusers' tiling of `AutoencoderKL`.
 struct VaeTilingOptions {
-  bool enabled = false;
+  bool enabled = false;          ///< off: frames are seen whole
   std::int64_t tile_size = 256;  ///< pixels along height and width; frames up to it stay whole
   double overlap = 0.25;         ///< the share of a tile that its neighbour covers too, below 1
 

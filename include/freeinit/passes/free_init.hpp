@@ -22,11 +22,12 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// What a run is made with besides the denoiser and the schedule.
 struct FreeInitSettings {
-  LatentShape shape{};
-  FreeInitOptions options{};
-  std::int64_t num_inference_steps = 25;
-  double eta = 0.0;
+  LatentShape shape{};                    ///< of the latents
+  FreeInitOptions options{};              ///< passes, filters, mix
+  std::int64_t num_inference_steps = 25;  ///< of a full pass; diffusers' argument of that name
+  double eta = 0.0;                   ///< noise of each step, 0 to 1; `ddim` and `tcd` alone use it
   at::ScalarType dtype = at::kFloat;  ///< of latents and noise
+  /// Of latents and noise; fresh noise is drawn on the CPU and copied.
   at::Device device = at::kCPU;
   /// [B,C,F,H,W], unit variance. Replaces the first draw of the noise source, which then is not
   /// made: the fresh noise of the second pass comes first, as in diffusers when `latents` are
@@ -50,7 +51,7 @@ struct FreeInitSettings {
 
 /// One pass of a run.
 struct PassPlan {
-  std::shared_ptr<const Sampler> sampler;
+  std::shared_ptr<const Sampler> sampler;  ///< of this pass, never null
   std::int64_t calls = 0;  ///< fewer than the sampler's steps where the pass ends early
   std::int64_t first = 0;  ///< index of the first step; above 0 where a strength leaves steps out
 };
@@ -66,10 +67,10 @@ struct PassPlan {
 
 /// The result of the last complete pass.
 struct FreeInitResult {
-  at::Tensor latents{};  ///< [B,C,F,H,W]
-  int completed_passes = 0;
-  bool cancelled = false;  ///< stopped early; `latents` is the last complete pass, never noise
-  std::int64_t denoiser_calls = 0;
+  at::Tensor latents{};      ///< [B,C,F,H,W]
+  int completed_passes = 0;  ///< `num_iters` unless cancelled
+  bool cancelled = false;    ///< stopped early; `latents` is the last complete pass, never noise
+  std::int64_t denoiser_calls = 0;             ///< made in all, those of an incomplete pass too
   std::vector<std::int64_t> calls_per_pass{};  ///< of each complete pass, in order
   /// How many calls fewer than num_iters passes like the last one; 0 when cancelled.
   std::int64_t calls_saved = 0;
@@ -105,6 +106,7 @@ class FREEINIT_API FreeInit {
   /// invalid_argument.
   void check_state(const FreeInitState& state) const;
 
+  /// Whether all passes of the run are complete.
   [[nodiscard]] bool is_done(const FreeInitState& state) const noexcept;
 
   /// One denoiser call and its step; before the first one of a pass also what leads to it. Makes no

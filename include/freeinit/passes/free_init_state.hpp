@@ -22,10 +22,11 @@ struct FREEINIT_API FreeInitState {
   /// With IntermediateResult::partial what that pass stopped at, in variance-preserving scale, and
   /// its timestep; else undefined.
   at::Tensor partial{};
-  NoiseLevel partial_level{};
+  NoiseLevel partial_level{};                  ///< signal and noise of `partial`
   std::int64_t calls = 0;                      ///< denoiser calls made
   std::vector<std::int64_t> calls_per_pass{};  ///< of the complete passes
 
+  /// A run of its own from here, with the same bits to come.
   [[nodiscard]] FreeInitState clone() const;
 };
 

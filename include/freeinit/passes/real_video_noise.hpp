@@ -17,7 +17,7 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// What is made of a video's latents, with what it takes.
 struct RealVideoSettings {
-  VideoNoiseSource source = VideoNoiseSource::diffuse;
+  VideoNoiseSource source = VideoNoiseSource::diffuse;  ///< how noise is made of the video
   /// Set: only the low band of the video's noise is kept, the high band is fresh noise, mixed as
   /// FreeInit does between two passes.
   std::optional<NoiseReinitializer> low_band{};

@@ -11,14 +11,15 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// Where a run stands when a hook is called. All count from 0.
 struct RunPoint {
-  std::int64_t video = 0;
-  int pass = 0;
-  std::int64_t step = 0;  ///< denoiser calls made in this pass
+  std::int64_t video = 0;  ///< k of `seed + k`
+  int pass = 0;            ///< the first is 0
+  std::int64_t step = 0;   ///< denoiser calls made in this pass
 };
 
 /// What a caller may look at during a run, beside the progress of RunControl. Every member may stay
 /// empty. Tensors are on the device; the run does not write to them afterwards.
 struct RunHooks {
+  /// What is called with a tensor of the run and where the run stands.
   using Hook = std::function<void(const RunPoint& at, const at::Tensor& tensor)>;
 
   /// Before each pass: what it starts from, [B,C,F,H,W] in variance-preserving scale: noise of unit

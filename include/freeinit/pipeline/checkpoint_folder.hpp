@@ -22,8 +22,8 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// All that the videos of a run are made of.
 struct RunRecord {
-  GenerationRequest request{};
-  GenerationInputs inputs{};
+  GenerationRequest request{};                  ///< settings, prompts and seed
+  GenerationInputs inputs{};                    ///< tensors that the run started from
   std::map<std::string, std::string> bundle{};  ///< `bundle_hashes`
   std::map<std::string, std::string> notes{};   ///< the caller's own, UTF-8
 };
@@ -59,7 +59,9 @@ class FREEINIT_API CheckpointFolder {
   /// Whether the record of a run is in the folder.
   [[nodiscard]] static bool holds_run(const std::filesystem::path& folder);
 
+  /// The folder, as it was given.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return folder_; }
+  /// What the run was created with, or continued with by `set_request`.
   [[nodiscard]] const RunRecord& record() const noexcept { return record_; }
 
   /// Refuses a bundle with other files, with the first that differs. Throws Error:
@@ -69,6 +71,7 @@ class FREEINIT_API CheckpointFolder {
   /// The run goes on with another request. Throws Error: as check_continued_request, io.
   void set_request(const GenerationRequest& request);
 
+  /// The file in which the state of video `video` (k of `seed + k`) is kept.
   [[nodiscard]] std::filesystem::path video_path(std::int64_t video) const;
 
   /// Throws Error: io.

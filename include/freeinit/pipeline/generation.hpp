@@ -31,10 +31,10 @@ struct GenerationInputs {
 
 /// One finished video.
 struct GeneratedVideo {
-  std::int64_t index = 0;  ///< k of `seed + k`
-  at::Tensor latents{};    ///< [1,C,F,h,w] float32, CPU
-  at::Tensor frames{};     ///< [F,H,W,3] float32 in 0..1, CPU; undefined when not decoded
-  int completed_passes = 0;
+  std::int64_t index = 0;       ///< k of `seed + k`
+  at::Tensor latents{};         ///< [1,C,F,h,w] float32, CPU
+  at::Tensor frames{};          ///< [F,H,W,3] float32 in 0..1, CPU; undefined when not decoded
+  int completed_passes = 0;     ///< `num_iters` unless cancelled
   bool cancelled = false;       ///< stopped early: `latents` are those of the last complete pass
   std::int64_t unet_calls = 0;  ///< the inversion of a real video included
   std::int64_t unet_calls_saved = 0;           ///< FreeInitResult::calls_saved
@@ -44,8 +44,8 @@ struct GeneratedVideo {
 /// All that a run knows of one of its videos between two network calls. A run of the same request,
 /// inputs and bundle that is given it goes on to the same bits.
 struct VideoState {
-  std::int64_t video = 0;  ///< k of `seed + k`
-  FreeInitState run;
+  std::int64_t video = 0;            ///< k of `seed + k`
+  FreeInitState run;                 ///< passes and steps so far
   std::int64_t inversion_calls = 0;  ///< network calls before those of `run`
   bool done = false;                 ///< all passes are complete
 };

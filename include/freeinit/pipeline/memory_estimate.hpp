@@ -20,6 +20,7 @@ struct MemoryEstimate {
   std::int64_t decode = 0;   ///< while frames are decoded
   std::int64_t write = 0;    ///< while a video is written: frames, and FFmpeg's encoder
 
+  /// Bytes of the stage that takes most.
   [[nodiscard]] FREEINIT_API std::int64_t peak() const noexcept;
 };
 
@@ -30,7 +31,7 @@ struct HeapOverhead {
   /// as the kernel has the pages about.
   std::int64_t first_use = std::int64_t{70} << 20;
   double waste = 0.7;  ///< of a call: freed blocks that nothing fits into
-  std::int64_t most_waste = std::int64_t{1} << 50;
+  std::int64_t most_waste = std::int64_t{1} << 50;  ///< bytes; the waste of a call is this at most
 
   /// Of a process that called `keep_freed_memory`.
   [[nodiscard]] static constexpr HeapOverhead keeping() { return {}; }

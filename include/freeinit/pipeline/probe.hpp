@@ -12,10 +12,11 @@ namespace freeinit::inline FREEINIT_ABI {
 
 /// What one part of a bundle did when it was tried.
 struct ProbeFinding {
+  /// How the try ended.
   enum class Outcome { passed, failed, skipped };  ///< skipped: what it needs has failed
 
-  std::string part;  ///< "manifest", "file unet.pt", "unet", ...
-  Outcome outcome = Outcome::passed;
+  std::string part;                   ///< "manifest", "file unet.pt", "unet", ...
+  Outcome outcome = Outcome::passed;  ///< how the try of this part ended
   std::string detail;  ///< passed: shapes and types seen; failed: what is wrong; skipped: why
   std::string remedy;  ///< failed: how to mend it
   ErrorCode code = ErrorCode::internal;  ///< failed: the kind of failure
@@ -27,6 +28,7 @@ struct ProbeReport {
 
   /// The first failure, or null.
   [[nodiscard]] FREEINIT_API const ProbeFinding* first_failure() const noexcept;
+  /// How many parts have failed.
   [[nodiscard]] FREEINIT_API std::size_t num_failures() const noexcept;
 };
 

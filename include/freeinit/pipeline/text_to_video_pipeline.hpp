@@ -50,6 +50,7 @@ class FREEINIT_API TextToVideoPipeline {
   /// Throws Error: invalid_argument for a schedule in the manifest that NoiseSchedule refuses.
   explicit TextToVideoPipeline(ModelBundle bundle);
 
+  /// What it was made of.
   [[nodiscard]] const ModelBundle& bundle() const noexcept { return bundle_; }
   /// The model's own schedule, that of Profile::diffusers.
   [[nodiscard]] const NoiseSchedule& schedule() const noexcept { return schedule_; }

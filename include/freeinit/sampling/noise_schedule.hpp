@@ -26,8 +26,10 @@ class FREEINIT_API NoiseSchedule {
   /// leave no noise or no signal in float32.
   explicit NoiseSchedule(const SamplerConfig& config);
 
+  /// What it was made of.
   [[nodiscard]] const SamplerConfig& config() const noexcept { return config_; }
 
+  /// Timesteps that the model was trained on: N, 1000 in all known families.
   [[nodiscard]] std::int64_t num_train_timesteps() const noexcept {
     return config_.num_train_timesteps;
   }

@@ -25,6 +25,7 @@ struct FREEINIT_API SamplerState {
   std::vector<at::Tensor> scratch{};  ///< memory that steps write again; no part of the value
 
   SamplerState() = default;
+  /// `first_latents` [B,C,F,H,W] in the sampler's scale; `first_index` leaves steps out.
   explicit SamplerState(at::Tensor first_latents, std::int64_t first_index = 0);
   SamplerState(SamplerState&&) noexcept = default;
   SamplerState& operator=(SamplerState&&) noexcept = default;

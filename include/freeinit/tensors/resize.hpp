@@ -27,8 +27,8 @@ enum class Interpolation { bilinear, bicubic };
 
 /// Height and width in pixels.
 struct ImageSize {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
+  std::int64_t height = 0;  ///< pixels
+  std::int64_t width = 0;   ///< pixels
 };
 
 /// `center_crop(resize_images(images, resized), crop)` to the bit. Of antialiased bytes nothing but

@@ -58,6 +58,7 @@ class FREEINIT_API ClipTokenizer {
   /// its letters make.
   [[nodiscard]] bool has_token(std::string_view spelling) const;
 
+  /// The settings that it was made with.
   [[nodiscard]] const ClipTokenizerOptions& options() const;
 
  private:

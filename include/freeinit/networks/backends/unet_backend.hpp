@@ -28,10 +28,10 @@ enum class WeightStorage { as_exported, float16, int8 };
 struct UNetBackend {
   std::string_view name;            ///< in manifests and on the command line
   std::string_view build_option{};  ///< of CMake, without which a build lacks it; empty: none does
-  Runtime runtime = Runtime::torchscript;
-  NetworkRewrite operators = nullptr;     ///< of the UNet; null: LibTorch's
-  NetworkRewrite convolutions = nullptr;  ///< of the autoencoder; null: LibTorch's
-  WeightStorage weights = WeightStorage::as_exported;
+  Runtime runtime = Runtime::torchscript;              ///< what executes the network
+  NetworkRewrite operators = nullptr;                  ///< of the UNet; null: LibTorch's
+  NetworkRewrite convolutions = nullptr;               ///< of the autoencoder; null: LibTorch's
+  WeightStorage weights = WeightStorage::as_exported;  ///< how the weights are kept in memory
 
   /// Why it does not serve this model on this device; empty where it does.
   std::string (*refusal)(const Manifest& manifest, at::Device device);
@@ -40,6 +40,7 @@ struct UNetBackend {
   /// Null where the build lacks it.
   std::unique_ptr<const VideoUNet> (*load)(const NetworkSource& source, const UNetSpec& spec);
 
+  /// Whether this build has it.
   [[nodiscard]] bool is_built() const noexcept { return load != nullptr; }
   /// Whether it runs a file of `Manifest::unet_backends`, not the bundle's own `unet.file`.
   [[nodiscard]] bool has_own_file() const noexcept {

@@ -15,11 +15,12 @@ namespace freeinit::kernels {
 /// and how many elements on the next one of each kind. A row lies together.
 template <class Float>
 struct Sequences {
-  Float* first;
-  std::int64_t batch;
-  std::int64_t head;
-  std::int64_t row;
+  Float* first;        ///< the first element of the first row
+  std::int64_t batch;  ///< elements from one batch to the next
+  std::int64_t head;   ///< elements from one head to the next
+  std::int64_t row;    ///< elements from one row to the next
 
+  /// Where row `of_row` of head `of_head` of batch `of_batch` begins.
   [[nodiscard]] Float* at(std::int64_t of_batch, std::int64_t of_head, std::int64_t of_row) const {
     return first + of_batch * batch + of_head * head + of_row * row;
   }
@@ -28,17 +29,18 @@ struct Sequences {
 /// softmax(scale * Q K^T) V for each batch and head. All sizes are 1 at least.
 template <class Float>
 struct AttentionOf {
-  std::int64_t batches;
-  std::int64_t heads;
-  std::int64_t num_queries;
-  std::int64_t num_keys;
-  std::int64_t width;  ///< of a head
-  float scale;
-  Sequences<const Float> queries;
-  Sequences<const Float> keys;
-  Sequences<const Float> values;
-  Sequences<Float> output;
+  std::int64_t batches;            ///< whose rows see each other alone
+  std::int64_t heads;              ///< in each batch, on their own too
+  std::int64_t num_queries;        ///< rows of queries and output
+  std::int64_t num_keys;           ///< rows of keys and values
+  std::int64_t width;              ///< of a head
+  float scale;                     ///< 1 / sqrt(width) as a rule
+  Sequences<const Float> queries;  ///< Q
+  Sequences<const Float> keys;     ///< K
+  Sequences<const Float> values;   ///< V
+  Sequences<Float> output;         ///< written
 };
+/// Attention of float32.
 using Attention = AttentionOf<float>;
 /// The bits of bfloat16. Width and the distances of keys are even.
 using Bfloat16Attention = AttentionOf<std::uint16_t>;

@@ -15,31 +15,31 @@ namespace freeinit::kernels {
 /// Images [images,in_channels,height,width] and kernels [out_channels,in_channels,3,3], padding 1:
 /// a quarter of the multiplications.
 struct ImageConvolution {
-  std::int64_t images;
-  std::int64_t in_channels;
-  std::int64_t out_channels;
-  std::int64_t height;
-  std::int64_t width;
+  std::int64_t images;        ///< frames of all videos
+  std::int64_t in_channels;   ///< of the input
+  std::int64_t out_channels;  ///< of the output
+  std::int64_t height;        ///< rows of an image
+  std::int64_t width;         ///< columns of an image
 };
 
 /// Videos [videos,in_channels,frames,pixels] and kernels [out_channels,in_channels,3] along the
 /// frames, padding 1: half of the multiplications.
 struct FrameConvolution {
-  std::int64_t videos;
-  std::int64_t in_channels;
-  std::int64_t out_channels;
-  std::int64_t frames;
-  std::int64_t pixels;  ///< of a frame
+  std::int64_t videos;        ///< of the batch
+  std::int64_t in_channels;   ///< of the input
+  std::int64_t out_channels;  ///< of the output
+  std::int64_t frames;        ///< of a video
+  std::int64_t pixels;        ///< of a frame
 };
 
 /// What a convolution reads and writes, contiguous.
 struct Operands {
-  const float* input = nullptr;
+  const float* input = nullptr;                ///< images or videos, as above
   const float* weight = nullptr;               ///< the kernels, or null for
   const std::uint16_t* half_weight = nullptr;  ///< the bits of kernels in float16
   const float* bias = nullptr;                 ///< [out_channels], or null
-  float* output = nullptr;
-  float* workspace = nullptr;  ///< `workspace_size` floats
+  float* output = nullptr;                     ///< of the same form, with `out_channels`
+  float* workspace = nullptr;                  ///< `workspace_size` floats
 };
 
 /// The kernels for one instruction set.
@@ -52,11 +52,13 @@ struct InstructionSet;
 
 /// Floats of memory that a convolution needs, about 20 MiB for large ones.
 [[nodiscard]] std::int64_t workspace_size(const ImageConvolution& convolution);
+/// The same for a convolution over frames.
 [[nodiscard]] std::int64_t workspace_size(const FrameConvolution& convolution);
 
 /// Computes it. All sizes are 1 at least. The workspace is best aligned to 64 bytes.
 void convolve(const InstructionSet& kernels, const ImageConvolution& convolution,
               const Operands& operands, const Parallel& parallel);
+/// The same for a convolution over frames.
 void convolve(const InstructionSet& kernels, const FrameConvolution& convolution,
               const Operands& operands, const Parallel& parallel);
 
