@@ -41,7 +41,7 @@ set(FREEINIT_BODIES
   io/png_encoder io/safetensors io/sha256 io/shown_picture io/stream_choice io/stream_encoder
   io/temporary_output io/text_file io/video_file io/video_input io/video_reader
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
-  tensors/byte_resize tensors/frames_check tensors/resize tensors/tensor_file tensors/video_frames
+  tensors/byte_resize tensors/frames_check tensors/npy_file tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer
   noise/noise_source noise/spectral_factor
   sampling/beta_quantile sampling/betas sampling/distilled_grid sampling/inversion

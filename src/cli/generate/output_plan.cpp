@@ -1,5 +1,6 @@
 #include "generate/output_plan.hpp"
 
+#include "shared/comfy_latents.hpp"
 #include "shared/output_files.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -78,9 +79,12 @@ OutputPlan OutputPlan::with_free_name() const {
 
 void OutputPlan::check() const {
   static_cast<void>(freeinit::video_format_of(video));
-  for (const auto& path : {latents, frames}) {
-    if (!path.empty()) check_tensor_output(path, overwrite);
+  if (!latents.empty()) check_tensor_output(latents, overwrite, comfy::kExtension);
+  if (latents.extension() == comfy::kExtension && num_videos > 1) {
+    refuse_output(latents, "holds the latents of one video; expected .safetensors or .npy for " +
+                               std::to_string(num_videos));
   }
+  if (!frames.empty()) check_tensor_output(frames, overwrite);
   if (!trace.empty()) check_output(trace, overwrite);
   check_distinct(*this);
   for (int index = 0; index < num_videos; ++index) {

@@ -1,5 +1,7 @@
 #include "generate/output_writer.hpp"
 
+#include "shared/comfy_latents.hpp"
+
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
@@ -75,7 +77,13 @@ void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
 
 /// All videos so far, whole or not at all: a later one that fails takes none of them along.
 void OutputWriter::write_tensors() const {
-  if (!plan_.latents.empty()) write_tensor(plan_.latents, "latents", at::cat(latents_));
+  if (plan_.latents.extension() == comfy::kExtension) {
+    freeinit::save_tensors(plan_.latents,
+                           comfy::tensors_of(latents_.front(), autoencoder_.spec().scaling_factor));
+    say_written(plan_.latents);
+  } else if (!plan_.latents.empty()) {
+    write_tensor(plan_.latents, "latents", at::cat(latents_));
+  }
   if (plan_.frames.empty()) return;
   const at::Tensor frames = plan_.num_videos == 1 ? frames_.front() : at::stack(frames_);
   write_tensor(plan_.frames, "frames", frames);
