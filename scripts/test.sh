@@ -122,9 +122,9 @@ part_shared() {
 # --- format, docs, clang, fuzz, tidy -----------------------------------------------------------------
 
 check_format() {
-  git -C "$FREEINIT_ROOT" ls-files -z '*.hpp' '*.cpp' |
+  git -C "$FREEINIT_ROOT" ls-files -z '*.hpp' '*.cpp' '*.h' '*.c' |
     (cd "$FREEINIT_ROOT" && xargs -0 -P "$jobs" -n 32 clang-format-14 --dry-run -Werror) && return 0
-  echo "to format everything: git ls-files -z '*.hpp' '*.cpp' | xargs -0 clang-format-14 -i"
+  echo "to format everything: git ls-files -z '*.hpp' '*.cpp' '*.h' '*.c' | xargs -0 clang-format-14 -i"
   return 1
 }
 

@@ -5,6 +5,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
@@ -13,17 +14,6 @@
 #include <utility>
 
 namespace freeinit_cli {
-namespace {
-
-at::Tensor to_bytes(const at::Tensor& frames, freeinit::Profile profile) {
-  if (frames.scalar_type() == at::kByte) return frames;
-  const at::Tensor scaled = frames.mul(255);
-  const bool rounds = profile == freeinit::Profile::diffusers;
-  return (rounds ? scaled.round() : scaled).to(at::kByte).contiguous();
-}
-
-}  // namespace
-
 OutputWriter::OutputWriter(OutputPlan plan, const freeinit::Autoencoder& autoencoder,
                            WriterOptions options)
     : plan_(std::move(plan)), autoencoder_(autoencoder), options_(std::move(options)) {}
@@ -114,7 +104,8 @@ at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, int in
     add_frames(video, frames, first, latents.size(2));
     // Numbers only where they are asked for: a long clip is four times as large in them.
     if (keep) {
-      kept.push_back(plan_.frames.empty() ? to_bytes(frames, options_.profile) : frames.clone());
+      kept.push_back(plan_.frames.empty() ? freeinit::frame_bytes(frames, options_.profile)
+                                          : frames.clone());
     }
     writing += adding.seconds();
   };
@@ -148,7 +139,7 @@ freeinit::VideoWriter OutputWriter::open_video(const std::filesystem::path& path
 
 void OutputWriter::add_frames(freeinit::VideoWriter& video, const at::Tensor& frames,
                               std::int64_t first, std::int64_t count) const {
-  const at::Tensor bytes = to_bytes(frames, options_.profile);
+  const at::Tensor bytes = freeinit::frame_bytes(frames, options_.profile);
   const auto frame_bytes = static_cast<std::size_t>(bytes.numel() / bytes.size(0));
   const auto* data = bytes.const_data_ptr<std::uint8_t>();
   for (std::int64_t i = 0; i < bytes.size(0); ++i) {
