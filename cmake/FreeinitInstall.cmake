@@ -39,4 +39,3 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/freeinitConfig.cmake"
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT command)
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATAROOTDIR}/doc/libfreeinit-dev")
 include(FreeinitPkgConfig)
-include(FreeinitPackages)

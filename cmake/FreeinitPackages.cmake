@@ -1,5 +1,5 @@
-# Debian packages, by `cpack` or scripts/package.sh: the command with the demo model, and what programs are
-# built with. LibTorch is in neither: Debian's is too old, and users have their own (docs/command.md).
+# Debian packages, by `cpack` or scripts/package.sh: the command with the demo model, what programs are built
+# with, the C interface. LibTorch is in none: Debian's is too old, and users have their own (docs/command.md).
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME freeinit)
 set(CPACK_PACKAGE_CONTACT "The freeinit authors")
@@ -33,16 +33,27 @@ endif()
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "cmake (>= 3.24), freeinit")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
 "The library, its headers, its CMake package and its pkg-config file. LibTorch ${LibTorch_VERSION} is needed beside it.")
+
+# package_library(COMPONENT PACKAGE DESCRIPTION): a shared library, which the other packages then need.
+macro(package_library component package description)
+  string(TOUPPER ${component} part)
+  list(APPEND CPACK_COMPONENTS_ALL ${component})
+  set(CPACK_DEBIAN_${part}_PACKAGE_NAME ${package})
+  set(CPACK_DEBIAN_${part}_PACKAGE_SECTION libs)
+  set(CPACK_DEBIAN_${part}_PACKAGE_SHLIBDEPS ON)
+  set(CPACK_COMPONENT_${part}_DESCRIPTION "${description} LibTorch ${LibTorch_VERSION} is needed beside it.")
+  string(PREPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${package} (= ${PROJECT_VERSION}), ")
+endmacro()
 if(BUILD_SHARED_LIBS)
-  list(APPEND CPACK_COMPONENTS_ALL library)
   set(library libfreeinit${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-  set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${library})
-  set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
-  set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
-  set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS ON)
-  set(CPACK_COMPONENT_LIBRARY_DESCRIPTION
-      "The shared library. LibTorch ${LibTorch_VERSION} is needed beside it.")
-  string(PREPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${library} (= ${PROJECT_VERSION}), ")
+  package_library(library ${library} "The shared library.")
   set(CPACK_DEBIAN_COMMAND_PACKAGE_DEPENDS "${library} (= ${PROJECT_VERSION})")
+endif()
+if(TARGET freeinit_c)
+  get_target_property(c_major freeinit_c SOVERSION)
+  package_library(c_library libfreeinit-c${c_major} "The C interface.")
+  if(BUILD_SHARED_LIBS)
+    set(CPACK_DEBIAN_C_LIBRARY_PACKAGE_DEPENDS "${library} (= ${PROJECT_VERSION})")
+  endif()
 endif()
 include(CPack)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds Debian packages of the command and of the library: scripts/package.sh [CMAKE ARGUMENT...]
-# They lie in build/packages afterwards. LibTorch is in neither; docs/command.md says how it is found.
+# They lie in build/packages afterwards. LibTorch is in none; docs/command.md says how it is found.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 build="$FREEINIT_ROOT/build/package"
