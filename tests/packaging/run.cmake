@@ -160,7 +160,7 @@ function(build_by_pkg_config)
   set(pkg_config env "PKG_CONFIG_PATH=${folder}:$ENV{PKG_CONFIG_PATH}" pkg-config freeinit)
   run("pkg-config" ${pkg_config} --variable=libtorch)
   string(STRIP "${output}" libtorch)
-  run("pkg-config" ${pkg_config} --static --cflags --libs)
+  run("pkg-config" ${pkg_config} --cflags --libs)
   separate_arguments(flags UNIX_COMMAND "${output}")
   run("build by pkg-config" c++ -std=c++20 "${SOURCE}/tests/packaging/subdirectory/main.cpp" ${flags}
       "-Wl,-rpath,${libtorch}/lib:${folder}/.." -o "${WORK}/by_pkg_config")
