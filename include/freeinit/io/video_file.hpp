@@ -69,6 +69,37 @@ class FREEINIT_API VideoWriter {
 FREEINIT_API void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> rgb,
                             std::int64_t width, std::int64_t height);
 
+/// Whether a path is a pattern of pictures of more than 8 bits: `DIR/NAME%05d.png` or `.exr`.
+[[nodiscard]] FREEINIT_API bool is_picture_pattern(const std::filesystem::path& path);
+
+/// Refuses what `PictureWriter` could not write, before there is anything to write. Throws Error:
+/// invalid_argument, unsupported (this FFmpeg lacks the encoder).
+FREEINIT_API void check_picture_pattern(const std::filesystem::path& pattern);
+
+/// Writes frames of numbers as a folder of numbered pictures, which appears whole or not at all:
+/// `.png` of 16 bits, or OpenEXR in float32 and, as that format has it, linear light (sRGB's curve
+/// undone). `pattern`: the folder and the names in it, `DIR/NAME%05d.png`; five digits whatever the
+/// pattern says.
+class FREEINIT_API PictureWriter {
+ public:
+  /// `width`, `height`: pixels, 1 to 16384. Throws Error: as `check_picture_pattern`, io.
+  PictureWriter(const std::filesystem::path& pattern, std::int64_t width, std::int64_t height);
+  ~PictureWriter();
+  PictureWriter(const PictureWriter&) = delete;
+  PictureWriter& operator=(const PictureWriter&) = delete;
+
+  /// `rgb`: height * width * 3 numbers 0 to 1, row-major, R G B. Throws Error: invalid_argument,
+  /// io.
+  void add_frame(std::span<const float> rgb);
+
+  /// Moves the finished folder to its name.
+  void finish();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 /// A decoded clip: frames of `height * width * 3` bytes (R G B), one after another.
 struct DecodedVideo {
   int width = 0;                ///< pixels

@@ -39,7 +39,9 @@ bool lies_in(const std::filesystem::path& path, const std::filesystem::path& fol
 /// folder of frames, which is replaced as a whole.
 void check_distinct(const OutputPlan& plan) {
   std::vector<std::filesystem::path> named{plan.passes_folder, plan.checkpoint_folder, plan.latents,
-                                           plan.frames, plan.trace};
+                                           plan.trace};
+  const bool pictures = freeinit::is_picture_pattern(plan.frames);
+  named.push_back(pictures ? plan.frames.parent_path() : plan.frames);
   for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
   const auto places = check_distinct_outputs(named);
   const auto passes =
@@ -84,7 +86,14 @@ void OutputPlan::check() const {
     refuse_output(latents, "holds the latents of one video; expected .safetensors or .npy for " +
                                std::to_string(num_videos));
   }
-  if (!frames.empty()) check_tensor_output(frames, overwrite);
+  if (freeinit::is_picture_pattern(frames)) {
+    freeinit::check_picture_pattern(frames);
+    for (int index = 0; index < num_videos; ++index) {
+      check_output(pictures_path(index).parent_path() / "", overwrite);
+    }
+  } else if (!frames.empty()) {
+    check_tensor_output(frames, overwrite);
+  }
   if (!trace.empty()) check_output(trace, overwrite);
   check_distinct(*this);
   for (int index = 0; index < num_videos; ++index) {
@@ -126,6 +135,11 @@ void OutputPlan::make_passes_folder(bool empty) const {
 
 std::filesystem::path OutputPlan::video_path(int index) const {
   return num_videos == 1 ? video : with_number(video, index);
+}
+
+std::filesystem::path OutputPlan::pictures_path(int index) const {
+  const auto folder = frames.parent_path() / "";
+  return (num_videos == 1 ? folder : with_number(folder, index)) / frames.filename();
 }
 
 std::filesystem::path OutputPlan::pass_video_path(int pass, int index) const {

@@ -61,7 +61,11 @@ void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   }
   ++videos_written_;
   if (!plan_.latents.empty()) latents_.push_back(video.latents);
-  if (keep) frames_.push_back(frames);
+  if (freeinit::is_picture_pattern(plan_.frames)) {
+    write_pictures(plan_.pictures_path(index), frames);
+  } else if (keep) {
+    frames_.push_back(frames);
+  }
   write_tensors();
 }
 
@@ -74,9 +78,21 @@ void OutputWriter::write_tensors() const {
   } else if (!plan_.latents.empty()) {
     write_tensor(plan_.latents, "latents", at::cat(latents_));
   }
-  if (plan_.frames.empty()) return;
+  if (frames_.empty()) return;
   const at::Tensor frames = plan_.num_videos == 1 ? frames_.front() : at::stack(frames_);
   write_tensor(plan_.frames, "frames", frames);
+}
+
+void OutputWriter::write_pictures(const std::filesystem::path& pattern,
+                                  const at::Tensor& frames) const {
+  const at::Tensor numbers = frames.to(at::kCPU, at::kFloat).contiguous();
+  freeinit::PictureWriter writer(pattern, numbers.size(2), numbers.size(1));
+  const auto size = static_cast<std::size_t>(numbers[0].numel());
+  for (std::int64_t i = 0; i < numbers.size(0); ++i) {
+    writer.add_frame(std::span(numbers.const_data_ptr<float>() + std::size_t(i) * size, size));
+  }
+  writer.finish();
+  say_written(pattern.parent_path() / "");
 }
 
 void OutputWriter::write_tensor(const std::filesystem::path& path, const char* name,

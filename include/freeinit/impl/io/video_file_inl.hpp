@@ -4,6 +4,7 @@
 #include <freeinit/core/names.hpp>
 #include <freeinit/impl/core/utf8_inl.hpp>
 #include <freeinit/impl/io/animated_webp_inl.hpp>
+#include <freeinit/impl/io/frame_pictures_inl.hpp>
 #include <freeinit/impl/io/frame_sinks_inl.hpp>
 #include <freeinit/impl/io/picture_folder_inl.hpp>
 #include <freeinit/impl/io/video_reader_inl.hpp>
@@ -26,14 +27,6 @@ inline constexpr NameTable<VideoFormat, 6> kVideoExtensions{{
     {".mov", VideoFormat::mov},
     {".mkv", VideoFormat::mkv},
 }};
-
-inline constexpr std::int64_t kLargestSide = 16384;  // pixels
-
-FREEINIT_INLINE void check_picture_size(std::int64_t width, std::int64_t height,
-                                        std::int64_t largest = kLargestSide) {
-  check_between("picture width", width, 1, largest);
-  check_between("picture height", height, 1, largest);
-}
 
 FREEINIT_INLINE void check_picture_bytes(std::size_t bytes, std::int64_t width,
                                          std::int64_t height) {
