@@ -4,7 +4,7 @@
 
 Headings get the names by which pages link to them, links to other pages of the site become references, and
 of links to what is no page (folders, sources, data) the words stay. A page that is not there is an error.
-No line is added or taken away, so Doxygen's warnings name the right one.
+Lines stay where they are, so Doxygen's warnings name the right one.
 """
 
 import os
@@ -49,7 +49,7 @@ def resolved(page: Path, match: re.Match) -> str:
     if not is_page(there):
         return words
     name = page_id(there)
-    return f"[{words}](@ref {name}_{anchor})" if anchor else f"[{words}](@ref {name})"
+    return f"[{words}](@ref {name}_{anchor})" if anchor and name != "mainpage" else f"[{words}](@ref {name})"
 
 
 
@@ -60,14 +60,19 @@ def filtered(page: Path):
             fenced = not fenced
         elif not fenced:
             heading = HEADING.match(line)
-            if heading:
+            if heading and seen and name == "mainpage":
+                line = f"<h2>{heading[2]}</h2>"  # sections would stand in the side bar, before all guides
+            elif heading:
                 label = f"{name}_{slug(heading[2])}" if seen else name
-                line += f" {{#{label}}}" if label not in seen else ""
+                words = heading[2].replace("`", "") if seen else heading[2]  # titles of sections are plain
+                line = f"{heading[1]} {words}" + (f" {{#{label}}}" if label not in seen else "")
                 seen.add(label)
             else:
                 line = LINK.sub(lambda match: resolved(page, match), line)
                 line = CODE.sub(lambda match: match[0].replace("&", "&amp;"), line)
         yield line
+    if name != "mainpage":
+        yield "\n\\tableofcontents"
 
 
 if __name__ == "__main__":
