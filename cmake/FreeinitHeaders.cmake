@@ -36,12 +36,12 @@ set(FREEINIT_BODIES
   text/byte_pair_encoder text/clip_normalizer text/clip_pattern text/clip_tokenizer
   text/html_entities text/mend_text text/prompt_notes text/special_tokens text/text_pattern
   text/token_decoder text/unicode_corrections
-  io/animated_webp io/ffmpeg_handles io/file_metadata io/filter_graph io/frame_picker io/frame_sinks
+  io/animated_webp io/ffmpeg_handles io/file_metadata io/filter_graph io/frame_picker io/frame_pictures io/frame_sinks
   io/frame_times io/gif_comment io/gif_palette io/output_file io/picture_folder io/pixel_converter
   io/png_encoder io/safetensors io/sha256 io/shown_picture io/stream_choice io/stream_encoder
   io/temporary_output io/text_file io/video_file io/video_input io/video_reader
   bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
-  tensors/byte_resize tensors/frames_check tensors/resize tensors/tensor_file tensors/video_frames
+  tensors/byte_resize tensors/frames_check tensors/npy_file tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer
   noise/noise_source noise/spectral_factor
   sampling/beta_quantile sampling/betas sampling/distilled_grid sampling/inversion

@@ -10,5 +10,7 @@ cd "$FREEINIT_ROOT" || exit 1
 rm -rf build/docs && mkdir -p build || exit 1
 export FREEINIT_VERSION
 FREEINIT_VERSION=$(sed -n 's/^#define FREEINIT_VERSION "\(.*\)"/\1/p' include/freeinit/core/config.hpp)
-doxygen docs/site/Doxyfile || exit 1
+mapfile -t pages < <(git ls-files '*.md' | grep -E '^([A-Z]+\.md|docs/|findings/|benchmarks/results/|models/export/)')
+python3 -B docs/site/markdown.py "${pages[@]}" >/dev/null && doxygen docs/site/Doxyfile &&
+  python3 -B docs/site/check_links.py build/docs/html || exit 1
 echo "$FREEINIT_ROOT/build/docs/html/index.html"

@@ -19,7 +19,7 @@ void write(const freeinit::Autoencoder& autoencoder, const at::Tensor& latents, 
       output, {.width = latents.size(4) * scale, .height = latents.size(3) * scale, .fps = fps});
   const auto add = [&video](std::int64_t, std::int64_t, const at::Tensor& frames) {
     for (std::int64_t i = 0; i < frames.size(0); ++i) {
-      const at::Tensor bytes = frames[i].mul(255).round().to(at::kByte).contiguous();
+      const at::Tensor bytes = freeinit::frame_bytes(frames[i]);
       video.add_frame(std::span(bytes.const_data_ptr<std::uint8_t>(), bytes.nbytes()));
     }
   };

@@ -100,13 +100,13 @@ class CommandTest(unittest.TestCase):
         return json.loads(done.stdout)
 
 
-def read_tensor(path):
-    """The only tensor of a float32 safetensors file: (name, shape, flat list of values)."""
+def read_tensor(path, name=None):
+    """The only tensor, or the named one, of a float32 safetensors file: (name, shape, flat list of values)."""
     data = pathlib.Path(path).read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8:8 + length])
     header.pop("__metadata__", None)
-    ((name, entry),) = header.items()
+    ((name, entry),) = [item for item in header.items() if name in (None, item[0])]
     assert entry["dtype"] == "F32", entry
     begin, end = entry["data_offsets"]
     values = data[8 + length + begin:8 + length + end]

@@ -1,5 +1,6 @@
 """Clips, folders of pictures, and latents as other programs write them; docs/files.md names the tests."""
 
+import ast
 import json
 import math
 import pathlib
@@ -123,6 +124,35 @@ class Latents(CommandTest):
             for got, wanted in zip(self.init(name), expected):
                 self.assertAlmostEqual(got, wanted, places=3)
         self.succeeds("score", "a.latent")
+
+    def saved(self, name):
+        self.generate("--num-inference-steps", 2, "--num-iters", 1, "--save-latents", name)
+        self.succeeds("decode", name, "-o", "frames/")
+        return [path.read_bytes() for path in sorted((self.folder / "frames").iterdir())]
+
+    def test_numpy_files_go_round(self):
+        self.assertEqual(self.saved("a.npy"), self.saved("a.safetensors"))
+        _, shape, numbers = read_tensor(self.folder / "a.safetensors")
+        header, _, data = (self.folder / "a.npy").read_bytes()[10:].partition(b"\n")
+        self.assertEqual(ast.literal_eval(header.decode()), {"descr": "<f4", "fortran_order": False, "shape": tuple(shape)})
+        self.assertEqual(struct.unpack(f"<{len(numbers)}f", data), tuple(numbers))
+        self.fails(2, "generate", "x", "--save-frames", "a.latent", says="expected .safetensors or .npy")
+
+    def test_latents_for_comfyui(self):
+        self.saved("a.safetensors")
+        self.saved("a.latent")
+        _, (_, channels, frames, height, width), numbers = read_tensor(self.folder / "a.safetensors")
+        _, shape, stored = read_tensor(self.folder / "a.latent", "latent_tensor")
+        self.assertEqual(list(shape), [frames, channels, height, width])
+        factor, size = self.manifest["vae"]["scaling_factor"], height * width
+        for frame in range(frames):
+            for channel in range(channels):
+                ours = numbers[(channel * frames + frame) * size:][:size]
+                theirs = stored[(frame * channels + channel) * size:][:size]
+                for one, other in zip(ours, theirs):
+                    self.assertAlmostEqual(one / factor, other, places=4)
+        self.assertEqual(read_tensor(self.folder / "a.latent", MARKER)[1:], ([0], []))
+        self.fails(2, "generate", "x", "--num-videos", 2, "--save-latents", "b.latent", says="the latents of one video")
 
     def test_one_of_several_tensors(self):
         write_tensors(self.folder / "two.safetensors",

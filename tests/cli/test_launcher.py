@@ -1,7 +1,8 @@
-"""bin/freeinit is a launcher: it sets how LibTorch's threads wait, then becomes the program in libexec."""
+"""bin/freeinit is a launcher: it finds LibTorch, sets how LibTorch's threads wait, then becomes the program in libexec."""
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -61,6 +62,66 @@ class Launcher(CommandTest):
         done = subprocess.run([alone, "--version"], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertRegex(done.stderr, r"^error: .*/freeinit: No such file or directory\n$")
+
+
+class WithoutLibTorch(CommandTest):
+    """The launcher of a package, whose LibTorch is to be found. Its program says what it is told."""
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "bin").mkdir()
+        (self.folder / "libexec/freeinit").mkdir(parents=True)
+        self.launcher = shutil.copy(os.environ["FREEINIT_LAUNCHER_WITHOUT_LIBTORCH"], self.folder / "bin/freeinit")
+        self.script("libexec/freeinit/freeinit", 'echo "$LD_LIBRARY_PATH"')
+
+    def script(self, name, body):
+        (self.folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (self.folder / name).chmod(0o755)
+
+    def libtorch(self, name, version):
+        folder = self.folder / name
+        header = folder / "include/torch/headeronly/version.h"
+        header.parent.mkdir(parents=True)
+        names = ("MAJOR", "MINOR", "PATCH")
+        header.write_text("".join(f"#define TORCH_VERSION_{name} {value}\n" for name, value in zip(names, version)))
+        (folder / "lib").mkdir()
+        (folder / "lib/libtorch_cpu.so").touch()
+        return folder
+
+    def run_it(self, **environment):
+        done = subprocess.run([self.launcher], env=environment, capture_output=True, text=True)
+        return done.returncode, done.stdout.strip(), done.stderr
+
+    def wanted_version(self):
+        return re.search(r"LibTorch (\d+)\.(\d+) is not found", self.run_it(PATH="/nowhere")[2]).groups()
+
+    def test_nowhere(self):
+        code, _, error = self.run_it(PATH="/nowhere")
+        self.assertEqual(code, 1)
+        self.assertRegex(error, r"^error: LibTorch (\S+) is not found: pip install 'torch==\1\.\*', or name its folder "
+                                r"in FREEINIT_LIBTORCH\n$")
+
+    def test_named(self):
+        folder = self.libtorch("any", (1, 0, 0))  # whoever names one gets it
+        self.assertEqual(self.run_it(FREEINIT_LIBTORCH=str(folder)), (0, f"{folder}/lib", ""))
+        self.assertEqual(self.run_it(FREEINIT_LIBTORCH=str(folder), LD_LIBRARY_PATH="/other"),
+                         (0, f"{folder}/lib:/other", ""))
+
+    def test_named_in_vain(self):
+        self.assertEqual(self.run_it(FREEINIT_LIBTORCH="/nowhere"),
+                         (1, "", "error: FREEINIT_LIBTORCH '/nowhere': there is no lib/libtorch_cpu.so in it\n"))
+
+    def test_of_python(self):
+        folder = self.libtorch("torch", (*self.wanted_version(), 7))
+        self.script("bin/python3", f"echo '{folder}'")
+        self.assertEqual(self.run_it(PATH=f"{self.folder}/bin"), (0, f"{folder}/lib", ""))
+
+    def test_another_version_is_passed_over(self):
+        folder = self.libtorch("torch", (1, 13, 1))
+        self.script("bin/python3", f"echo '{folder}'")
+        code, _, error = self.run_it(PATH=f"{self.folder}/bin")
+        self.assertEqual(code, 1)
+        self.assertIn(f"; passed over {folder}, which is 1.13\n", error)
 
 
 if __name__ == "__main__":

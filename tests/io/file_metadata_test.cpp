@@ -30,7 +30,7 @@ class FileMetadata : public ::testing::Test {
 
 TEST_F(FileMetadata, ComesBackFromEveryFormat) {
   const std::string comment = "{\"prompt\": \"caf\u00E9 \u72D7\"}" + std::string(1000, 'x');
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "frames/"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.mov", "a.mkv", "frames/"}) {
     const auto path = write(name, {{"title", "a \u201Cred\u201D\ncircle"}, {"comment", comment}});
     const Texts found = freeinit::read_file_metadata(path);
     EXPECT_EQ(found.at("comment"), comment) << name;
@@ -40,7 +40,7 @@ TEST_F(FileMetadata, ComesBackFromEveryFormat) {
 }
 
 TEST_F(FileMetadata, ChangesNoFrame) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.mov", "a.mkv"}) {
     const auto plain = freeinit::read_video(write(name, {}), 10);
     EXPECT_FALSE(freeinit::read_file_metadata(folder_.path() / name).contains("comment"));
     const auto described = freeinit::read_video(write(name, {{"comment", "x"}}), 10);
@@ -53,7 +53,7 @@ TEST_F(FileMetadata, ChangesNoFrame) {
 }
 
 TEST_F(FileMetadata, IsTheSameFromRunToRun) {
-  for (const std::string extension : {".mp4", ".webm", ".gif"}) {
+  for (const std::string extension : {".mp4", ".webm", ".gif", ".mov", ".mkv"}) {
     EXPECT_EQ(file_content(write("a" + extension, {{"title", "t"}, {"comment", "c"}})),
               file_content(write("b" + extension, {{"title", "t"}, {"comment", "c"}})));
   }

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <iterator>
 #include <limits>
 #include <set>
@@ -80,6 +82,50 @@ TEST_F(VideoFile, RoundTripGif) {
   EXPECT_GT(round_trip("b.gif", 33, 17), 33.0);
 }
 
+// ProRes in 10 bits of 4:4:4 rounds to a level or two. WebP's picture is 4:2:0.
+TEST_F(VideoFile, RoundTripOfFilesForEditing) {
+  EXPECT_GT(round_trip("a.mov", 64, 64), 48.0);
+  EXPECT_GT(round_trip("b.mov", 63, 41), 47.0);
+  EXPECT_EQ(round_trip("a.mkv", 64, 64), INFINITY);
+  EXPECT_EQ(round_trip("b.mkv", 63, 41), INFINITY);
+}
+TEST_F(VideoFile, RoundTripWebp) {
+  EXPECT_GT(round_trip("a.webp", 64, 64), 36.0);
+  EXPECT_GT(round_trip("b.webp", 63, 41), 36.0);
+}
+
+TEST_F(VideoFile, PicturesOfMoreThanEightBits) {
+  const std::filesystem::path folder = folder_.path() / "deep";
+  const std::vector<float> frame{0.0F, 0.25F, 1.0F, 0.001F, 0.5F, 0.75F};  // two pixels
+  for (const char* name : {"f_%05d.png", "f_%05d.exr"}) {
+    freeinit::PictureWriter writer(folder / name, 2, 1);
+    writer.add_frame(frame);
+    writer.add_frame(frame);
+    EXPECT_FALSE(std::filesystem::exists(folder / "f_00000.png"));
+    writer.finish();
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2);
+    const std::string file = file_content(folder / ("f_00001" + std::string(name).substr(6)));
+    if (std::string(name).ends_with("png")) {
+      EXPECT_EQ(file.substr(16, 9), std::string("\0\0\0\2\0\0\0\1\x10", 9));  // width, height, bits
+      const DecodedVideo read = read_video(folder, 2);
+      EXPECT_EQ(read.num_frames, 2);
+      for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(read.rgb[i], frame[i] * 255, 0.51) << i;
+    } else {
+      // The row: its place and size, then blue, green and red of linear light, 32-bit numbers.
+      std::array<float, 6> row{};
+      std::memcpy(row.data(), file.data() + file.size() - sizeof row, sizeof row);
+      const std::array<float, 6> expected{1.0F, 0.522521F, 0.050876F, 0.214041F, 0.0F, 0.0000774F};
+      for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(row[i], expected[i], 1e-6) << i;
+    }
+  }
+  EXPECT_ERROR(invalid_argument, "expected DIR/%05d.png or DIR/%05d.exr",
+               freeinit::check_picture_pattern("%05d.png"));
+  EXPECT_ERROR(invalid_argument, "expected DIR/", freeinit::check_picture_pattern("a/b.png"));
+  freeinit::PictureWriter writer(folder_.path() / "x/%d.png", 2, 1);
+  EXPECT_ERROR(invalid_argument, "picture of 3 numbers: expected 6",
+               writer.add_frame(std::vector<float>(3)));
+}
+
 TEST_F(VideoFile, PngSequenceIsExact) {
   const std::filesystem::path path = write_soft("frames/", 31, 17, 8, 3);
   for (int t = 0; t < 3; ++t) {
@@ -96,7 +142,7 @@ TEST_F(VideoFile, PngSequenceIsExact) {
 // YUV in 8 bits rounds each colour by up to 2; anything more is a wrong matrix or range.
 TEST_F(VideoFile, ColoursAreNotShifted) {
   const std::vector<std::uint8_t> expected = patch_frame(64, 64);
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv"}) {
     write(name, 64, 64, 8, 4, [&](int) { return expected; });
     const DecodedVideo video = read_video(folder_.path() / name, 10);
     for (const int y : {16, 48}) {
@@ -111,12 +157,14 @@ TEST_F(VideoFile, ColoursAreNotShifted) {
 }
 
 TEST_F(VideoFile, FrameRatesAndCountsAreExact) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv"}) {
     for (const double fps : {1.0, 7.0, 8.0, 12.0, 16.0, 24.0, 25.0, 30.0}) {
       for (const int frames : {5, 17}) {
         const DecodedVideo video = read_video(write_soft(name, 16, 16, fps, frames), 100);
         EXPECT_EQ(video.num_frames, frames) << name << " " << fps;
-        EXPECT_DOUBLE_EQ(video.fps, fps) << name << " " << frames;
+        // A WebP counts in milliseconds: where the last frame begins and how long it stays.
+        const double tolerance = name == "a.webp" ? 2.0 * fps * fps / 1000.0 / frames : 1e-12;
+        EXPECT_NEAR(video.fps, fps, tolerance) << name << " " << frames;
       }
     }
     EXPECT_EQ(read_video(write_soft(name, 16, 16, 8, 1), 100).num_frames, 1) << name;
@@ -137,14 +185,14 @@ TEST_F(VideoFile, OddSizesOfMp4RepeatTheBorder) {
 }
 
 TEST_F(VideoFile, OnePixel) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv", "png/"}) {
     EXPECT_NO_THROW(write(name, 1, 1, 8, 2, [](int) { return std::vector<std::uint8_t>(3, 9); }));
   }
 }
 
 // Whatever the memory holds that the encoders ask for: some read what they never wrote.
 TEST_F(VideoFile, SameFramesSameBytes) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv"}) {
     for (const int size : {32, 96}) {
       std::set<std::string> contents;
       for (const int byte : {0, 1, 77, 128, 200, 255}) {
@@ -166,7 +214,7 @@ TEST_F(VideoFile, Mp4StartsWithItsIndexAndGifLoops) {
 }
 
 TEST_F(VideoFile, WithoutFinishNothingIsLeft) {
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) {
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv", "png/"}) {
     VideoWriter writer(folder_.path() / name, {16, 16, 8});
     writer.add_frame(soft_frame(16, 16, 0));
   }
@@ -180,11 +228,14 @@ TEST_F(VideoFile, WriterRefuses) {
     EXPECT_ANY_THROW(freeinit::check_video_writer(folder_.path() / name, {width, height, fps}));
     VideoWriter writer(folder_.path() / name, {width, height, fps});
   };
-  EXPECT_ERROR(invalid_argument, "unknown extension '.avi'; known are .mp4, .webm, .gif",
+  EXPECT_ERROR(invalid_argument,
+               "unknown extension '.avi'; known are .mp4, .webm, .gif, .webp, .mov, .mkv, and",
                open("a.avi", 8, 8, 8));
   EXPECT_ERROR(invalid_argument, "picture width '0': outside its range; expected 1 to 16384",
                open("a.mp4", 0, 8, 8));
   EXPECT_ERROR(invalid_argument, "picture height '20000'", open("a.mp4", 8, 20000, 8));
+  EXPECT_ERROR(invalid_argument, "picture width '16384': outside its range; expected 1 to 16383",
+               open("a.webp", 16384, 8, 8));
   EXPECT_ERROR(invalid_argument, "picture width '4294967304'", open("a/", 4294967304, 8, 8));
   EXPECT_ERROR(invalid_argument, "frames per second '0'", open("a.mp4", 8, 8, 0));
   EXPECT_ERROR(invalid_argument, "frames per second 'nan'",
@@ -200,7 +251,7 @@ TEST_F(VideoFile, WriterRefuses) {
   EXPECT_ERROR(io, "a folder of that name is in the way", open("folder.mp4", 8, 8, 8));
   EXPECT_ERROR(io, "a file of that name is in the way", open("file", 8, 8, 8));
   EXPECT_ERROR(io, "does not exist", VideoWriter(folder_.path() / "no/a.mp4", {8, 8, 8}));
-  for (const char* name : {"a.mp4", "a.webm", "a.gif", "png/", "no/a.mp4"}) {
+  for (const char* name : {"a.mp4", "a.webm", "a.gif", "a.mov", "a.mkv", "png/", "no/a.mp4"}) {
     EXPECT_NO_THROW(freeinit::check_video_writer(folder_.path() / name, {16384, 1, 50}));
   }
   VideoWriter writer(folder_.path() / "a.mp4", {8, 8, 8});
@@ -221,6 +272,9 @@ TEST_F(VideoFile, ExtensionsChooseTheFormat) {
   EXPECT_EQ(freeinit::video_format_of("a/b.MP4"), freeinit::VideoFormat::mp4);
   EXPECT_EQ(freeinit::video_format_of("b.webm"), freeinit::VideoFormat::webm);
   EXPECT_EQ(freeinit::video_format_of("c.d.gif"), freeinit::VideoFormat::gif);
+  EXPECT_EQ(freeinit::video_format_of("d.webp"), freeinit::VideoFormat::webp);
+  EXPECT_EQ(freeinit::video_format_of("e.mov"), freeinit::VideoFormat::mov);
+  EXPECT_EQ(freeinit::video_format_of("f.mkv"), freeinit::VideoFormat::mkv);
   EXPECT_EQ(freeinit::video_format_of("frames"), freeinit::VideoFormat::png_sequence);
   EXPECT_EQ(freeinit::video_format_of("a.b/"), freeinit::VideoFormat::png_sequence);
 }
@@ -319,7 +373,8 @@ TEST_F(VideoFile, WritePng) {
 TEST_F(VideoFile, NothingIsPrinted) {
   ::testing::internal::CaptureStderr();
   ::testing::internal::CaptureStdout();
-  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "png/"}) write_soft(name, 17, 16);
+  for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv", "png/"})
+    write_soft(name, 17, 16);
   const std::string whole = file_content(folder_.path() / "a.mp4");
   for (std::size_t size = 0; size < whole.size(); size += 97) {
     std::string broken = whole;

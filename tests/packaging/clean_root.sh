@@ -4,6 +4,7 @@
 #   tests/packaging/clean_root.sh ROOT [COMMAND...]       COMMAND: scripts/demo.sh if not given
 #
 # ROOT is made if it is not there, from DEBIAN_MIRROR (http://deb.debian.org/debian), DEBIAN_SUITE (bookworm).
+# FREEINIT_FILES: files to be copied to /files, for instance build/packages/*.deb.
 # The command sees no variable but those of pip; what PIP_CERT names is copied along.
 # PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= leaves out wheels that lie on this machine.
 set -euo pipefail
@@ -23,6 +24,9 @@ if [[ -n ${PIP_CERT:-} ]]; then
 fi
 rm -rf "$root/freeinit"
 git clone --quiet --no-hardlinks "$source_tree" "$root/freeinit"
+
+mkdir -p "$root/files"
+[[ -z ${FREEINIT_FILES:-} ]] || cp $FREEINIT_FILES "$root/files"
 
 mapfile -t variables < <(env | grep '^PIP_' || true)
 start=$SECONDS

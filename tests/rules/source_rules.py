@@ -17,7 +17,7 @@ import sys
 
 LEVELS = {
     "kernels": 0, "core": 1, "options": 2, "text": 2, "io": 2, "bundle": 3, "tensors": 3, "noise": 3, "sampling": 4,
-    "passes": 5, "analysis": 5, "models": 5, "networks": 5, "pipeline": 6, "cli": 7,
+    "passes": 5, "analysis": 5, "models": 5, "networks": 5, "pipeline": 6, "cli": 7, "c": 7,
 }
 WITHOUT_TORCH = {"kernels", "core", "options", "text", "io", "bundle"}
 PUBLIC_TORCH = {"ATen/core/Tensor.h", "ATen/core/Generator.h"}
@@ -34,7 +34,7 @@ NO_FUNCTION = re.compile(r"^\s*(if|for|while|switch|do|else|try|catch|\}|//|#)|=
 TYPE = re.compile(r"^(?:class|struct|enum class) (?:FREEINIT_API )?(\w+)(?: final)?(?: :[^{;]*)?\s*\{", re.M)
 DECLARED = re.compile(r"^(?:class|struct|enum class) (\w+)[^{\n]*;", re.M)
 DETAIL = re.compile(r"^namespace detail \{.*?^\}", re.M | re.S)
-SUFFIXES = {".hpp", ".cpp"}
+SUFFIXES = {".hpp", ".cpp", ".h", ".c"}
 
 
 def layer_of(relative):

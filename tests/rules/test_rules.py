@@ -61,6 +61,7 @@ class SourceRules(unittest.TestCase):
     def test_ascii_and_length(self):
         self.breaks("not ASCII", {"tests/x.cpp": "// caf\u00e9\n"})
         self.breaks("at most 350", {"src/io.cpp": "\n" * 351})
+        self.breaks("at most 350", {"include/freeinit/c/x.h": "\n" * 351})
 
     def test_functions(self):
         def with_body(head, count, indentation=""):

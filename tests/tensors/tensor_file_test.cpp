@@ -1,7 +1,9 @@
+#include <freeinit/core/text.hpp>
 #include <freeinit/io/safetensors.hpp>
 #include <freeinit/noise/noise_source.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/complex.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
@@ -11,6 +13,7 @@
 #include <sys/resource.h>
 
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -50,6 +53,78 @@ TEST(TensorFile, KeepsEveryDtypeAndShape) {
   EXPECT_EQ(freeinit::load_tensor(path, "scalar").item<float>(), 3.5F);
   EXPECT_EQ(freeinit::load_tensor(path, "scalar").dim(), 0);
   EXPECT_EQ(freeinit::load_tensor(path, "empty").sizes(), (at::IntArrayRef{0, 4}));
+}
+
+TEST(TensorFile, KeepsEveryDtypeAndShapeOfNumPy) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.npy";
+  for (const at::ScalarType dtype :
+       {at::kDouble, at::kFloat, at::kHalf, at::kComplexFloat, at::kLong, at::kInt, at::kShort,
+        at::kChar, at::kUInt64, at::kUInt32, at::kUInt16, at::kByte, at::kBool}) {
+    for (const std::vector<std::int64_t>& shape :
+         {std::vector<std::int64_t>{}, {7}, {2, 3, 5}, {0, 4}, {1, 1, 1, 1, 1, 2}}) {
+      const at::Tensor value = randn(shape).mul(20.0).abs().to(dtype);
+      freeinit::save_tensors(path, {{"value", value}});
+      const at::Tensor read = freeinit::load_tensor(path);
+      EXPECT_EQ(read.scalar_type(), dtype);
+      EXPECT_EQ(read.sizes(), value.sizes());
+      EXPECT_EQ(std::memcmp(read.const_data_ptr(), value.const_data_ptr(), value.nbytes()), 0)
+          << dtype;
+    }
+  }
+}
+
+// What numpy.save of NumPy 1.26 writes: bytes typed out, not made by our writer.
+TEST(TensorFile, NumPysFiles) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.npy";
+  const auto write = [&](const std::string& header, const std::string& data) {
+    const std::string size{static_cast<char>(header.size() & 255),
+                           static_cast<char>(header.size() >> 8)};
+    std::ofstream(path, std::ios::binary)
+        << std::string("\x93NUMPY\x01\0", 8) << size << header << data;
+  };
+  const std::string rows("\x01\0\x02\0\x03\0\x04\0\x05\0\x06\0", 12);
+  write("{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }\n", rows);
+  EXPECT_TRUE(freeinit::load_tensor(path).equal(at::arange(1, 7, at::kShort).view({2, 3})));
+  write("{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3), }\n", rows);
+  EXPECT_TRUE(freeinit::load_tensor(path).equal(at::arange(1, 7, at::kShort).view({3, 2}).t()));
+  write("{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }\n",
+        "\x02" + std::string(1, '\0'));
+  EXPECT_TRUE(freeinit::load_tensor(path).equal(at::arange(2).eq(0)));
+
+  const auto refused = [&](freeinit::ErrorCode code, const std::string& header,
+                           const std::string& says) {
+    write(header, rows);
+    const freeinit::Error error = error_of([&] { static_cast<void>(freeinit::load_tensor(path)); });
+    EXPECT_EQ(error.code(), code) << header;
+    EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+  };
+  refused(freeinit::ErrorCode::unsupported,
+          "{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }\n", "'>f4'");
+  refused(freeinit::ErrorCode::unsupported,
+          "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (1,), }\n", "dtype");
+  refused(freeinit::ErrorCode::unsupported, "", "dtype");
+  for (const char* shape :
+       {"(4, 3)", "(99999999999, 99999999999)", "(4611686018427387904, 4, 0)"}) {
+    refused(freeinit::ErrorCode::invalid_file,
+            freeinit::concat("{'descr': '<i2', 'fortran_order': False, 'shape': ", shape, ", }\n"),
+            "");
+  }
+  for (const char* shape : {"", "3", "(-1,)", "(x,)", "(99999999999999999999,)", "(1 . 2)"}) {
+    refused(freeinit::ErrorCode::invalid_file,
+            freeinit::concat("{'descr': '<i2', 'fortran_order': False, 'shape': ", shape, ", }\n"),
+            "no shape");
+  }
+  std::ofstream(path) << "text";
+  EXPECT_ERROR(invalid_file, "no .npy file", freeinit::load_tensor(path));
+  std::ofstream(path, std::ios::binary) << std::string("\x93NUMPY\x02\0\xff\xff\xff\xff", 12);
+  EXPECT_ERROR(invalid_file, "longer than 10,000 bytes", freeinit::load_tensor(path));
+  EXPECT_ERROR(not_found, "without a name", freeinit::load_tensor(path, "x"));
+  EXPECT_ERROR(invalid_argument, "holds one tensor; got 2",
+               freeinit::save_tensors(path, {{"a", randn({1})}, {"b", randn({1})}}));
+  EXPECT_ERROR(unsupported, "no dtype for 'BFloat16'",
+               freeinit::save_tensors(path, {{"a", randn({1}).to(at::kBFloat16)}}));
 }
 
 TEST(TensorFile, WritesViewsContiguouslyAndKeepsMetadata) {

@@ -14,9 +14,10 @@
 namespace freeinit::inline FREEINIT_ABI {
 
 /// The containers the writer knows, chosen by the path: `.mp4` (H.264), `.webm` (VP9), `.gif`
-/// (one palette for the whole clip), and a PNG sequence `frame_00000.png` ... for a path that ends
-/// with a slash or has no extension.
-enum class VideoFormat { mp4, webm, gif, png_sequence };
+/// (one palette for the whole clip), `.webp` (animated, quality 90), for editing `.mov` (ProRes
+/// 4444, 10 bits) and `.mkv` (FFV1, the frames to the bit), and a PNG sequence `frame_00000.png`
+/// ... for a path that ends with a slash or has no extension.
+enum class VideoFormat { mp4, webm, gif, webp, mov, mkv, png_sequence };
 
 /// The format that `path` asks for. Throws Error: invalid_argument for an unknown extension, with
 /// the known ones in the message.
@@ -24,12 +25,13 @@ enum class VideoFormat { mp4, webm, gif, png_sequence };
 
 /// Size and rate of a video to be written.
 struct VideoWriterOptions {
-  /// Pixels, 1 to 16384 (H.264 gets an even size by repeating the last row or column).
+  /// Pixels, 1 to 16384, of WebP to 16383 (H.264 gets an even size by repeating the last row or
+  /// column).
   std::int64_t width = 0;
   std::int64_t height = 0;  ///< pixels
   double fps = 8.0;         ///< 0.01 to 1000; a GIF counts in 1/100 s and takes at most 50
-  /// What the file says of itself: "title" and "comment". A GIF holds the comment alone, a PNG
-  /// sequence both in each frame. Bytes that are no UTF-8 become U+FFFD.
+  /// What the file says of itself: "title" and "comment". A GIF holds the comment alone, a WebP
+  /// neither, a PNG sequence both in each frame. Bytes that are no UTF-8 become U+FFFD.
   std::map<std::string, std::string> metadata{};
 };
 
@@ -66,6 +68,37 @@ class FREEINIT_API VideoWriter {
 /// Writes one RGB image as PNG, through a temporary name. `rgb`: height * width * 3 bytes.
 FREEINIT_API void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> rgb,
                             std::int64_t width, std::int64_t height);
+
+/// Whether a path is a pattern of pictures of more than 8 bits: `DIR/NAME%05d.png` or `.exr`.
+[[nodiscard]] FREEINIT_API bool is_picture_pattern(const std::filesystem::path& path);
+
+/// Refuses what `PictureWriter` could not write, before there is anything to write. Throws Error:
+/// invalid_argument, unsupported (this FFmpeg lacks the encoder).
+FREEINIT_API void check_picture_pattern(const std::filesystem::path& pattern);
+
+/// Writes frames of numbers as a folder of numbered pictures, which appears whole or not at all:
+/// `.png` of 16 bits, or OpenEXR in float32 and, as that format has it, linear light (sRGB's curve
+/// undone). `pattern`: the folder and the names in it, `DIR/NAME%05d.png`; five digits whatever the
+/// pattern says.
+class FREEINIT_API PictureWriter {
+ public:
+  /// `width`, `height`: pixels, 1 to 16384. Throws Error: as `check_picture_pattern`, io.
+  PictureWriter(const std::filesystem::path& pattern, std::int64_t width, std::int64_t height);
+  ~PictureWriter();
+  PictureWriter(const PictureWriter&) = delete;
+  PictureWriter& operator=(const PictureWriter&) = delete;
+
+  /// `rgb`: height * width * 3 numbers 0 to 1, row-major, R G B. Throws Error: invalid_argument,
+  /// io.
+  void add_frame(std::span<const float> rgb);
+
+  /// Moves the finished folder to its name.
+  void finish();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 /// A decoded clip: frames of `height * width * 3` bytes (R G B), one after another.
 struct DecodedVideo {

@@ -2,6 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 #include <freeinit/io/video_file.hpp>
+#include <freeinit/options/free_init_options.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -25,9 +26,14 @@ struct VideoFrames {
 [[nodiscard]] FREEINIT_API VideoFrames load_video_frames(const std::filesystem::path& path,
                                                          const FrameSelection& selection);
 
+/// Floating point frames of any shape, 0..1, as bytes (uint8): rounded as diffusers does, or cut as
+/// the authors' code does. Others come back as they are.
+[[nodiscard]] FREEINIT_API at::Tensor frame_bytes(const at::Tensor& frames,
+                                                  Profile profile = Profile::diffusers);
+
 /// Writes frames [F,H,W,3] to a video file or a folder of PNG frames (see `VideoWriter`), which
-/// appears whole or not at all: uint8, or floating point values in 0..1, rounded to bytes as
-/// diffusers does. Throws Error: invalid_argument (shape, dtype, rate, size), io.
+/// appears whole or not at all: uint8, or floating point values in 0..1, which become
+/// `frame_bytes`. Throws Error: invalid_argument (shape, dtype, rate, size), io.
 FREEINIT_API void save_video_frames(const std::filesystem::path& path, const at::Tensor& frames,
                                     double fps);
 

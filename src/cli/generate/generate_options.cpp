@@ -22,12 +22,16 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
   OptionGroup output(command, "Output");
   output
       .add("-o,--output", a.output,
-           "FILE.mp4, .webm or .gif, or DIR/ for PNG frames [video.mp4, video_2.mp4, ...]", "FILE")
+           "FILE.mp4, .webm, .gif, .webp, .mov or .mkv, or DIR/ for PNG frames [video.mp4, "
+           "video_2.mp4, ...]",
+           "FILE")
       ->expected(1);
-  output.add("--save-latents", a.save_latents, "Write the latents [B,C,F,h,w] (.safetensors)",
-             "FILE");
+  output.add("--save-latents", a.save_latents,
+             "Write the latents [B,C,F,h,w] (.safetensors, .npy, .latent)", "FILE");
   output.add("--save-frames", a.save_frames,
-             "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors)", "FILE");
+             "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors, .npy), "
+             "or DIR/%05d.png (16 bits), DIR/%05d.exr",
+             "FILE");
   output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
              "DIR");
   output.add_flag("--overwrite", a.overwrite, "Replace files that are there");

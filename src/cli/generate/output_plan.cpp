@@ -1,5 +1,6 @@
 #include "generate/output_plan.hpp"
 
+#include "shared/comfy_latents.hpp"
 #include "shared/output_files.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -38,7 +39,9 @@ bool lies_in(const std::filesystem::path& path, const std::filesystem::path& fol
 /// folder of frames, which is replaced as a whole.
 void check_distinct(const OutputPlan& plan) {
   std::vector<std::filesystem::path> named{plan.passes_folder, plan.checkpoint_folder, plan.latents,
-                                           plan.frames, plan.trace};
+                                           plan.trace};
+  const bool pictures = freeinit::is_picture_pattern(plan.frames);
+  named.push_back(pictures ? plan.frames.parent_path() : plan.frames);
   for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
   const auto places = check_distinct_outputs(named);
   const auto passes =
@@ -78,8 +81,18 @@ OutputPlan OutputPlan::with_free_name() const {
 
 void OutputPlan::check() const {
   static_cast<void>(freeinit::video_format_of(video));
-  for (const auto& path : {latents, frames}) {
-    if (!path.empty()) check_tensor_output(path, overwrite);
+  if (!latents.empty()) check_tensor_output(latents, overwrite, comfy::kExtension);
+  if (latents.extension() == comfy::kExtension && num_videos > 1) {
+    refuse_output(latents, "holds the latents of one video; expected .safetensors or .npy for " +
+                               std::to_string(num_videos));
+  }
+  if (freeinit::is_picture_pattern(frames)) {
+    freeinit::check_picture_pattern(frames);
+    for (int index = 0; index < num_videos; ++index) {
+      check_output(pictures_path(index).parent_path() / "", overwrite);
+    }
+  } else if (!frames.empty()) {
+    check_tensor_output(frames, overwrite);
   }
   if (!trace.empty()) check_output(trace, overwrite);
   check_distinct(*this);
@@ -122,6 +135,11 @@ void OutputPlan::make_passes_folder(bool empty) const {
 
 std::filesystem::path OutputPlan::video_path(int index) const {
   return num_videos == 1 ? video : with_number(video, index);
+}
+
+std::filesystem::path OutputPlan::pictures_path(int index) const {
+  const auto folder = frames.parent_path() / "";
+  return (num_videos == 1 ? folder : with_number(folder, index)) / frames.filename();
 }
 
 std::filesystem::path OutputPlan::pass_video_path(int pass, int index) const {

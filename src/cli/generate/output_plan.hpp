@@ -36,6 +36,10 @@ struct OutputPlan {
   /// The path of video `index`: `video` itself, or NAME_<index>.EXT when there are several.
   [[nodiscard]] std::filesystem::path video_path(int index) const;
 
+  /// Where the pictures of video `index` go: `frames`, or DIR_<index>/NAME when there are several.
+  /// Only where `frames` is a pattern of pictures.
+  [[nodiscard]] std::filesystem::path pictures_path(int index) const;
+
   /// Paths of pass `pass` (0, 1, ...) of video `index` in the folder for passes:
   /// pass_<pass + 1>[_<index>] with the extension of the video, and .safetensors.
   [[nodiscard]] std::filesystem::path pass_video_path(int pass, int index) const;

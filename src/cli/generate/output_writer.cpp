@@ -1,8 +1,11 @@
 #include "generate/output_writer.hpp"
 
+#include "shared/comfy_latents.hpp"
+
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
+#include <freeinit/tensors/video_frames.hpp>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
@@ -11,17 +14,6 @@
 #include <utility>
 
 namespace freeinit_cli {
-namespace {
-
-at::Tensor to_bytes(const at::Tensor& frames, freeinit::Profile profile) {
-  if (frames.scalar_type() == at::kByte) return frames;
-  const at::Tensor scaled = frames.mul(255);
-  const bool rounds = profile == freeinit::Profile::diffusers;
-  return (rounds ? scaled.round() : scaled).to(at::kByte).contiguous();
-}
-
-}  // namespace
-
 OutputWriter::OutputWriter(OutputPlan plan, const freeinit::Autoencoder& autoencoder,
                            WriterOptions options)
     : plan_(std::move(plan)), autoencoder_(autoencoder), options_(std::move(options)) {}
@@ -69,16 +61,38 @@ void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   }
   ++videos_written_;
   if (!plan_.latents.empty()) latents_.push_back(video.latents);
-  if (keep) frames_.push_back(frames);
+  if (freeinit::is_picture_pattern(plan_.frames)) {
+    write_pictures(plan_.pictures_path(index), frames);
+  } else if (keep) {
+    frames_.push_back(frames);
+  }
   write_tensors();
 }
 
 /// All videos so far, whole or not at all: a later one that fails takes none of them along.
 void OutputWriter::write_tensors() const {
-  if (!plan_.latents.empty()) write_tensor(plan_.latents, "latents", at::cat(latents_));
-  if (plan_.frames.empty()) return;
+  if (plan_.latents.extension() == comfy::kExtension) {
+    freeinit::save_tensors(plan_.latents,
+                           comfy::tensors_of(latents_.front(), autoencoder_.spec().scaling_factor));
+    say_written(plan_.latents);
+  } else if (!plan_.latents.empty()) {
+    write_tensor(plan_.latents, "latents", at::cat(latents_));
+  }
+  if (frames_.empty()) return;
   const at::Tensor frames = plan_.num_videos == 1 ? frames_.front() : at::stack(frames_);
   write_tensor(plan_.frames, "frames", frames);
+}
+
+void OutputWriter::write_pictures(const std::filesystem::path& pattern,
+                                  const at::Tensor& frames) const {
+  const at::Tensor numbers = frames.to(at::kCPU, at::kFloat).contiguous();
+  freeinit::PictureWriter writer(pattern, numbers.size(2), numbers.size(1));
+  const auto size = static_cast<std::size_t>(numbers[0].numel());
+  for (std::int64_t i = 0; i < numbers.size(0); ++i) {
+    writer.add_frame(std::span(numbers.const_data_ptr<float>() + std::size_t(i) * size, size));
+  }
+  writer.finish();
+  say_written(pattern.parent_path() / "");
 }
 
 void OutputWriter::write_tensor(const std::filesystem::path& path, const char* name,
@@ -106,7 +120,8 @@ at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, int in
     add_frames(video, frames, first, latents.size(2));
     // Numbers only where they are asked for: a long clip is four times as large in them.
     if (keep) {
-      kept.push_back(plan_.frames.empty() ? to_bytes(frames, options_.profile) : frames.clone());
+      kept.push_back(plan_.frames.empty() ? freeinit::frame_bytes(frames, options_.profile)
+                                          : frames.clone());
     }
     writing += adding.seconds();
   };
@@ -140,7 +155,7 @@ freeinit::VideoWriter OutputWriter::open_video(const std::filesystem::path& path
 
 void OutputWriter::add_frames(freeinit::VideoWriter& video, const at::Tensor& frames,
                               std::int64_t first, std::int64_t count) const {
-  const at::Tensor bytes = to_bytes(frames, options_.profile);
+  const at::Tensor bytes = freeinit::frame_bytes(frames, options_.profile);
   const auto frame_bytes = static_cast<std::size_t>(bytes.numel() / bytes.size(0));
   const auto* data = bytes.const_data_ptr<std::uint8_t>();
   for (std::int64_t i = 0; i < bytes.size(0); ++i) {

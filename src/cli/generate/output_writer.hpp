@@ -63,6 +63,7 @@ class OutputWriter {
   at::Tensor write_decoded(const std::filesystem::path& path, int index, const at::Tensor& latents,
                            bool keep);
   void write_video(const std::filesystem::path& path, int index, const at::Tensor& frames);
+  void write_pictures(const std::filesystem::path& pattern, const at::Tensor& frames) const;
   void write_tensor(const std::filesystem::path& path, const char* name,
                     const at::Tensor& tensor) const;
   void say_written(const std::filesystem::path& path) const;

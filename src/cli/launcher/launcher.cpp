@@ -1,5 +1,5 @@
-// bin/freeinit: sets what LibTorch's OpenMP reads only while it is loaded, then becomes the program
-// in libexec. Does not link LibTorch, so that it costs a millisecond.
+// bin/freeinit: finds LibTorch, sets what its OpenMP reads only while it is loaded, then becomes
+// the program in libexec. Does not link LibTorch, so that it costs a millisecond.
 
 #include <unistd.h>
 
@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "launcher/libtorch_folder.hpp"
+
 namespace {
 
 // Threads that wait for each other spin, by default for milliseconds: beside other programs they
@@ -17,6 +19,12 @@ void wait_briefly() {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
   setenv("OMP_WAIT_POLICY", "passive", 0);
   setenv("GOMP_SPINCOUNT", "1000", 0);
+}
+
+void look_first_in(const std::string& libraries) {
+  const char* const others = std::getenv("LD_LIBRARY_PATH");
+  const bool alone = others == nullptr || *others == '\0';
+  setenv("LD_LIBRARY_PATH", (alone ? libraries : libraries + ":" + others).c_str(), 1);
 }
 
 int fail(const char* what) {
@@ -33,6 +41,12 @@ int main(int, char** argv) {
   program[length] = '\0';
   std::memcpy(std::strrchr(program, '/') + 1, FREEINIT_PROGRAM_FROM_BIN,
               sizeof FREEINIT_PROGRAM_FROM_BIN);
+  const freeinit_launcher::LibTorchFolder libtorch = freeinit_launcher::find_libtorch();
+  if (!libtorch.error.empty()) {
+    std::fprintf(stderr, "error: %s\n", libtorch.error.c_str());
+    return 1;
+  }
+  if (!libtorch.libraries.empty()) look_first_in(libtorch.libraries);
   wait_briefly();
   execv(program, argv);
   return fail(program);

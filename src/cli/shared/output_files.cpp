@@ -22,11 +22,14 @@ void check_output(const std::filesystem::path& path, bool overwrite) {
                   "output '" + path.string() + "': is there already; --overwrite replaces it");
 }
 
-void check_tensor_output(const std::filesystem::path& path, bool overwrite) {
-  if (path.extension() != ".safetensors") {
+void check_tensor_output(const std::filesystem::path& path, bool overwrite,
+                         const std::string& other) {
+  const std::string extension = path.extension().string();
+  if (extension != ".safetensors" && extension != ".npy" && (other.empty() || extension != other)) {
     freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "tensor file '" + path.string() + "': unknown extension '" +
-                        path.extension().string() + "'; expected .safetensors");
+                    "tensor file '" + path.string() + "': unknown extension '" + extension +
+                        "'; expected .safetensors" + (other.empty() ? "" : ", " + other) +
+                        " or .npy");
   }
   check_output(path, overwrite);
 }

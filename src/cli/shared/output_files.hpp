@@ -23,8 +23,10 @@ void add_overwrite_option(CLI::App& command, bool& overwrite);
 /// written. Leaves nothing behind.
 void check_output(const std::filesystem::path& path, bool overwrite);
 
-/// As above, and refuses a path that does not end in .safetensors (invalid_argument).
-void check_tensor_output(const std::filesystem::path& path, bool overwrite);
+/// As above, and refuses a path that ends neither in .safetensors, .npy nor `other`
+/// (invalid_argument).
+void check_tensor_output(const std::filesystem::path& path, bool overwrite,
+                         const std::string& other = {});
 
 /// Where `path` leads: absolute, without links; a folder may end with a slash.
 [[nodiscard]] std::filesystem::path output_place(const std::filesystem::path& path);

@@ -1,5 +1,7 @@
 #include "shared/tensor_input.hpp"
 
+#include "shared/comfy_latents.hpp"
+
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
 #include <freeinit/io/safetensors.hpp>
@@ -12,10 +14,6 @@
 
 namespace freeinit_cli {
 namespace {
-
-constexpr const char* kComfyTensor = "latent_tensor";
-constexpr const char* kComfyMarker = "latent_format_version_0";
-constexpr double kComfyScale = 0.18215;  // what ComfyUI takes latents without its marker to have
 
 /// The two parts of `FILE:NAME`. A file that has the whole text as its name comes first.
 struct TensorPlace {
@@ -36,10 +34,14 @@ struct TensorPlace {
   freeinit::raise(code, "tensor of '" + file + "': " + reason);
 }
 
+bool is_npy(const std::filesystem::path& path) {
+  return path.extension() == ".npy";
+}
+
 /// The place with a name: the only tensor's that is not empty, where none was given.
 TensorPlace named_place(const std::string& file) {
   TensorPlace place(file);
-  if (!place.name.empty()) return place;
+  if (!place.name.empty() || is_npy(place.path)) return place;
   std::vector<std::string> names;
   const freeinit::SafetensorsReader reader(place.path);
   for (const auto& [name, entry] : reader.tensors()) {
@@ -69,11 +71,13 @@ std::string shape_text(const at::Tensor& tensor) {
 
 bool names_tensor_file(const std::string& file) {
   const auto extension = TensorPlace(file).path.extension();
-  return extension == ".safetensors" || extension == ".latent";
+  return extension == ".safetensors" || extension == ".latent" || extension == ".npy";
 }
 
 std::map<std::string, std::string> read_tensor_metadata(const std::string& file) {
-  return freeinit::SafetensorsReader(TensorPlace(file).path).metadata();
+  const auto path = TensorPlace(file).path;
+  if (is_npy(path)) return {};  // has none
+  return freeinit::SafetensorsReader(path).metadata();
 }
 
 at::Tensor read_tensor(const std::string& file) {
@@ -103,7 +107,7 @@ at::Tensor read_latents(const std::string& file, const LatentForm& form) {
   const TensorPlace place = named_place(file);
   at::Tensor tensor = freeinit::load_tensor(place.path, place.name);
   check_values(tensor, file);
-  const bool comfy = place.name == kComfyTensor;
+  const bool comfy = place.name == comfy::kTensor;
   if (tensor.dim() == 5 && !comfy) return tensor;
   const bool frames_first = tensor.dim() == 4 && tensor.size(1) == form.channels;
   const bool channels_first = tensor.dim() == 4 && tensor.size(0) == form.channels;
@@ -117,7 +121,7 @@ at::Tensor read_latents(const std::string& file, const LatentForm& form) {
   if (frames_first) tensor = tensor.transpose(0, 1);
   if (comfy) {
     const freeinit::SafetensorsReader reader(place.path);
-    const double stored_scale = reader.tensors().contains(kComfyMarker) ? 1.0 : kComfyScale;
+    const double stored_scale = reader.tensors().contains(comfy::kMarker) ? 1.0 : comfy::kScale;
     if (stored_scale != form.scaling_factor) {
       tensor = tensor.to(at::kFloat).mul(form.scaling_factor / stored_scale);
     }

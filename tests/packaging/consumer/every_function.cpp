@@ -85,8 +85,9 @@ void functions_of_noise_sampling_and_passes() {
 }
 
 void functions_of_tensors() {
-  use(&load_tensor, &save_tensors, &load_video_frames, &save_video_frames, &resize_images,
-      &resize_and_crop, &check_video_writer, &write_text_file, &center_crop, &fit_frames);
+  use(&load_tensor, &save_tensors, &load_video_frames, &save_video_frames, &frame_bytes,
+      &resize_images, &resize_and_crop, &check_video_writer, &write_text_file, &center_crop,
+      &fit_frames);
 }
 
 void functions_of_analysis() {

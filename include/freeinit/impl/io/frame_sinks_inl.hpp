@@ -29,6 +29,12 @@ FREEINIT_INLINE const char* encoder_name(VideoFormat format) {
       return "libvpx-vp9";
     case VideoFormat::gif:
       return "gif";
+    case VideoFormat::webp:
+      return "libwebp_anim";
+    case VideoFormat::mov:
+      return "prores_ks";
+    case VideoFormat::mkv:
+      return "ffv1";
     case VideoFormat::png_sequence:
       break;
   }
@@ -43,7 +49,7 @@ class FrameSink {
   virtual void finish() = 0;
 };
 
-/// One encoder, one container: mp4 and webm.
+/// One encoder, one container.
 class StreamSink final : public FrameSink {
  public:
   StreamSink(const std::filesystem::path& path, const EncoderSettings& settings, int width,
@@ -148,6 +154,30 @@ FREEINIT_INLINE EncoderSettings webm_settings() {
           encoder_name(VideoFormat::webm),
           AV_PIX_FMT_YUV420P,
           {{"crf", "16"}, {"b", "0"}, {"deadline", "good"}, {"cpu-used", "3"}},
+          {}};
+}
+
+FREEINIT_INLINE EncoderSettings webp_settings() {
+  return {"webp",
+          encoder_name(VideoFormat::webp),
+          AV_PIX_FMT_BGRA,
+          {{"quality", "90"}, {"compression_level", "4"}},
+          {{"loop", "0"}}};
+}
+
+FREEINIT_INLINE EncoderSettings mov_settings() {
+  return {"mov",
+          encoder_name(VideoFormat::mov),
+          AV_PIX_FMT_YUV444P10,
+          {{"profile", "4444"}, {"vendor", "apl0"}},
+          {{"movflags", "write_colr"}}};  // else readers guess the colours
+}
+
+FREEINIT_INLINE EncoderSettings mkv_settings() {
+  return {"matroska",
+          encoder_name(VideoFormat::mkv),
+          AV_PIX_FMT_BGR0,
+          {{"level", "3"}, {"slicecrc", "1"}},
           {}};
 }
 

@@ -62,6 +62,11 @@ FREEINIT_INLINE bool is_full_range(const AVFrame& frame) {
   return plain_format(format) != format || frame.color_range == AVCOL_RANGE_JPEG;
 }
 
+FREEINIT_INLINE bool is_yuv(AVPixelFormat format) {
+  const AVPixFmtDescriptor& described = *av_pix_fmt_desc_get(format);
+  return (described.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) == 0;
+}
+
 /// A converter between two formats of one size; `nullptr` if libswscale cannot.
 FREEINIT_INLINE ScalerHandle make_scaler(int width, int height, AVPixelFormat from,
                                          AVPixelFormat to) {

@@ -53,6 +53,11 @@ class StreamEncoder {
   void add(FrameHandle frame) {
     frame->pts = next_pts_++;
     frame->pict_type = AV_PICTURE_TYPE_NONE;
+    // Some encoders, ProRes among them, take the colours from each frame.
+    frame->color_range = codec_->color_range;
+    frame->colorspace = codec_->colorspace;
+    frame->color_primaries = codec_->color_primaries;
+    frame->color_trc = codec_->color_trc;
     send(frame.get());
   }
 
@@ -81,7 +86,7 @@ class StreamEncoder {
     codec_->sample_aspect_ratio = {1, 1};
     codec_->thread_count = 1;
     codec_->flags |= AV_CODEC_FLAG_BITEXACT;
-    if (settings.pixel_format == AV_PIX_FMT_YUV420P) {
+    if (is_yuv(settings.pixel_format)) {
       codec_->color_range = AVCOL_RANGE_MPEG;
       codec_->colorspace = AVCOL_SPC_BT709;
       codec_->color_primaries = AVCOL_PRI_BT709;

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <freeinit/core/checks.hpp>
+#include <freeinit/core/names.hpp>
 #include <freeinit/impl/core/utf8_inl.hpp>
 #include <freeinit/impl/io/animated_webp_inl.hpp>
+#include <freeinit/impl/io/frame_pictures_inl.hpp>
 #include <freeinit/impl/io/frame_sinks_inl.hpp>
 #include <freeinit/impl/io/picture_folder_inl.hpp>
 #include <freeinit/impl/io/video_reader_inl.hpp>
@@ -17,11 +19,14 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-FREEINIT_INLINE void check_picture_size(std::int64_t width, std::int64_t height) {
-  constexpr std::int64_t kLargest = 16384;
-  check_between("picture width", width, 1, kLargest);
-  check_between("picture height", height, 1, kLargest);
-}
+inline constexpr NameTable<VideoFormat, 6> kVideoExtensions{{
+    {".mp4", VideoFormat::mp4},
+    {".webm", VideoFormat::webm},
+    {".gif", VideoFormat::gif},
+    {".webp", VideoFormat::webp},
+    {".mov", VideoFormat::mov},
+    {".mkv", VideoFormat::mkv},
+}};
 
 FREEINIT_INLINE void check_picture_bytes(std::size_t bytes, std::int64_t width,
                                          std::int64_t height) {
@@ -57,13 +62,21 @@ FREEINIT_INLINE std::unique_ptr<FrameSink> make_sink(const std::filesystem::path
   const AVRational fps = av_d2q(options.fps, 1001000);
   Metadata metadata;
   for (const auto& [key, text] : options.metadata) metadata[key] = valid_utf8(text);
+  const auto stream = [&](const EncoderSettings& settings, int divisor = 1) {
+    return std::make_unique<StreamSink>(path, settings, width, height, width + width % divisor,
+                                        height + height % divisor, fps, metadata);
+  };
   switch (format) {
     case VideoFormat::mp4:
-      return std::make_unique<StreamSink>(path, mp4_settings(), width, height, width + width % 2,
-                                          height + height % 2, fps, metadata);
+      return stream(mp4_settings(), 2);
     case VideoFormat::webm:
-      return std::make_unique<StreamSink>(path, webm_settings(), width, height, width, height, fps,
-                                          metadata);
+      return stream(webm_settings());
+    case VideoFormat::webp:
+      return stream(webp_settings());
+    case VideoFormat::mov:
+      return stream(mov_settings());
+    case VideoFormat::mkv:
+      return stream(mkv_settings());
     case VideoFormat::gif:
       return std::make_unique<GifSink>(path, width, height, fps, metadata);
     case VideoFormat::png_sequence:
@@ -106,12 +119,11 @@ FREEINIT_INLINE VideoFormat video_format_of(const std::filesystem::path& path) {
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (extension.empty()) return VideoFormat::png_sequence;
-  if (extension == ".mp4") return VideoFormat::mp4;
-  if (extension == ".webm") return VideoFormat::webm;
-  if (extension == ".gif") return VideoFormat::gif;
+  if (const auto format = find_value(extension, detail::kVideoExtensions)) return *format;
   raise(ErrorCode::invalid_argument,
-        concat("output '", path.string(), "': unknown extension ", quote(extension),
-               "; known are .mp4, .webm, .gif, and a folder (no extension) for PNG files"));
+        concat("output '", path.string(), "': unknown extension ", quote(extension), "; known are ",
+               listed_names(detail::kVideoExtensions),
+               ", and a folder (no extension) for PNG files"));
 }
 
 struct VideoWriter::Impl {
@@ -130,7 +142,9 @@ struct VideoWriter::Impl {
 FREEINIT_INLINE void check_video_writer(const std::filesystem::path& path,
                                         const VideoWriterOptions& options) {
   const VideoFormat format = video_format_of(path);
-  detail::check_picture_size(options.width, options.height);
+  const bool is_webp = format == VideoFormat::webp;
+  detail::check_picture_size(options.width, options.height,
+                             is_webp ? detail::kLargestSide - 1 : detail::kLargestSide);
   detail::check_rate(options.fps, format);
   static_cast<void>(detail::find_encoder(detail::encoder_name(format)));
   detail::check_nothing_in_the_way(path, format);

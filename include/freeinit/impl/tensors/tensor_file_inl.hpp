@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/names.hpp>
+#include <freeinit/impl/tensors/npy_file_inl.hpp>
 #include <freeinit/io/safetensors.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 
@@ -61,9 +62,18 @@ FREEINIT_INLINE std::string select_tensor(const SafetensorsReader& file,
                known.empty() ? "nothing" : excerpt(known)));
 }
 
+FREEINIT_INLINE bool is_npy(const std::filesystem::path& path) {
+  return path.extension() == ".npy";
+}
+
 }  // namespace detail
 
 FREEINIT_INLINE at::Tensor load_tensor(const std::filesystem::path& path, const std::string& name) {
+  if (detail::is_npy(path)) {
+    if (name.empty()) return detail::load_npy(path);
+    raise(ErrorCode::not_found, concat("tensor ", quote(name), " in '", path.string(),
+                                       "': a .npy file holds one tensor, without a name"));
+  }
   SafetensorsReader file(path);
   const std::string selected = detail::select_tensor(file, path, name);
   const SafetensorsEntry& entry = file.tensors().at(selected);
@@ -83,12 +93,20 @@ FREEINIT_INLINE at::Tensor load_tensor(const std::filesystem::path& path, const 
 FREEINIT_INLINE void save_tensors(const std::filesystem::path& path,
                                   const std::map<std::string, at::Tensor>& tensors,
                                   const std::map<std::string, std::string>& metadata) {
+  const bool npy = detail::is_npy(path);
+  if (npy && tensors.size() != 1) {
+    raise(ErrorCode::invalid_argument,
+          concat("tensor file '", path.string(), "': a .npy file holds one tensor; got ",
+                 tensors.size()));
+  }
   std::vector<at::Tensor> hosts;  // keep the memory that the views name
   std::map<std::string, SafetensorsView> views;
   for (const auto& [name, tensor] : tensors) {
     if (!tensor.defined()) {
       raise(ErrorCode::invalid_argument, concat("tensor ", quote(name), ": undefined"));
     }
+    const at::Tensor host = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+    if (npy) return detail::save_npy(path, host);
     const at::ScalarType type = tensor.scalar_type();
     const std::string_view dtype = name_of_value(type, detail::kSafetensorsTypes);
     if (!find_value(dtype, detail::kSafetensorsTypes)) {
@@ -96,7 +114,6 @@ FREEINIT_INLINE void save_tensors(const std::filesystem::path& path,
             concat("tensor ", quote(name), ": safetensors has no dtype for '", c10::toString(type),
                    "'"));
     }
-    const at::Tensor host = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
     views[name] = {std::string(dtype),
                    host.sizes().vec(),
                    {static_cast<const std::byte*>(host.const_data_ptr()), host.nbytes()}};

@@ -25,10 +25,16 @@ FREEINIT_INLINE VideoFrames load_video_frames(const std::filesystem::path& path,
           .converted_from = video.converted_from};
 }
 
+FREEINIT_INLINE at::Tensor frame_bytes(const at::Tensor& frames, Profile profile) {
+  if (!frames.defined() || !frames.is_floating_point()) return frames;
+  const at::Tensor scaled = frames.mul(255);
+  const bool rounds = profile == Profile::diffusers;
+  return (rounds ? scaled.round() : scaled).to(at::kByte).contiguous();
+}
+
 FREEINIT_INLINE void save_video_frames(const std::filesystem::path& path, const at::Tensor& frames,
                                        double fps) {
-  const bool scaled = frames.defined() && frames.is_floating_point();
-  const at::Tensor bytes = scaled ? frames.mul(255).round().to(at::kByte) : frames;
+  const at::Tensor bytes = frame_bytes(frames);
   detail::check_frames("frames", bytes);
   const at::Tensor on_host = bytes.to(at::kCPU).contiguous();
   VideoWriter writer(path, {.width = static_cast<int>(bytes.size(2)),
