@@ -133,11 +133,13 @@ static void test_starts(const freeinit_pipeline* pipeline) {
                                     .frames = 4,
                                     .height = 8,
                                     .width = 8};
+  const uint64_t zeros_hash = hash_of_latents(&noise_of_mine);
   watched mine = {0};
   options = watching(&mine);
   options.initial_noise = &noise_of_mine;
   EXPECT(freeinit_generate(pipeline, kRequest, &options, NULL) == FREEINIT_OK);
   EXPECT(mine.frames_hash != plain.frames_hash);
+  EXPECT(hash_of_latents(&noise_of_mine) == zeros_hash); /* it is read only */
   noise_of_mine.channels = 3;
   EXPECT_ERROR(freeinit_generate(pipeline, kRequest, &options, NULL), FREEINIT_INVALID_ARGUMENT,
                "initial noise");

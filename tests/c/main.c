@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     test_arguments(argv[1], pipeline);
     test_generating(pipeline);
     test_cancelling(argv[1], pipeline);
+    test_throwing(pipeline);
   }
   freeinit_pipeline_free(pipeline);
   printf("%d failures\n", num_failures());

@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A test that fails says where and goes on. */
 #define EXPECT(condition) expect((condition) ? 1 : 0, #condition, __FILE__, __LINE__)
 void expect(int holds, const char* condition, const char* file, int line);
@@ -15,7 +19,7 @@ int num_failures(void);
 void expect_error(freeinit_status got, freeinit_status status, const char* text, const char* file,
                   int line);
 
-/* Two videos' worth of settings that take milliseconds: 4 frames of 16x16, 2 passes of 4 steps. */
+/* Settings that take milliseconds: 4 frames of 16x16, 2 passes of 4 steps. */
 extern const char* const kRequest;
 
 /* What a run showed of itself, and when it is to be stopped. */
@@ -42,5 +46,10 @@ uint64_t hash_of_latents(const freeinit_latents* latents);
 void test_arguments(const char* bundle, const freeinit_pipeline* pipeline);
 void test_cancelling(const char* bundle, const freeinit_pipeline* pipeline);
 void test_generating(const freeinit_pipeline* pipeline);
+void test_throwing(const freeinit_pipeline* pipeline);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -43,6 +43,16 @@ TEST(VideoFrames, LoadsTheSelection) {
                freeinit::load_video_frames(path, {.first = -1}));
 }
 
+TEST(VideoFrames, BytesFollowTheProfile) {
+  const at::Tensor frames = at::tensor({0.0F, 0.6F / 255, 254.4F / 255, 254.6F / 255, 1.0F});
+  const auto bytes = [](std::vector<int> values) { return at::tensor(values).to(at::kByte); };
+  EXPECT_TRUE(freeinit::frame_bytes(frames).equal(bytes({0, 1, 254, 255, 255})));
+  EXPECT_TRUE(freeinit::frame_bytes(frames, freeinit::Profile::official)
+                  .equal(bytes({0, 0, 254, 254, 255})));
+  const at::Tensor already = bytes({0, 200});
+  EXPECT_TRUE(freeinit::frame_bytes(already).is_same(already));
+}
+
 TEST(VideoFrames, FitKeepsTheMiddleUndistorted) {
   // 12 wide, 4 high: left third black, middle white, right third black.
   const at::Tensor frames = at::zeros({2, 4, 12, 3}, at::kByte);
