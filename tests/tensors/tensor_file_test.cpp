@@ -52,6 +52,18 @@ TEST(TensorFile, KeepsEveryDtypeAndShape) {
   EXPECT_EQ(freeinit::load_tensor(path, "empty").sizes(), (at::IntArrayRef{0, 4}));
 }
 
+// The header is read once, however many tensors follow: the file need not even be there any more.
+TEST(TensorFile, ReadsAllTensorsOfAnOpenFile) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  freeinit::save_tensors(path, {{"a", at::scalar_tensor(1)}, {"b", at::scalar_tensor(2)}});
+  freeinit::SafetensorsReader file(path);
+  std::filesystem::remove(path);
+  EXPECT_EQ(freeinit::read_tensor(file, "b").item<float>(), 2);
+  EXPECT_EQ(freeinit::read_tensor(file, "a").item<float>(), 1);
+  EXPECT_ERROR(not_found, "a, b", freeinit::read_tensor(file, "c"));
+}
+
 TEST(TensorFile, WritesViewsContiguouslyAndKeepsMetadata) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "x.safetensors";
