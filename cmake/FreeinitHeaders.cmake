@@ -20,7 +20,7 @@ set(FREEINIT_DECLARATIONS
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/conditioning networks/context_windows networks/device networks/dtype
   networks/feature_cache networks/guidance
-  networks/image_encoder networks/model_bundle networks/network_source networks/text_encoder networks/video_unet
+  networks/image_encoder networks/model_bundle networks/network_source networks/operators networks/text_encoder networks/video_unet
   networks/tiled_autoencoder networks/windowed_unet networks/backends/unet_backend
   pipeline/checkpoint_folder pipeline/clip_latents pipeline/generation pipeline/memory_estimate pipeline/probe
   pipeline/profile_trace
@@ -40,7 +40,7 @@ set(FREEINIT_BODIES
   io/frame_times io/gif_comment io/gif_palette io/output_file io/picture_folder io/pixel_converter
   io/png_encoder io/safetensors io/sha256 io/shown_picture io/stream_choice io/stream_encoder
   io/temporary_output io/text_file io/video_file io/video_input io/video_reader
-  bundle/hash_stamps bundle/image_encoder_spec bundle/manifest bundle/specs bundle/verify
+  bundle/hash_stamps bundle/image_encoder_spec bundle/inside_bundle bundle/manifest bundle/specs bundle/verify
   tensors/byte_resize tensors/frames_check tensors/npy_file tensors/resize tensors/tensor_file tensors/video_frames
   noise/frequency_filter noise/frequency_response noise/noise_mix noise/noise_reinitializer
   noise/noise_source noise/spectral_factor
@@ -55,7 +55,8 @@ set(FREEINIT_BODIES
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
   networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
-  networks/nearest_multiples networks/text_encoder networks/tiled_autoencoder networks/torchscript_module networks/torchscript_unet
+  networks/nearest_multiples networks/operator_check networks/operators networks/tensor_operators networks/text_encoder
+  networks/tiled_autoencoder networks/torchscript_archive networks/torchscript_module networks/torchscript_unet
   networks/unet_call networks/video_unet networks/windowed_unet
   networks/backends/cuda_graphs networks/backends/int8 networks/backends/loaders networks/backends/openvino networks/backends/torchscript
   networks/backends/attention networks/backends/bfloat16 networks/backends/in_parallel networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv

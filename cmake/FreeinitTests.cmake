@@ -5,9 +5,6 @@
 set(FREEINIT_TEST_FORMS compiled CACHE STRING "Forms of the library that are tested:
   compiled, header_only; of the layers without LibTorch: sanitized (ASan and UBSan), tsan (ThreadSanitizer)")
 set(FREEINIT_TEST_DATA "${PROJECT_SOURCE_DIR}/tests/golden")
-# The corpus is replayed by every compiler; the fuzzers need clang and the form `sanitized`:
-#   cmake -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DFREEINIT_BUILD_FUZZERS=ON -DFREEINIT_TEST_FORMS=sanitized
-#   build/fuzz/tests/fuzz/fuzz_manifest -max_total_time=60 NEW_CORPUS tests/fuzz/corpus/manifest
 option(FREEINIT_BUILD_FUZZERS "Build the libFuzzer targets (clang, sanitized)" OFF)
 
 # The layers without LibTorch under sanitizers: freeinit_FORM, and freeinit_FORM_options alone.
@@ -37,7 +34,7 @@ freeinit_add_sanitized_form(tsan thread)
 function(freeinit_add_test layer)
   cmake_parse_arguments(PARSE_ARGV 1 arg "NO_TORCH;THREADS" "" "SOURCES")
   if("compiled" IN_LIST FREEINIT_TEST_FORMS)
-    _freeinit_test_executable(${layer} freeinit::freeinit ${arg_SOURCES})
+    freeinit_test_executable(${layer} freeinit::freeinit ${arg_SOURCES})
     if(NOT arg_NO_TORCH)
       _freeinit_test_headers(test_${layer})
     endif()
@@ -72,11 +69,11 @@ function(freeinit_add_whole_tests)
   endforeach()
   list(REMOVE_DUPLICATES all)  # what several layers share
   if("header_only" IN_LIST FREEINIT_TEST_FORMS)
-    _freeinit_test_executable(header_only freeinit::header_only_backends ${all})
+    freeinit_test_executable(header_only freeinit::header_only_backends ${all})
     set_target_properties(test_header_only PROPERTIES UNITY_BUILD_MODE GROUP)
   endif()
   foreach(form IN LISTS FREEINIT_SANITIZED_FORMS)
-    _freeinit_test_executable(${form} freeinit_${form} ${of_${form}})
+    freeinit_test_executable(${form} freeinit_${form} ${of_${form}})
     set_target_properties(test_${form} PROPERTIES UNITY_BUILD_MODE GROUP)
   endforeach()
 endfunction()
@@ -92,7 +89,7 @@ function(_freeinit_test_headers target)
   endif()
 endfunction()
 
-function(_freeinit_test_executable name library)
+function(freeinit_test_executable name library)
   add_executable(test_${name} ${ARGN})
   target_link_libraries(test_${name} PRIVATE ${library} freeinit_private_dependencies
                         freeinit_warnings GTest::gtest GTest::gtest_main)

@@ -147,26 +147,7 @@ part_clang() {
 }
 
 # The same inputs every time: a change must not fail for what another run would have found.
-fuzz() {
-  local name=$1 log="$with_clang/fuzz-$1.log"
-  mkdir -p "$with_clang/corpus/$name"
-  "$with_clang/tests/fuzz/fuzz_$name" -seed=1 -max_total_time="${FREEINIT_FUZZ_SECONDS:-20}" -timeout=25 \
-    -artifact_prefix="$with_clang/fuzz-$name-" "$with_clang/corpus/$name" \
-    "$FREEINIT_ROOT/tests/fuzz/corpus/$name" >"$log" 2>&1 || { tail -n 40 "$log"; return 1; }
-  echo "$name: $(tail -n 1 "$log")"
-}
-
-check_fuzzers() {
-  local name names result=0 pids=()  # one folder of the corpus a fuzzer
-  names=$(cd "$FREEINIT_ROOT/tests/fuzz/corpus" && echo *)
-  configure_clang && cmake --build "$with_clang" --parallel "$jobs" --target $(printf 'fuzz_%s ' $names) || return 1
-  for name in $names; do
-    fuzz "$name" &
-    pids+=($!)
-  done
-  for name in "${pids[@]}"; do wait "$name" || result=1; done
-  return "$result"
-}
+check_fuzzers() { configure_clang && FREEINIT_FUZZ_SEED=1 "$FREEINIT_ROOT/scripts/fuzz.sh" "${FREEINIT_FUZZ_SECONDS:-20}"; }
 
 part_fuzz() { stage "fuzzers" check_fuzzers; }
 

@@ -14,6 +14,7 @@
 #include <freeinit/impl/networks/guidance_inl.hpp>
 #include <freeinit/impl/networks/image_encoder_inl.hpp>
 #include <freeinit/impl/networks/model_bundle_inl.hpp>
+#include <freeinit/impl/networks/operators_inl.hpp>
 #include <freeinit/impl/networks/text_encoder_inl.hpp>
 #include <freeinit/impl/networks/tiled_autoencoder_inl.hpp>
 #include <freeinit/impl/networks/video_unet_inl.hpp>

@@ -39,6 +39,7 @@
 #include <freeinit/networks/image_encoder.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/networks/network_source.hpp>
+#include <freeinit/networks/operators.hpp>
 #include <freeinit/networks/text_encoder.hpp>
 #include <freeinit/networks/tiled_autoencoder.hpp>
 #include <freeinit/networks/video_unet.hpp>

@@ -117,6 +117,7 @@ struct FrequencyBand;
 struct NoiseStatistics;
 
 // networks
+enum class OperatorRule;
 enum class Runtime;
 enum class WeightStorage;
 class Autoencoder;

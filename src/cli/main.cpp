@@ -7,6 +7,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstddef>
+#include <string>
+
 extern "C" {
 #include <libavutil/log.h>
 }
@@ -25,6 +28,22 @@ setting, 3 not found, 4 damaged or foreign file, 5 not supported here, 6 reading
 7 a network failed, 130, 143 or 129 stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP with nothing to
 write, 1 anything else.)";
 
+/// Lets no flag have a value (`--overwrite=no`): CLI11 takes a number for a count, and throws what
+/// is no error of its own for other texts.
+void refuse_values_of_flags(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    for (CLI::Option* option : command->get_options()) {
+      if (option->get_expected_max() == 0) option->disable_flag_override();
+    }
+  }
+}
+
+/// CLI11 says "overwrite was given a disallowed flag override".
+std::string without_jargon(const std::string& text) {
+  const std::size_t end = text.find(" was given a disallowed flag override");
+  return end == text.npos ? text : "--" + text.substr(0, end) + ": takes no value";
+}
+
 int run(int argc, char** argv) {
   // What FFmpeg has to say reaches the user as one error of ours.
   av_log_set_level(AV_LOG_QUIET);
@@ -42,6 +61,7 @@ int run(int argc, char** argv) {
     add_score(app, selected);
     add_tokenize(app, selected);
     add_inspect(app, selected);
+    refuse_values_of_flags(app);
     app.parse(argc, argv);
     if (!selected) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
@@ -56,7 +76,7 @@ int run(int argc, char** argv) {
     console.error(unexpected_arguments(app));
     return static_cast<int>(freeinit::ErrorCode::invalid_argument);
   } catch (const CLI::Error& error) {
-    console.error(error.what());
+    console.error(without_jargon(error.what()));
     return static_cast<int>(freeinit::ErrorCode::invalid_argument);
   } catch (...) {
     return report_current_exception(console);

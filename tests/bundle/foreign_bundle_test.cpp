@@ -60,6 +60,20 @@ TEST_F(ForeignBundleFiles, LinksStayInside) {
                verify(folder_.path()));
 }
 
+// The list of files is no exception.
+TEST_F(ForeignBundleFiles, TheManifestIsNoLinkOut) {
+  const auto manifest = folder_.path() / "manifest.json";
+  const TemporaryFolder other;
+  std::filesystem::rename(manifest, other.path() / "secret.json");
+  std::filesystem::create_symlink(other.path() / "secret.json", manifest);
+  EXPECT_ERROR(invalid_file, "manifest.json': is a link out of the bundle's folder",
+               freeinit::read_manifest(folder_.path()));
+  std::filesystem::rename(other.path() / "secret.json", folder_.path() / "inside.json");
+  std::filesystem::remove(manifest);
+  std::filesystem::create_symlink("inside.json", manifest);
+  EXPECT_NO_THROW((void)freeinit::read_manifest(folder_.path()));
+}
+
 TEST_F(ForeignBundleFiles, AddedTokensAreListed) {
   write_file(folder_.path() / "tokenizer/added_tokens.json", "{}");
   EXPECT_ERROR(

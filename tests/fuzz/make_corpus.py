@@ -1,13 +1,16 @@
 """Writes the seeds of tests/fuzz/corpus; inputs that a fuzzer found stay beside them.
 
-    python tests/fuzz/make_corpus.py        needs the packages safetensors and numpy, and ffmpeg
+    python tests/fuzz/make_corpus.py        needs the packages safetensors, numpy and torch, and ffmpeg
 """
 
+import io
 import json
 import pathlib
 import subprocess
+import zipfile
 
 import numpy
+import torch
 from safetensors.numpy import save
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
@@ -39,6 +42,46 @@ def write(name, data):
     path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
+def plain_archive(archive):
+    """The same, not compressed, so that a fuzzer changes code, and without the places in this file."""
+    plain = io.BytesIO()
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(plain, "w") as target:
+        for name in source.namelist():
+            if not name.endswith(".debug_pkl"):
+                target.writestr(zipfile.ZipInfo(name), source.read(name))
+    return plain.getvalue()
+
+
+def write_networks():
+    """A network, one that runs while it is read, one with packed weights; and the state of a run."""
+
+    class Plain(torch.nn.Module):
+        def forward(self, x):
+            return torch.sigmoid(x) + 1
+
+    class Runs(torch.nn.Module):
+        @torch.jit.export
+        def __getstate__(self):
+            return 1, self.training
+
+        @torch.jit.export
+        def __setstate__(self, state: tuple[int, bool]):
+            self.training = state[1]
+
+        def forward(self, x):
+            return x
+
+    for name, module in (("plain", Plain()), ("runs", Runs())):
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.script(module), buffer)
+        write(f"torchscript/{name}.pt", plain_archive(buffer))
+    latents = numpy.arange(16, dtype=numpy.float32).reshape(1, 4, 1, 2, 2)
+    arrays = {"noise_source": torch.Generator().get_state().numpy()[None], "first_noise": latents, "latents": latents,
+              "counters": numpy.array([1, 5, 2, 5], dtype=numpy.int64),
+              "partial_level": numpy.array([0.5, 0.5])}
+    write("checkpoint/state.safetensors", save(arrays, {"format": "freeinit checkpoint 1", "sha256": "0" * 64}))
+
+
 def write_videos():
     folder = CORPUS / "video"
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,10 +106,18 @@ def main():
     write("safetensors/overflow.safetensors", len(header).to_bytes(8, "little") + header)
     header = b'{"a":{"dtype":' + b"[" * 20000 + b"]" * 20000 + b"}}"
     write("safetensors/deep.safetensors", len(header).to_bytes(8, "little") + header)
-    write("tokenizer/words.txt", "T A red circle, moving RIGHT <|endoftext|> don't 123")
-    write("tokenizer/unicode.txt", "T\u0130stanbul e\u0301\u0323 \u11a7\uac00\u11a7 \U0001f469\u200d\U0001f469 \u6771\u4eac")
-    write("tokenizer/broken_utf8.txt", b"T\xff\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xf0\x9f")
-    write("tokenizer/files.txt", 'F{"a":0,"b</w>":1,"ab</w>":2}\0#version: 0.2\na b</w>\n')
+    write("prompt/words.txt", "A red circle, moving RIGHT <|endoftext|> don't 123")
+    write("prompt/unicode.txt", "\u0130stanbul e\u0301\u0323 \u11a7\uac00\u11a7 \U0001f469\u200d\U0001f469 \u6771\u4eac")
+    write("prompt/broken_utf8.txt", b"\xff\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xf0\x9f")
+    write("tokenizer/files.txt", '{"a":0,"b</w>":1,"ab</w>":2}\0#version: 0.2\na b</w>\n')
+    write("json/request.json", '{"prompt":"a red circle","seed":1,"num_frames":16,"filter":"butterworth","eta":0.5}')
+    write("json/values.json", '[0,-1,1e308,18446744073709551615,null,true,"\\u0000\\ud83d\\ude00",{"a":{}}]')
+    write("toml/plain.toml", 'prompt = "a red circle"\neta = 0.5\noverwrite = true\npair = [1, 2]\n')
+    write("toml/section.toml", "[generate]\nPROMPT = \"\"\"\na\"\"\"\neta = '0.5' # why\n")
+    write("toml/dotted.toml", "a." * 2000 + "b = 1\n")
+    write("toml/settings.json", '{"prompt":"a","eta":0.5,"pair":[1,2],"seconds":1,"overwrite":null}')
+    write("toml/deep.json", '{"eta":' + '{"a":' * 5000 + "1" + "}" * 5001)
+    write_networks()
     write_videos()
 
 

@@ -127,6 +127,18 @@ TEST(TensorFile, NumPysFiles) {
                freeinit::save_tensors(path, {{"a", randn({1}).to(at::kBFloat16)}}));
 }
 
+// The header is read once, however many tensors follow: the file need not even be there any more.
+TEST(TensorFile, ReadsAllTensorsOfAnOpenFile) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.safetensors";
+  freeinit::save_tensors(path, {{"a", at::scalar_tensor(1)}, {"b", at::scalar_tensor(2)}});
+  freeinit::SafetensorsReader file(path);
+  std::filesystem::remove(path);
+  EXPECT_EQ(freeinit::read_tensor(file, "b").item<float>(), 2);
+  EXPECT_EQ(freeinit::read_tensor(file, "a").item<float>(), 1);
+  EXPECT_ERROR(not_found, "a, b", freeinit::read_tensor(file, "c"));
+}
+
 TEST(TensorFile, WritesViewsContiguouslyAndKeepsMetadata) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "x.safetensors";

@@ -35,6 +35,8 @@ class FREEINIT_API SafetensorsReader {
   /// headers above 16 MiB are refused. Throws Error: not_found, invalid_file, io.
   explicit SafetensorsReader(const std::filesystem::path& path);
 
+  /// The file that is read.
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   /// What the header says of each tensor, by name.
   [[nodiscard]] const std::map<std::string, SafetensorsEntry>& tensors() const noexcept {
     return tensors_;
@@ -49,6 +51,7 @@ class FREEINIT_API SafetensorsReader {
   void read(const std::string& name, std::span<std::byte> bytes);
 
  private:
+  std::filesystem::path path_;
   std::string origin_;  ///< names the file in messages
   std::ifstream stream_;
   std::uint64_t data_begin_ = 0;

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
 
@@ -28,10 +30,11 @@ class FREEINIT_API ImageEncoder {
 /// Loads any TorchScript network `forward(images[N,3,h,w]) -> [N,D]`. Its extra file
 /// `freeinit.json` holds the spec (`freeinit-export features` writes it); without one the defaults
 /// of ImageEncoderSpec are taken, and `control` is told so. Throws Error: not_found, invalid_file,
-/// unsupported (device), model (out of memory).
+/// unsupported (device; operators that are not in `allow_operators`, as in NetworkSource), model
+/// (out of memory).
 [[nodiscard]] FREEINIT_API std::unique_ptr<const ImageEncoder> load_torchscript_image_encoder(
-    const std::filesystem::path& file, at::Device device = at::kCPU,
-    const RunControl& control = {});
+    const std::filesystem::path& file, at::Device device = at::kCPU, const RunControl& control = {},
+    const std::set<std::string>& allow_operators = {});
 
 /// Frames [F,H,W,3] uint8 as the encoder wants them, [F,3,h,w] float32: resized as bytes like
 /// Pillow, cut, scaled to 0..1, normalised; what timm's and torchvision's transforms do. Throws

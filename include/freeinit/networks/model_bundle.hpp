@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -37,6 +38,7 @@ struct BundleOptions {
   /// globally): the first two calls of a network are then as fast as the others and peak memory is
   /// about 40 % lower, with the same results. false leaves the flag as the host program set it.
   bool disable_jit_profiling = true;
+  std::set<std::string> allow_operators{};  ///< as NetworkSource::allow_operators
 };
 
 /// The tokenizer of the bundle in `folder`. Throws Error as `ClipTokenizer`.

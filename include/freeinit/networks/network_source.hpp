@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace torch::jit {
@@ -29,6 +30,9 @@ struct NetworkSource {
   /// that of its spec is refused.
   std::optional<at::ScalarType> dtype{};
   NetworkRewrite rewrite = nullptr;  ///< null: it runs as it was exported
+  /// Operators that the code of a network in TorchScript may use beside those for tensors, by name:
+  /// "aten::wait". See `operator_rule`.
+  std::set<std::string> allow_operators{};
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
+#include <freeinit/io/safetensors.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -15,6 +16,11 @@ namespace freeinit::inline FREEINIT_ABI {
 /// tensor; empty ones beside it are passed over. Throws Error: not_found (with the names there
 /// are), invalid_file, unsupported (a dtype LibTorch lacks).
 [[nodiscard]] FREEINIT_API at::Tensor load_tensor(const std::filesystem::path& path,
+                                                  const std::string& name = {});
+
+/// The same from a file that is open: its header is read once for all of its tensors. Throws Error:
+/// as `load_tensor`.
+[[nodiscard]] FREEINIT_API at::Tensor read_tensor(SafetensorsReader& file,
                                                   const std::string& name = {});
 
 /// Writes tensors (any device, made contiguous) with metadata as `.safetensors`, or one tensor

@@ -6,6 +6,7 @@
 #include "shared/default_bundle.hpp"
 #include "shared/error_report.hpp"
 #include "shared/json_text.hpp"
+#include "shared/operator_options.hpp"
 #include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
 
@@ -30,6 +31,7 @@ struct AnalyzeArguments {
   std::optional<std::int64_t> num_frames, height, width;
   freeinit::FrameSelection selection;
   freeinit::ForwardAnalysisOptions options;
+  std::set<std::string> allow_operators;
   bool overwrite = false;
   bool json = false;
 };
@@ -68,12 +70,15 @@ class LatentReader {
       : folder_(std::move(folder)),
         manifest_(manifest),
         device_(freeinit::device_from_string(arguments.device)),
+        allow_operators_(arguments.allow_operators),
         height_(arguments.height.value_or(manifest.recommended.height)),
         width_(arguments.width.value_or(manifest.recommended.width)) {}
 
   [[nodiscard]] at::Tensor latents(const Clip& clip) {
     if (clip.latents.defined()) return clip.latents;
-    if (!autoencoder_) autoencoder_ = load_bundle_autoencoder(folder_, manifest_, device_);
+    if (!autoencoder_) {
+      autoencoder_ = load_bundle_autoencoder(folder_, manifest_, device_, allow_operators_);
+    }
     return freeinit::encode_clip(*autoencoder_, as_bytes(clip.frames), height_, width_);
   }
 
@@ -81,6 +86,7 @@ class LatentReader {
   std::filesystem::path folder_;
   const freeinit::Manifest& manifest_;
   at::Device device_;
+  std::set<std::string> allow_operators_;
   std::int64_t height_, width_;
   std::unique_ptr<const freeinit::Autoencoder> autoencoder_;
 };
@@ -173,6 +179,7 @@ void add_analyze(CLI::App& app, Action& selected) {
   command->add_option("--csv", a.csv, "Write the figures as CSV")->type_name("FILE");
   command->add_option("--plot", a.plot, "Write the plots (.svg)")->type_name("FILE");
   command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();
+  add_allow_operators(*command, a.allow_operators);
   add_overwrite_option(*command, a.overwrite);
   command->add_flag("--json", a.json, "Print the result as one JSON object");
   command->footer(kAnalyzeFooter);

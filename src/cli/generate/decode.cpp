@@ -4,6 +4,7 @@
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
 #include "shared/interrupt.hpp"
+#include "shared/operator_options.hpp"
 #include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
 #include "shared/progress_view.hpp"
@@ -19,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -33,6 +35,7 @@ struct DecodeArguments {
   std::optional<std::int64_t> chunk_size;  ///< unset: freeinit::default_chunk_size
   freeinit::VaeTilingOptions tiling;
   std::optional<int> threads;
+  std::set<std::string> allow_operators;
   bool overwrite = false;
   bool no_metadata = false;
 };
@@ -80,8 +83,9 @@ void run_decode(const DecodeArguments& arguments, Console& console) {
         {.width = latents.size(4) * scale, .height = latents.size(3) * scale, .fps = fps});
   }
   if (arguments.threads) at::set_num_threads(*arguments.threads);
-  const std::shared_ptr<const freeinit::Autoencoder> autoencoder =
-      freeinit::with_tiling(load_bundle_autoencoder(folder, manifest, device), arguments.tiling);
+  const std::shared_ptr<const freeinit::Autoencoder> autoencoder = freeinit::with_tiling(
+      load_bundle_autoencoder(folder, manifest, device, arguments.allow_operators),
+      arguments.tiling);
   const InterruptGuard interrupt;
   std::stop_source stop;
   ProgressView view(console);
@@ -142,6 +146,7 @@ void add_decode(CLI::App& app, Action& selected) {
       ->capture_default_str();
   command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();
   add_number(*command, "--threads", a.threads, "CPU threads [LibTorch's choice]", 1, 1024);
+  add_allow_operators(*command, a.allow_operators);
   add_overwrite_option(*command, a.overwrite);
   command->add_flag("--no-metadata", a.no_metadata, "Leave the prompt out of the video");
   command->footer(kDecodeFooter);

@@ -2,6 +2,7 @@
 #include "shared/clip_input.hpp"
 #include "shared/command.hpp"
 #include "shared/json_text.hpp"
+#include "shared/operator_options.hpp"
 #include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
 #include "shared/text_output.hpp"
@@ -27,6 +28,7 @@ struct ScoreArguments {
   std::vector<std::string> files;
   std::string features, save_features, device = "cpu";
   freeinit::FrameSelection selection{.max_frames = 128};
+  std::set<std::string> allow_operators;
   bool overwrite = false;
   bool json = false;
 };
@@ -66,7 +68,8 @@ class Scorer {
     freeinit::RunControl control;
     control.log = [&console](freeinit::LogLevel, std::string_view text) { console.warning(text); };
     encoder_ = freeinit::load_torchscript_image_encoder(
-        arguments.features, freeinit::device_from_string(arguments.device), control);
+        arguments.features, freeinit::device_from_string(arguments.device), control,
+        arguments.allow_operators);
   }
 
   void score(const Clip& clip) {
@@ -227,6 +230,7 @@ void add_score(CLI::App& app, Action& selected) {
       ->capture_default_str();
   add_frame_options({*command, "Frames of the video"}, "", a.selection);
   command->add_option("--device", a.device, "cpu, cuda or cuda:N")->capture_default_str();
+  add_allow_operators(*command, a.allow_operators);
   add_overwrite_option(*command, a.overwrite);
   command->add_flag("--json", a.json, "Print the result as one JSON object");
   command->footer(kScoreFooter);

@@ -7,7 +7,8 @@
 namespace freeinit_cli {
 
 std::unique_ptr<const freeinit::Autoencoder> load_bundle_autoencoder(
-    const std::filesystem::path& folder, const freeinit::Manifest& manifest, at::Device device) {
+    const std::filesystem::path& folder, const freeinit::Manifest& manifest, at::Device device,
+    const std::set<std::string>& allow_operators) {
   freeinit::check_device(device);
   freeinit::Manifest checked = manifest;
   std::erase_if(checked.files, [&](const auto& file) {
@@ -18,7 +19,8 @@ std::unique_ptr<const freeinit::Autoencoder> load_bundle_autoencoder(
       {.file = folder,
        .contract = manifest.contracts.at("vae"),
        .device = device,
-       .rewrite = freeinit::default_unet_backend(manifest, device).convolutions},
+       .rewrite = freeinit::default_unet_backend(manifest, device).convolutions,
+       .allow_operators = allow_operators},
       manifest.vae);
 }
 

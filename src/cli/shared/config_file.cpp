@@ -189,6 +189,18 @@ CLI::Option* find_option(CLI::App& command, std::string name) {
   return command.get_option_no_throw(name);  // a positional, PROMPT
 }
 
+/// The text of a flag, under its own name or that which turns it off. Nothing else is a truth:
+/// CLI11 would take a number for a count, and throw what is no error of its own for other texts.
+std::string flag_text(const CLI::Option& flag, const std::string& key, const std::string& value,
+                      const std::string& place) {
+  if (value != "true" && value != "false") {
+    freeinit::raise(freeinit::ErrorCode::invalid_file,
+                    place + ": " + freeinit::quote(key) + " takes true or false");
+  }
+  const bool turns_off = flag.check_fname(key);
+  return (value == "true") != turns_off ? "true" : "false";
+}
+
 /// An option of one value wants no array, one of several wants as many as it has, and one that may
 /// be repeated takes either.
 void check_count(const CLI::Option& option, const std::string& key, std::size_t count,
@@ -216,10 +228,10 @@ void apply_config_file(CLI::App& command, const std::filesystem::path& path,
                           command.get_name() + "'" + option_hint(command, "--" + key));
     }
     if (!option->empty()) continue;  // the command line has the last word
-    check_count(*option, key, values.size(), is_array,
-                line > 0 ? name + " line " + std::to_string(line) : name);
-    const bool is_flag = option->get_expected_min() == 0;
-    if (is_flag) option->add_result(option->get_flag_value(key, values.front()));
+    const std::string place = line > 0 ? name + " line " + std::to_string(line) : name;
+    check_count(*option, key, values.size(), is_array, place);
+    const bool is_flag = option->get_expected_max() == 0;
+    if (is_flag) option->add_result(flag_text(*option, key, values.front(), place));
     if (!is_flag) option->add_result(values);
     option->run_callback();
   }

@@ -1,5 +1,6 @@
 #include "shared/runtime_options.hpp"
 
+#include "shared/operator_options.hpp"
 #include "shared/option_group.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -39,6 +40,7 @@ freeinit::BundleOptions RuntimeArguments::bundle_options() const {
   if (dtype) options.dtype = freeinit::dtype_from_string(*dtype);
   if (!backend.empty()) options.backend = freeinit::unet_backend(backend).name;
   options.low_memory = low_memory;
+  options.allow_operators = allow_operators;
   if (!rehash) options.hash_stamps = hash_stamps_file();
   return options;
 }
@@ -65,6 +67,7 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
       "frame, and give freed memory back");
   machine.add_flag("--rehash", a.rehash,
                    "Hash every file of the bundle, also those untouched since they were verified");
+  add_allow_operators(command, a.allow_operators)->group("Machine");
   machine.add("--trace", a.trace, "Write where the time went as a Chrome trace (.json)", "FILE");
 }
 

@@ -4,6 +4,7 @@
 #include <freeinit/pipeline/profile_trace.hpp>
 
 #include <optional>
+#include <set>
 #include <string>
 
 namespace CLI {
@@ -20,6 +21,7 @@ struct RuntimeArguments {
   std::string backend;               ///< empty: the fastest of bundle and build
   bool low_memory = false;
   bool rehash = false;
+  std::set<std::string> allow_operators;
   std::string trace;  ///< file; empty: no trace
 
   /// How the bundle is to be loaded. Throws freeinit::Error: invalid_argument, unsupported.

@@ -1,20 +1,25 @@
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
 #include "shared/json_text.hpp"
+#include "shared/operator_options.hpp"
 #include "shared/text_output.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/io/file_metadata.hpp>
+#include <freeinit/io/text_file.hpp>
+#include <freeinit/networks/operators.hpp>
 #include <freeinit/pipeline/probe.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <fstream>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,17 +31,23 @@ struct InspectArguments {
   std::string bundle;
   bool json = false;
   bool check = false;
+  bool code = false;
+  std::set<std::string> allow_operators;
 };
+
+constexpr std::size_t kLongestList = 20'000;
 
 constexpr const char* kInspectFooter = R"(
 Reads the manifest, checks size and SHA-256 of every file and shows what the bundle is. --check goes on:
 it tries every part on its own, loads each network and runs it once at a small size, and says what is
-wrong and how to mend it. Of a video, picture or tensor file it prints the settings that made it.
+wrong and how to mend it. --code lists what the networks' code calls and runs nothing of it. Of a
+video, picture or tensor file it prints the settings that made it.
 
 Examples:
   freeinit inspect path/to/bundle
   freeinit inspect path/to/bundle --json
   freeinit inspect path/to/bundle --check
+  freeinit inspect path/to/bundle --code
   freeinit inspect clip.mp4 > settings.json && freeinit generate --config settings.json)";
 
 std::string unet_text(const freeinit::UNetSpec& unet) {
@@ -72,6 +83,8 @@ std::string recommended_text(const freeinit::GenerationRequest& r) {
          format_number(filter.temporal_stop_frequency);
 }
 
+constexpr std::size_t kLongestFact = 2000;
+
 void print_manifest(const std::filesystem::path& folder, const freeinit::Manifest& manifest,
                     Console& console) {
   std::vector<std::pair<std::string, std::string>> facts{
@@ -93,6 +106,7 @@ void print_manifest(const std::filesystem::path& folder, const freeinit::Manifes
     facts.emplace_back("file ok",
                        record.sha256 + "  " + std::to_string(record.bytes) + " bytes  " + name);
   }
+  for (auto& [name, text] : facts) text = freeinit::excerpt(text, kLongestFact);
   print_facts(facts, console);
 }
 
@@ -103,7 +117,7 @@ nlohmann::ordered_json inspect_json(const std::filesystem::path& folder,
     files.push_back(
         {{"path", name}, {"bytes", record.bytes}, {"sha256", record.sha256}, {"ok", true}});
   }
-  std::ifstream text(folder / "manifest.json");
+  const std::string text = freeinit::read_text_file(folder / "manifest.json", "manifest");
   return {{"bundle", folder.string()},
           {"checks", {{"manifest", true}, {"files", true}}},
           {"files", std::move(files)},
@@ -139,8 +153,11 @@ nlohmann::ordered_json check_json(const std::filesystem::path& folder,
 }
 
 /// One line a part; a failure also ends the command with its code.
-void run_check(const std::filesystem::path& folder, bool json, Console& console) {
-  const auto report = freeinit::probe_bundle(folder);
+void run_check(const std::filesystem::path& folder, const InspectArguments& arguments,
+               Console& console) {
+  const bool json = arguments.json;
+  const auto report =
+      freeinit::probe_bundle(folder, {.allow_operators = arguments.allow_operators});
   if (json) {
     console.result(json_text(check_json(folder, report)));
   } else {
@@ -159,18 +176,61 @@ void run_check(const std::filesystem::path& folder, bool json, Console& console)
   }
 }
 
+const char* rule_text(freeinit::OperatorRule rule) {
+  switch (rule) {
+    case freeinit::OperatorRule::tensor:
+      return "tensor";
+    case freeinit::OperatorRule::by_name:
+      return "by name";
+    case freeinit::OperatorRule::forbidden:
+      return "forbidden";
+  }
+  return "";
+}
+
+/// The operators of each network in TorchScript, those that are not for tensors alone first.
+void show_code(const std::filesystem::path& folder, const freeinit::Manifest& manifest,
+               const InspectArguments& arguments, Console& console) {
+  auto all = nlohmann::ordered_json::object();
+  for (const auto& [file, ignored] : manifest.files) {
+    if (std::filesystem::path(file).extension() != ".pt") continue;
+    std::map<freeinit::OperatorRule, std::string> lists;
+    auto& listed = all[file] = nlohmann::ordered_json::object();
+    for (const auto& [name, count] : freeinit::torchscript_operators(folder / file)) {
+      const auto rule = freeinit::operator_rule(name);
+      listed[name] = {{"count", count}, {"rule", rule_text(rule)}};
+      lists[rule] += (lists[rule].empty() ? "" : ", ") + name + " " + std::to_string(count);
+    }
+    if (arguments.json) continue;
+    for (auto list = lists.rbegin(); list != lists.rend(); ++list) {
+      console.result(freeinit::excerpt(file) + ": " + rule_text(list->first) + ": " +
+                     freeinit::excerpt(list->second, kLongestList));
+    }
+  }
+  if (arguments.json) console.result(json_text(all));
+}
+
 /// A video, picture or tensor file, or a folder of frames.
 bool is_output_file(const std::filesystem::path& path) {
   return std::filesystem::is_regular_file(path) ||
          std::filesystem::exists(path / "frame_00000.png");
 }
 
+/// The JSON that a text is, or null.
+nlohmann::ordered_json settings_in(const std::string& text) {
+  try {
+    freeinit::check_json_text(text, "comment");
+    return nlohmann::ordered_json::parse(text);
+  } catch (const freeinit::Error&) {
+    return nullptr;
+  }
+}
+
 /// The settings that a file was made with: what `generate --config` takes. Other texts one a line.
 void show_metadata(const std::filesystem::path& path, Console& console) {
   const auto metadata = freeinit::read_file_metadata(path);
   const auto comment = metadata.find("comment");
-  const auto settings = nlohmann::ordered_json::parse(
-      comment == metadata.end() ? "" : comment->second, nullptr, /*allow_exceptions=*/false);
+  const auto settings = settings_in(comment == metadata.end() ? "" : comment->second);
   if (settings.is_object()) return console.result(json_text(settings));
   if (metadata.empty()) console.info("'" + path.string() + "': says nothing of how it was made");
   console.result(json_text(nlohmann::ordered_json(metadata)));
@@ -181,11 +241,12 @@ void run_inspect(const InspectArguments& arguments, Console& console) {
   if (!given.empty() && is_output_file(given)) return show_metadata(given, console);
   const auto folder = bundle_or_default(arguments.bundle);
   if (arguments.check) {
-    run_check(folder, arguments.json, console);
+    run_check(folder, arguments, console);
     return;
   }
   const auto manifest = freeinit::read_manifest(folder);
   freeinit::verify_bundle_files(folder, manifest);
+  if (arguments.code) return show_code(folder, manifest, arguments, console);
   static_cast<void>(freeinit::find_sampler(manifest.scheduler.sampler));
   if (arguments.json) {
     console.result(json_text(inspect_json(folder, manifest)));
@@ -204,6 +265,9 @@ void add_inspect(CLI::App& app, Action& selected) {
   command->add_flag("--json", arguments->json, "Print everything as one JSON object");
   command->add_flag("--check", arguments->check,
                     "Try every part, run each network once, say what is wrong");
+  command->add_flag("--code", arguments->code,
+                    "List the operators that each network in TorchScript uses");
+  add_allow_operators(*command, arguments->allow_operators);
   command->footer(kInspectFooter);
   command->callback(
       [=, &selected] { selected = [=](Console& console) { run_inspect(*arguments, console); }; });

@@ -85,9 +85,9 @@ void functions_of_noise_sampling_and_passes() {
 }
 
 void functions_of_tensors() {
-  use(&load_tensor, &save_tensors, &load_video_frames, &save_video_frames, &frame_bytes,
-      &resize_images, &resize_and_crop, &check_video_writer, &write_text_file, &center_crop,
-      &fit_frames);
+  use(&load_tensor, &read_tensor, &save_tensors, &load_video_frames, &save_video_frames,
+      &frame_bytes, &is_picture_pattern, &check_picture_pattern, &resize_images, &resize_and_crop,
+      &check_video_writer, &write_text_file, &center_crop, &fit_frames);
 }
 
 void functions_of_analysis() {
@@ -106,7 +106,8 @@ void functions_of_models_and_pipeline() {
   use(&FeatureCache::start_pass, &FeatureCache::predict, &VideoUNet::predict_deep,
       &VideoUNet::predict_shallow);
   use(&probe_bundle, &ProbeReport::first_failure, &ProbeReport::num_failures);
-  use(&unet_backends, &unet_backend, &default_unet_backend, &load_unet, &decode_video_to);
+  use(&unet_backends, &unet_backend, &default_unet_backend, &load_unet, &decode_video_to,
+      &operator_rule, &torchscript_operators);
   use(&parse_image_encoder_spec, &load_torchscript_image_encoder, &preprocess_images,
       &image_features);
   use(&ProfileTrace::json, &ProfileTrace::write,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/bundle/manifest.hpp>
+#include <freeinit/impl/bundle/inside_bundle_inl.hpp>
 #include <freeinit/impl/bundle/specs_inl.hpp>
 #include <freeinit/impl/core/read_file_inl.hpp>
 
@@ -107,7 +108,13 @@ FREEINIT_INLINE Manifest read_manifest(const std::filesystem::path& bundle) {
     raise(ErrorCode::not_found, "bundle '" + bundle.string() + "': no such folder");
   }
   const std::filesystem::path path = bundle / "manifest.json";
-  return parse_manifest(detail::read_file(path, "manifest"), "manifest '" + path.string() + "'");
+  const std::string origin = "manifest '" + path.string() + "'";
+  // The list of files is no exception to what holds for the files: a link would show parts of any
+  // text of this machine in messages, and in `inspect --json`.
+  if (std::filesystem::exists(path, ignored)) {
+    detail::check_inside(std::filesystem::canonical(bundle, ignored), path, origin + ": ");
+  }
+  return parse_manifest(detail::read_file(path, "manifest"), origin);
 }
 
 }  // namespace freeinit::inline FREEINIT_ABI

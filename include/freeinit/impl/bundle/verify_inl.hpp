@@ -3,9 +3,9 @@
 #include <freeinit/bundle/verify.hpp>
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
+#include <freeinit/impl/bundle/inside_bundle_inl.hpp>
 #include <freeinit/io/sha256.hpp>
 
-#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -13,20 +13,6 @@
 namespace freeinit::inline FREEINIT_ABI {
 
 namespace detail {
-
-/// Refuses a file that is reached through a link out of the bundle's folder, which itself may be
-/// reached through one.
-FREEINIT_INLINE void check_link(const std::filesystem::path& folder,
-                                const std::filesystem::path& path, const std::string& origin) {
-  std::error_code failure;
-  const std::filesystem::path place = std::filesystem::canonical(path, failure);
-  if (failure) raise(ErrorCode::io, origin + failure.message());
-  const auto [end, ignored] =
-      std::mismatch(folder.begin(), folder.end(), place.begin(), place.end());
-  if (end == folder.end()) return;
-  raise(ErrorCode::invalid_file,
-        origin + "is a link out of the bundle's folder; copy the bundle with its links followed");
-}
 
 /// A file beside the vocabulary that the tokenizer reads if it is there: no one may slip it in.
 FREEINIT_INLINE void check_added_tokens(const std::filesystem::path& bundle,
@@ -58,7 +44,7 @@ FREEINIT_INLINE void verify_bundle_files(const std::filesystem::path& bundle,
     if (!std::filesystem::is_regular_file(path, failure)) {
       raise(ErrorCode::not_found, origin + "no such file, but the manifest lists it");
     }
-    detail::check_link(folder, path, origin);
+    detail::check_inside(folder, path, origin);
     const std::uintmax_t bytes = std::filesystem::file_size(path, failure);
     if (failure) raise(ErrorCode::io, origin + failure.message());
     if (bytes != record.bytes) {

@@ -185,7 +185,8 @@ FREEINIT_INLINE std::size_t safetensors_element_size(const std::string& dtype) n
 }
 
 FREEINIT_INLINE SafetensorsReader::SafetensorsReader(const std::filesystem::path& path)
-    : origin_("safetensors " + quote(path.string())),
+    : path_(path),
+      origin_("safetensors " + quote(path.string())),
       stream_(detail::open_file(path, "safetensors")) {
   std::error_code failure;
   const std::uint64_t file_bytes = std::filesystem::file_size(path, failure);

@@ -9,7 +9,6 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
 #include <c10/util/StringUtil.h>
-#include <caffe2/serialize/inline_container.h>
 
 #include <algorithm>
 #include <array>
@@ -52,13 +51,12 @@ class TorchScriptImageEncoder final : public ImageEncoder {
 /// The extra file `freeinit.json` of a TorchScript archive, empty when there is none. The network
 /// is not built for it.
 FREEINIT_INLINE std::string contract_in(const std::filesystem::path& file) {
-  const std::string name = "network '" + file.string() + "'";
+  const std::string name = "network " + quote(file.string());
   check_network_file(name, file);
   try {
-    caffe2::serialize::PyTorchStreamReader reader(file.string());
-    if (!reader.hasRecord("extra/freeinit.json")) return {};
-    const auto [data, size] = reader.getRecord("extra/freeinit.json");
-    return {static_cast<const char*>(data.get()), size};
+    caffe2::serialize::PyTorchStreamReader archive(file.string());
+    constexpr const char* kContract = "extra/freeinit.json";
+    return archive.hasRecord(kContract) ? read_part(archive, name, kContract) : std::string();
   } catch (...) {
     rethrow_as_error(ErrorCode::invalid_file, name + ": not a readable TorchScript file");
   }
@@ -72,7 +70,8 @@ FREEINIT_INLINE at::Tensor channel_tensor(const std::array<double, 3>& values) {
 }  // namespace detail
 
 FREEINIT_INLINE std::unique_ptr<const ImageEncoder> load_torchscript_image_encoder(
-    const std::filesystem::path& file, at::Device device, const RunControl& control) {
+    const std::filesystem::path& file, at::Device device, const RunControl& control,
+    const std::set<std::string>& allow_operators) {
   const std::string contract = detail::contract_in(file);
   ImageEncoderSpec spec;
   if (contract.empty()) {
@@ -82,10 +81,12 @@ FREEINIT_INLINE std::unique_ptr<const ImageEncoder> load_torchscript_image_encod
   } else {
     spec = parse_image_encoder_spec(contract, "network '" + file.string() + "'");
   }
-  detail::TorchScriptModule network(
-      {.source = {.file = file, .contract = contract, .device = device},
-       .inputs = {"images"},
-       .dtype = spec.dtype});
+  detail::TorchScriptModule network({.source = {.file = file,
+                                                .contract = contract,
+                                                .device = device,
+                                                .allow_operators = allow_operators},
+                                     .inputs = {"images"},
+                                     .dtype = spec.dtype});
   return std::make_unique<const detail::TorchScriptImageEncoder>(std::move(network),
                                                                  std::move(spec));
 }

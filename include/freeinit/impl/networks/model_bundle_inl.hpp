@@ -62,7 +62,8 @@ FREEINIT_INLINE std::shared_ptr<const TextEncoder> load_text_encoder(
       [source = NetworkSource{.file = reading_folder(folder, options) / manifest.text_encoder.file,
                               .contract = contract_of(manifest, "text_encoder"),
                               .device = options.device,
-                              .dtype = options.dtype},
+                              .dtype = options.dtype,
+                              .allow_operators = options.allow_operators},
        spec = manifest.text_encoder] { return load_torchscript_text_encoder(source, spec); };
   if (options.low_memory) return std::make_shared<const LateTextEncoder>(std::move(load));
   return load();
@@ -75,7 +76,8 @@ FREEINIT_INLINE std::shared_ptr<const Autoencoder> load_autoencoder(
                                       .contract = contract_of(manifest, "vae"),
                                       .device = options.device,
                                       .dtype = options.dtype,
-                                      .rewrite = convolutions},
+                                      .rewrite = convolutions,
+                                      .allow_operators = options.allow_operators},
                spec = manifest.vae] { return load_torchscript_autoencoder(source, spec); };
   if (options.low_memory) {
     return std::make_shared<const LateAutoencoder>(std::move(load), manifest.vae);
@@ -148,7 +150,8 @@ FREEINIT_INLINE ModelBundle ModelBundle::load(Manifest manifest,
   if (options.disable_jit_profiling) torch::jit::getProfilingMode() = false;
   bundle.text_encoder_ = detail::load_text_encoder(folder, manifest, options);
   progress.stage_done();
-  bundle.unet_ = load_unet(folder, manifest, bundle.backend_->name, options.device, options.dtype);
+  bundle.unet_ = load_unet(folder, manifest, bundle.backend_->name, options.device, options.dtype,
+                           options.allow_operators);
   progress.stage_done();
   bundle.autoencoder_ =
       detail::load_autoencoder(folder, manifest, options, bundle.backend_->convolutions);

@@ -6,6 +6,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/networks/library_error_inl.hpp>
+#include <freeinit/impl/networks/operator_check_inl.hpp>
 #include <freeinit/networks/device.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/networks/network_source.hpp>
@@ -14,7 +15,6 @@
 #include <c10/core/InferenceMode.h>
 #include <c10/util/StringUtil.h>
 #include <torch/csrc/jit/api/module.h>
-#include <torch/csrc/jit/serialization/import.h>
 
 #include <string>
 #include <string_view>
@@ -64,22 +64,8 @@ class TorchScriptModule {
   torch::jit::Module module_;
 };
 
-inline torch::jit::Module read_torchscript(const TorchScriptRequest& request,
-                                           torch::jit::ExtraFilesMap& extra) {
-  const std::string path = request.source.file.string();
-  check_network_file("network '" + path + "'", request.source.file);
-  try {
-    torch::jit::Module module = torch::jit::load(path, request.source.device, extra);
-    module.eval();
-    return module;
-  } catch (...) {
-    rethrow_as_error(ErrorCode::invalid_file,
-                     "network '" + path + "': not a readable TorchScript file");
-  }
-}
-
 inline TorchScriptModule::TorchScriptModule(const TorchScriptRequest& request)
-    : name_("network '" + request.source.file.string() + "'"),
+    : name_("network " + quote(request.source.file.string())),
       device_(request.source.device),
       dtype_(dtype_from_string(request.dtype)) {
   check_device(device_);
@@ -91,7 +77,9 @@ inline TorchScriptModule::TorchScriptModule(const TorchScriptRequest& request)
   const c10::InferenceMode ordinary_tensors(
       false);  // weights stay usable outside the caller's mode
   torch::jit::ExtraFilesMap extra{{"freeinit.json", ""}};
-  module_ = read_torchscript(request, extra);
+  module_ = read_network(request.source.file, name_, device_, extra);
+  check_operators(module_, name_, request.source.allow_operators);
+  module_.eval();
   check_contract(name_, extra["freeinit.json"], request.source.contract);
   check_forward(request.inputs);
   widen_parameters();

@@ -122,7 +122,7 @@ FREEINIT_INLINE Checkpoint Checkpoint::read(const std::filesystem::path& path) {
   const auto refuse = [&path](const std::string& what) {
     raise(ErrorCode::invalid_file, "checkpoint '" + path.string() + "': " + what);
   };
-  const SafetensorsReader file(path);
+  SafetensorsReader file(path);
   Checkpoint read{.texts = file.metadata()};
   const auto format = read.texts.find("format");
   if (format == read.texts.end() || format->second != detail::kCheckpointFormat) {
@@ -137,7 +137,7 @@ FREEINIT_INLINE Checkpoint Checkpoint::read(const std::filesystem::path& path) {
       refuse(concat("tensor ", quote(name), " is empty, or has more than ",
                     detail::kMostCheckpointSizes, " sizes"));
     }
-    read.tensors[name] = load_tensor(path, name);
+    read.tensors[name] = read_tensor(file, name);
   }
   const std::string said = std::exchange(read.texts["sha256"], {});
   read.texts.erase("sha256");

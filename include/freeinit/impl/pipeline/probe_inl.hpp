@@ -175,7 +175,8 @@ class BundleProbe {
     return {.file = folder_ / file,
             .contract = contract_of(manifest_, section),
             .device = options_.device,
-            .dtype = options_.dtype};
+            .dtype = options_.dtype,
+            .allow_operators = options_.allow_operators};
   }
 
   /// Latent height and width: the least the UNet takes, but no less than a sensible video has.
@@ -190,7 +191,7 @@ class BundleProbe {
     const at::ScalarType dtype = dtype_from_string(spec.dtype);
     const auto unet =
         load_unet(folder_, manifest_, options_.backend.empty() ? "torchscript" : options_.backend,
-                  options_.device, options_.dtype);
+                  options_.device, options_.dtype, options_.allow_operators);
     const std::int64_t size = latent_size();
     latents_ = noise_.draw({1, spec.in_channels, 1, size, size}, dtype, options_.device);
     if (!text_.defined()) text_ = noise_.draw({1, 1, spec.context_dim}, dtype, options_.device);

@@ -42,9 +42,7 @@ inline constexpr NameTable<at::ScalarType, 19> kSafetensorsTypes{{
 
 /// The name of the entry called `name`, or of the only one that is not empty: some programs write
 /// empty tensors as markers.
-FREEINIT_INLINE std::string select_tensor(const SafetensorsReader& file,
-                                          const std::filesystem::path& path,
-                                          const std::string& name) {
+FREEINIT_INLINE std::string select_tensor(const SafetensorsReader& file, const std::string& name) {
   const auto& tensors = file.tensors();
   if (!name.empty() && tensors.contains(name)) return name;
   if (name.empty()) {
@@ -56,7 +54,7 @@ FREEINIT_INLINE std::string select_tensor(const SafetensorsReader& file,
   std::string known;
   for (const auto& [key, entry] : tensors) known.append(known.empty() ? "" : ", ").append(key);
   raise(ErrorCode::not_found,
-        concat("tensor ", quote(name), " in '", path.string(), "': not there; ",
+        concat("tensor ", quote(name), " in '", file.path().string(), "': not there; ",
                name.empty() ? "expected a file with one tensor, or a name out of: "
                             : "the file holds: ",
                known.empty() ? "nothing" : excerpt(known)));
@@ -75,13 +73,18 @@ FREEINIT_INLINE at::Tensor load_tensor(const std::filesystem::path& path, const 
                                        "': a .npy file holds one tensor, without a name"));
   }
   SafetensorsReader file(path);
-  const std::string selected = detail::select_tensor(file, path, name);
+  return read_tensor(file, name);
+}
+
+FREEINIT_INLINE at::Tensor read_tensor(SafetensorsReader& file, const std::string& name) {
+  const std::string selected = detail::select_tensor(file, name);
   const SafetensorsEntry& entry = file.tensors().at(selected);
   const auto type = find_value(entry.dtype, detail::kSafetensorsTypes);
   if (!type) {
-    raise(ErrorCode::unsupported,
-          concat("tensor ", quote(selected), " in '", path.string(), "': dtype '", entry.dtype,
-                 "' is not read; expected one of ", listed_names(detail::kSafetensorsTypes)));
+    raise(
+        ErrorCode::unsupported,
+        concat("tensor ", quote(selected), " in '", file.path().string(), "': dtype '", entry.dtype,
+               "' is not read; expected one of ", listed_names(detail::kSafetensorsTypes)));
   }
   // Any byte but 0 counts as true: a bool of another value would be undefined behaviour.
   const bool is_bool = *type == at::kBool;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,14 +68,15 @@ struct UNetBackend {
                                                                    at::Device device,
                                                                    bool reuses_features = false);
 
-/// Loads the UNet of the bundle in `folder` with the backend called `backend`. `dtype`: as
-/// `NetworkSource::dtype`. Throws Error: invalid_argument (no such backend, a manifest without
-/// contracts), unsupported (this build or this bundle lacks the backend; a device or dtype that it
-/// does not serve), not_found, invalid_file (unreadable, another contract or signature), model (out
-/// of memory).
+/// Loads the UNet of the bundle in `folder` with the backend called `backend`. `dtype` and
+/// `allow_operators`: as in `NetworkSource`. Throws Error: invalid_argument (no such backend, a
+/// manifest without contracts), unsupported (this build or this bundle lacks the backend; a device
+/// or dtype that it does not serve; operators that are not allowed), not_found, invalid_file
+/// (unreadable, another contract or signature), model (out of memory).
 [[nodiscard]] FREEINIT_API std::unique_ptr<const VideoUNet> load_unet(
     const std::filesystem::path& folder, const Manifest& manifest, std::string_view backend,
-    at::Device device = at::kCPU, std::optional<at::ScalarType> dtype = {});
+    at::Device device = at::kCPU, std::optional<at::ScalarType> dtype = {},
+    const std::set<std::string>& allow_operators = {});
 
 }  // namespace freeinit::inline FREEINIT_ABI
 

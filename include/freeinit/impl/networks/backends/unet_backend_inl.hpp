@@ -178,11 +178,10 @@ FREEINIT_INLINE const UNetBackend& default_unet_backend(const Manifest& manifest
   raise(ErrorCode::internal, "backends: none serves; expected that torchscript does");
 }
 
-FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem::path& folder,
-                                                           const Manifest& manifest,
-                                                           std::string_view backend,
-                                                           at::Device device,
-                                                           std::optional<at::ScalarType> dtype) {
+FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(
+    const std::filesystem::path& folder, const Manifest& manifest, std::string_view backend,
+    at::Device device, std::optional<at::ScalarType> dtype,
+    const std::set<std::string>& allow_operators) {
   const UNetBackend& chosen = unet_backend(backend);
   detail::check_backend(chosen, manifest, device, dtype);
   const std::string& file = chosen.has_own_file()
@@ -192,7 +191,8 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(const std::filesystem
                       .contract = detail::contract_of(manifest, "unet"),
                       .device = device,
                       .dtype = dtype,
-                      .rewrite = chosen.operators},
+                      .rewrite = chosen.operators,
+                      .allow_operators = allow_operators},
                      manifest.unet);
 }
 
