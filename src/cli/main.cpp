@@ -22,8 +22,8 @@ Examples:
 
 'freeinit COMMAND --help' lists the options of a command. Exit codes: 0 success, 2 bad option or
 setting, 3 not found, 4 damaged or foreign file, 5 not supported here, 6 reading or writing failed,
-7 a network failed, 130, 143 or 129 stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP with nothing to
-write, 1 anything else.)";
+7 a network failed, 8 some jobs of a batch failed, 130, 143 or 129 stopped by SIGINT (Ctrl-C),
+SIGTERM or SIGHUP with nothing to write, 1 anything else.)";
 
 int run(int argc, char** argv) {
   // What FFmpeg has to say reaches the user as one error of ours.
@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   app.footer(kFooter);
   try {
     add_generate(app, selected);
+    add_batch(app, selected);
     add_decode(app, selected);
     add_filter(app, selected);
     add_reinit(app, selected);
@@ -45,8 +46,8 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
     if (!selected) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                      "no command given; expected generate, decode, filter, reinit, analyze, "
-                      "score, tokenize or inspect");
+                      "no command given; expected generate, batch, decode, filter, reinit, "
+                      "analyze, score, tokenize or inspect");
     }
     selected(console);
     return 0;
@@ -54,9 +55,6 @@ int run(int argc, char** argv) {
     return app.exit(success);
   } catch (const CLI::ExtrasError&) {
     console.error(unexpected_arguments(app));
-    return static_cast<int>(freeinit::ErrorCode::invalid_argument);
-  } catch (const CLI::Error& error) {
-    console.error(error.what());
     return static_cast<int>(freeinit::ErrorCode::invalid_argument);
   } catch (...) {
     return report_current_exception(console);
