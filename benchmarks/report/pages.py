@@ -69,6 +69,7 @@ ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 \\
     --only diffusers openvino freeinit-torchscript freeinit-winograd freeinit-float16-weights
 $run early_passes $worker --threads 1
 $run startup build/bin/freeinit --threads 1
+$run batch build/bin/freeinit --jobs 1000 --threads 1
 $run busy_machine build/bin/freeinit
 $run memory build/bin/freeinit --threads 1
 $run memory build/bin/freeinit --threads 1 --name memory_default --backends float16-weights
@@ -102,6 +103,8 @@ SECTIONS = [  # title, text, results
      " allocator has reserved there. All must agree within 2e-2 for one call and 5e-2 for a generation.",
      ["cuda_mid", "cuda_modelscope", "cuda_demo"]),
     ("From nothing to a file", "", ["startup"]),
+    ("Many videos", "One load of the model for all of them. The shorter a video, the more of `generate` is its start.",
+     ["batch"]),
     ("Beside other programs", "Threads of LibTorch wait for each other by spinning. The command's launcher makes that short"
      " (`GOMP_SPINCOUNT=1000`).", ["busy_machine"]),
     ("Memory", "Whole processes. Mapped files (weights, libraries) count.", ["memory", "memory_default"]),
@@ -144,6 +147,7 @@ MADE_BY = {
     "fewer_operations": tables.fewer_operations,
     "samplers": tables.samplers,
     "startup": tables.startup,
+    "batch": tables.batch,
     "busy_machine": tables.busy_machine,
     "checkpoints": tables.checkpoints,
     "early_passes": tables.early_passes,

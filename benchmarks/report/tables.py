@@ -147,6 +147,23 @@ def startup(result: dict) -> str:
     return text + table(["part", "time"], rows)
 
 
+def batch(result: dict) -> str:
+    where, jobs, programs = result["conditions"], result["jobs"], result["programs"]
+    ours = programs["freeinit batch"]
+    rows = [
+        [name, f"{found['seconds']:.1f} s", f"{found['seconds'] / jobs:.3f} s", f"{found['cpu_seconds']:.1f} s",
+         f"{found['seconds'] / ours['seconds']:.2f}", f"{found['cpu_seconds'] / ours['cpu_seconds']:.2f}",
+         f"{found['peak_mib']:.0f} MiB"]
+        for name, found in programs.items()
+    ]  # fmt: skip
+    text = (
+        f"{_machine(where)}: whole processes, {jobs} videos of {_work(where)} of the demo model, medians of"
+        f" {result['repeats']}. The last ratio is of CPU time, which a busy machine disturbs least.\n\n"
+    )
+    header = ["", "wall", "a video", "CPU time", "wall / batch", "CPU / batch", "peak memory"]
+    return text + table(header, rows)
+
+
 def busy_machine(result: dict) -> str:
     where, machines = result["conditions"], result["machines"]
     text = (

@@ -25,8 +25,8 @@ Examples:
 
 'freeinit COMMAND --help' lists the options of a command. Exit codes: 0 success, 2 bad option or
 setting, 3 not found, 4 damaged or foreign file, 5 not supported here, 6 reading or writing failed,
-7 a network failed, 130, 143 or 129 stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP with nothing to
-write, 1 anything else.)";
+7 a network failed, 8 some jobs of a batch failed, 130, 143 or 129 stopped by SIGINT (Ctrl-C),
+SIGTERM or SIGHUP with nothing to write, 1 anything else.)";
 
 /// Lets no flag have a value (`--overwrite=no`): CLI11 takes a number for a count, and throws what
 /// is no error of its own for other texts.
@@ -36,12 +36,6 @@ void refuse_values_of_flags(CLI::App& app) {
       if (option->get_expected_max() == 0) option->disable_flag_override();
     }
   }
-}
-
-/// CLI11 says "overwrite was given a disallowed flag override".
-std::string without_jargon(const std::string& text) {
-  const std::size_t end = text.find(" was given a disallowed flag override");
-  return end == text.npos ? text : "--" + text.substr(0, end) + ": takes no value";
 }
 
 int run(int argc, char** argv) {
@@ -54,6 +48,7 @@ int run(int argc, char** argv) {
   app.footer(kFooter);
   try {
     add_generate(app, selected);
+    add_batch(app, selected);
     add_decode(app, selected);
     add_filter(app, selected);
     add_reinit(app, selected);
@@ -65,8 +60,8 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
     if (!selected) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                      "no command given; expected generate, decode, filter, reinit, analyze, "
-                      "score, tokenize or inspect");
+                      "no command given; expected generate, batch, decode, filter, reinit, "
+                      "analyze, score, tokenize or inspect");
     }
     selected(console);
     return 0;
@@ -74,9 +69,6 @@ int run(int argc, char** argv) {
     return app.exit(success);
   } catch (const CLI::ExtrasError&) {
     console.error(unexpected_arguments(app));
-    return static_cast<int>(freeinit::ErrorCode::invalid_argument);
-  } catch (const CLI::Error& error) {
-    console.error(without_jargon(error.what()));
     return static_cast<int>(freeinit::ErrorCode::invalid_argument);
   } catch (...) {
     return report_current_exception(console);

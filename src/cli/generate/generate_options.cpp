@@ -35,8 +35,7 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
   output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
              "DIR");
   output.add_flag("--overwrite", a.overwrite, "Replace files that are there");
-  output.add_flag("--no-metadata", a.no_metadata,
-                  "Leave prompt, seed and settings out of what is written");
+  output.add_flag("--no-metadata", a.no_metadata, kNoMetadataHelp);
   output.add_flag("--json", a.json, "Print the result as one JSON object");
   output.add_flag("--dry-run", a.dry_run,
                   "Make nothing; print network calls, memory, disk and time of the run");
@@ -80,6 +79,15 @@ OutputPlan GenerateArguments::output_plan(std::int64_t num_videos) const {
           .overwrite = overwrite};
 }
 
+void add_request_options(CLI::App& command, GenerateArguments& arguments) {
+  arguments.settings.add(command);
+  OptionGroup(command, "Sampling")
+      .add("--init-noise", arguments.init_noise,
+           "Start from this noise [B,C,F,h,w] instead of the first draw", "FILE");
+  add_mask_option(command, arguments.filter_mask);
+  add_video_init_options(command, arguments.video_init);
+}
+
 void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   command.add_option("--bundle", arguments.bundle, kBundleHelp)->type_name("DIR");
   command
@@ -90,15 +98,8 @@ void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
       ->type_name("FILE")
       ->configurable(false);
   add_output_options(command, arguments);
-  arguments.settings.add(command);
-  OptionGroup(command, "Sampling")
-      .add("--init-noise", arguments.init_noise,
-           "Start from this noise [B,C,F,h,w] instead of the first draw", "FILE");
-  OptionGroup(command, "Machine")
-      .add_flag("--check-steps", arguments.check_steps,
-                "Look for NaN and infinity after every step, not after every pass");
-  add_mask_option(command, arguments.filter_mask);
-  add_video_init_options(command, arguments.video_init);
+  add_request_options(command, arguments);
+  OptionGroup(command, "Machine").add_flag("--check-steps", arguments.check_steps, kCheckStepsHelp);
   add_checkpoint_options(command, arguments.checkpoint);
   add_runtime_options(command, arguments.runtime);
 }

@@ -51,6 +51,14 @@ struct GenerateArguments {
   [[nodiscard]] OutputPlan output_plan(std::int64_t num_videos) const;
 };
 
+inline constexpr const char* kCheckStepsHelp =
+    "Look for NaN and infinity after every step, not after every pass";
+inline constexpr const char* kNoMetadataHelp =
+    "Leave prompt, seed and settings out of what is written";
+
+/// The options that say what is made: settings, and files to start from.
+void add_request_options(CLI::App& command, GenerateArguments& arguments);
+
 void add_generate_options(CLI::App& command, GenerateArguments& arguments);
 
 }  // namespace freeinit_cli

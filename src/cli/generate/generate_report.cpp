@@ -1,7 +1,6 @@
 #include "generate/generate_report.hpp"
 
 #include "shared/default_bundle.hpp"
-#include "shared/json_text.hpp"
 #include "shared/text_output.hpp"
 
 #include <freeinit/core/process_memory.hpp>
@@ -107,9 +106,10 @@ std::map<std::string, std::string> video_metadata(const GenerateArguments& argum
   return {{"title", request.prompt}, {"comment", json.dump(-1, ' ', false, kReplace)}};
 }
 
-std::string report_json(const GenerateArguments& arguments, const PreparedRun& run,
-                        const freeinit::TextToVideoPipeline& pipeline,
-                        const freeinit::GenerationResult& result, const PhaseSeconds& seconds) {
+nlohmann::ordered_json report_json(const GenerateArguments& arguments, const PreparedRun& run,
+                                   const freeinit::TextToVideoPipeline& pipeline,
+                                   const freeinit::GenerationResult& result,
+                                   const PhaseSeconds& seconds) {
   const OutputPlan& plan = run.plan;
   auto outputs = nlohmann::ordered_json::array();
   for (const auto& video : result.videos) {
@@ -136,7 +136,7 @@ std::string report_json(const GenerateArguments& arguments, const PreparedRun& r
                {"low_memory", run.bundle_options.low_memory},
                {"memory", memory_json(run)},
                {"version", FREEINIT_VERSION}});
-  return json_text(json);
+  return json;
 }
 
 std::string report_line(const OutputPlan& plan, const freeinit::GenerationRequest& request,

@@ -6,6 +6,8 @@
 
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <array>
 #include <cstdint>
 #include <map>
@@ -29,10 +31,11 @@ inline constexpr std::array<std::string_view, 11> kResultKeys{
                                                                 std::int64_t index);
 
 /// What `generate --json` prints.
-[[nodiscard]] std::string report_json(const GenerateArguments& arguments, const PreparedRun& run,
-                                      const freeinit::TextToVideoPipeline& pipeline,
-                                      const freeinit::GenerationResult& result,
-                                      const PhaseSeconds& seconds);
+[[nodiscard]] nlohmann::ordered_json report_json(const GenerateArguments& arguments,
+                                                 const PreparedRun& run,
+                                                 const freeinit::TextToVideoPipeline& pipeline,
+                                                 const freeinit::GenerationResult& result,
+                                                 const PhaseSeconds& seconds);
 
 /// What `generate` prints otherwise: one line, the file first.
 [[nodiscard]] std::string report_line(const OutputPlan& plan,

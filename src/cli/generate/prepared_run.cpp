@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace freeinit_cli {
 namespace {
@@ -48,22 +49,20 @@ double file_fps(const freeinit::GenerationRequest& request) {
   return request.output_fps.value_or(request.fps);
 }
 
-PreparedRun prepare(const GenerateArguments& arguments, const freeinit::CheckpointFolder* kept,
-                    Console& console) {
+PreparedRun check_settings(const GenerateArguments& arguments, std::filesystem::path bundle,
+                           freeinit::Manifest manifest, const freeinit::CheckpointFolder* kept,
+                           Console& console) {
   const std::string of_video =
       arguments.settings.given_of({"strength", "init_source", "init_band"});
   if (!arguments.video_init.given() && !of_video.empty()) {
     refuse(of_video + ": expected --init-video or --init-latents with it");
   }
   PreparedRun run;
-  run.bundle = bundle_or_default(arguments.bundle);
-  run.manifest = freeinit::read_manifest(run.bundle);
+  run.bundle = std::move(bundle);
+  run.manifest = std::move(manifest);
   if (kept) kept->check_bundle(freeinit::bundle_hashes(run.bundle, run.manifest));
   run.request = kept ? kept_request(arguments, *kept) : arguments.request(run.manifest);
   run.request.validate();
-  run.plan = plan_of(arguments, run.request, kept);
-  run.plan.check();
-  check_checkpoint_folder(arguments);
   const auto& keys = run.request.prompt_at;
   const bool begins =
       std::any_of(keys.begin(), keys.end(), [](const auto& key) { return key.frame == 0; });
@@ -78,17 +77,32 @@ PreparedRun prepare(const GenerateArguments& arguments, const freeinit::Checkpoi
     run.init_frames = arguments.video_init.read(run.request, run.manifest.vae, run.inputs, console);
   }
   freeinit::check_request(run.request, run.manifest, run.inputs);
-  for (int i = 0; i < run.plan.num_videos; ++i) {
-    freeinit::check_video_writer(
-        run.plan.video_path(i),
-        {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
-  }
   warn_of_idle_options(arguments, run.request, console);
   warn_of_foreign_timesteps(run.manifest, run.request, console);
   if (!run.request.decode_chunk_size) {
     run.request.decode_chunk_size =
         freeinit::default_chunk_size(run.request.height, run.request.width);
   }
+  return run;
+}
+
+void plan_outputs(PreparedRun& run, const GenerateArguments& arguments,
+                  const freeinit::CheckpointFolder* kept) {
+  run.plan = plan_of(arguments, run.request, kept);
+  run.plan.check();
+  check_checkpoint_folder(arguments);
+  for (int i = 0; i < run.plan.num_videos; ++i) {
+    freeinit::check_video_writer(
+        run.plan.video_path(i),
+        {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
+  }
+}
+
+PreparedRun prepare(const GenerateArguments& arguments, const freeinit::CheckpointFolder* kept,
+                    Console& console) {
+  const auto bundle = bundle_or_default(arguments.bundle);
+  auto run = check_settings(arguments, bundle, freeinit::read_manifest(bundle), kept, console);
+  plan_outputs(run, arguments, kept);
   fit_into_memory(run, arguments.dry_run, console);
   if (!arguments.dry_run) check_disk(run);
   arguments.runtime.apply_to_process(!run.bundle_options.low_memory);

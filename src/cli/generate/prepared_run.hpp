@@ -30,6 +30,17 @@ struct PreparedRun {
 /// Frames per second of the file.
 [[nodiscard]] double file_fps(const freeinit::GenerationRequest& request);
 
+/// The request with what it starts from, as far as it can be checked without networks; nothing is
+/// planned yet of outputs. `kept`: the run of --resume, or null. Throws freeinit::Error.
+[[nodiscard]] PreparedRun check_settings(const GenerateArguments& arguments,
+                                         std::filesystem::path bundle, freeinit::Manifest manifest,
+                                         const freeinit::CheckpointFolder* kept, Console& console);
+
+/// Plans the outputs of a checked run and refuses those that cannot be written. Throws
+/// freeinit::Error.
+void plan_outputs(PreparedRun& run, const GenerateArguments& arguments,
+                  const freeinit::CheckpointFolder* kept);
+
 /// Reads the manifest, checks outputs, settings, memory and disk, and sets what holds for the whole
 /// process. `kept`: the run of --resume, or null. Throws freeinit::Error.
 [[nodiscard]] PreparedRun prepare(const GenerateArguments& arguments,

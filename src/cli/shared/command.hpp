@@ -17,6 +17,7 @@ namespace freeinit_cli {
 using Action = std::function<void(Console&)>;
 
 void add_generate(CLI::App& app, Action& selected);
+void add_batch(CLI::App& app, Action& selected);
 void add_decode(CLI::App& app, Action& selected);
 void add_filter(CLI::App& app, Action& selected);
 void add_reinit(CLI::App& app, Action& selected);

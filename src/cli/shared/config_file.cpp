@@ -141,7 +141,7 @@ class TomlReader {
   std::set<std::string> seen_;
 };
 
-std::string json_value_text(const nlohmann::json& value, const std::string& name,
+std::string json_value_text(const nlohmann::ordered_json& value, const std::string& name,
                             const std::string& key) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return number_text(value.get<double>());
@@ -152,20 +152,15 @@ std::string json_value_text(const nlohmann::json& value, const std::string& name
 }
 
 /// A JSON object as `--json` prints it, without its results.
-std::vector<Setting> json_settings(const std::string& text, const std::string& name,
+std::vector<Setting> json_settings(const nlohmann::ordered_json& json, const std::string& name,
                                    std::span<const std::string_view> results) {
-  freeinit::check_json_text(text, name);
-  const auto json = nlohmann::json::parse(text);
-  if (!json.is_object()) {
-    freeinit::raise(freeinit::ErrorCode::invalid_file, name + ": not a JSON object");
-  }
   std::vector<Setting> settings;
   for (const auto& [key, value] : json.items()) {
     const bool is_result = std::find(results.begin(), results.end(), key) != results.end();
     if (is_result || value.is_null()) continue;
     Setting setting{.key = key, .values = {}, .is_array = value.is_array()};
     std::replace(setting.key.begin(), setting.key.end(), '_', '-');
-    for (const auto& element : value.is_array() ? value : nlohmann::json::array({value})) {
+    for (const auto& element : value.is_array() ? value : nlohmann::ordered_json::array({value})) {
       setting.values.push_back(json_value_text(element, name, key));
     }
     settings.push_back(std::move(setting));
@@ -179,7 +174,8 @@ std::vector<Setting> read_settings(const std::filesystem::path& path, const std:
   const std::string text = freeinit::read_text_file(path, "config file");
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   const bool is_json = begin != text.npos && text[begin] == '{';
-  return is_json ? json_settings(text, name, results) : TomlReader(text, name, section).settings();
+  return is_json ? json_settings(read_json_object(text, name), name, results)
+                 : TomlReader(text, name, section).settings();
 }
 
 CLI::Option* find_option(CLI::App& command, std::string name) {
@@ -214,13 +210,9 @@ void check_count(const CLI::Option& option, const std::string& key, std::size_t 
                       (wanted == 1 ? "one value" : "an array of " + std::to_string(wanted)));
 }
 
-}  // namespace
-
-void apply_config_file(CLI::App& command, const std::filesystem::path& path,
-                       std::span<const std::string_view> results) {
-  const std::string name = "config file " + freeinit::quote(path.string());
-  for (const auto& [key, values, is_array, line] :
-       read_settings(path, name, command.get_name(), results)) {
+void apply_settings(CLI::App& command, const std::vector<Setting>& settings,
+                    const std::string& name) {
+  for (const auto& [key, values, is_array, line] : settings) {
     CLI::Option* option = find_option(command, key);
     if (option == nullptr || !option->get_configurable()) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
@@ -235,6 +227,28 @@ void apply_config_file(CLI::App& command, const std::filesystem::path& path,
     if (!is_flag) option->add_result(values);
     option->run_callback();
   }
+}
+
+}  // namespace
+
+nlohmann::ordered_json read_json_object(const std::string& text, const std::string& name) {
+  freeinit::check_json_text(text, name);
+  auto json = nlohmann::ordered_json::parse(text);
+  if (!json.is_object()) {
+    freeinit::raise(freeinit::ErrorCode::invalid_file, name + ": not a JSON object");
+  }
+  return json;
+}
+
+void apply_config_file(CLI::App& command, const std::filesystem::path& path,
+                       std::span<const std::string_view> results) {
+  const std::string name = "config file " + freeinit::quote(path.string());
+  apply_settings(command, read_settings(path, name, command.get_name(), results), name);
+}
+
+void apply_json(CLI::App& command, const nlohmann::ordered_json& object, const std::string& name,
+                std::span<const std::string_view> results) {
+  apply_settings(command, json_settings(object, name, results), name);
 }
 
 }  // namespace freeinit_cli

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace CLI {
@@ -20,5 +23,13 @@ namespace freeinit_cli {
 /// fit its option.
 void apply_config_file(CLI::App& command, const std::filesystem::path& path,
                        std::span<const std::string_view> results);
+
+/// The same of a JSON object; `name` opens the messages.
+void apply_json(CLI::App& command, const nlohmann::ordered_json& object, const std::string& name,
+                std::span<const std::string_view> results);
+
+/// The JSON object of a text from outside. Throws freeinit::Error: invalid_file.
+[[nodiscard]] nlohmann::ordered_json read_json_object(const std::string& text,
+                                                      const std::string& name);
 
 }  // namespace freeinit_cli

@@ -105,6 +105,7 @@ struct Console::Impl {
   std::shared_ptr<spdlog::logger> notes = stderr_logger("notes", "%v");
   std::shared_ptr<spdlog::logger> problems = stderr_logger("problems", "%^%l:%$ %v");
   bool terminal = isatty(STDERR_FILENO) == 1;
+  bool muted = false;
   bool drawn = false;
   std::optional<Clock::time_point> bar_start;  ///< when the first bar was drawn, with its `done`
   double bar_start_done = 0;
@@ -145,12 +146,18 @@ void Console::result(std::string_view text) {
   }
 }
 
+void Console::mute(bool muted) {
+  impl_->muted = muted;
+}
+
 void Console::info(std::string_view message) {
+  if (impl_->muted) return;
   impl_->clear();
   impl_->notes->info(one_line(message));
 }
 
 void Console::warning(std::string_view message) {
+  if (impl_->muted) return;
   impl_->clear();
   impl_->problems->warn(one_line(message));
 }

@@ -21,6 +21,9 @@ class Console {
   /// written to.
   void result(std::string_view line);
 
+  /// While it is muted, notes and warnings are dropped: of what is said again later.
+  void mute(bool muted);
+
   void info(std::string_view message);
   void warning(std::string_view message);
   /// One line `error: ...`; line breaks in `message` become spaces.

@@ -11,15 +11,17 @@ void ProgressView::show(const freeinit::Progress& progress) {
   const bool sampling = denoising || progress.phase == freeinit::Phase::reinit;
   if (!sampling || progress.planned_calls == 0) {
     const bool counted = progress.num_steps > 0;
-    console_.progress(counted ? phase + " " + of(progress.step, progress.num_steps) : phase, {});
+    const std::string steps = counted ? " " + of(progress.step, progress.num_steps) : "";
+    console_.progress(part_.name + phase + steps, {});
     return;
   }
-  std::string text;
+  std::string text = part_.name;
   if (progress.num_videos > 1) text = "video " + of(progress.video + 1, progress.num_videos) + ", ";
   text += "pass " + of(progress.pass + 1, progress.num_passes) + ", ";
   if (denoising) text += "step " + of(progress.step, progress.num_steps) + ", ";
   const double done = static_cast<double>(progress.calls) / progress.planned_calls;
-  console_.progress(text + phase, (progress.video + done) / progress.num_videos);
+  const double of_part = (progress.video + done) / progress.num_videos;
+  console_.progress(text + phase, part_.done + part_.share * of_part);
 }
 
 }  // namespace freeinit_cli

@@ -1,0 +1,69 @@
+"""Many videos: one `freeinit batch` against as many calls of `generate` and a Python loop over diffusers.
+
+    python benchmarks/run.py batch build/bin/freeinit --jobs 1000 --steps 2 --passes 1 --threads 1
+
+The loop loads diffusers' pipeline once. Each makes the same videos of the demo model, a GIF a job, one
+program after another, from process start to end; results are those of `--repeats` turns. Writes
+results/batch.json.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+from experiments.startup import medians_of_turns
+from measuring.models import PROMPT, ROOT, SIZES, prepare_apart
+from measuring.options import conditions, measuring_parser, write_result
+
+LOOP = """
+import sys
+import torch
+torch.set_num_threads(int(sys.argv[5]))
+from diffusers import AnimateDiffPipeline
+from diffusers.utils import export_to_gif
+pipeline = AnimateDiffPipeline.from_pretrained(sys.argv[1])
+pipeline.set_progress_bar_config(disable=True)
+pipeline.enable_free_init(num_iters=int(sys.argv[3]))
+for seed in range(int(sys.argv[9])):
+    video = pipeline(sys.argv[6], num_frames=int(sys.argv[8]), height=64, width=64,
+                     guidance_scale=float(sys.argv[7]), num_inference_steps=int(sys.argv[4]),
+                     generator=torch.Generator().manual_seed(seed))
+    export_to_gif(video.frames[0], f"{sys.argv[2]}/{seed}.gif")
+"""
+
+CALLS = 'for seed in $(seq 0 $(($1 - 1))); do "${@:2}" --seed $seed -o "$FOLDER/$seed.gif" >/dev/null || exit; done'
+
+
+def main() -> None:
+    parser = measuring_parser(__doc__.splitlines()[0], repeats=1, steps=2, passes=1)
+    parser.add_argument("freeinit", help="the built command")
+    parser.add_argument("--jobs", type=int, default=20)
+    options = parser.parse_args()
+
+    bundle = ROOT / "models" / "shapes"
+    model = prepare_apart("demo", options.work)
+    scale = json.loads((bundle / "manifest.json").read_text())["recommended"]["guidance_scale"]
+    folder = options.work / "batch"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("diffusers", "generate"):
+        (folder / name).mkdir(parents=True)
+    settings = {"prompt": PROMPT, "num_iters": options.passes, "num_inference_steps": options.steps}
+    jobs = folder / "jobs.jsonl"
+    jobs.write_text(json.dumps({**settings, "seed": list(range(options.jobs))}) + "\n")
+    machine = ["--bundle", bundle, "--threads", options.threads, "--overwrite"]
+    generate = [options.freeinit, "generate", PROMPT, *machine, "--num-iters", options.passes,
+                "--num-inference-steps", options.steps]  # fmt: skip
+    programs = {
+        "diffusers, loaded once": [sys.executable, "-c", LOOP, model.pipeline, folder / "diffusers", options.passes,
+                                   options.steps, options.threads, PROMPT, scale, SIZES["demo"].frames, options.jobs],
+        "freeinit generate, each": ["env", f"FOLDER={folder / 'generate'}", "bash", "-c", CALLS, "calls", options.jobs,
+                                    *generate],
+        # A folder of its own each time: what was done there is not done again.
+        "freeinit batch": ["bash", "-c", '"$@" --out "$(mktemp -d -p "$0")"', folder, options.freeinit, "batch", jobs,
+                           *machine, "--format", "gif"],
+    }  # fmt: skip
+    found = medians_of_turns(programs, options)
+    result = {"conditions": conditions(options), "jobs": options.jobs, "repeats": options.repeats, "programs": found}
+    write_result(options.results / "batch.json", result)
