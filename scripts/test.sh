@@ -201,8 +201,8 @@ done
 mode=--tests
 [[ ${parts[*]} == tests || ${parts[*]} == shared ]] || mode=--ci
 
-# What follows tests is a lane beside those of tests.
-if stage "setup" freeinit_setup "$mode"; then
+# What follows tests is a lane beside those of tests. docs.sh installs its own.
+if [[ ${parts[*]} == docs ]] || stage "setup" freeinit_setup "$mode"; then
   mkdir -p "$logs"
   functions=()
   for part in "${parts[@]}"; do
