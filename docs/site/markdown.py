@@ -33,7 +33,8 @@ def page_id(page: Path) -> str:
 
 def is_page(page: Path) -> bool:
     top = page.relative_to(ROOT).parts[0] if page.is_relative_to(ROOT) else ""
-    return page.suffix == ".md" and top in {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", *OUTSIDE}
+    known = {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", *OUTSIDE}
+    return page.suffix == ".md" and top in known
 
 
 def slug(heading: str) -> str:

@@ -57,6 +57,7 @@ struct TokenizedPrompt;
 enum class OutputKind;
 enum class VideoFormat;
 class OutputFile;
+class PictureWriter;
 class SafetensorsReader;
 class Sha256;
 class VideoWriter;

@@ -1,16 +1,14 @@
 #include "io/clip.hpp"
 #include "io/filled_memory.hpp"
 #include "io/raw_file.hpp"
+#include "io/video_fixture.hpp"
 #include "support/error_of.hpp"
-#include "support/temporary_folder.hpp"
 
 #include <freeinit/io/video_file.hpp>
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <iterator>
 #include <limits>
 #include <set>
@@ -19,51 +17,6 @@
 
 namespace io_test {
 namespace {
-
-using freeinit::DecodedVideo;
-using freeinit::read_video;
-using freeinit::VideoWriter;
-
-class VideoFile : public ::testing::Test {
- protected:
-  /// Writes `frames` copies of what `make(t)` gives.
-  template <class Make>
-  std::filesystem::path write(const std::string& name, int width, int height, double fps,
-                              int frames, Make make) {
-    VideoWriter writer(folder_.path() / name, {width, height, fps});
-    for (int t = 0; t < frames; ++t) writer.add_frame(make(t));
-    writer.finish();
-    return folder_.path() / name;
-  }
-  std::filesystem::path write_soft(const std::string& name, int width, int height, double fps = 8,
-                                   int frames = 12) {
-    return write(name, width, height, fps, frames,
-                 [&](int t) { return soft_frame(width, height, t); });
-  }
-  [[nodiscard]] std::size_t entries() const {
-    return static_cast<std::size_t>(
-        std::distance(std::filesystem::directory_iterator(folder_.path()), {}));
-  }
-  /// Least PSNR over the frames of a round trip.
-  double round_trip(const std::string& name, int width, int height) {
-    const DecodedVideo video = read_video(write_soft(name, width, height), 100);
-    EXPECT_EQ(video.num_frames, 12) << name;
-    EXPECT_EQ(video.fps, 8.0) << name;
-    EXPECT_FALSE(video.cut) << name;
-    EXPECT_FALSE(video.damaged) << name;
-    EXPECT_EQ(video.width, width) << name;
-    EXPECT_EQ(video.height, height) << name;
-    const std::size_t bytes = std::size_t(width) * std::size_t(height) * 3;
-    EXPECT_EQ(video.rgb.size(), bytes * 12) << name;
-    double least = INFINITY;
-    for (int t = 0; t < 12; ++t) {
-      const auto frame = std::span(video.rgb).subspan(bytes * std::size_t(t), bytes);
-      least = std::min(least, psnr(soft_frame(width, height, t), frame));
-    }
-    return least;
-  }
-  TemporaryFolder folder_;
-};
 
 // Bounds lie 3 to 5 dB below what this clip gives with x264 164, libvpx 1.12 and FFmpeg 5.1
 // (45.7, 47.0, 44.5, 43, 36.5 and 36.6 dB), for other versions of them. A wrong matrix or range
@@ -92,38 +45,6 @@ TEST_F(VideoFile, RoundTripOfFilesForEditing) {
 TEST_F(VideoFile, RoundTripWebp) {
   EXPECT_GT(round_trip("a.webp", 64, 64), 36.0);
   EXPECT_GT(round_trip("b.webp", 63, 41), 36.0);
-}
-
-TEST_F(VideoFile, PicturesOfMoreThanEightBits) {
-  const std::filesystem::path folder = folder_.path() / "deep";
-  const std::vector<float> frame{0.0F, 0.25F, 1.0F, 0.001F, 0.5F, 0.75F};  // two pixels
-  for (const char* name : {"f_%05d.png", "f_%05d.exr"}) {
-    freeinit::PictureWriter writer(folder / name, 2, 1);
-    writer.add_frame(frame);
-    writer.add_frame(frame);
-    EXPECT_FALSE(std::filesystem::exists(folder / "f_00000.png"));
-    writer.finish();
-    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2);
-    const std::string file = file_content(folder / ("f_00001" + std::string(name).substr(6)));
-    if (std::string(name).ends_with("png")) {
-      EXPECT_EQ(file.substr(16, 9), std::string("\0\0\0\2\0\0\0\1\x10", 9));  // width, height, bits
-      const DecodedVideo read = read_video(folder, 2);
-      EXPECT_EQ(read.num_frames, 2);
-      for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(read.rgb[i], frame[i] * 255, 0.51) << i;
-    } else {
-      // The row: its place and size, then blue, green and red of linear light, 32-bit numbers.
-      std::array<float, 6> row{};
-      std::memcpy(row.data(), file.data() + file.size() - sizeof row, sizeof row);
-      const std::array<float, 6> expected{1.0F, 0.522521F, 0.050876F, 0.214041F, 0.0F, 0.0000774F};
-      for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(row[i], expected[i], 1e-6) << i;
-    }
-  }
-  EXPECT_ERROR(invalid_argument, "expected DIR/%05d.png or DIR/%05d.exr",
-               freeinit::check_picture_pattern("%05d.png"));
-  EXPECT_ERROR(invalid_argument, "expected DIR/", freeinit::check_picture_pattern("a/b.png"));
-  freeinit::PictureWriter writer(folder_.path() / "x/%d.png", 2, 1);
-  EXPECT_ERROR(invalid_argument, "picture of 3 numbers: expected 6",
-               writer.add_frame(std::vector<float>(3)));
 }
 
 TEST_F(VideoFile, PngSequenceIsExact) {

@@ -74,7 +74,8 @@ void add_batch_options(CLI::App& command, BatchArguments& a) {
   output.add("--out", a.out, "Folder of the videos and of results.jsonl; made if it is not there",
              "DIR");
   output
-      .add("--format", a.format, "mp4, webm or gif; png: a folder of frames for each job", "NAME")
+      .add("--format", a.format,
+           "mp4, webm, gif, webp, mov or mkv; png: a folder of frames for each job", "NAME")
       ->check(CLI::IsMember({"mp4", "webm", "gif", "png"}))
       ->capture_default_str();
   output.add_flag("--save-latents", a.save_latents, "Write the latents, too: NAME.safetensors");
