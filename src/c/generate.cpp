@@ -39,18 +39,22 @@ template <class Element>
 at::Tensor tensor_of(const Element* data, at::IntArrayRef sizes, at::ScalarType dtype,
                      const char* name) {
   (void)required(data, name);
+  std::int64_t left = std::int64_t{1} << 40;  // values of a tensor: more is no memory's
   for (const std::int64_t size : sizes) {
-    if (size >= 1 && size <= INT32_MAX) continue;
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    freeinit::concat(name, ": a size is '", size, "'; expected 1 to ", INT32_MAX));
+    if (size < 1 || size > left) {
+      freeinit::raise(
+          freeinit::ErrorCode::invalid_argument,
+          freeinit::concat(name, ": a size is '", size, "'; expected 1 or more, and 2^40 in all"));
+    }
+    left /= size;
   }
   return at::from_blob(const_cast<Element*>(data), sizes, dtype);
 }
 
-at::Tensor tensor_of(const freeinit_latents* given, const char* name) {
-  const auto own = read_struct(given, name);
-  return tensor_of(own.data, {1, own.channels, own.frames, own.height, own.width}, at::kFloat,
-                   name);
+at::Tensor tensor_of(const freeinit_latents& latents) {
+  return tensor_of(latents.data,
+                   {1, latents.channels, latents.frames, latents.height, latents.width}, at::kFloat,
+                   "latents");
 }
 
 /// Hands frames on as bytes. Throws freeinit::Error: cancelled where the callback says so.
@@ -93,7 +97,9 @@ freeinit::GenerationInputs inputs_of(const freeinit_run_options& options,
                                      const GenerationRequest& request, const ModelBundle& bundle,
                                      const freeinit::RunControl& control) {
   freeinit::GenerationInputs inputs;
-  if (options.initial_noise) inputs.initial_noise = tensor_of(options.initial_noise, "latents");
+  if (options.initial_noise) {
+    inputs.initial_noise = tensor_of(read_struct(options.initial_noise, "latents"));
+  }
   if (!options.clip) return inputs;
   const auto clip = read_struct(options.clip, "clip");
   if (clip.frames != request.num_frames) {
@@ -189,15 +195,18 @@ freeinit_status freeinit_decode(const freeinit_pipeline* pipeline, const char* r
                                 const freeinit_run_options* options) {
   return freeinit_c::guarded([&] {
     const auto& bundle = freeinit_c::required(pipeline, "pipeline").pipeline.bundle();
-    const auto own = freeinit_c::read_struct(options, "run_options");
-    (void)freeinit_c::required(own.on_frame ? &own : nullptr, "run_options.on_frame");
-    const auto settings =
-        freeinit::request_from_json(request ? request : "{}", bundle.manifest().recommended);
     const auto given =
         freeinit_c::read_struct(&freeinit_c::required(latents, "latents"), "latents");
+    const auto own = freeinit_c::read_struct(options, "run_options");
+    if (!own.on_frame) {
+      freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                      "run_options.on_frame 'NULL': expected one");
+    }
+    const auto settings =
+        freeinit::request_from_json(request ? request : "{}", bundle.manifest().recommended);
     const freeinit_c::Watch watch(own);
-    freeinit_c::decode(bundle, settings, freeinit_c::tensor_of(latents, "latents"), given.video,
-                       own, watch.control());
+    freeinit_c::decode(bundle, settings, freeinit_c::tensor_of(given), given.video, own,
+                       watch.control());
   });
 }
 

@@ -122,6 +122,9 @@ static void test_starts(const freeinit_pipeline* pipeline) {
   clip.width = 0;
   EXPECT_ERROR(freeinit_generate(pipeline, kRequest, &options, NULL), FREEINIT_INVALID_ARGUMENT,
                "clip: a size is '0'");
+  clip.width = INT64_MAX;
+  EXPECT_ERROR(freeinit_generate(pipeline, kRequest, &options, NULL), FREEINIT_INVALID_ARGUMENT,
+               "clip: a size is '9223372036854775807'");
   clip.rgb = NULL;
   EXPECT_ERROR(freeinit_generate(pipeline, kRequest, &options, NULL), FREEINIT_INVALID_ARGUMENT,
                "clip 'NULL'");
@@ -140,6 +143,11 @@ static void test_starts(const freeinit_pipeline* pipeline) {
   EXPECT(freeinit_generate(pipeline, kRequest, &options, NULL) == FREEINIT_OK);
   EXPECT(mine.frames_hash != plain.frames_hash);
   EXPECT(hash_of_latents(&noise_of_mine) == zeros_hash); /* it is read only */
+  noise_of_mine.channels = noise_of_mine.frames = noise_of_mine.height = 65536;
+  EXPECT_ERROR(freeinit_generate(pipeline, kRequest, &options, NULL), FREEINIT_INVALID_ARGUMENT,
+               "latents: a size is '65536'");
+  noise_of_mine.frames = 4;
+  noise_of_mine.height = 8;
   noise_of_mine.channels = 3;
   EXPECT_ERROR(freeinit_generate(pipeline, kRequest, &options, NULL), FREEINIT_INVALID_ARGUMENT,
                "initial noise");
