@@ -79,11 +79,16 @@ void change(json& root, std::minstd_rand& random) {
 
 std::size_t mutate_json(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
   constexpr std::size_t kLargest = 1 << 16;
+  constexpr int kDeepest = 100;  // what walks and writes a tree recurses on its levels
   std::minstd_rand random(seed);
-  const bool bytes = random() % 3 == 0;
-  json root = bytes || size > kLargest ? json(json::value_t::discarded)
-                                       : json::parse(data, data + size, nullptr, false);
-  if (root.is_discarded()) return LLVMFuzzerMutate(data, size, most);
+  if (random() % 3 == 0 || size > kLargest) return LLVMFuzzerMutate(data, size, most);
+  bool deep = false;
+  const auto look = [&deep](int depth, json::parse_event_t, const json&) {
+    deep = deep || depth > kDeepest;
+    return true;
+  };
+  json root = json::parse(data, data + size, look, /*allow_exceptions=*/false);
+  if (deep || root.is_discarded()) return LLVMFuzzerMutate(data, size, most);
   change(root, random);
   const std::string text = root.dump(-1, ' ', false, json::error_handler_t::replace);
   if (text.size() > most) return LLVMFuzzerMutate(data, size, most);
