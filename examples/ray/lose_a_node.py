@@ -21,7 +21,7 @@ NUM_JOBS = 12
 
 
 def jobs() -> list[str]:
-    settings = {"prompt": "a red circle moving right", "num_inference_steps": 10}
+    settings = {"prompt": "a red circle moving right", "num_inference_steps": 5, "num_iters": 2}
     return [json.dumps({**settings, "seed": seed, "name": f"job_{seed}"}) for seed in range(NUM_JOBS)]
 
 
