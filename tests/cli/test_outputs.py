@@ -23,27 +23,30 @@ class RefusedBeforeTheBundleLoads(CommandTest):
 
 class FramesAsPictures(CommandTest):
     def test_of_sixteen_bits_and_in_linear_light(self):
-        for names in ("deep/f%05d.png", "light/%05d.exr"):
+        for names in ("deep/frame_%05d.png", "light/frame_%05d.exr"):
             self.generate("--num-frames", 4, "-o", "a.gif", "--save-frames", names)
             folder, name = names.split("/")
             self.assertEqual(sorted(path.name for path in (self.folder / folder).iterdir()),
                              [name.replace("%05d", f"{i:05}") for i in range(4)])
-        png = (self.folder / "deep/f00000.png").read_bytes()
+        png = (self.folder / "deep/frame_00000.png").read_bytes()
         self.assertEqual(png[24], 16)  # bits
         self.succeeds("score", "deep")
 
     def test_of_several_videos(self):
-        self.generate("--num-videos", 2, "-o", "a.gif", "--save-frames", "deep/%05d.png")
+        self.generate("--num-videos", 2, "-o", "a.gif", "--save-frames", "deep/frame_%05d.png")
         for folder in ("deep_0", "deep_1"):
             self.assertEqual(len(list((self.folder / folder).iterdir())), self.manifest["recommended"]["num_frames"])
 
     def test_refused(self):
-        self.fails(2, "generate", "x", "--save-frames", "%05d.png", says="DIR/%05d.exr")
-        self.fails(2, "generate", "x", "-o", "same/", "--save-frames", "same/%05d.png", says="named for two outputs")
+        self.fails(2, "generate", "x", "--save-frames", "frame_%05d.png", says="DIR/frame_%05d.exr")
+        self.fails(2, "generate", "x", "-o", "same/", "--save-frames", "same/frame_%05d.png", says="named for two outputs")
+        self.fails(2, "generate", "x", "--save-frames", "same/f%05d.png", says="unknown extension '.png'")
         (self.folder / "there").mkdir()
         (self.folder / "there/x").touch()
+        self.fails(6, "generate", "x", "--save-frames", "there/frame_%05d.exr", says="holds other files")
+        self.generate("-o", "a.gif", "--save-frames", "old/frame_%05d.exr")
         self.overwrites = False
-        self.fails(2, "generate", "x", "--save-frames", "there/%05d.png", says="--overwrite replaces it")
+        self.fails(2, "generate", "x", "--save-frames", "old/frame_%05d.png", says="--overwrite replaces it")
 
 
 class WrittenThrough(CommandTest):

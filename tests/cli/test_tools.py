@@ -141,7 +141,7 @@ class Reinit(CommandTest):
         self.fails(2, "reinit", "--fresh", "b.safetensors", "--diffused", a, *out,
                    says=["a.safetensors", "b.safetensors", "one shape"])
         self.fails(3, "reinit", "--fresh", "none.safetensors", "--diffused", a, *out, says="none")
-        self.fails(2, "reinit", "--fresh", a, "--diffused", a, "-o", "out.npy", says=".npy")
+        self.fails(2, "reinit", "--fresh", a, "--diffused", a, "-o", "out.txt", says=".npy")
         self.fails(6, "reinit", "--fresh", a, "--diffused", a, "-o", "none/o.safetensors",
                    says="none")
         self.fails(2, "reinit", "--fresh", a, "--latents", a, "--noise", a, "--beta-end", "nan",

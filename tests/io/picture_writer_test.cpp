@@ -20,14 +20,14 @@ TEST(PictureWriter, WritesMoreThanEightBits) {
   const TemporaryFolder temporary;
   const std::filesystem::path folder = temporary.path() / "deep";
   const std::vector<float> frame{0.0F, 0.25F, 1.0F, 0.001F, 0.5F, 0.75F};  // two pixels
-  for (const char* name : {"f_%05d.png", "f_%05d.exr"}) {
+  for (const char* name : {"frame_%05d.png", "frame_%05d.exr"}) {
     freeinit::PictureWriter writer(folder / name, 2, 1);
     writer.add_frame(frame);
     writer.add_frame(frame);
-    EXPECT_FALSE(std::filesystem::exists(folder / "f_00000.png"));
+    EXPECT_FALSE(std::filesystem::exists(folder / "frame_00000.png"));
     writer.finish();
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2);
-    const std::string file = file_content(folder / ("f_00001" + std::string(name).substr(6)));
+    const std::string file = file_content(folder / ("frame_00001" + std::string(name).substr(10)));
     if (std::string(name).ends_with("png")) {
       EXPECT_EQ(file.substr(16, 9), std::string("\0\0\0\2\0\0\0\1\x10", 9));  // width, height, bits
       const freeinit::DecodedVideo read = freeinit::read_video(folder, 2);
@@ -41,10 +41,10 @@ TEST(PictureWriter, WritesMoreThanEightBits) {
       for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(row[i], expected[i], 1e-6) << i;
     }
   }
-  EXPECT_ERROR(invalid_argument, "expected DIR/%05d.png or DIR/%05d.exr",
-               freeinit::check_picture_pattern("%05d.png"));
-  EXPECT_ERROR(invalid_argument, "expected DIR/", freeinit::check_picture_pattern("a/b.png"));
-  freeinit::PictureWriter writer(temporary.path() / "x/%d.png", 2, 1);
+  EXPECT_ERROR(invalid_argument, "DIR/frame_%05d.png or DIR/frame_%05d.exr",
+               freeinit::check_picture_pattern("frame_%05d.png"));
+  EXPECT_ERROR(invalid_argument, "expected a folder", freeinit::check_picture_pattern("a/b.png"));
+  freeinit::PictureWriter writer(temporary.path() / "x/frame_%05d.png", 2, 1);
   EXPECT_ERROR(invalid_argument, "picture of 3 numbers: expected 6",
                writer.add_frame(std::vector<float>(3)));
 }

@@ -69,20 +69,19 @@ class FREEINIT_API VideoWriter {
 FREEINIT_API void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> rgb,
                             std::int64_t width, std::int64_t height);
 
-/// Whether a path is a pattern of pictures of more than 8 bits: `DIR/NAME%05d.png` or `.exr`.
+/// Whether a path names pictures of more than 8 bits: `DIR/frame_%05d.png` or `.exr`.
 [[nodiscard]] FREEINIT_API bool is_picture_pattern(const std::filesystem::path& path);
 
 /// Refuses what `PictureWriter` could not write, before there is anything to write. Throws Error:
 /// invalid_argument, unsupported (this FFmpeg lacks the encoder).
 FREEINIT_API void check_picture_pattern(const std::filesystem::path& pattern);
 
-/// Writes frames of numbers as a folder of numbered pictures, which appears whole or not at all:
-/// `.png` of 16 bits, or OpenEXR in float32 and, as that format has it, linear light (sRGB's curve
-/// undone). `pattern`: the folder and the names in it, `DIR/NAME%05d.png`; five digits whatever the
-/// pattern says.
+/// Writes frames of numbers as a folder of pictures, which appears whole or not at all: `.png` of
+/// 16 bits, or OpenEXR in float32 and, as that format has it, linear light (sRGB's curve undone).
 class FREEINIT_API PictureWriter {
  public:
-  /// `width`, `height`: pixels, 1 to 16384. Throws Error: as `check_picture_pattern`, io.
+  /// `pattern`: `DIR/frame_%05d.png` or `.exr`. `width`, `height`: pixels, 1 to 16384. Throws
+  /// Error: as `check_picture_pattern`, io.
   PictureWriter(const std::filesystem::path& pattern, std::int64_t width, std::int64_t height);
   ~PictureWriter();
   PictureWriter(const PictureWriter&) = delete;

@@ -30,7 +30,7 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
              "Write the latents [B,C,F,h,w] (.safetensors, .npy, .latent)", "FILE");
   output.add("--save-frames", a.save_frames,
              "Write the frames [F,H,W,3], or [B,F,H,W,3] of several videos (.safetensors, .npy), "
-             "or DIR/%05d.png (16 bits), DIR/%05d.exr",
+             "or DIR/frame_%05d.png (16 bits), DIR/frame_%05d.exr",
              "FILE");
   output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
              "DIR");

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <freeinit/core/checks.hpp>
-#include <freeinit/impl/io/picture_folder_inl.hpp>
 #include <freeinit/impl/io/png_encoder_inl.hpp>
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/io/video_file.hpp>
@@ -10,7 +9,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -66,15 +64,14 @@ FREEINIT_INLINE bool names_exr(const std::filesystem::path& pattern) {
 }  // namespace detail
 
 FREEINIT_INLINE bool is_picture_pattern(const std::filesystem::path& path) {
-  const bool known = path.extension() == ".png" || detail::names_exr(path);
-  return known && detail::pattern_parts(path.filename().string()).has_value();
+  return path.filename() == "frame_%05d.png" || path.filename() == "frame_%05d.exr";
 }
 
 FREEINIT_INLINE void check_picture_pattern(const std::filesystem::path& pattern) {
   if (!is_picture_pattern(pattern) || !pattern.has_parent_path()) {
     raise(ErrorCode::invalid_argument,
           concat("pictures ", quote(pattern.string()),
-                 ": no pattern in a folder of their own; expected DIR/%05d.png or DIR/%05d.exr"));
+                 ": expected a folder of their own, DIR/frame_%05d.png or DIR/frame_%05d.exr"));
   }
   static_cast<void>(detail::find_encoder(detail::names_exr(pattern) ? "exr" : "png"));
 }
@@ -109,11 +106,9 @@ FREEINIT_INLINE void PictureWriter::add_frame(std::span<const float> rgb) {
     raise(ErrorCode::invalid_argument,
           concat("picture of ", rgb.size(), " numbers: expected ", expected));
   }
-  const auto parts = detail::pattern_parts(impl_->pattern.filename().string());
-  std::array<char, 32> number{};
-  std::snprintf(number.data(), number.size(), "%05lld", static_cast<long long>(impl_->count++));
-  const auto path = impl_->output.temporary() / (parts->first + number.data() + parts->second);
-  const bool exr = detail::names_exr(path);
+  const bool exr = detail::names_exr(impl_->pattern);
+  const auto path =
+      impl_->output.temporary() / detail::frame_name(impl_->count++, exr ? "exr" : "png");
   const detail::FrameHandle frame =
       exr ? detail::linear_frame(rgb, impl_->width, impl_->height)
           : detail::sixteen_bit_frame(rgb, impl_->width, impl_->height);

@@ -11,8 +11,6 @@ extern "C" {
 #include <libavutil/cpu.h>
 }
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -120,9 +118,7 @@ class PngSink final : public FrameSink {
   }
 
   void add(std::span<const std::uint8_t> rgb) override {
-    std::array<char, 32> name{};
-    std::snprintf(name.data(), name.size(), "frame_%05lld.png", static_cast<long long>(count_++));
-    write_png_file(folder_ / name.data(), rgb, width_, height_, metadata_);
+    write_png_file(folder_ / frame_name(count_++, "png"), rgb, width_, height_, metadata_);
   }
   void finish() override {}
 

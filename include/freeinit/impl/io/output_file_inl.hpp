@@ -80,11 +80,13 @@ FREEINIT_INLINE void write_through(const std::filesystem::path& from,
   if (!written || source.bad()) refuse_output(to, "writing failed");
 }
 
-/// True for a folder that a PNG sequence may replace: empty, or nothing but `frame_*.png`.
+/// True for a folder that a sequence of pictures may replace: empty, or nothing but `frame_*.png`
+/// and `frame_*.exr`.
 FREEINIT_INLINE bool holds_only_frames(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    const bool frame = name.starts_with("frame_") && name.ends_with(".png");
+    const bool frame =
+        name.starts_with("frame_") && (name.ends_with(".png") || name.ends_with(".exr"));
     if (!frame || !entry.is_regular_file()) return false;
   }
   return true;
@@ -95,7 +97,7 @@ FREEINIT_INLINE void refuse_foreign_folder(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path, ignored) || holds_only_frames(path)) return;
   refuse_output(path,
                 "the folder holds other files than frame_*.png; expected a new or empty folder, or "
-                "an older PNG sequence");
+                "an older sequence of pictures");
 }
 
 FREEINIT_INLINE void rename_output(const std::filesystem::path& from,

@@ -7,9 +7,11 @@ extern "C" {
 #include <libavutil/crc.h>
 }
 
+#include <array>
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -25,6 +27,14 @@ FREEINIT_INLINE void check_picture_size(std::int64_t width, std::int64_t height,
                                         std::int64_t largest = kLargestSide) {
   check_between("picture width", width, 1, largest);
   check_between("picture height", height, 1, largest);
+}
+
+/// `frame_00007.png`: how the frames of a clip are called in a folder.
+FREEINIT_INLINE std::string frame_name(std::int64_t number, const char* extension) {
+  std::array<char, 40> name{};
+  std::snprintf(name.data(), name.size(), "frame_%05lld.%s", static_cast<long long>(number),
+                extension);
+  return name.data();
 }
 
 FREEINIT_INLINE void append_big_endian(std::string& bytes, std::uint32_t value) {
