@@ -65,7 +65,6 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
       "frame, and give freed memory back");
   machine.add_flag("--rehash", a.rehash,
                    "Hash every file of the bundle, also those untouched since they were verified");
-  machine.add("--trace", a.trace, "Write where the time went as a Chrome trace (.json)", "FILE");
 }
 
 }  // namespace freeinit_cli
