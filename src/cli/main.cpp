@@ -25,8 +25,8 @@ Examples:
 
 'freeinit COMMAND --help' lists the options of a command. Exit codes: 0 success, 2 bad option or
 setting, 3 not found, 4 damaged or foreign file, 5 not supported here, 6 reading or writing failed,
-7 a network failed, 8 some jobs of a batch failed, 130, 143 or 129 stopped by SIGINT (Ctrl-C),
-SIGTERM or SIGHUP with nothing to write, 1 anything else.)";
+7 a network failed, 8 some jobs of a batch failed, 9 a replay differs, 130, 143 or 129 stopped by
+SIGINT (Ctrl-C), SIGTERM or SIGHUP with nothing to write, 1 anything else.)";
 
 /// Lets no flag have a value (`--overwrite=no`): CLI11 takes a number for a count, and throws what
 /// is no error of its own for other texts.
@@ -56,12 +56,13 @@ int run(int argc, char** argv) {
     add_score(app, selected);
     add_tokenize(app, selected);
     add_inspect(app, selected);
+    add_replay(app, selected);
     refuse_values_of_flags(app);
     app.parse(argc, argv);
     if (!selected) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
                       "no command given; expected generate, batch, decode, filter, reinit, "
-                      "analyze, score, tokenize or inspect");
+                      "analyze, score, tokenize, inspect or replay");
     }
     selected(console);
     return 0;

@@ -303,6 +303,7 @@ class Failures(Batch):
         self.write_jobs(CIRCLE)
         for shard in ("3/3", "-1/3", "1", "1/", "/3", "a/3", "1/3/4", "0/0"):
             self.fails(2, *self.arguments("--shard", shard), says="--shard")
+        self.fails(2, *self.arguments("--trace", "x.json"), says="--trace")  # of one run
         self.fails(2, "batch", "jobs.jsonl", says="--out")
         self.fails(2, "batch", "--out", "out", says="JOBS")
         self.fails(3, "batch", "gone.jsonl", "--out", "out", says="gone.jsonl")

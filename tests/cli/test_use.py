@@ -29,7 +29,8 @@ class Typing(CommandTest):
         done = self.run_command("dance")
         self.assertEqual(done.returncode, 2)
         self.assertNotIn("did you mean", done.stderr)
-        self.assertIn("expected one of generate, decode, filter, reinit, analyze, score, tokenize, inspect", done.stderr)
+        self.assertIn("expected one of generate, batch, decode, filter, reinit, analyze, score, tokenize, inspect, replay",
+                      done.stderr)
 
     def test_keys_of_a_configuration_get_one_too(self):
         (self.folder / "c.toml").write_text("num_inference_step = 3")

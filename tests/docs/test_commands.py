@@ -21,7 +21,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "findings/R
                 *(ROOT / "tests/reference").glob("*/README.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SHELL = re.compile(r" *(freeinit(-export)? [a-z]|scripts/\w|cmake -|pip install|git clone|python3? |pytest)")
-SYNOPSIS = re.compile(r"PROMPT|\bFILE\b|\.\.\.|\[options\]|\bT H W\b|\bF\b|\bTEXT\b|\bLATENTS\b|\bBUNDLE\b|--version$")
+SYNOPSIS = re.compile(r"PROMPT|\bFILE\b|\.\.\.|\[options\]|\bT H W\b|\bF\b|\bTEXT\b|\bLATENTS\b|\bBUNDLE\b|\bJOBS\b|\bVIDEO\b|--version$")
 
 # What is not run, and why. Options and files of these lines are looked up all the same.
 NOT_RUN = [

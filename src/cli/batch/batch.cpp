@@ -142,8 +142,9 @@ void run_batch(const BatchArguments& arguments, Console& console) {
   console.info(freeinit::concat(done, " jobs done, ", skipped, " were done before, ", failed,
                                 " failed: ", run.results_file().string()));
   if (failed == 0) return;
-  throw PartlyFailed(freeinit::concat(failed, " of ", run.counts().all(), " jobs failed; ",
-                                      run.results_file().string(), " says why"));
+  throw CommandFailure(kSomeFailed,
+                       freeinit::concat(failed, " of ", run.counts().all(), " jobs failed; ",
+                                        run.results_file().string(), " says why"));
 }
 
 }  // namespace

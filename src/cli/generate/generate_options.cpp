@@ -102,6 +102,9 @@ void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   OptionGroup(command, "Machine").add_flag("--check-steps", arguments.check_steps, kCheckStepsHelp);
   add_checkpoint_options(command, arguments.checkpoint);
   add_runtime_options(command, arguments.runtime);
+  OptionGroup(command, "Machine")
+      .add("--trace", arguments.runtime.trace,
+           "Write where the time went as a Chrome trace (.json)", "FILE");
 }
 
 }  // namespace freeinit_cli

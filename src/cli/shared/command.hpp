@@ -25,5 +25,6 @@ void add_tokenize(CLI::App& app, Action& selected);
 void add_analyze(CLI::App& app, Action& selected);
 void add_score(CLI::App& app, Action& selected);
 void add_inspect(CLI::App& app, Action& selected);
+void add_replay(CLI::App& app, Action& selected);
 
 }  // namespace freeinit_cli

@@ -35,8 +35,8 @@ Failure current_failure() {
     return {stopped ? stopped_exit_code() : static_cast<int>(error.code()), error.what()};
   } catch (const CLI::Error& error) {
     return {static_cast<int>(ErrorCode::invalid_argument), without_jargon(error.what())};
-  } catch (const PartlyFailed& error) {
-    return {kSomeFailed, error.what()};
+  } catch (const CommandFailure& error) {
+    return {error.code(), error.what()};
   } catch (const std::bad_alloc&) {
     return {static_cast<int>(ErrorCode::internal),
             "out of memory; fewer frames, a smaller size or fewer videos need less"};

@@ -10,12 +10,19 @@ namespace freeinit_cli {
 /// Throws a freeinit::Error: what was asked for is wrong.
 [[noreturn]] void refuse(const std::string& message);
 
-/// Exit code of a command that did a part of what it was asked for.
-inline constexpr int kSomeFailed = 8;
+// Exit codes beside those of freeinit::ErrorCode.
+inline constexpr int kSomeFailed = 8;  ///< of the jobs of a batch
+inline constexpr int kDiffers = 9;     ///< a video that was made again
 
-/// A part of the work failed, and each failure was reported where it came up.
-struct PartlyFailed : std::runtime_error {
-  using std::runtime_error::runtime_error;
+/// The command did what it was asked for, and what came of it is no success.
+class CommandFailure : public std::runtime_error {
+ public:
+  CommandFailure(int code, const std::string& message) : std::runtime_error(message), code_(code) {}
+
+  [[nodiscard]] int code() const noexcept { return code_; }
+
+ private:
+  int code_;
 };
 
 /// An exit code, and why in one line.

@@ -68,7 +68,6 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   machine.add_flag("--rehash", a.rehash,
                    "Hash every file of the bundle, also those untouched since they were verified");
   add_allow_operators(command, a.allow_operators)->group("Machine");
-  machine.add("--trace", a.trace, "Write where the time went as a Chrome trace (.json)", "FILE");
 }
 
 }  // namespace freeinit_cli
