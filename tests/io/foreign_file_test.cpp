@@ -48,7 +48,8 @@ TEST_F(ForeignFile, ReaderRefusesPlaylists) {
        "</Representation></AdaptationSet></Period></MPD>"},
       {"script.avs", "FFmpegSource(\"clip.mp4\")\n"},
       {"metadata.mp4", ";FFMETADATA1\ntitle=x\n"}};
-  for (const auto& [list, text] : lists) {
+  for (const auto& [file, text] : lists) {
+    const std::string list = file;  // clang 14 captures no structured binding
     write_file(folder_.path() / list, text);
     SCOPED_TRACE(list);
     EXPECT_ERROR(invalid_file, list, read_video(folder_.path() / list, 1));
