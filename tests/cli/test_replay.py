@@ -32,6 +32,18 @@ class Replay(CommandTest):
         self.assertTrue(self.replay("clip.gif")["same_file"])
         self.assertEqual(self.succeeds("replay", "clip.gif").stdout, "clip.gif: the same file, byte for byte\n")
 
+    def test_nothing_is_said_of_settings_that_nobody_chose(self):
+        self.make("-o", "clip.gif", "--num-iters", 1)
+        said = self.succeeds("replay", "clip.gif").stderr
+        self.assertNotIn("warning", said)
+        self.assertNotIn("wrote", said)  # a file that is gone with the command
+
+    def test_every_frame_of_a_long_clip_counts(self):
+        self.make("-o", "clip/", "--num-frames", 20, "--num-iters", 1)
+        self.assertTrue(self.replay("clip/")["same_frames"])
+        shutil.copy(self.folder / "clip/frame_00000.png", self.folder / "clip/frame_00019.png")
+        self.assertFalse(self.replay("clip/", code=DIFFERS)["same_frames"])
+
     def test_one_of_several_videos(self):
         self.make("-o", "clip.gif", "--num-videos", 2, "--sampler", "unipc", "--eta", 0, "--num-iters", 2)
         self.succeeds("replay", "clip_1.gif", "-o", "again.gif")

@@ -18,13 +18,13 @@ namespace {
 
 TEST(PictureWriter, WritesMoreThanEightBits) {
   const TemporaryFolder temporary;
-  const std::filesystem::path folder = temporary.path() / "deep";
   const std::vector<float> frame{0.0F, 0.25F, 1.0F, 0.001F, 0.5F, 0.75F};  // two pixels
   for (const char* name : {"frame_%05d.png", "frame_%05d.exr"}) {
+    const std::filesystem::path folder = temporary.path() / ("of " + std::string(name).substr(11));
     freeinit::PictureWriter writer(folder / name, 2, 1);
     writer.add_frame(frame);
     writer.add_frame(frame);
-    EXPECT_FALSE(std::filesystem::exists(folder / "frame_00000.png"));
+    EXPECT_FALSE(std::filesystem::exists(folder));
     writer.finish();
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2);
     const std::string file = file_content(folder / ("frame_00001" + std::string(name).substr(10)));
@@ -32,7 +32,8 @@ TEST(PictureWriter, WritesMoreThanEightBits) {
       EXPECT_EQ(file.substr(16, 9), std::string("\0\0\0\2\0\0\0\1\x10", 9));  // width, height, bits
       const freeinit::DecodedVideo read = freeinit::read_video(folder, 2);
       EXPECT_EQ(read.num_frames, 2);
-      for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(read.rgb[i], frame[i] * 255, 0.51) << i;
+      // libswscale brings 16 bits to 8 by a rule of its own, up to a level away.
+      for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(read.rgb[i], frame[i] * 255, 1.0) << i;
     } else {
       // The row: its place and size, then blue, green and red of linear light, 32-bit numbers.
       std::array<float, 6> row{};

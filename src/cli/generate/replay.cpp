@@ -21,7 +21,9 @@
 #include <stdlib.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -121,8 +123,9 @@ void check_maker(const ordered_json& settings, const freeinit::Manifest& manifes
                   " made the video; this is " FREEINIT_VERSION);
 }
 
-/// Makes the video again at `arguments.output`.
-void make(const GenerateArguments& arguments, const ordered_json& settings, Console& console) {
+/// Makes the video again at `arguments.output`. `keeps`: the file is worth a word.
+void make(const GenerateArguments& arguments, const ordered_json& settings, bool keeps,
+          Console& console) {
   const InterruptGuard interrupt;
   auto run = prepare(arguments, nullptr, console);
   check_maker(settings, run.manifest, console);
@@ -132,7 +135,9 @@ void make(const GenerateArguments& arguments, const ordered_json& settings, Cons
   const auto pipeline = load_pipeline(run, std::nullopt, control);
   complete_inputs(run, pipeline, control);
   PhaseSeconds seconds;
+  console.mute(!keeps);
   (void)generate_and_write(arguments, run, pipeline, std::nullopt, control, console, seconds);
+  console.mute(false);
   console.end_progress();
 }
 
@@ -150,8 +155,9 @@ Comparison compare(const std::filesystem::path& video, const std::filesystem::pa
   Comparison found;
   found.same_file = std::filesystem::is_regular_file(video) &&
                     freeinit::sha256_of_file(video) == freeinit::sha256_of_file(again);
-  const at::Tensor one = freeinit::load_video_frames(video, {}).frames;
-  const at::Tensor other = freeinit::load_video_frames(again, {}).frames;
+  const freeinit::FrameSelection all{.max_frames = std::numeric_limits<std::int64_t>::max()};
+  const at::Tensor one = freeinit::load_video_frames(video, all).frames;
+  const at::Tensor other = freeinit::load_video_frames(again, all).frames;
   found.same_size = one.sizes() == other.sizes();
   if (!found.same_size) return found;
   const at::Tensor difference = one.to(at::kShort).sub(other.to(at::kShort)).abs();
@@ -173,12 +179,13 @@ void run_replay(const ReplayArguments& given, Console& console) {
   const auto settings = settings_of(video);
   auto arguments = arguments_of(given, video, settings);
   const TemporaryFolder folder;
-  if (!arguments.output) {
+  const bool keeps = arguments.output.has_value();
+  if (!keeps) {
     const bool is_folder = std::filesystem::is_directory(video);
     const auto name = is_folder ? "again/" : "again" + video.extension().string();
     arguments.output = (folder.path() / name).string();
   }
-  make(arguments, settings, console);
+  make(arguments, settings, keeps, console);
   const auto found = compare(video, *arguments.output);
   if (given.json) {
     console.result(json_text(
