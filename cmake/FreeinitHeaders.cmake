@@ -55,7 +55,7 @@ set(FREEINIT_BODIES
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
   networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
-  networks/nearest_multiples networks/operator_check networks/operators networks/tensor_operators networks/text_encoder
+  networks/nearest_multiples networks/operator_check networks/operator_uses networks/operators networks/tensor_operators networks/text_encoder
   networks/tiled_autoencoder networks/torchscript_archive networks/torchscript_module networks/torchscript_unet
   networks/unet_call networks/video_unet networks/windowed_unet
   networks/backends/cuda_graphs networks/backends/int8 networks/backends/loaders networks/backends/openvino networks/backends/torchscript

@@ -70,7 +70,10 @@ void change(json& root, std::minstd_rand& random) {
       if (place.is_array()) place.push_back(other);
       return;
     default:
-      if (place.is_number_integer()) place = place.get<std::int64_t>() + int(random() % 3) - 1;
+      if (place.is_number_integer()) {  // wraps: also beyond the largest
+        const auto number = static_cast<std::uint64_t>(place.get<std::int64_t>());
+        place = static_cast<std::int64_t>(number + random() % 3 - 1);
+      }
       if (place.is_string()) place = place.get<std::string>() + "_1";
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freeinit/impl/networks/operator_check_inl.hpp>
+#include <freeinit/impl/networks/operator_uses_inl.hpp>
 #include <freeinit/impl/networks/tensor_operators_inl.hpp>
 #include <freeinit/networks/operators.hpp>
 
