@@ -389,7 +389,8 @@ class Progress(Batch):
         self.assertEqual(len(printed.splitlines()), 2)
         shares = [int(share) for share in re.findall(r"(\d+)%", shown)]
         self.assertEqual(shares, sorted(shares))
-        self.assertIn("job 2/2, pass 1/1", shown)
+        # On a fast machine a part of the job may be over before its line is drawn.
+        self.assertRegex(shown, r"job 2/2, (encode|pass|decode|write) ")
 
 
 if __name__ == "__main__":
