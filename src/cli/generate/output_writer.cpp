@@ -44,29 +44,41 @@ void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& lat
   write_tensor(plan_.pass_latents_path(at.pass, video), "latents", latents);
   pass_frames_.reset();  // not those of two passes in memory
   pass_frames_ =
-      write_decoded(plan_.pass_video_path(at.pass, video), video, latents, /*keep=*/true);
+      write_decoded(plan_.pass_video_path(at.pass, video), video, latents, /*keep=*/true, nullptr);
 }
 
 void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   const auto index = static_cast<int>(video.index);
-  const auto path = plan_.video_path(index);
-  const bool keep = !plan_.frames.empty();
-  at::Tensor frames = std::exchange(pass_frames_, at::Tensor());
-  if (plan_.is_written(index)) {
-    if (options_.kept) options_.kept(path);
-  } else if (frames.defined()) {
-    write_video(path, index, frames);
-  } else {
-    frames = write_decoded(path, index, video.latents, keep);
+  std::optional<ContactSheet> sheet;
+  if (!plan_.preview.empty()) sheet.emplace(video.latents.size(2), frame_size(video.latents));
+  const at::Tensor frames = write_frames(index, video.latents, sheet ? &*sheet : nullptr);
+  if (sheet) {
+    sheet->write(plan_.preview_path(index));
+    say_written(plan_.preview_path(index));
   }
   ++videos_written_;
   if (!plan_.latents.empty()) latents_.push_back(video.latents);
   if (freeinit::is_picture_pattern(plan_.frames)) {
     write_pictures(plan_.pictures_path(index), frames);
-  } else if (keep) {
+  } else if (!plan_.frames.empty()) {
     frames_.push_back(frames);
   }
   write_tensors();
+}
+
+at::Tensor OutputWriter::write_frames(int index, const at::Tensor& latents, ContactSheet* sheet) {
+  auto path = plan_.video_path(index);
+  const bool keep = !plan_.frames.empty();
+  at::Tensor frames = std::exchange(pass_frames_, at::Tensor());
+  if (plan_.is_written(index)) {
+    if (options_.kept) options_.kept(path);
+    if (sheet == nullptr) return frames;
+    path.clear();
+  }
+  if (!frames.defined()) return write_decoded(path, index, latents, keep, sheet);
+  if (!path.empty()) write_video(path, index, frames);
+  if (sheet != nullptr) sheet->add(freeinit::frame_bytes(frames, options_.profile));
+  return frames;
 }
 
 /// All videos so far, whole or not at all: a later one that fails takes none of them along.
@@ -106,30 +118,32 @@ void OutputWriter::say_written(const std::filesystem::path& path) const {
 }
 
 at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, int index,
-                                       const at::Tensor& latents, bool keep) {
+                                       const at::Tensor& latents, bool keep, ContactSheet* sheet) {
   const Stopwatch whole;
   double writing = 0.0;
   std::vector<at::Tensor> kept;
   freeinit::RunControl control;
   control.progress = options_.progress;
   control.stop = options_.stop;
-  const std::int64_t scale = autoencoder_.spec().spatial_scale;
-  auto video = open_video(path, index, latents.size(3) * scale, latents.size(4) * scale);
+  const auto size = frame_size(latents);
+  std::optional<freeinit::VideoWriter> video;
+  if (!path.empty()) video.emplace(open_video(path, index, size.height, size.width));
   const auto add = [&](std::int64_t, std::int64_t first, const at::Tensor& frames) {
     const Stopwatch adding;
-    add_frames(video, frames, first, latents.size(2));
+    const at::Tensor bytes = freeinit::frame_bytes(frames, options_.profile);
+    if (video) add_frames(*video, bytes, first, latents.size(2));
+    if (sheet != nullptr) sheet->add(bytes);
     // Numbers only where they are asked for: a long clip is four times as large in them.
-    if (keep) {
-      kept.push_back(plan_.frames.empty() ? freeinit::frame_bytes(frames, options_.profile)
-                                          : frames.clone());
-    }
+    if (keep) kept.push_back(plan_.frames.empty() ? bytes : frames.clone());
     writing += adding.seconds();
   };
   freeinit::decode_video_to(autoencoder_, latents, options_.chunk_size, add, control);
   autoencoder_.release();
   const Stopwatch finishing;
-  video.finish();
-  say_written(path);
+  if (video) {
+    video->finish();
+    say_written(path);
+  }
   writing += finishing.seconds();
   seconds_[freeinit::Phase::write] += writing;
   seconds_[freeinit::Phase::decode] += whole.seconds() - writing;
@@ -144,6 +158,11 @@ void OutputWriter::write_video(const std::filesystem::path& path, int index,
   video.finish();
   say_written(path);
   seconds_[freeinit::Phase::write] += writing.seconds();
+}
+
+freeinit::ImageSize OutputWriter::frame_size(const at::Tensor& latents) const {
+  const std::int64_t scale = autoencoder_.spec().spatial_scale;
+  return {latents.size(3) * scale, latents.size(4) * scale};
 }
 
 freeinit::VideoWriter OutputWriter::open_video(const std::filesystem::path& path, int index,

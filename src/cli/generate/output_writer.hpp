@@ -1,5 +1,6 @@
 #pragma once
 
+#include "generate/contact_sheet.hpp"
 #include "generate/output_plan.hpp"
 #include "shared/stopwatch.hpp"
 
@@ -8,6 +9,7 @@
 #include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/options/free_init_options.hpp>
 #include <freeinit/pipeline/generation.hpp>
+#include <freeinit/tensors/resize.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -57,11 +59,15 @@ class OutputWriter {
   void pass_done(const freeinit::RunPoint& at, const at::Tensor& latents);
   void video_done(const freeinit::GeneratedVideo& video);
   void write_tensors() const;
-  /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`. `keep`: returns the frames
-  /// [F,H,W,3] too, as bytes unless the plan has a file for their numbers; else memory is that of
-  /// a chunk.
+  /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`, which may be empty: no file. `keep`:
+  /// returns the frames [F,H,W,3] too, as bytes unless the plan has a file for their numbers; else
+  /// memory is that of a chunk. `sheet` may be null.
   at::Tensor write_decoded(const std::filesystem::path& path, int index, const at::Tensor& latents,
-                           bool keep);
+                           bool keep, ContactSheet* sheet);
+  /// The frames of a video as `write_decoded` returns them: kept of its last pass, or decoded now.
+  at::Tensor write_frames(int index, const at::Tensor& latents, ContactSheet* sheet);
+  /// Pixels of the frames of `latents` [1,C,F,h,w].
+  [[nodiscard]] freeinit::ImageSize frame_size(const at::Tensor& latents) const;
   void write_video(const std::filesystem::path& path, int index, const at::Tensor& frames);
   void write_pictures(const std::filesystem::path& pattern, const at::Tensor& frames) const;
   void write_tensor(const std::filesystem::path& path, const char* name,

@@ -94,7 +94,8 @@ DiskNeed disk_need(const PreparedRun& run) {
     // The former one stays until the new one is whole.
     add(plan.checkpoint_folder, (request.num_videos + 1) * kTensors * latents);
   }
-  const std::int64_t videos = request.num_videos + (plan.passes_folder.empty() ? 0 : passes);
+  const std::int64_t videos = request.num_videos * (plan.preview.empty() ? 1 : 2) +
+                              (plan.passes_folder.empty() ? 0 : passes);
   constexpr std::int64_t kContainer = 65536;
   need.videos = videos * (bytes_of(request, 3) + kContainer);
   return need;
