@@ -35,6 +35,9 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
   output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
              "DIR");
   output.add("--preview", a.preview, kPreviewHelp, "FILE");
+  output.add("--compare", a.compare,
+             "Write the passes beside each other, labelled, too: .png, or a video (.mp4, ...)",
+             "FILE");
   output.add_flag("--overwrite", a.overwrite, "Replace files that are there");
   output.add_flag("--no-metadata", a.no_metadata, kNoMetadataHelp);
   output.add_flag("--json", a.json, "Print the result as one JSON object");
@@ -74,6 +77,7 @@ OutputPlan GenerateArguments::output_plan(std::int64_t num_videos) const {
           .latents = save_latents,
           .frames = save_frames,
           .preview = preview,
+          .compare = compare,
           .trace = runtime.trace,
           .passes_folder = save_passes,
           .checkpoint_folder = checkpoint.folder,

@@ -25,7 +25,7 @@ struct GenerateArguments {
   std::string bundle, config;
   std::optional<std::string> output;  ///< unset: the next free name like `default_output`
   std::string default_output = "video.mp4";
-  std::string init_noise, filter_mask, save_latents, save_frames, save_passes, preview;
+  std::string init_noise, filter_mask, save_latents, save_frames, save_passes, preview, compare;
   bool overwrite = false;
   bool no_metadata = false;
   bool json = false;

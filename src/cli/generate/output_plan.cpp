@@ -43,7 +43,8 @@ void check_distinct(const OutputPlan& plan) {
   const bool pictures = freeinit::is_picture_pattern(plan.frames);
   named.push_back(pictures ? plan.frames.parent_path() : plan.frames);
   for (int index = 0; index < plan.num_videos; ++index) {
-    named.insert(named.end(), {plan.video_path(index), plan.preview_path(index)});
+    named.insert(named.end(),
+                 {plan.video_path(index), plan.preview_path(index), plan.compare_path(index)});
   }
   const auto places = check_distinct_outputs(named);
   const auto passes =
@@ -100,10 +101,16 @@ void OutputPlan::check() const {
   if (!preview.empty() && preview.extension() != ".png") {
     refuse_output(preview, "no name of a preview; expected .png");
   }
+  if (!compare.empty() && compare.extension() != ".png" &&
+      freeinit::video_format_of(compare) == freeinit::VideoFormat::png_sequence) {
+    refuse_output(compare, "no name of a comparison; expected .png, or that of a video file");
+  }
   check_distinct(*this);
   for (int index = 0; index < num_videos; ++index) {
     if (!is_written(index)) check_output(video_path(index), overwrite);
-    if (!preview.empty()) check_output(preview_path(index), overwrite);
+    for (const auto& path : {preview_path(index), compare_path(index)}) {
+      if (!path.empty()) check_output(path, overwrite);
+    }
   }
   if (!passes_folder.empty()) check_passes_folder();
 }
@@ -149,6 +156,10 @@ std::filesystem::path OutputPlan::video_path(int index) const {
 
 std::filesystem::path OutputPlan::preview_path(int index) const {
   return numbered(preview, index);
+}
+
+std::filesystem::path OutputPlan::compare_path(int index) const {
+  return numbered(compare, index);
 }
 
 std::filesystem::path OutputPlan::pictures_path(int index) const {

@@ -13,6 +13,7 @@ struct OutputPlan {
   std::filesystem::path latents{};  ///< may be empty, as those below
   std::filesystem::path frames{};
   std::filesystem::path preview{};
+  std::filesystem::path compare{};
   std::filesystem::path trace{};
   std::filesystem::path passes_folder{};
   std::filesystem::path checkpoint_folder{};
@@ -39,6 +40,7 @@ struct OutputPlan {
 
   /// In the same way, where there is one.
   [[nodiscard]] std::filesystem::path preview_path(int index) const;
+  [[nodiscard]] std::filesystem::path compare_path(int index) const;
 
   /// Where the pictures of video `index` go: `frames`, or DIR_<index>/NAME when there are several.
   /// Only where `frames` is a pattern of pictures.

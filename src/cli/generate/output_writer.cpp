@@ -22,10 +22,12 @@ freeinit::GenerationHooks OutputWriter::hooks() {
   freeinit::GenerationHooks hooks;
   hooks.decode = false;  // frames go to the file as they are decoded
   hooks.on_video = [this](const freeinit::GeneratedVideo& video) { video_done(video); };
-  if (plan_.passes_folder.empty()) return hooks;
-  hooks.on_noise = [this](const freeinit::RunPoint&, const at::Tensor& noise) {
-    pass_noise_ = noise;
-  };
+  if (!plan_.passes_folder.empty()) {
+    hooks.on_noise = [this](const freeinit::RunPoint&, const at::Tensor& noise) {
+      pass_noise_ = noise;
+    };
+  }
+  if (plan_.passes_folder.empty() && plan_.compare.empty()) return hooks;
   hooks.on_pass = [this](const freeinit::RunPoint& at, const at::Tensor& latents) {
     pass_done(at, latents);
   };
@@ -33,6 +35,18 @@ freeinit::GenerationHooks OutputWriter::hooks() {
 }
 
 void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& latents) {
+  pass_frames_.reset();  // not those of two passes in memory
+  const auto video = static_cast<int>(at.video);
+  std::filesystem::path path;
+  if (!plan_.passes_folder.empty()) {
+    save_pass(at, latents);
+    path = plan_.pass_video_path(at.pass, video);
+  }
+  pass_frames_ = write_decoded(path, video, latents, /*keep=*/true, nullptr);
+  if (!plan_.compare.empty()) compare_pass(at);
+}
+
+void OutputWriter::save_pass(const freeinit::RunPoint& at, const at::Tensor& latents) {
   const auto video = static_cast<int>(at.video);
   // A resumed run adds to the passes of its earlier part.
   const bool is_first = at.pass == 0 && video == 0;
@@ -42,9 +56,26 @@ void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& lat
     pass_noise_.reset();
   }
   write_tensor(plan_.pass_latents_path(at.pass, video), "latents", latents);
-  pass_frames_.reset();  // not those of two passes in memory
-  pass_frames_ =
-      write_decoded(plan_.pass_video_path(at.pass, video), video, latents, /*keep=*/true, nullptr);
+}
+
+void OutputWriter::compare_pass(const freeinit::RunPoint& at) {
+  const Stopwatch shrinking;
+  if (!comparison_) {
+    comparison_.emplace(plan_.compare_path(static_cast<int>(at.video)), options_.num_passes,
+                        pass_frames_.size(0),
+                        freeinit::ImageSize{pass_frames_.size(1), pass_frames_.size(2)});
+  }
+  comparison_->add(at.pass, freeinit::frame_bytes(pass_frames_, options_.profile));
+  seconds_[freeinit::Phase::write] += shrinking.seconds();
+}
+
+void OutputWriter::write_comparison(int index) {
+  std::map<std::string, std::string> metadata;
+  if (options_.video_metadata) metadata = options_.video_metadata(index);
+  metadata.erase("comment");  // `replay` takes what has one for the video itself
+  comparison_->write(options_.fps, metadata);
+  comparison_.reset();
+  say_written(plan_.compare_path(index));
 }
 
 void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
@@ -52,10 +83,13 @@ void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   std::optional<ContactSheet> sheet;
   if (!plan_.preview.empty()) sheet.emplace(video.latents.size(2), frame_size(video.latents));
   const at::Tensor frames = write_frames(index, video.latents, sheet ? &*sheet : nullptr);
+  const Stopwatch drawing;
   if (sheet) {
     sheet->write(plan_.preview_path(index));
     say_written(plan_.preview_path(index));
   }
+  if (comparison_) write_comparison(index);
+  seconds_[freeinit::Phase::write] += drawing.seconds();
   ++videos_written_;
   if (!plan_.latents.empty()) latents_.push_back(video.latents);
   if (freeinit::is_picture_pattern(plan_.frames)) {
