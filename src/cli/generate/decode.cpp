@@ -1,3 +1,4 @@
+#include "generate/generate_options.hpp"
 #include "generate/output_writer.hpp"
 #include "generate/run_needs.hpp"
 #include "shared/bundle_autoencoder.hpp"
@@ -28,7 +29,7 @@ namespace freeinit_cli {
 namespace {
 
 struct DecodeArguments {
-  std::string latents, bundle, device = "cpu";
+  std::string latents, bundle, preview, device = "cpu";
   std::string profile{freeinit::to_string(freeinit::Profile::diffusers)};
   std::optional<std::string> output;       ///< unset: video.mp4, or the next of that name
   std::optional<double> fps;               ///< unset: the bundle's
@@ -58,6 +59,7 @@ std::map<std::string, std::string> title_of(const std::string& file) {
 
 OutputPlan plan_of(const DecodeArguments& arguments, std::int64_t num_videos) {
   const OutputPlan plan{.video = arguments.output.value_or("video.mp4"),
+                        .preview = arguments.preview,
                         .num_videos = static_cast<int>(num_videos),
                         .overwrite = arguments.overwrite};
   return arguments.output || arguments.overwrite ? plan : plan.with_free_name();
@@ -127,6 +129,7 @@ void add_decode(CLI::App& app, Action& selected) {
                    "FILE.mp4, .webm, .gif, .webp, .mov or .mkv, or DIR/ for PNG frames [video.mp4, "
                    "video_2.mp4, ...]")
       ->type_name("FILE");
+  command->add_option("--preview", a.preview, kPreviewHelp)->type_name("FILE");
   command->add_option("--fps", a.fps, "Frames per second of the file [the bundle's]")
       ->type_name("X");
   add_number(*command, "--decode-chunk-size", a.chunk_size,

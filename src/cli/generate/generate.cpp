@@ -38,6 +38,7 @@ Examples:
   freeinit generate "a blue square" --num-videos 4 -o square.webm
   freeinit generate "a blue square" --init-video circle.mp4 --strength 0.6
   freeinit generate "a blue square" --filter gaussian --spatial-stop 0.2 --save-passes passes/
+  freeinit generate "a blue square" --preview frames.png --compare passes.png
   freeinit generate "a blue square" --mix variance-preserving --filter-axes temporal
   freeinit generate "a blue square" --filter-schedule gaussian:0.3,butterworth:0.2:0.2
   freeinit generate "a blue square" --intermediate prediction --intermediate-steps 3

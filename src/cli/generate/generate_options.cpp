@@ -34,6 +34,10 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
              "FILE");
   output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
              "DIR");
+  output.add("--preview", a.preview, kPreviewHelp, "FILE");
+  output.add("--compare", a.compare,
+             "Write the passes beside each other, labelled, too: .png, or a video (.mp4, ...)",
+             "FILE");
   output.add_flag("--overwrite", a.overwrite, "Replace files that are there");
   output.add_flag("--no-metadata", a.no_metadata, kNoMetadataHelp);
   output.add_flag("--json", a.json, "Print the result as one JSON object");
@@ -72,6 +76,8 @@ OutputPlan GenerateArguments::output_plan(std::int64_t num_videos) const {
   return {.video = output.value_or(default_output),
           .latents = save_latents,
           .frames = save_frames,
+          .preview = preview,
+          .compare = compare,
           .trace = runtime.trace,
           .passes_folder = save_passes,
           .checkpoint_folder = checkpoint.folder,

@@ -25,7 +25,7 @@ struct GenerateArguments {
   std::string bundle, config;
   std::optional<std::string> output;  ///< unset: the next free name like `default_output`
   std::string default_output = "video.mp4";
-  std::string init_noise, filter_mask, save_latents, save_frames, save_passes;
+  std::string init_noise, filter_mask, save_latents, save_frames, save_passes, preview, compare;
   bool overwrite = false;
   bool no_metadata = false;
   bool json = false;
@@ -53,6 +53,8 @@ struct GenerateArguments {
 
 inline constexpr const char* kCheckStepsHelp =
     "Look for NaN and infinity after every step, not after every pass";
+inline constexpr const char* kPreviewHelp =
+    "Write the frames of the video in one picture, too (.png)";
 inline constexpr const char* kNoMetadataHelp =
     "Leave prompt, seed and settings out of what is written";
 

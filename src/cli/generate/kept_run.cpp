@@ -119,6 +119,11 @@ GenerateArguments with_kept(GenerateArguments arguments, const freeinit::Checkpo
         "--resume with --init-noise, --init-video, --init-latents or --filter-mask: expected "
         "none of them; the checkpoint holds what the run starts from");
   }
+  if (!arguments.compare.empty()) {
+    refuse(
+        "--resume with --compare: expected no --compare; passes that were complete before are not "
+        "kept");
+  }
   const Notes& notes = kept.record().notes;
   if (arguments.bundle.empty()) arguments.bundle = note(notes, "bundle");
   arguments.default_output = note(notes, "output");

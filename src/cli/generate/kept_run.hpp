@@ -31,7 +31,7 @@ void check_checkpoint_folder(const GenerateArguments& arguments);
 
 /// `arguments` with what those of the kept run said and these do not. Warns of what may change the
 /// last digits. Throws freeinit::Error: invalid_argument where they name files to start from, which
-/// the kept run has.
+/// the kept run has, or ask for passes that it has not.
 [[nodiscard]] GenerateArguments with_kept(GenerateArguments arguments,
                                           const freeinit::CheckpointFolder& kept, Console& console);
 

@@ -42,7 +42,10 @@ void check_distinct(const OutputPlan& plan) {
                                            plan.trace};
   const bool pictures = freeinit::is_picture_pattern(plan.frames);
   named.push_back(pictures ? plan.frames.parent_path() : plan.frames);
-  for (int index = 0; index < plan.num_videos; ++index) named.push_back(plan.video_path(index));
+  for (int index = 0; index < plan.num_videos; ++index) {
+    named.insert(named.end(),
+                 {plan.video_path(index), plan.preview_path(index), plan.compare_path(index)});
+  }
   const auto places = check_distinct_outputs(named);
   const auto passes =
       plan.passes_folder.empty() ? plan.passes_folder : output_place(plan.passes_folder);
@@ -95,9 +98,19 @@ void OutputPlan::check() const {
     check_tensor_output(frames, overwrite);
   }
   if (!trace.empty()) check_output(trace, overwrite);
+  if (!preview.empty() && preview.extension() != ".png") {
+    refuse_output(preview, "no name of a preview; expected .png");
+  }
+  if (!compare.empty() && compare.extension() != ".png" &&
+      freeinit::video_format_of(compare) == freeinit::VideoFormat::png_sequence) {
+    refuse_output(compare, "no name of a comparison; expected .png, or that of a video file");
+  }
   check_distinct(*this);
   for (int index = 0; index < num_videos; ++index) {
     if (!is_written(index)) check_output(video_path(index), overwrite);
+    for (const auto& path : {preview_path(index), compare_path(index)}) {
+      if (!path.empty()) check_output(path, overwrite);
+    }
   }
   if (!passes_folder.empty()) check_passes_folder();
 }
@@ -133,13 +146,25 @@ void OutputPlan::make_passes_folder(bool empty) const {
   }
 }
 
+std::filesystem::path OutputPlan::numbered(const std::filesystem::path& path, int index) const {
+  return num_videos == 1 || path.empty() ? path : with_number(path, index);
+}
+
 std::filesystem::path OutputPlan::video_path(int index) const {
-  return num_videos == 1 ? video : with_number(video, index);
+  return numbered(video, index);
+}
+
+std::filesystem::path OutputPlan::preview_path(int index) const {
+  return numbered(preview, index);
+}
+
+std::filesystem::path OutputPlan::compare_path(int index) const {
+  return numbered(compare, index);
 }
 
 std::filesystem::path OutputPlan::pictures_path(int index) const {
   const auto folder = frames.parent_path() / "";
-  return (num_videos == 1 ? folder : with_number(folder, index)) / frames.filename();
+  return numbered(folder, index) / frames.filename();
 }
 
 std::filesystem::path OutputPlan::pass_video_path(int pass, int index) const {

@@ -12,6 +12,8 @@ struct OutputPlan {
   std::filesystem::path video;      ///< as given: a file, or a folder for PNG frames
   std::filesystem::path latents{};  ///< may be empty, as those below
   std::filesystem::path frames{};
+  std::filesystem::path preview{};
+  std::filesystem::path compare{};
   std::filesystem::path trace{};
   std::filesystem::path passes_folder{};
   std::filesystem::path checkpoint_folder{};
@@ -36,6 +38,10 @@ struct OutputPlan {
   /// The path of video `index`: `video` itself, or NAME_<index>.EXT when there are several.
   [[nodiscard]] std::filesystem::path video_path(int index) const;
 
+  /// In the same way, where there is one.
+  [[nodiscard]] std::filesystem::path preview_path(int index) const;
+  [[nodiscard]] std::filesystem::path compare_path(int index) const;
+
   /// Where the pictures of video `index` go: `frames`, or DIR_<index>/NAME when there are several.
   /// Only where `frames` is a pattern of pictures.
   [[nodiscard]] std::filesystem::path pictures_path(int index) const;
@@ -48,6 +54,7 @@ struct OutputPlan {
   [[nodiscard]] std::filesystem::path pass_noise_path(int pass, int index) const;
 
  private:
+  [[nodiscard]] std::filesystem::path numbered(const std::filesystem::path& path, int index) const;
   void check_passes_folder() const;
 };
 

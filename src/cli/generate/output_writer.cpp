@@ -22,10 +22,12 @@ freeinit::GenerationHooks OutputWriter::hooks() {
   freeinit::GenerationHooks hooks;
   hooks.decode = false;  // frames go to the file as they are decoded
   hooks.on_video = [this](const freeinit::GeneratedVideo& video) { video_done(video); };
-  if (plan_.passes_folder.empty()) return hooks;
-  hooks.on_noise = [this](const freeinit::RunPoint&, const at::Tensor& noise) {
-    pass_noise_ = noise;
-  };
+  if (!plan_.passes_folder.empty()) {
+    hooks.on_noise = [this](const freeinit::RunPoint&, const at::Tensor& noise) {
+      pass_noise_ = noise;
+    };
+  }
+  if (plan_.passes_folder.empty() && plan_.compare.empty()) return hooks;
   hooks.on_pass = [this](const freeinit::RunPoint& at, const at::Tensor& latents) {
     pass_done(at, latents);
   };
@@ -33,6 +35,18 @@ freeinit::GenerationHooks OutputWriter::hooks() {
 }
 
 void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& latents) {
+  pass_frames_.reset();  // not those of two passes in memory
+  const auto video = static_cast<int>(at.video);
+  std::filesystem::path path;
+  if (!plan_.passes_folder.empty()) {
+    save_pass(at, latents);
+    path = plan_.pass_video_path(at.pass, video);
+  }
+  pass_frames_ = write_decoded(path, video, latents, /*keep=*/true, nullptr);
+  if (!plan_.compare.empty()) compare_pass(at);
+}
+
+void OutputWriter::save_pass(const freeinit::RunPoint& at, const at::Tensor& latents) {
   const auto video = static_cast<int>(at.video);
   // A resumed run adds to the passes of its earlier part.
   const bool is_first = at.pass == 0 && video == 0;
@@ -42,31 +56,63 @@ void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& lat
     pass_noise_.reset();
   }
   write_tensor(plan_.pass_latents_path(at.pass, video), "latents", latents);
-  pass_frames_.reset();  // not those of two passes in memory
-  pass_frames_ =
-      write_decoded(plan_.pass_video_path(at.pass, video), video, latents, /*keep=*/true);
+}
+
+void OutputWriter::compare_pass(const freeinit::RunPoint& at) {
+  const Stopwatch shrinking;
+  if (!comparison_) {
+    comparison_.emplace(plan_.compare_path(static_cast<int>(at.video)), options_.num_passes,
+                        pass_frames_.size(0),
+                        freeinit::ImageSize{pass_frames_.size(1), pass_frames_.size(2)});
+  }
+  comparison_->add(at.pass, freeinit::frame_bytes(pass_frames_, options_.profile));
+  seconds_[freeinit::Phase::write] += shrinking.seconds();
+}
+
+void OutputWriter::write_comparison(int index) {
+  std::map<std::string, std::string> metadata;
+  if (options_.video_metadata) metadata = options_.video_metadata(index);
+  metadata.erase("comment");  // `replay` takes what has one for the video itself
+  comparison_->write(options_.fps, metadata);
+  comparison_.reset();
+  say_written(plan_.compare_path(index));
 }
 
 void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   const auto index = static_cast<int>(video.index);
-  const auto path = plan_.video_path(index);
-  const bool keep = !plan_.frames.empty();
-  at::Tensor frames = std::exchange(pass_frames_, at::Tensor());
-  if (plan_.is_written(index)) {
-    if (options_.kept) options_.kept(path);
-  } else if (frames.defined()) {
-    write_video(path, index, frames);
-  } else {
-    frames = write_decoded(path, index, video.latents, keep);
+  std::optional<ContactSheet> sheet;
+  if (!plan_.preview.empty()) sheet.emplace(video.latents.size(2), frame_size(video.latents));
+  const at::Tensor frames = write_frames(index, video.latents, sheet ? &*sheet : nullptr);
+  const Stopwatch drawing;
+  if (sheet) {
+    sheet->write(plan_.preview_path(index));
+    say_written(plan_.preview_path(index));
   }
+  if (comparison_) write_comparison(index);
+  seconds_[freeinit::Phase::write] += drawing.seconds();
   ++videos_written_;
   if (!plan_.latents.empty()) latents_.push_back(video.latents);
   if (freeinit::is_picture_pattern(plan_.frames)) {
     write_pictures(plan_.pictures_path(index), frames);
-  } else if (keep) {
+  } else if (!plan_.frames.empty()) {
     frames_.push_back(frames);
   }
   write_tensors();
+}
+
+at::Tensor OutputWriter::write_frames(int index, const at::Tensor& latents, ContactSheet* sheet) {
+  auto path = plan_.video_path(index);
+  const bool keep = !plan_.frames.empty();
+  at::Tensor frames = std::exchange(pass_frames_, at::Tensor());
+  if (plan_.is_written(index)) {
+    if (options_.kept) options_.kept(path);
+    if (sheet == nullptr) return frames;
+    path.clear();
+  }
+  if (!frames.defined()) return write_decoded(path, index, latents, keep, sheet);
+  if (!path.empty()) write_video(path, index, frames);
+  if (sheet != nullptr) sheet->add(freeinit::frame_bytes(frames, options_.profile));
+  return frames;
 }
 
 /// All videos so far, whole or not at all: a later one that fails takes none of them along.
@@ -106,30 +152,32 @@ void OutputWriter::say_written(const std::filesystem::path& path) const {
 }
 
 at::Tensor OutputWriter::write_decoded(const std::filesystem::path& path, int index,
-                                       const at::Tensor& latents, bool keep) {
+                                       const at::Tensor& latents, bool keep, ContactSheet* sheet) {
   const Stopwatch whole;
   double writing = 0.0;
   std::vector<at::Tensor> kept;
   freeinit::RunControl control;
   control.progress = options_.progress;
   control.stop = options_.stop;
-  const std::int64_t scale = autoencoder_.spec().spatial_scale;
-  auto video = open_video(path, index, latents.size(3) * scale, latents.size(4) * scale);
+  const auto size = frame_size(latents);
+  std::optional<freeinit::VideoWriter> video;
+  if (!path.empty()) video.emplace(open_video(path, index, size.height, size.width));
   const auto add = [&](std::int64_t, std::int64_t first, const at::Tensor& frames) {
     const Stopwatch adding;
-    add_frames(video, frames, first, latents.size(2));
+    const at::Tensor bytes = freeinit::frame_bytes(frames, options_.profile);
+    if (video) add_frames(*video, bytes, first, latents.size(2));
+    if (sheet != nullptr) sheet->add(bytes);
     // Numbers only where they are asked for: a long clip is four times as large in them.
-    if (keep) {
-      kept.push_back(plan_.frames.empty() ? freeinit::frame_bytes(frames, options_.profile)
-                                          : frames.clone());
-    }
+    if (keep) kept.push_back(plan_.frames.empty() ? bytes : frames.clone());
     writing += adding.seconds();
   };
   freeinit::decode_video_to(autoencoder_, latents, options_.chunk_size, add, control);
   autoencoder_.release();
   const Stopwatch finishing;
-  video.finish();
-  say_written(path);
+  if (video) {
+    video->finish();
+    say_written(path);
+  }
   writing += finishing.seconds();
   seconds_[freeinit::Phase::write] += writing;
   seconds_[freeinit::Phase::decode] += whole.seconds() - writing;
@@ -144,6 +192,11 @@ void OutputWriter::write_video(const std::filesystem::path& path, int index,
   video.finish();
   say_written(path);
   seconds_[freeinit::Phase::write] += writing.seconds();
+}
+
+freeinit::ImageSize OutputWriter::frame_size(const at::Tensor& latents) const {
+  const std::int64_t scale = autoencoder_.spec().spatial_scale;
+  return {latents.size(3) * scale, latents.size(4) * scale};
 }
 
 freeinit::VideoWriter OutputWriter::open_video(const std::filesystem::path& path, int index,

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "generate/contact_sheet.hpp"
 #include "generate/output_plan.hpp"
+#include "generate/pass_comparison.hpp"
 #include "shared/stopwatch.hpp"
 
 #include <freeinit/core/progress.hpp>
@@ -8,6 +10,7 @@
 #include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/options/free_init_options.hpp>
 #include <freeinit/pipeline/generation.hpp>
+#include <freeinit/tensors/resize.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -29,6 +32,7 @@ struct WriterOptions {
   /// truncates.
   freeinit::Profile profile = freeinit::Profile::diffusers;
   std::optional<std::int64_t> chunk_size{};       ///< frames decoded at once
+  std::int64_t num_passes = 1;                    ///< of each video at most
   std::map<std::string, std::string> metadata{};  ///< of the tensor files
   /// Of video k; empty: none.
   std::function<std::map<std::string, std::string>(int index)> video_metadata{};
@@ -56,12 +60,19 @@ class OutputWriter {
  private:
   void pass_done(const freeinit::RunPoint& at, const at::Tensor& latents);
   void video_done(const freeinit::GeneratedVideo& video);
+  void save_pass(const freeinit::RunPoint& at, const at::Tensor& latents);
+  void compare_pass(const freeinit::RunPoint& at);
+  void write_comparison(int index);
   void write_tensors() const;
-  /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`. `keep`: returns the frames
-  /// [F,H,W,3] too, as bytes unless the plan has a file for their numbers; else memory is that of
-  /// a chunk.
+  /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`, which may be empty: no file. `keep`:
+  /// returns the frames [F,H,W,3] too, as bytes unless the plan has a file for their numbers; else
+  /// memory is that of a chunk. `sheet` may be null.
   at::Tensor write_decoded(const std::filesystem::path& path, int index, const at::Tensor& latents,
-                           bool keep);
+                           bool keep, ContactSheet* sheet);
+  /// The frames of a video as `write_decoded` returns them: kept of its last pass, or decoded now.
+  at::Tensor write_frames(int index, const at::Tensor& latents, ContactSheet* sheet);
+  /// Pixels of the frames of `latents` [1,C,F,h,w].
+  [[nodiscard]] freeinit::ImageSize frame_size(const at::Tensor& latents) const;
   void write_video(const std::filesystem::path& path, int index, const at::Tensor& frames);
   void write_pictures(const std::filesystem::path& pattern, const at::Tensor& frames) const;
   void write_tensor(const std::filesystem::path& path, const char* name,
@@ -79,7 +90,8 @@ class OutputWriter {
   PhaseSeconds seconds_;
   bool passes_begun_ = false;
   at::Tensor pass_noise_;   ///< of the running pass, with a folder for passes
-  at::Tensor pass_frames_;  ///< of the last pass written there: those of the video
+  at::Tensor pass_frames_;  ///< of the last pass that was decoded: those of the video
+  std::optional<PassComparison> comparison_;  ///< of the passes of the running video
   std::size_t videos_written_ = 0;
   std::vector<at::Tensor> latents_;  ///< of the videos written; as the next:
   std::vector<at::Tensor> frames_;   ///< only where the plan has a file for them

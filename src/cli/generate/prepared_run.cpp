@@ -56,6 +56,12 @@ double file_fps(const freeinit::GenerationRequest& request) {
   return request.output_fps.value_or(request.fps);
 }
 
+PassComparison comparison_of(const PreparedRun& run, int index) {
+  const auto& request = run.request;
+  return PassComparison(run.plan.compare_path(index), request.free_init.num_iters,
+                        request.num_frames, {request.height, request.width});
+}
+
 PreparedRun check_settings(const GenerateArguments& arguments, std::filesystem::path bundle,
                            freeinit::Manifest manifest, const freeinit::CheckpointFolder* kept,
                            Console& console) {
@@ -102,6 +108,8 @@ void plan_outputs(PreparedRun& run, const GenerateArguments& arguments,
     freeinit::check_video_writer(
         run.plan.video_path(i),
         {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
+    if (run.plan.compare.empty()) continue;
+    comparison_of(run, i).check(file_fps(run.request));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "generate/generate_options.hpp"
 #include "generate/output_plan.hpp"
+#include "generate/pass_comparison.hpp"
 #include "shared/console.hpp"
 
 #include <freeinit/pipeline/checkpoint_folder.hpp>
@@ -29,6 +30,10 @@ struct PreparedRun {
 
 /// Frames per second of the file.
 [[nodiscard]] double file_fps(const freeinit::GenerationRequest& request);
+
+/// What the plan's comparison of the passes of video `index` starts as. Throws freeinit::Error: as
+/// PassComparison.
+[[nodiscard]] PassComparison comparison_of(const PreparedRun& run, int index);
 
 /// The request with what it starts from, as far as it can be checked without networks; nothing is
 /// planned yet of outputs. `kept`: the run of --resume, or null. Throws freeinit::Error.

@@ -20,19 +20,23 @@ constexpr const char* kLess =
 /// What is measured may be so much smaller than what was estimated.
 constexpr double kEstimateError = 0.15;
 
+std::int64_t bytes_of(const freeinit::GenerationRequest& request, std::int64_t bytes_a_pixel) {
+  return bytes_a_pixel * request.num_frames * request.height * request.width;
+}
+
 std::optional<freeinit::MemoryEstimate> estimate_of(const PreparedRun& run,
                                                     const freeinit::ProcessMemory& process) {
   using freeinit::HeapOverhead;
   const auto& options = run.bundle_options;
-  return freeinit::estimate_memory(
+  auto memory = freeinit::estimate_memory(
       run.manifest, run.request, options,
       {.resident = options.device.is_cpu() ? process.resident : 0,
        .heap = options.low_memory ? HeapOverhead::returning() : HeapOverhead::keeping(),
        .encodes_video = run.init_frames.defined()});
-}
-
-std::int64_t bytes_of(const freeinit::GenerationRequest& request, std::int64_t bytes_a_pixel) {
-  return bytes_a_pixel * request.num_frames * request.height * request.width;
+  if (!memory || run.plan.compare.empty()) return memory;
+  const std::int64_t passes = comparison_of(run, 0).memory() + bytes_of(run.request, 3);
+  for (std::int64_t* stage : {&memory->denoise, &memory->decode, &memory->write}) *stage += passes;
+  return memory;
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& file) {
@@ -94,7 +98,9 @@ DiskNeed disk_need(const PreparedRun& run) {
     // The former one stays until the new one is whole.
     add(plan.checkpoint_folder, (request.num_videos + 1) * kTensors * latents);
   }
-  const std::int64_t videos = request.num_videos + (plan.passes_folder.empty() ? 0 : passes);
+  const std::int64_t videos = request.num_videos * (plan.preview.empty() ? 1 : 2) +
+                              (plan.passes_folder.empty() ? 0 : passes) +
+                              (plan.compare.empty() ? 0 : passes);
   constexpr std::int64_t kContainer = 65536;
   need.videos = videos * (bytes_of(request, 3) + kContainer);
   return need;

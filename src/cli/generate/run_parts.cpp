@@ -70,6 +70,7 @@ WriterOptions writer_options(const GenerateArguments& arguments, const PreparedR
   return {.fps = file_fps(request),
           .profile = request.free_init.profile,
           .chunk_size = request.decode_chunk_size,
+          .num_passes = request.free_init.num_iters,
           .metadata = tensor_metadata(arguments, request),
           .video_metadata = metadata_of_videos(arguments, request, run.manifest.name),
           .progress = control.progress,
