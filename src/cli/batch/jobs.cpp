@@ -76,7 +76,7 @@ void add_batch_options(CLI::App& command, BatchArguments& a) {
   output
       .add("--format", a.format,
            "mp4, webm, gif, webp, mov or mkv; png: a folder of frames for each job", "NAME")
-      ->check(CLI::IsMember({"mp4", "webm", "gif", "png"}))
+      ->check(CLI::IsMember({"mp4", "webm", "gif", "webp", "mov", "mkv", "png"}))
       ->capture_default_str();
   output.add_flag("--save-latents", a.save_latents, "Write the latents, too: NAME.safetensors");
   add_overwrite_option(command, common.overwrite);
