@@ -103,15 +103,15 @@ class Library:
 
 class Pipeline:
     def __init__(self, library, folder, options):
-        self.library, self.handle = library, c_void_p()
+        self.freeinit, self.handle = library, c_void_p()
         library.check(library.c.freeinit_pipeline_load(str(folder).encode(), byref(options),
                                                        byref(self.handle)))
 
     def __del__(self):
-        self.library.c.freeinit_pipeline_free(self.handle)
+        self.freeinit.c.freeinit_pipeline_free(self.handle)
 
     def info(self):
-        return json.loads(self.library.c.freeinit_pipeline_info(self.handle))
+        return json.loads(self.freeinit.c.freeinit_pipeline_info(self.handle))
 
     def generate(self, request, **options):
         """(frames [F,H,W,3] uint8 of the first video, its latents, the report)."""
@@ -121,13 +121,13 @@ class Pipeline:
             frames.append(frame.contents.array())
             return 0
 
-        c, result = self.library.c, c_void_p()
+        c, result = self.freeinit.c, c_void_p()
         settings = RunOptions(**{"on_frame": FrameFn(keep), **options})
-        self.library.check(c.freeinit_generate(self.handle, json.dumps(request).encode(),
+        self.freeinit.check(c.freeinit_generate(self.handle, json.dumps(request).encode(),
                                                byref(settings), byref(result)))
         try:
             latents = Latents()
-            self.library.check(c.freeinit_result_latents(result, c_int64(0), byref(latents)))
+            self.freeinit.check(c.freeinit_result_latents(result, c_int64(0), byref(latents)))
             report = json.loads(c.freeinit_result_json(result))
             return numpy.stack(frames) if frames else None, latents.array(), report
         finally:

@@ -58,8 +58,8 @@ def video_of_command(**settings):
 class FromPython(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.library = Library(os.environ["FREEINIT_C"])
-        cls.pipeline = cls.library.load(BUNDLE)
+        cls.freeinit = Library(os.environ["FREEINIT_C"])
+        cls.pipeline = cls.freeinit.load(BUNDLE)
 
     def fails(self, status, says, request, **options):
         with self.assertRaises(FreeInitError) as caught:
@@ -81,7 +81,7 @@ class FromPython(unittest.TestCase):
     def test_the_report_of_the_command_is_a_request(self):
         settings = {"num_iters": 3, "filter": "gaussian", "guidance_interval": [0.1, 0.9], "profile": "official"}
         frames, _, report = self.pipeline.generate({**REQUEST, **settings})
-        known = self.library.bundle_info(BUNDLE)["recommended"]
+        known = self.freeinit.bundle_info(BUNDLE)["recommended"]
         again = {key: value for key, value in report.items() if key in known or key in settings}
         numpy.testing.assert_array_equal(self.pipeline.generate(again)[0], frames)
 
@@ -118,7 +118,7 @@ class FromPython(unittest.TestCase):
         self.fails(2, "number of frames '0'", {**REQUEST, "num_frames": 0})
         self.fails(2, "nearest", {"promt": "a cat"})
         with self.assertRaises(FreeInitError) as caught:
-            self.library.load("/nowhere")
+            self.freeinit.load("/nowhere")
         self.assertEqual(caught.exception.status, 3)
 
     def test_two_threads(self):

@@ -27,6 +27,16 @@ at::Tensor randn(at::IntArrayRef shape) {
   return freeinit::NoiseSource(std::uint64_t{1}).draw(shape);
 }
 
+/// What is written and read again has the dtype, the sizes and every byte.
+void expect_kept(const std::filesystem::path& path, at::ScalarType dtype, at::IntArrayRef shape) {
+  const at::Tensor value = randn(shape).mul(20.0).abs().to(dtype);
+  freeinit::save_tensors(path, {{"value", value}});
+  const at::Tensor read = freeinit::load_tensor(path);
+  EXPECT_EQ(read.scalar_type(), dtype);
+  EXPECT_EQ(read.sizes(), value.sizes());
+  EXPECT_EQ(std::memcmp(read.const_data_ptr(), value.const_data_ptr(), value.nbytes()), 0) << dtype;
+}
+
 TEST(TensorFile, KeepsEveryDtypeAndShape) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "x.safetensors";
@@ -41,13 +51,7 @@ TEST(TensorFile, KeepsEveryDtypeAndShape) {
   for (const at::ScalarType dtype :
        {at::kUInt16, at::kUInt32, at::kUInt64, at::kComplexFloat, at::kFloat8_e4m3fn,
         at::kFloat8_e5m2, at::kFloat8_e4m3fnuz, at::kFloat8_e5m2fnuz, at::kFloat8_e8m0fnu}) {
-    const at::Tensor value = randn({2, 3, 5}).mul(20.0).abs().to(dtype);
-    freeinit::save_tensors(path, {{"value", value}});
-    const at::Tensor read = freeinit::load_tensor(path);
-    EXPECT_EQ(read.scalar_type(), dtype);
-    EXPECT_EQ(read.sizes(), value.sizes());
-    EXPECT_EQ(std::memcmp(read.const_data_ptr(), value.const_data_ptr(), value.nbytes()), 0)
-        << dtype;
+    expect_kept(path, dtype, {2, 3, 5});
   }
   freeinit::save_tensors(path, {{"scalar", at::scalar_tensor(3.5)}, {"empty", at::empty({0, 4})}});
   EXPECT_EQ(freeinit::load_tensor(path, "scalar").item<float>(), 3.5F);
@@ -63,13 +67,7 @@ TEST(TensorFile, KeepsEveryDtypeAndShapeOfNumPy) {
         at::kChar, at::kUInt64, at::kUInt32, at::kUInt16, at::kByte, at::kBool}) {
     for (const std::vector<std::int64_t>& shape :
          {std::vector<std::int64_t>{}, {7}, {2, 3, 5}, {0, 4}, {1, 1, 1, 1, 1, 2}}) {
-      const at::Tensor value = randn(shape).mul(20.0).abs().to(dtype);
-      freeinit::save_tensors(path, {{"value", value}});
-      const at::Tensor read = freeinit::load_tensor(path);
-      EXPECT_EQ(read.scalar_type(), dtype);
-      EXPECT_EQ(read.sizes(), value.sizes());
-      EXPECT_EQ(std::memcmp(read.const_data_ptr(), value.const_data_ptr(), value.nbytes()), 0)
-          << dtype;
+      expect_kept(path, dtype, shape);
     }
   }
 }

@@ -27,8 +27,8 @@ struct MemoryEstimate {
 /// What a process holds beside weights and tensors: measured with this library's command on glibc,
 /// in runs of 0.2 to 1.5 GiB.
 struct HeapOverhead {
-  /// Bytes of LibTorch's code and tables that the first run of a network brings in: 55 to 90 MiB,
-  /// as the kernel has the pages about.
+  /// Bytes of LibTorch's code and tables that the first run of a network brings in: seen were 50
+  /// and 90 MiB, as the kernel had the pages about; this lies between.
   std::int64_t first_use = std::int64_t{70} << 20;
   double waste = 0.7;  ///< of a call: freed blocks that nothing fits into
   std::int64_t most_waste = std::int64_t{1} << 50;  ///< bytes; the waste of a call is this at most

@@ -30,8 +30,9 @@ std::string version_of(const std::string& folder) {
     for (std::string line; std::getline(file, line);) {
       for (const std::string name :
            {"#define TORCH_VERSION_MAJOR ", "#define TORCH_VERSION_MINOR "}) {
-        if (line.starts_with(name))
-          version += (version.empty() ? "" : ".") + line.substr(name.size());
+        if (!line.starts_with(name)) continue;
+        if (!version.empty()) version += '.';
+        version += line.substr(name.size());
       }
     }
     if (!version.empty()) break;
