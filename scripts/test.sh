@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # The tests: scripts/test.sh [PART...] [--ci] [--all]
 #
-#   tests    g++: the library, the command and the C++ tests (ctest), under ASan and UBSan and under
-#            ThreadSanitizer too those of the layers without LibTorch; the Python tests (pytest); what runs if no part is named
+#   tests    g++: the library, the command and the C++ tests (ctest), tests of threads under
+#            ThreadSanitizer too; the Python tests (pytest); what runs if no part is named
 #   format   clang-format finds nothing to change
 #   docs     the documentation's site builds without a warning (scripts/docs.sh)
 #   clang    clang, without a warning: the shared library, the command and the examples, which are
 #            installed, moved and run from an empty environment; the C++ tests of the header-only
-#            form, and under clang's sanitizers
+#            form, and of the layers without LibTorch under ASan and UBSan
 #   fuzz     each fuzzer runs on its corpus for 20 s (FREEINIT_FUZZ_SECONDS)
 #   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before), for at most
 #            FREEINIT_TIDY_SECONDS; what was not looked at is listed
-#   shared   g++: the whole of ctest against the shared library
-#   --ci     format, docs, tests and fuzz: what every change must pass
-#   --all    everything
+#   shared   g++: the whole of ctest against the shared library, and under ASan and UBSan
+#   --ci     all but shared: what every change must pass in 20 minutes on two processors. So clang builds
+#            many files a unit, pytest leaves out what is marked `full`, and clang-tidy stops after 100 s
+#   --all    everything, whole; so does each part that is named
 #
 # Installs what is missing. What does not need another stage runs beside it, on two processors or more;
 # its output is shown when it is done. Fails if anything fails; the summary at the end says what.

@@ -49,6 +49,7 @@ def test_modelscope_needs_a_prompt_only(modelscope, freeinit, tmp_path):
     assert (result.report["height"], result.report["width"]) == (32, 32)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("run", RUNS)
 def test_official_profile(model, freeinit, figures, tmp_path, run):
     name, pipeline, bundle = model
@@ -61,6 +62,7 @@ def test_official_profile(model, freeinit, figures, tmp_path, run):
     compare(figures, run, result.latents, result.frames, latents, frames, "official ")
 
 
+@pytest.mark.whole  # of diffusers alone
 def test_the_comparisons_can_fail(modelscope):
     """Passes, padding and the prompt move ModelScope's result by far more than the limit."""
     pipeline, _ = modelscope

@@ -42,6 +42,7 @@ def calls_of(settings) -> int:
     return sum(steps_of_pass(settings, i) for i in range(settings["num_iters"]))
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("steps", [1, 4, 6])
 def test_lcm(lcm, freeinit, figures, tmp_path, steps, run):
@@ -56,6 +57,7 @@ def test_lcm(lcm, freeinit, figures, tmp_path, steps, run):
     )
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])
 def test_lightning(lightning, freeinit, figures, tmp_path, steps, run):
@@ -70,6 +72,7 @@ def test_lightning(lightning, freeinit, figures, tmp_path, steps, run):
     compare(figures, run, result.latents, result.frames, latents, frames, "few-step ")
 
 
+@pytest.mark.whole  # of diffusers alone
 def test_the_comparisons_can_fail(lcm, lightning):
     """Passes, steps and guidance move the results by far more than the limit."""
     forward = DDIMScheduler.from_config(lightning[0].scheduler.config)

@@ -65,6 +65,7 @@ RUNS = {
 }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("run", RUNS)
 def test_one_video(model, freeinit, figures, tmp_path, run):
     name, pipeline, bundle = model
@@ -75,6 +76,7 @@ def test_one_video(model, freeinit, figures, tmp_path, run):
     assert result.report["seed"] == 1234 and result.report["num_frames"] == settings["num_frames"]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("eta", [0.0, 0.5])
 def test_several_videos(model, freeinit, figures, tmp_path, eta):
     """Video k equals the single run with seed + k."""
@@ -88,6 +90,7 @@ def test_several_videos(model, freeinit, figures, tmp_path, eta):
         compare(figures, run, result.latents[k : k + 1], result.frames[k], latents, frames)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("eta", [0.0, 0.5])
 def test_initial_noise(model, freeinit, figures, tmp_path, eta):
     """Given noise replaces the first draw; the generator still starts at the seed."""
@@ -102,6 +105,7 @@ def test_initial_noise(model, freeinit, figures, tmp_path, eta):
     compare(figures, run, result.latents, result.frames, latents, frames)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     "prompt",
     [
@@ -119,6 +123,7 @@ def test_prompts(model, freeinit, figures, tmp_path, prompt):
         assert "park" in result.messages  # the warning names what was cut off
 
 
+@pytest.mark.whole  # of diffusers alone
 def test_the_comparison_can_fail(model):
     """Every setting above moves the result by far more than the limit."""
     _, pipeline, _ = model

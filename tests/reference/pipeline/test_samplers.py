@@ -25,8 +25,8 @@ WRONG = {
     "heun": (diffusers.HeunDiscreteScheduler, {}),
 }
 SAMPLERS = {**RIGHT, **WRONG}
+ONE_PASS = {"num_iters": 1}
 RUNS = {
-    "one-pass": {"num_iters": 1},
     "three-passes": {"num_iters": 3},
     "fast": {"num_iters": 3, "num_inference_steps": 9, "use_fast_sampling": True},
 }
@@ -45,19 +45,32 @@ def with_sampler(saved, sampler):
     return pipeline, bundle
 
 
-@pytest.mark.parametrize(
-    ("sampler", "run"),
-    [*((sampler, run) for sampler in RIGHT for run in RUNS), *((s, "one-pass") for s in WRONG)],
-)
-def test_sampler(saved, freeinit, figures, tmp_path, sampler, run):
-    pipeline, bundle = with_sampler(saved, sampler)
-    settings = {**BASE, "num_inference_steps": 6, **RUNS[run]}
-    latents, frames = diffusers_run(pipeline, PROMPT, 1234, settings)
-    result = freeinit.generate(bundle, tmp_path, PROMPT, 1234, {**settings, "sampler": sampler})
-    run = f"{sampler}/{run}"
-    compare(figures, run, result.latents, result.frames, latents, frames, "sampler ")
+@pytest.fixture
+def compared(saved, freeinit, figures, tmp_path):
+    def run(sampler, name, changes):
+        pipeline, bundle = with_sampler(saved, sampler)
+        settings = {**BASE, "num_inference_steps": 6, **changes}
+        latents, frames = diffusers_run(pipeline, PROMPT, 1234, settings)
+        found = freeinit.generate(bundle, tmp_path, PROMPT, 1234, {**settings, "sampler": sampler})
+        compare(figures, f"{sampler}/{name}", found.latents, found.frames, latents, frames, "sampler ")
+
+    return run
 
 
+# The first of three passes is one, too.
+@pytest.mark.parametrize("sampler", [*(pytest.param(one, marks=pytest.mark.whole) for one in RIGHT), *WRONG])
+def test_one_pass(compared, sampler):
+    compared(sampler, "one-pass", ONE_PASS)
+
+
+@pytest.mark.product
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("sampler", RIGHT)
+def test_passes(compared, sampler, run):
+    compared(sampler, run, RUNS[run])
+
+
+@pytest.mark.whole  # of diffusers alone
 def test_the_comparisons_can_fail(saved):
     """Another sampler moves the result by far more than the limit."""
     settings = {**BASE, "num_inference_steps": 6, "num_iters": 3}

@@ -8,8 +8,6 @@ here it is called once a pass, with the latents that the mix of FreeInit gives.
 
 from __future__ import annotations
 
-import itertools
-
 import diffusers
 import numpy as np
 import pytest
@@ -114,14 +112,20 @@ def passes(pipeline, pictures, settings, seed):
     return latents
 
 
-@pytest.mark.parametrize(
-    ("sampler", "strength"),
-    [
-        *itertools.product(("ddim", "euler"), (0.3, 0.5, 0.8, 1.0)),
-        *itertools.product(list(SAMPLERS)[2:], (0.5,)),
-    ],
-)
+@pytest.mark.product
+@pytest.mark.parametrize("strength", (0.3, 0.5, 0.8, 1.0))
+@pytest.mark.parametrize("sampler", list(SAMPLERS)[:2])
 def test_strengths(model, freeinit, figures, tmp_path, sampler, strength):
+    one_and_three_passes(model, freeinit, figures, tmp_path, sampler, strength)
+
+
+@pytest.mark.product
+@pytest.mark.parametrize("sampler", list(SAMPLERS)[2:])
+def test_samplers(model, freeinit, figures, tmp_path, sampler):
+    one_and_three_passes(model, freeinit, figures, tmp_path, sampler, 0.5)
+
+
+def one_and_three_passes(model, freeinit, figures, tmp_path, sampler, strength):
     name, pipeline, bundle = model
     settings = {**SETTINGS, "strength": strength}
     pictures = clip(tmp_path / "clip", *(settings[key] for key in ("num_frames", "height", "width")))
@@ -144,6 +148,7 @@ def test_strengths(model, freeinit, figures, tmp_path, sampler, strength):
         assert result.report["strength"] == strength
 
 
+@pytest.mark.whole  # of diffusers alone
 def test_the_comparison_can_fail(model, tmp_path):
     """Strength, passes and the clip move the result by far more than the limit."""
     _, pipeline, _ = model

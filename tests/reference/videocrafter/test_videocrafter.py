@@ -173,6 +173,7 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
     return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("run_name", RUNS)
 def test_latents(model, command, tmp_path, run_name):
     settings = {**BASE, **RUNS[run_name]}
@@ -206,6 +207,7 @@ def test_only_a_prompt_is_needed(model, command, tmp_path):
     assert found.shape == (1, 4, 2, 8, 16) and report["width"] == 128
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("dtype", HALF)
 def test_half_precision(model, command, tmp_path, dtype):
     """A whole bundle in half precision is sound, runs, and keeps its latents in float32."""
@@ -251,6 +253,7 @@ def test_token_ids_are_open_clips(model, command, tmp_path):
         assert json.loads(line) == ids, text
 
 
+@pytest.mark.whole  # of the original alone
 def test_the_comparison_can_fail(model):
     """What is compared moves the result by far more than the limit."""
     base = {**BASE, "num_iters": 2, "num_frames": 3}
