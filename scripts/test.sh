@@ -23,6 +23,7 @@ set -uo pipefail
 jobs=$(nproc 2>/dev/null || echo 2)
 with_gcc="$FREEINIT_ROOT/build/release"
 with_clang="$FREEINIT_ROOT/build/clang"
+by_itself="$FREEINIT_ROOT/build/tidy"
 logs="$FREEINIT_ROOT/build/logs"
 summary=()
 failed=0
@@ -76,7 +77,7 @@ configure() {
 
 # --- tests, shared -----------------------------------------------------------------------------------
 
-# Many files a unit: half of the time of a build of one file each, which is how clang builds it.
+# Many files a unit: half of the time of a build of one file each, which is how clang builds all but --ci.
 few_units=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=20)
 
 # build NAME BUILD [ARGUMENT of CMake...]
@@ -109,7 +110,7 @@ run_pytest_reference() {
 
 # The command first; all that runs it, side by side.
 part_tests() {
-  build tests "$with_gcc" "-DFREEINIT_TEST_FORMS=compiled;sanitized;tsan" || return
+  build tests "$with_gcc" "-DFREEINIT_TEST_FORMS=compiled;tsan" || return
   lane ctest run_ctest
   lane reference run_pytest_reference
   lane export run_pytest_export
@@ -117,7 +118,8 @@ part_tests() {
 
 part_shared() {
   local build="$FREEINIT_ROOT/build/shared"
-  build shared "$build" -DBUILD_SHARED_LIBS=ON && stage "shared: C++ and command (ctest)" ctest_in "$build"
+  build shared "$build" -DBUILD_SHARED_LIBS=ON "-DFREEINIT_TEST_FORMS=compiled;sanitized" &&
+    stage "shared: C++ and command (ctest)" ctest_in "$build"
 }
 
 # --- format, docs, clang, fuzz, tidy -----------------------------------------------------------------
@@ -133,12 +135,17 @@ part_format() { stage "format" check_format; }
 
 part_docs() { stage "docs" "$FREEINIT_ROOT/scripts/docs.sh"; }
 
-# Not optimised: that is for g++. Each file by itself. One folder for all that needs clang.
+# clang_in BUILD [ARGUMENT of CMake...]: not optimised, that is for g++.
+clang_in() {
+  configure "$1" -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DBUILD_SHARED_LIBS=ON \
+    "-DFREEINIT_TEST_FORMS=header_only;sanitized" "${@:2}" >"$1.log" 2>&1 || { cat "$1.log"; return 1; }
+}
+
+# One folder for all that clang builds.
 configure_clang() {
-  configure "$with_clang" -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DBUILD_SHARED_LIBS=ON \
-    "-DFREEINIT_TEST_FORMS=header_only;sanitized" -DFREEINIT_BUILD_FUZZERS=ON \
-    -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON >"$FREEINIT_ROOT/build/clang.log" 2>&1 ||
-    { cat "$FREEINIT_ROOT/build/clang.log"; return 1; }
+  local units=("${few_units[@]}")
+  [[ -n ${FREEINIT_QUICK:-} ]] || units=(-DCMAKE_UNITY_BUILD=OFF)
+  clang_in "$with_clang" -DFREEINIT_BUILD_FUZZERS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON "${units[@]}"
 }
 
 part_clang() {
@@ -165,24 +172,27 @@ changed_units() {
     s#^src/##' | sort -u
 }
 
+# tidy_one UNTIL UNIT: in a process of its own.
 tidy_one() {
-  if ((SECONDS > $1)); then
+  if (($(date +%s) > $1)); then
     echo "not looked at, since FREEINIT_TIDY_SECONDS are over: $2"
   else
-    clang-tidy-14 -p "$with_clang" --quiet --warnings-as-errors='*' "$2"
+    clang-tidy-14 -p "$by_itself" --quiet --warnings-as-errors='*' "$2"
   fi
 }
 
+# Each file by itself: what it does not include is missed here.
 check_tidy() {
-  local pattern units=() unit until=$((SECONDS + ${FREEINIT_TIDY_SECONDS:-1000000})) result=0
-  configure_clang || return 1
-  for pattern in $(changed_units); do
-    while read -r unit; do units+=("$unit"); done < <(
-      sed -nE "s#^  \"file\": \"($FREEINIT_ROOT/src/$pattern)\",?\$#\\1#p" "$with_clang/compile_commands.json")
-  done
-  ((${#units[@]})) || { echo "no unit to look at has changed"; return 0; }
-  for unit in $(printf '%s\n' "${units[@]}" | sort -u); do tidy_one "$until" "$unit" || result=1; done
-  return "$result"
+  local pattern unit units until=$(($(date +%s) + ${FREEINIT_TIDY_SECONDS:-1000000}))
+  clang_in "$by_itself" -DCMAKE_UNITY_BUILD=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON ||
+    return 1
+  units=$(for pattern in $(changed_units); do
+    sed -nE "s#^  \"file\": \"($FREEINIT_ROOT/src/$pattern)\",?\$#\\1#p" "$by_itself/compile_commands.json"
+  done | sort -u)
+  [[ -n $units ]] || { echo "no unit to look at has changed"; return 0; }
+  export -f tidy_one
+  export by_itself
+  xargs -P "$jobs" -I {} bash -c 'tidy_one "$0" "$1"' "$until" {} <<<"$units"
 }
 
 part_tidy() { stage "clang-tidy" check_tidy; }
@@ -192,7 +202,10 @@ part_tidy() { stage "clang-tidy" check_tidy; }
 parts=()
 for argument in "$@"; do
   case $argument in
-    --ci) parts=(format docs tests fuzz) ;;
+    --ci)
+      parts=(format docs tests clang fuzz tidy)
+      export FREEINIT_QUICK=1 FREEINIT_TIDY_SECONDS=${FREEINIT_TIDY_SECONDS:-100}
+      ;;
     --all) parts=(format docs tests clang fuzz tidy shared) ;;
     tests | format | docs | clang | fuzz | tidy | shared) parts+=("$argument") ;;
     *) echo "test.sh: unknown part '$argument'; $(sed -n 2p "${BASH_SOURCE[0]}")" >&2; exit 2 ;;

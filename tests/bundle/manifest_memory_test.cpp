@@ -29,14 +29,14 @@ TEST(ManifestMemory, MayBeAbsentButNotInParts) {
     change(wrong["memory"]);
     return std::string(error_of([&] { (void)parse_manifest(wrong.dump(), "m"); }).what());
   };
-  EXPECT_NE(refused([](json& memory) { memory.erase("unet"); }).find("memory.unet"), npos);
-  EXPECT_NE(refused([](json& memory) { memory["unet"]["call"] = -1; }).find("memory.unet.call"),
+  EXPECT_NE(refused([](json& section) { section.erase("unet"); }).find("memory.unet"), npos);
+  EXPECT_NE(refused([](json& section) { section["unet"]["call"] = -1; }).find("memory.unet.call"),
             npos);
-  EXPECT_NE(refused([](json& memory) {
-              memory["unet"]["weights"] = std::int64_t{1} << 60;
+  EXPECT_NE(refused([](json& section) {
+              section["unet"]["weights"] = std::int64_t{1} << 60;
             }).find("at most 17592186044416"),
             npos);
-  EXPECT_NE(refused([](json& memory) { memory["clip"] = json::object(); }).find("clip"), npos);
+  EXPECT_NE(refused([](json& section) { section["clip"] = json::object(); }).find("clip"), npos);
   json decoder_only = example_manifest();
   decoder_only["vae"]["encoder_file"] = "";
   decoder_only["memory"].erase("vae_encoder");

@@ -16,7 +16,10 @@ using freeinit::with_tiling;
 /// Two pixels a latent. Sees no neighbours, and adds the number of the call, so that tiles differ.
 class CountingAutoencoder final : public freeinit::Autoencoder {
  public:
-  explicit CountingAutoencoder(double difference = 0.0) : difference_(difference) {}
+  explicit CountingAutoencoder(double difference = 0.0) : difference_(difference) {
+    spec_.latent_channels = 4;
+    spec_.spatial_scale = 2;
+  }
   at::Tensor decode(const at::Tensor& latents) const override {
     sizes.push_back(latents.size(2) * latents.size(3));
     const at::Tensor pixels =
@@ -32,7 +35,7 @@ class CountingAutoencoder final : public freeinit::Autoencoder {
   mutable std::vector<std::int64_t> sizes;  ///< of what each call saw
 
  private:
-  freeinit::AutoencoderSpec spec_{.latent_channels = 4, .spatial_scale = 2};
+  freeinit::AutoencoderSpec spec_;
   double difference_;
 };
 

@@ -185,9 +185,11 @@ void BatchRun::load(const PreparedJob& first) {
 
 void BatchRun::run(const Job& job, PreparedJob& prepared) {
   if (!pipeline_) load(prepared);
-  auto& [arguments, run, hash, name] = prepared;
+  auto& arguments = prepared.arguments;
+  auto& run = prepared.run;
   PhaseSeconds seconds{{freeinit::Phase::load, std::exchange(load_seconds_, 0.0)}};
-  ordered_json result{{"name", name}, {"status", "done"}, {"line", job.line}, {"hash", hash}};
+  ordered_json result{
+      {"name", prepared.name}, {"status", "done"}, {"line", job.line}, {"hash", prepared.hash}};
   try {
     with_memory_advice([&] {
       complete_inputs(run, *pipeline_, control_);
@@ -196,7 +198,7 @@ void BatchRun::run(const Job& job, PreparedJob& prepared) {
       result.update(report_json(arguments, run, *pipeline_, made, seconds));
     });
   } catch (...) {
-    return fail(job, current_failure(), name);
+    return fail(job, current_failure(), prepared.name);
   }
   console_.end_progress();
   results_.add(result);
