@@ -28,13 +28,23 @@ logs="$FREEINIT_ROOT/build/logs"
 summary=()
 failed=0
 
-# stage NAME COMMAND...: runs it with a headline; keeps result and time for the summary.
+# processor_seconds: leaves in `used` what this shell and what it has waited for took.
+processor_seconds() {
+  local fields
+  read -ra fields <"/proc/$BASHPID/stat"
+  used=$(((fields[13] + fields[14] + fields[15] + fields[16]) / $(getconf CLK_TCK)))
+}
+
+# stage NAME COMMAND...: runs it with a headline; keeps result and times for the summary.
 stage() {
-  local name=$1 start=$SECONDS result=passed
+  local name=$1 start=$SECONDS result=passed used before
   shift
+  processor_seconds
+  before=$used
   printf '\n=== %s ===\n' "$name"
   "$@" || { result=FAILED; failed=1; }
-  summary+=("$(printf '%-34s %-7s %5d s' "$name" "$result" $((SECONDS - start)))")
+  processor_seconds
+  summary+=("$(printf '%-34s %-7s %5d s %5d s' "$name" "$result" $((SECONDS - start)) $((used - before)))")
   printf '%s\n' "${summary[-1]}" >&3
   [[ $result == passed ]]
 }
@@ -229,7 +239,7 @@ if [[ ${parts[*]} == docs ]] || stage "setup" freeinit_setup "$mode"; then
   wait_for_lanes
 fi
 
-printf '\n=== summary (%d s) ===\n' "$SECONDS"
+printf '\n=== summary (%d s; of each stage: its time, and that of its processors) ===\n' "$SECONDS"
 printf '%s\n' "${summary[@]}"
 ((failed == 0)) && echo "all tests passed" || echo "something failed"
 exit "$failed"

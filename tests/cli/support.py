@@ -1,10 +1,13 @@
 """What the tests of the command share. Python's standard library only.
 
 The environment names the command (FREEINIT_COMMAND) and the folder of the tiny bundle that
-tests/support/tiny_bundle has written (FREEINIT_TINY_BUNDLE).
+tests/support/tiny_bundle has written (FREEINIT_TINY_BUNDLE). Where FREEINIT_QUICK is set, the command is
+loaded once a file of tests, and forked for what needs no environment, terminal or input of its own.
 """
 
+import atexit
 import fcntl
+import functools
 import json
 import os
 import pathlib
@@ -12,13 +15,37 @@ import pty
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import forked_command
+
 COMMAND = os.environ["FREEINIT_COMMAND"]
 BUNDLE = pathlib.Path(os.environ["FREEINIT_TINY_BUNDLE"])
 WRITERS = ("generate", "decode", "filter", "reinit", "analyze", "score")
+
+
+@functools.cache
+def forked():
+    """None where each run is a program start."""
+    if not os.environ.get("FREEINIT_QUICK"):
+        return None
+    folder = tempfile.mkdtemp(prefix="freeinit-forked-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    preloaded = forked_command.library(folder)
+    if not preloaded:
+        return None
+    command = forked_command.ForkedCommand(COMMAND, preloaded, folder, command_environment())
+    atexit.register(command.close)
+    return command
+
+
+def command_environment():
+    env = {key: value for key, value in os.environ.items() if key != "FREEINIT_BUNDLE"}
+    return {**env, "OMP_NUM_THREADS": "1", "FREEINIT_BUNDLE": str(BUNDLE)}
 
 
 class CommandTest(unittest.TestCase):
@@ -33,16 +60,19 @@ class CommandTest(unittest.TestCase):
         self.manifest = json.loads((BUNDLE / "manifest.json").read_text())
 
     def environment(self, **changes):
-        env = {key: value for key, value in os.environ.items() if key != "FREEINIT_BUNDLE"}
-        return {**env, "OMP_NUM_THREADS": "1", "FREEINIT_BUNDLE": str(BUNDLE), **changes}
+        return {**command_environment(), **changes}
 
     def line(self, args):
         overwrite = ["--overwrite"] if self.overwrites and args[:1] and args[0] in WRITERS else []
         return [COMMAND, *map(str, args), *overwrite]
 
     def run_command(self, *args, env=None, stdin=None):
+        line = self.line(args)
+        if env is None and stdin is None and forked() and sum(len(os.fsencode(text)) for text in line) < forked().MOST_BYTES:
+            code, *texts, _, _ = forked().run(self.folder, line[1:], seconds=300)
+            return subprocess.CompletedProcess(line, code, *(text.decode().replace("\r\n", "\n") for text in texts))
         return subprocess.run(
-            self.line(args), cwd=self.folder, env=env or self.environment(),
+            line, cwd=self.folder, env=env or self.environment(),
             input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
             capture_output=True, text=True, timeout=300)
 

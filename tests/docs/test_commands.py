@@ -38,8 +38,9 @@ NOT_RUN = [
 ]
 # Pages that name options of the command and of the exporter in their tables and text.
 GUIDES = ["checkpoint_to_video", "choosing", "from_comfyui", "from_diffusers", "how_it_works", "reproducibility"]
-# A line that makes a video does so in few steps.
-STEPS = re.compile(r"--intermediate-steps (\d+)")
+# A line that makes a video makes a small one in few steps; a mask has the size of its own line.
+FEW, SMALL = "--num-inference-steps 2", "--height 32 --width 32"
+STEPS = re.compile(r" --num-inference-steps \d+|(?<= --intermediate-steps )\d+")
 
 
 def shell_lines(page):
@@ -57,10 +58,11 @@ def reason_not_to_run(line):
 
 
 def in_few_steps(line):
-    def shorter(match):
-        early, line = STEPS.search(match[0]), re.sub(r" --num-inference-steps \d+", "", match[0])
-        return f"{line} --num-inference-steps {int(early[1]) + 1 if early else 2}"
-    return re.sub(r"freeinit generate [^&]*[^& ]", shorter, line)
+    def smaller(match):
+        short = STEPS.sub(lambda steps: "" if steps[0][0] == " " else "1", match[0])
+        return f"{short} {FEW}" if "--filter-mask" in short else f"{short} {FEW} {SMALL}"
+    line = re.sub(r'"num_inference_steps": \d+', '"num_inference_steps": 2', line)
+    return re.sub(r"freeinit generate [^&]*[^& ]", smaller, line)
 
 
 @functools.cache
@@ -153,10 +155,12 @@ class TheTestItself(unittest.TestCase):
         self.assertEqual(list(unknown_words("A=b $run gone build/x")), ["gone"])
 
     def test_shortens_every_video(self):
-        self.assertEqual(in_few_steps('freeinit filter -o m && freeinit generate "a" --intermediate-steps 3'),
-                         'freeinit filter -o m && freeinit generate "a" --intermediate-steps 3 --num-inference-steps 4')
+        self.assertEqual(in_few_steps('freeinit filter -o m && freeinit generate "a" --intermediate-steps 30'),
+                         f'freeinit filter -o m && freeinit generate "a" --intermediate-steps 1 {FEW} {SMALL}')
         self.assertEqual(in_few_steps('freeinit generate "a" --num-inference-steps 10 -o b'),
-                         'freeinit generate "a" -o b --num-inference-steps 2')
+                         f'freeinit generate "a" -o b {FEW} {SMALL}')
+        self.assertEqual(in_few_steps('freeinit generate "a" --filter-mask m'), f'freeinit generate "a" --filter-mask m {FEW}')
+        self.assertEqual(in_few_steps('echo \'{"num_inference_steps": 25}\''), 'echo \'{"num_inference_steps": 2}\'')
 
 
 if __name__ == "__main__":

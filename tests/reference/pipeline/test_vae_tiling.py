@@ -9,17 +9,10 @@ from __future__ import annotations
 import pytest
 import torch
 from comparing import BASE, PROMPT
-from reference import MODELS, export_bundle
-from tiny_pipeline import tiny_pipeline
+from reference import MODELS
 
 LIMIT = 1e-5  # of frames in 0..1; convolutions of equal tiles, and blends that round differently
 SIZES = [(16, 0.25, 40, 56), (16, 0.5, 32, 32), (32, 0.25, 72, 40)]
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    pipeline = tiny_pipeline(**MODELS[next(iter(MODELS))])
-    return pipeline, export_bundle(pipeline, tmp_path_factory.mktemp("tiling"))
 
 
 def tiled_frames(vae, latents: torch.Tensor, tile: int, overlap: float) -> torch.Tensor:
@@ -48,8 +41,8 @@ def seam(tiled: torch.Tensor, whole: torch.Tensor, step: int) -> float:
 
 
 @pytest.mark.parametrize("tile, overlap, height, width", SIZES)
-def test_frames_are_those_of_diffusers(tiny, freeinit, tmp_path, tile, overlap, height, width):
-    pipeline, bundle = tiny
+def test_frames_are_those_of_diffusers(exported, freeinit, tmp_path, tile, overlap, height, width):
+    pipeline, bundle = exported(next(iter(MODELS)))
     settings = {**BASE, "height": height, "width": width, "num_iters": 1, "num_inference_steps": 2}
     tiling = {"vae_tiling": True, "vae_tile_size": tile, "vae_tile_overlap": overlap}
     tiled = freeinit.generate(bundle, tmp_path, PROMPT, 3, {**settings, **tiling})

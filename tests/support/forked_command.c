@@ -1,7 +1,8 @@
-// Preloaded into the command, so that a try costs a fork in place of a program start: what LibTorch
-// does while it is loaded is done once. Each line on descriptor FAULTS_ORDERS names a folder with a
-// file `args` (texts that end in NUL); a child runs `main` there, with `out` and `err` as its
-// output, and FAULTS_ANSWERS says how it ended: wait status, seconds, largest resident KiB.
+// Preloaded into the command, so that a run costs a fork in place of a program start: what LibTorch
+// does while it is loaded is done once. Each line on descriptor FORKED_ORDERS names a folder with a
+// file `args` (texts that end in NUL: the working folder, the seconds that it may take, the
+// program's arguments); a child runs `main`, with `out` and `err` in the folder as its output, and
+// FORKED_ANSWERS says how it ended: wait status, seconds, largest resident KiB.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { kMostArguments = 64, kMostBytes = 65536, kMostSeconds = 10 };
+enum { kMostArguments = 256, kMostBytes = 65536 };
 
 typedef int (*Main)(int, char**, char**);
 static Main program;
@@ -38,8 +39,9 @@ static void run_in(const char* folder, char** environment) {
   }
   to_file("out", STDOUT_FILENO);
   to_file("err", STDERR_FILENO);
-  alarm(kMostSeconds);  // SIGALRM then ends it
-  const int code = program(count, arguments, environment);
+  if (count < 3 || chdir(arguments[0]) != 0) _exit(125);
+  alarm((unsigned)atoi(arguments[1]));  // SIGALRM then ends it
+  const int code = program(count - 2, arguments + 2, environment);
   fflush(NULL);
   _exit(code);  // what libraries do at the end waits for threads that a fork has not
 }
@@ -47,8 +49,8 @@ static void run_in(const char* folder, char** environment) {
 static int serve(int count, char** arguments, char** environment) {
   (void)count;
   (void)arguments;
-  FILE* orders = fdopen(atoi(getenv("FAULTS_ORDERS")), "r");
-  FILE* answers = fdopen(atoi(getenv("FAULTS_ANSWERS")), "w");
+  FILE* orders = fdopen(atoi(getenv("FORKED_ORDERS")), "r");
+  FILE* answers = fdopen(atoi(getenv("FORKED_ANSWERS")), "w");
   char folder[4096];
   while (fgets(folder, sizeof folder, orders)) {
     folder[strcspn(folder, "\n")] = '\0';
@@ -73,6 +75,6 @@ int __libc_start_main(Main wanted, int count, char** arguments, void (*init)(voi
   int (*start)(Main, int, char**, void (*)(void), void (*)(void), void (*)(void), void*);
   *(void**)&start = dlsym(RTLD_NEXT, "__libc_start_main");
   program = wanted;
-  const int serves = getenv("FAULTS_ORDERS") != NULL;
+  const int serves = getenv("FORKED_ORDERS") != NULL;
   return start(serves ? serve : wanted, count, arguments, init, fini, loader_fini, stack_end);
 }
