@@ -13,7 +13,8 @@
 #            FREEINIT_TIDY_SECONDS; what was not looked at is listed
 #   shared   g++: the whole of ctest against the shared library, and under ASan and UBSan
 #   --ci     all but shared: what every change must pass in 20 minutes on two processors. So clang builds
-#            many files a unit, pytest leaves out what is marked `full`, and clang-tidy stops after 100 s
+#            many files a unit, tests of threads run without ThreadSanitizer, comparisons with diffusers
+#            are fewer (tests/reference/conftest.py), and clang-tidy stops after 100 s
 #   --all    everything, whole; so does each part that is named
 #
 # Installs what is missing. What does not need another stage runs beside it, on two processors or more;
@@ -120,7 +121,9 @@ run_pytest_reference() {
 
 # The command first; all that runs it, side by side.
 part_tests() {
-  build tests "$with_gcc" "-DFREEINIT_TEST_FORMS=compiled;tsan" || return
+  local forms="compiled;tsan"
+  [[ -z ${FREEINIT_QUICK:-} ]] || forms=compiled
+  build tests "$with_gcc" "-DFREEINIT_TEST_FORMS=$forms" || return
   lane ctest run_ctest
   lane reference run_pytest_reference
   lane export run_pytest_export

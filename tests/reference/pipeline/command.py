@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from forked_command import ForkedCommand
 from safetensors.torch import load_file, save_file
 
 # What diffusers calls a setting, and what the command calls it.
@@ -44,6 +45,7 @@ class Result:
 @dataclass(frozen=True)
 class Freeinit:
     path: Path
+    forked: ForkedCommand | None = None  # in place of program starts
 
     def generate(
         self, bundle: Path, folder: Path, prompt: str, seed: int, settings: dict
@@ -79,7 +81,11 @@ class Freeinit:
 
     def run(self, arguments: list, folder: Path) -> subprocess.CompletedProcess:
         command = [str(argument) for argument in [self.path, *arguments]]
-        done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+        if self.forked:
+            code, out, err, *_ = self.forked.run(folder, command[1:], seconds=300)
+            done = subprocess.CompletedProcess(command, code, out.decode(), err.decode())
+        else:
+            done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
         return done
 

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads sum in another order: about 1e-6
@@ -15,7 +16,9 @@ import torch
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "models" / "export" / "tests"))  # tiny_pipeline.py
 sys.path.insert(0, str(ROOT / "tests" / "reference" / "numerics"))  # official_formulas.py
+sys.path.insert(0, str(ROOT / "tests" / "support"))  # forked_command.py
 
+import forked_command
 from command import Freeinit
 from reference import MODELS, export_bundle
 from tiny_modelscope import tiny_modelscope
@@ -30,11 +33,19 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture(scope="session")
-def freeinit(request) -> Freeinit:
+def freeinit(request, tmp_path_factory) -> Iterator[Freeinit]:
     path = request.config.getoption("--freeinit") or os.environ.get("FREEINIT_COMMAND")
     if not path:
         pytest.skip("no command: give --freeinit PATH or set FREEINIT")
-    return Freeinit(Path(path).resolve())
+    path = Path(path).resolve()
+    folder = tmp_path_factory.mktemp("forked")
+    preloaded = os.environ.get("FREEINIT_QUICK") and forked_command.library(folder)
+    if not preloaded:
+        yield Freeinit(path)
+        return
+    forked = forked_command.ForkedCommand(path, preloaded, folder, os.environ)
+    yield Freeinit(path, forked)
+    forked.close()
 
 
 @pytest.fixture(scope="session")

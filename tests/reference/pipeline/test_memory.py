@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from command import Freeinit
 
 LIMIT = 0.35
 DEMO = Path(__file__).resolve().parents[3] / "models" / "shapes"
@@ -27,6 +28,12 @@ RUNS = {
     "windows": ["--height", 128, "--width", 128, "--context-length", 4],
     "no guidance": ["--height", 192, "--width", 192, "--guidance-scale", 1],
 }
+
+
+@pytest.fixture
+def freeinit(freeinit) -> Freeinit:
+    """A process of its own, since its memory is measured."""
+    return Freeinit(freeinit.path)
 
 
 @pytest.mark.parametrize("run", RUNS)
