@@ -1,5 +1,5 @@
-"""Where FREEINIT_QUICK is set, as in scripts/test.sh --ci, tests marked `whole` are left out, and of
-tests marked `product` each value of each parameter runs, but not with each value of the others."""
+"""Where FREEINIT_QUICK is set, as in scripts/test.sh --ci, of tests marked `product` each value of
+each parameter runs, but not with each value of the others."""
 
 import os
 
@@ -7,18 +7,17 @@ import pytest
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "whole: left out where FREEINIT_QUICK is set")
     config.addinivalue_line("markers", "product: not every combination where FREEINIT_QUICK is set")
 
 
 def pytest_collection_modifyitems(config, items):
     if not os.environ.get("FREEINIT_QUICK"):
         return
-    kept = set(items) - {item for item in items if item.get_closest_marker("whole")}
     products: dict = {}
     for item in items:
         if item.get_closest_marker("product"):
             products.setdefault((item.path, item.originalname), []).append(item)
+    kept = set(items)
     for product in products.values():
         kept -= set(product) - set(diagonal(product))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])

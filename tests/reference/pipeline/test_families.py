@@ -62,7 +62,6 @@ def test_official_profile(model, freeinit, figures, tmp_path, run):
     compare(figures, run, result.latents, result.frames, latents, frames, "official ")
 
 
-@pytest.mark.whole  # of diffusers alone
 def test_the_comparisons_can_fail(modelscope):
     """Passes, padding and the prompt move ModelScope's result by far more than the limit."""
     pipeline, _ = modelscope

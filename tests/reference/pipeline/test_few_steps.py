@@ -72,7 +72,6 @@ def test_lightning(lightning, freeinit, figures, tmp_path, steps, run):
     compare(figures, run, result.latents, result.frames, latents, frames, "few-step ")
 
 
-@pytest.mark.whole  # of diffusers alone
 def test_the_comparisons_can_fail(lcm, lightning):
     """Passes, steps and guidance move the results by far more than the limit."""
     forward = DDIMScheduler.from_config(lightning[0].scheduler.config)

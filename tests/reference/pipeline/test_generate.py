@@ -123,7 +123,6 @@ def test_prompts(model, freeinit, figures, tmp_path, prompt):
         assert "park" in result.messages  # the warning names what was cut off
 
 
-@pytest.mark.whole  # of diffusers alone
 def test_the_comparison_can_fail(model):
     """Every setting above moves the result by far more than the limit."""
     _, pipeline, _ = model

@@ -57,8 +57,7 @@ def compared(saved, freeinit, figures, tmp_path):
     return run
 
 
-# The first of three passes is one, too.
-@pytest.mark.parametrize("sampler", [*(pytest.param(one, marks=pytest.mark.whole) for one in RIGHT), *WRONG])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_one_pass(compared, sampler):
     compared(sampler, "one-pass", ONE_PASS)
 
@@ -70,7 +69,6 @@ def test_passes(compared, sampler, run):
     compared(sampler, run, RUNS[run])
 
 
-@pytest.mark.whole  # of diffusers alone
 def test_the_comparisons_can_fail(saved):
     """Another sampler moves the result by far more than the limit."""
     settings = {**BASE, "num_inference_steps": 6, "num_iters": 3}

@@ -148,7 +148,6 @@ def one_and_three_passes(model, freeinit, figures, tmp_path, sampler, strength):
         assert result.report["strength"] == strength
 
 
-@pytest.mark.whole  # of diffusers alone
 def test_the_comparison_can_fail(model, tmp_path):
     """Strength, passes and the clip move the result by far more than the limit."""
     _, pipeline, _ = model

@@ -253,7 +253,6 @@ def test_token_ids_are_open_clips(model, command, tmp_path):
         assert json.loads(line) == ids, text
 
 
-@pytest.mark.whole  # of the original alone
 def test_the_comparison_can_fail(model):
     """What is compared moves the result by far more than the limit."""
     base = {**BASE, "num_iters": 2, "num_frames": 3}
