@@ -68,9 +68,9 @@ class CommandTest(unittest.TestCase):
 
     def run_command(self, *args, env=None, stdin=None):
         line = self.line(args)
-        if env is None and stdin is None and forked() and sum(len(os.fsencode(text)) for text in line) < forked().MOST_BYTES:
-            code, *texts, _, _ = forked().run(self.folder, line[1:], seconds=300)
-            return subprocess.CompletedProcess(line, code, *(text.decode().replace("\r\n", "\n") for text in texts))
+        if env is None and stdin is None and forked() and forked().takes(line):
+            code, out, err, _, _ = forked().run(self.folder, line[1:], seconds=300)
+            return subprocess.CompletedProcess(line, code, *(text.decode().replace("\r\n", "\n") for text in (out, err)))
         return subprocess.run(
             line, cwd=self.folder, env=env or self.environment(),
             input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,

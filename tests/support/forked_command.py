@@ -20,8 +20,6 @@ def library(folder):
 class ForkedCommand:
     """`command`: the launcher, which itself is not run; `folder`: where the runs put their output."""
 
-    MOST_BYTES = 60000  # of the arguments
-
     def __init__(self, command, preloaded, folder, environment):
         program = pathlib.Path(command).resolve().parents[1] / "libexec/freeinit/freeinit"
         self.folder = pathlib.Path(folder)
@@ -33,6 +31,11 @@ class ForkedCommand:
         os.close(orders)
         os.close(answers)
         self.answers = os.fdopen(answers_here)
+
+    @staticmethod
+    def takes(args):
+        """Not more than one read of the child."""
+        return len(args) < 200 and sum(len(os.fsencode(text)) + 1 for text in args) < 60000
 
     def run(self, folder, args, seconds):
         """In `folder`, for at most so many seconds: exit code, output, errors, seconds, largest resident KiB."""

@@ -1,9 +1,9 @@
 """Damaged files end in one line or are read; they never end in a traceback.
 
 Every kind of file that the exporter reads is changed at places drawn from a seed:
-FREEINIT_MUTANTS says how many times each (default 12, with FREEINIT_QUICK 3), FREEINIT_TEST_SEED where. Of those that are
-read the first are written, too, as far as the change concerns them: FREEINIT_MUTANTS_WRITTEN of each
-kind (default 1).
+FREEINIT_MUTANTS says how many times each (default 12, where FREEINIT_QUICK is set 3),
+FREEINIT_TEST_SEED where. Of those that are read the first are written, too, as far as the change
+concerns them: FREEINIT_MUTANTS_WRITTEN of each kind (default 1).
 """
 
 import json
