@@ -14,6 +14,7 @@ from freeinit_export.sources.torchvision_import import import_torchvision
 
 if find_spec("torchvision") is not None:
     import_torchvision()  # before diffusers, which imports it where there is one
+from freeinit_export.bundle import write  # noqa: E402
 from tiny_pipeline import tiny_pipeline  # noqa: E402
 
 torch.set_num_threads(1)
@@ -47,3 +48,22 @@ def bundle(saved, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "bundle"
     run_command(saved, out, *OPTIONS)
     return out
+
+
+@pytest.fixture
+def only_networks(monkeypatch):
+    """only_networks(ROLES): bundles are written with the networks whose roles ROLES() gives, and not
+    read again by a fresh process."""
+    write_networks = write._write_networks
+
+    def only(roles):
+        def write_some(model, *others):
+            wanted = roles()
+            model.components = {role: one for role, one in model.components.items() if role in wanted}
+            sections, worst = write_networks(model, *others)
+            return sections, {"": 0.0, **worst}
+
+        monkeypatch.setattr(write, "_write_networks", write_some)
+        monkeypatch.setattr(write, "_check_in_fresh_process", lambda *arguments: ({"": 0.0}, {}))
+
+    return only

@@ -63,10 +63,17 @@ def base(tmp_path_factory):
     return folder
 
 
-def exported(base, module, out, *options):
-    arguments = ["--base", base, "--motion-module", module, out, *options]
-    code = main(["animatediff", *map(str, arguments)])
-    return json.loads((out / "manifest.json").read_text()) if code == 0 else None
+@pytest.fixture
+def exported(base, tmp_path, only_networks):
+    """The manifest; of the networks `roles` alone are written."""
+
+    def export(module, *options, roles=()):
+        only_networks(lambda: roles)
+        arguments = ["--base", base, "--motion-module", module, tmp_path / "out", *options]
+        assert main(["animatediff", *map(str, arguments)]) == 0
+        return json.loads((tmp_path / "out/manifest.json").read_text())
+
+    return export
 
 
 def equal(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -75,7 +82,7 @@ def equal(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 
 @pytest.mark.parametrize("name", ["mm.ckpt", "AnimateLCM_sd15_t2v.ckpt"])
-def test_animatelcm(base, tmp_path, capsys, name):
+def test_animatelcm(exported, tmp_path, capsys, name):
     """Told by its contents, under any name. The positions are those that its code computes."""
     adapter, states = animatelcm_states()
     torch.save(states, tmp_path / name)
@@ -83,7 +90,7 @@ def test_animatelcm(base, tmp_path, capsys, name):
     assert recognised(tmp_path / name) == FewSteps("lcm", 6)
     if name == "mm.ckpt":
         return
-    manifest = exported(base, tmp_path / name, tmp_path / "out")
+    manifest = exported(tmp_path / name)
     said = capsys.readouterr().out
     assert "lcm: LCMScheduler, 6 steps, guidance 1.5" in said and "needs its LoRA" in said
     assert manifest["scheduler"]["_class_name"] == "LCMScheduler"
@@ -103,9 +110,9 @@ def test_lightning_in_both_layouts(tmp_path, steps):
         assert recognised(file) == FewSteps("lightning", steps)
 
 
-def test_lightning(base, tmp_path, capsys):
+def test_lightning(exported, tmp_path, capsys):
     _, (file, _) = lightning_files(tmp_path, 4)
-    manifest = exported(base, file, tmp_path / "out")
+    manifest = exported(file, roles=("unet",))
     assert "lightning: EulerDiscreteScheduler, 4 steps, guidance 1" in capsys.readouterr().out
     scheduler = manifest["scheduler"]
     assert scheduler["_class_name"] == "EulerDiscreteScheduler"
@@ -118,11 +125,11 @@ def test_lightning(base, tmp_path, capsys):
     assert json.loads(contract["freeinit.json"]) == manifest["unet"]
 
 
-def test_guidance_for_lightning_is_asked_for_at_export(base, tmp_path):
+def test_guidance_for_lightning_is_asked_for_at_export(exported, tmp_path):
     """Its authors find that some base models are better with it."""
     _, (_, file) = lightning_files(tmp_path, 2)
     options = ("--recommended", "guidance_scale=2", "--recommended", "num_inference_steps=3")
-    manifest = exported(base, file, tmp_path / "out", *options)
+    manifest = exported(file, *options)
     assert "max_guidance_scale" not in manifest["unet"]
     assert manifest["recommended"]["guidance_scale"] == 2.0
     assert manifest["recommended"]["num_inference_steps"] == 3

@@ -27,7 +27,6 @@ from test_videocrafter import TREE, write_config
 from tiny_pipeline import tiny_pipeline
 
 from freeinit_export.backends import conversion
-from freeinit_export.bundle import write
 from freeinit_export.cli import main
 from freeinit_export.networks.torchscript_file import read_torchscript
 
@@ -177,26 +176,17 @@ class Copy:
 
 
 @pytest.fixture
-def quick(monkeypatch, bundle):
+def quick(monkeypatch, only_networks, bundle):
     """Writing as far as `quick` says: `networks` of the first `left` models, of others none. No
     fresh process; backends convert nothing."""
-    write_whole, write_networks = write.write_bundle, write._write_networks
 
-    def write_bundle(model, *others):
-        kept = quick.networks if quick.left > 0 else ()
+    def roles():
         quick.left -= 1
-        model.components = {role: one for role, one in model.components.items() if role in kept}
-        return write_whole(model, *others)
-
-    def write_some(*arguments):
-        sections, worst = write_networks(*arguments)
-        return sections, {"": 0.0, **worst}
+        return quick.networks if quick.left >= 0 else ()
 
     quick = type("Quick", (), {"networks": (), "left": 0})()
     Copy.network = read_torchscript(bundle / "unet.pt")[0]
-    monkeypatch.setattr(write, "write_bundle", write_bundle)
-    monkeypatch.setattr(write, "_write_networks", write_some)
-    monkeypatch.setattr(write, "_check_in_fresh_process", lambda *arguments: ({"": 0.0}, {}))
+    only_networks(roles)
     monkeypatch.setattr(conversion, "backend_module", lambda name: Copy)
     return quick
 
