@@ -133,7 +133,7 @@ void BatchRun::run_file(const std::vector<Job>& jobs) {
   std::vector<std::filesystem::path> outputs;
   for (const Job& job : jobs) {
     console_.mute(true);  // the same is said when the job runs
-    if (auto checked = check(job, outputs)) waiting.push_back(*std::move(checked));
+    if (const auto checked = check(job, outputs)) waiting.push_back(*checked);
     console_.mute(false);
   }
   (void)check_distinct_outputs(outputs);
