@@ -62,6 +62,7 @@ def in_few_steps(line):
         short = STEPS.sub(lambda steps: "" if steps[0][0] == " " else "1", match[0])
         return f"{short} {FEW}" if "--filter-mask" in short else f"{short} {FEW} {SMALL}"
     line = re.sub(r'"num_inference_steps": \d+', '"num_inference_steps": 2', line)
+    line = line.replace("--num-frames 64", "--num-frames 24").replace('"63:', '"23:')  # more than one window
     return re.sub(r"freeinit generate [^&]*[^& ]", smaller, line)
 
 
