@@ -6,6 +6,8 @@
 #include <freeinit/impl/core/read_file_inl.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -29,6 +31,31 @@ FREEINIT_INLINE std::map<std::string, FileRecord> parse_files(JsonReader section
     files.emplace(path, std::move(record));
   }
   return files;
+}
+
+inline constexpr double kMostOfColour = 1e6;  // far above any map's: what is added up stays finite
+
+FREEINIT_INLINE bool is_colour(const nlohmann::json& value) {
+  return value.is_array() && value.size() == 3 &&
+         std::all_of(value.begin(), value.end(), [](const nlohmann::json& number) {
+           return number.is_number() && std::abs(number.get<double>()) <= kMostOfColour;
+         });
+}
+
+/// The section "preview": a colour for each channel of the latents, and one more.
+FREEINIT_INLINE LatentRgbSpec parse_preview(JsonReader section, std::int64_t channels) {
+  const std::string factors = "latent_rgb_factors";
+  const std::string bias = "latent_rgb_bias";
+  const std::string colour = concat("three numbers of at most ", kMostOfColour);
+  const nlohmann::json& rows = section.required(factors);
+  if (!rows.is_array() || !std::cmp_equal(rows.size(), channels) ||
+      !std::all_of(rows.begin(), rows.end(), is_colour)) {
+    section.refuse(factors, concat(channels, " times ", colour));
+  }
+  const nlohmann::json& offset = section.required(bias);
+  if (!is_colour(offset)) section.refuse(bias, colour);
+  section.finish();
+  return {rows.get<std::vector<std::array<double, 3>>>(), offset.get<std::array<double, 3>>()};
 }
 
 /// What two sections say about the same thing must agree.
@@ -91,6 +118,10 @@ FREEINIT_INLINE Manifest parse_manifest(const std::string& json, const std::stri
   manifest.tokenizer = detail::parse_tokenizer(root.object("tokenizer"), manifest);
   if (root.has("memory")) {
     manifest.memory = detail::parse_memory(root.object("memory"), manifest.vae);
+  }
+  if (root.has("preview")) {
+    manifest.latent_rgb =
+        detail::parse_preview(root.object("preview"), manifest.vae.latent_channels);
   }
   manifest.scheduler = detail::parse_scheduler(root.object("scheduler"));
   manifest.recommended = detail::parse_recommended(root.object("recommended"));
