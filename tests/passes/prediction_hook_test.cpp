@@ -25,14 +25,14 @@ at::Tensor denoise(const at::Tensor& latents, double timestep) {
   return latents.mul(0.3).add(timestep / 1000.0).tanh();
 }
 
-struct Run {
+struct Sampled {
   freeinit::FreeInitResult result;
   std::vector<at::Tensor> outputs{};  ///< of the network, call by call
 };
 
-Run run(const std::string& sampler, const FreeInitOptions& options,
-        const freeinit::RunHooks& hooks = {}) {
-  Run made;
+Sampled run(const std::string& sampler, const FreeInitOptions& options,
+            const freeinit::RunHooks& hooks = {}) {
+  Sampled made;
   const freeinit::NoiseSchedule schedule({.sampler = sampler,
                                           .clip_sample = false,
                                           .prediction_type = freeinit::PredictionType::sample});
@@ -54,7 +54,7 @@ TEST(PredictionHook, ShowsTheCleanSampleAndChangesNothing) {
       FreeInitOptions options{.num_iters = 3};
       options.intermediate.result = result;
       if (result != IntermediateResult::full) options.intermediate.steps = 2;
-      const Run plain = run(sampler, options);
+      const Sampled plain = run(sampler, options);
       std::vector<at::Tensor> shown;
       std::vector<std::pair<int, std::int64_t>> places, expected;
       freeinit::RunHooks hooks;
@@ -62,7 +62,7 @@ TEST(PredictionHook, ShowsTheCleanSampleAndChangesNothing) {
         shown.push_back(prediction);
         places.emplace_back(at.pass, at.step);
       };
-      const Run watched = run(sampler, options, hooks);
+      const Sampled watched = run(sampler, options, hooks);
       EXPECT_TRUE(watched.result.latents.equal(plain.result.latents)) << sampler;
       ASSERT_EQ(shown.size(), watched.outputs.size()) << sampler;
       for (int pass = 0; pass < 3; ++pass) {

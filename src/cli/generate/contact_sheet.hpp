@@ -21,7 +21,7 @@ class ContactSheet {
   /// `frame`: pixels of each of the `num_frames` frames.
   ContactSheet(std::int64_t num_frames, freeinit::ImageSize frame);
 
-  /// The frames [n,H,W,3] uint8 that follow.
+  /// The frames [n,h,w,3] uint8 that follow, of any size.
   void add(const at::Tensor& frames);
 
   /// Writes what is there as PNG. Throws freeinit::Error: io.
