@@ -95,7 +95,6 @@ class LivePreview(CommandTest):
         self.bytes_of("pipe.gif")
         _, stderr = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 0, stderr)
-        self.assertEqual(png_size(self.folder / "pipe.preview.png"), (len(picture[0]), len(picture)))
         return picture
 
     def test_shows_the_prediction_by_the_map(self):
@@ -112,6 +111,14 @@ class LivePreview(CommandTest):
                          for i in range(area)]
                 expected = sum(min(max((mean + 1) / 2, 0), 1) for mean in means) / area * 255
                 self.assertAlmostEqual(sum(pixel[colour] for pixel in tile) / len(tile), expected, delta=1.5)
+
+    def test_large_frames_are_shrunk_more_than_in_the_last_one(self):
+        for side, live, last in ((32, 70, 70), (1024, 768, 2048)):
+            picture = self.picture_before_the_video("--width", side, "--num-frames", 4)
+            self.assertEqual(len(picture[0]), live)
+            self.assertEqual(png_size(self.folder / "pipe.preview.png")[0], last)
+            (self.folder / "pipe.gif").unlink()
+            (self.folder / "pipe.preview.png").unlink()
 
     def test_videos_have_previews_of_their_own(self):
         names = self.seen(*self.TWICE, "-o", "a.gif", "--num-videos", 2, "--preview-every", 5)

@@ -53,11 +53,11 @@ void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& lat
   if (!plan_.compare.empty()) compare_pass(at);
 }
 
-/// The picture has the size of the last one, that of the video.
 void OutputWriter::show_prediction(const freeinit::RunPoint& at, const at::Tensor& prediction) {
+  constexpr std::int64_t kLargest = 768;  // latents have no more to show, and it is written often
   const Stopwatch drawing;
   const at::Tensor frames = freeinit::latents_to_rgb(prediction, options_.latent_rgb)[0];
-  ContactSheet sheet(frames.size(0), frame_size(prediction));
+  ContactSheet sheet(frames.size(0), frame_size(prediction), kLargest);
   sheet.add(freeinit::frame_bytes(frames));
   sheet.write(plan_.preview_path(static_cast<int>(at.video)));
   seconds_[freeinit::Phase::write] += drawing.seconds();
