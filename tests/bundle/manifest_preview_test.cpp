@@ -34,14 +34,18 @@ TEST(ManifestPreview, RefusesByName) {
   };
   const std::string factors = "'preview.latent_rgb_factors'";
   const std::string bias = "'preview.latent_rgb_bias'";
-  const std::string rows = "expected 4 times three numbers of at most 1e+06";
+  const std::string rows = "expected a list of three numbers of at most 1e+06";
   for (const json& value :
-       {json(), json(3), json::array(), json({1, 2, 3}), json({{1, 2, 3}, {1, 2, 3}, {1, 2, 3}}),
-        json({{1, 2, 3}, {1, 2, 3}, {1, 2, 3}, {1, 2}}),
+       {json(), json(3), json({1, 2, 3}), json({{1, 2, 3}, {1, 2, 3}, {1, 2, 3}, {1, 2}}),
         json({{1, 2, 3}, {1, 2, 3}, {1, 2, 3}, {1, 2, "3"}}),
         json({{1, 2, 3}, {1, 2, 3}, {1, 2, 3}, {1, 2, -1e7}})}) {
     refuses(factors, [&](json& preview) { preview["latent_rgb_factors"] = value; });
     refuses(rows, [&](json& preview) { preview["latent_rgb_factors"] = value; });
+  }
+  for (const json& value : {json::array(), json({{1, 2, 3}, {1, 2, 3}, {1, 2, 3}})}) {
+    refuses("'number of preview.latent_rgb_factors' is " + std::to_string(value.size()) +
+                " but 'vae.latent_channels' is 4",
+            [&](json& preview) { preview["latent_rgb_factors"] = value; });
   }
   for (const json& value : {json(), json({1, 2}), json({1, 2, true}), json({1, 2, 1e300})}) {
     refuses(bias, [&](json& preview) { preview["latent_rgb_bias"] = value; });

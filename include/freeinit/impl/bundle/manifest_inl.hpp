@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -43,14 +42,13 @@ FREEINIT_INLINE bool is_colour(const nlohmann::json& value) {
 }
 
 /// The section "preview": a colour for each channel of the latents, and one more.
-FREEINIT_INLINE LatentRgbSpec parse_preview(JsonReader section, std::int64_t channels) {
+FREEINIT_INLINE LatentRgbSpec parse_preview(JsonReader section) {
   const std::string factors = "latent_rgb_factors";
   const std::string bias = "latent_rgb_bias";
   const std::string colour = concat("three numbers of at most ", kMostOfColour);
   const nlohmann::json& rows = section.required(factors);
-  if (!rows.is_array() || !std::cmp_equal(rows.size(), channels) ||
-      !std::all_of(rows.begin(), rows.end(), is_colour)) {
-    section.refuse(factors, concat(channels, " times ", colour));
+  if (!rows.is_array() || !std::all_of(rows.begin(), rows.end(), is_colour)) {
+    section.refuse(factors, "a list of " + colour);
   }
   const nlohmann::json& offset = section.required(bias);
   if (!is_colour(offset)) section.refuse(bias, colour);
@@ -70,6 +68,11 @@ FREEINIT_INLINE void check_sections_agree(const Manifest& manifest, const std::s
              manifest.unet.context_dim);
   must_equal("vae.latent_channels", manifest.vae.latent_channels, "unet.in_channels",
              manifest.unet.in_channels);
+  if (manifest.latent_rgb) {
+    must_equal("number of preview.latent_rgb_factors",
+               static_cast<std::int64_t>(manifest.latent_rgb->factors.size()),
+               "vae.latent_channels", manifest.vae.latent_channels);
+  }
   const std::int64_t longest =
       std::min(manifest.text_encoder.max_length, manifest.unet.max_text_length.value_or(INT64_MAX));
   if (manifest.tokenizer.max_length > longest) {
@@ -119,10 +122,7 @@ FREEINIT_INLINE Manifest parse_manifest(const std::string& json, const std::stri
   if (root.has("memory")) {
     manifest.memory = detail::parse_memory(root.object("memory"), manifest.vae);
   }
-  if (root.has("preview")) {
-    manifest.latent_rgb =
-        detail::parse_preview(root.object("preview"), manifest.vae.latent_channels);
-  }
+  if (root.has("preview")) manifest.latent_rgb = detail::parse_preview(root.object("preview"));
   manifest.scheduler = detail::parse_scheduler(root.object("scheduler"));
   manifest.recommended = detail::parse_recommended(root.object("recommended"));
   root.finish();
