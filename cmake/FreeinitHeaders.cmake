@@ -20,7 +20,7 @@ set(FREEINIT_DECLARATIONS
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/conditioning networks/context_windows networks/device networks/dtype
   networks/feature_cache networks/guidance
-  networks/image_encoder networks/model_bundle networks/network_source networks/operators networks/text_encoder networks/video_unet
+  networks/image_encoder networks/latent_rgb networks/model_bundle networks/network_source networks/operators networks/text_encoder networks/video_unet
   networks/tiled_autoencoder networks/windowed_unet networks/backends/unet_backend
   pipeline/checkpoint_folder pipeline/clip_latents pipeline/generation pipeline/memory_estimate pipeline/probe
   pipeline/profile_trace
@@ -54,7 +54,7 @@ set(FREEINIT_BODIES
   passes/pass_plan passes/real_video_noise passes/state_check
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
-  networks/image_encoder networks/late_network networks/late_networks networks/library_error networks/model_bundle
+  networks/image_encoder networks/latent_rgb networks/late_network networks/late_networks networks/library_error networks/model_bundle
   networks/nearest_multiples networks/operator_check networks/operator_uses networks/operators networks/tensor_operators networks/text_encoder
   networks/tiled_autoencoder networks/torchscript_archive networks/torchscript_module networks/torchscript_unet
   networks/unet_call networks/video_unet networks/windowed_unet

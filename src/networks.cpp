@@ -13,6 +13,7 @@
 #include <freeinit/impl/networks/feature_cache_inl.hpp>
 #include <freeinit/impl/networks/guidance_inl.hpp>
 #include <freeinit/impl/networks/image_encoder_inl.hpp>
+#include <freeinit/impl/networks/latent_rgb_inl.hpp>
 #include <freeinit/impl/networks/model_bundle_inl.hpp>
 #include <freeinit/impl/networks/operators_inl.hpp>
 #include <freeinit/impl/networks/text_encoder_inl.hpp>

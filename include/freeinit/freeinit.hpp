@@ -37,6 +37,7 @@
 #include <freeinit/networks/feature_cache.hpp>
 #include <freeinit/networks/guidance.hpp>
 #include <freeinit/networks/image_encoder.hpp>
+#include <freeinit/networks/latent_rgb.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/networks/network_source.hpp>
 #include <freeinit/networks/operators.hpp>

@@ -72,6 +72,7 @@ class HashStamps;
 struct AutoencoderSpec;
 struct FileRecord;
 struct ImageEncoderSpec;
+struct LatentRgbSpec;
 struct Manifest;
 struct MemorySpec;
 struct TextEncoderSpec;

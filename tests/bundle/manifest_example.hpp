@@ -26,6 +26,8 @@ inline nlohmann::json example_manifest() {
       "text_encoder": {"weights": 3, "call": 2, "per_latent": 0},
       "vae_decoder": {"weights": 4, "call": 0, "per_latent": 7186},
       "vae_encoder": {"weights": 5, "call": 0, "per_latent": 4105}},
+    "preview": {"latent_rgb_factors": [[0.3512, 0.2297, 0.3227], [0.325, 0.4974, -2],
+      [-0.2829, 0.1762, 0.2721], [-0.212, -0.2616, -0.7177]], "latent_rgb_bias": [0, -0.1, 1]},
     "tokenizer": {"vocab_file": "tokenizer/vocab.json", "merges_file": "tokenizer/merges.txt",
       "max_length": 77, "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 0,
       "unk_token_id": 49407, "match_pad_token": false},

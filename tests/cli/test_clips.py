@@ -136,7 +136,7 @@ class Latents(CommandTest):
         header, _, data = (self.folder / "a.npy").read_bytes()[10:].partition(b"\n")
         self.assertEqual(ast.literal_eval(header.decode()), {"descr": "<f4", "fortran_order": False, "shape": tuple(shape)})
         self.assertEqual(struct.unpack(f"<{len(numbers)}f", data), tuple(numbers))
-        self.fails(2, "generate", "x", "--save-frames", "a.latent", says="expected .safetensors or .npy")
+        self.fails(2, "generate", "x", "--save-frames", "a.latent", says="expected .safetensors, .npy, DIR/")
 
     def test_latents_for_comfyui(self):
         self.saved("a.safetensors")

@@ -40,7 +40,8 @@ class FramesAsPictures(CommandTest):
     def test_refused(self):
         self.fails(2, "generate", "x", "--save-frames", "frame_%05d.png", says="DIR/frame_%05d.exr")
         self.fails(2, "generate", "x", "-o", "same/", "--save-frames", "same/frame_%05d.png", says="named for two outputs")
-        self.fails(2, "generate", "x", "--save-frames", "same/f%05d.png", says="unknown extension '.png'")
+        self.fails(2, "generate", "x", "--save-frames", "same/f%05d.png",
+                   says="unknown extension '.png'; expected .safetensors, .npy, DIR/frame_%05d.png or DIR/frame_%05d.exr")
         (self.folder / "there").mkdir()
         (self.folder / "there/x").touch()
         self.fails(6, "generate", "x", "--save-frames", "there/frame_%05d.exr", says="holds other files")

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
@@ -28,9 +29,10 @@ struct Manifest {
   UNetSpec unet;                                  ///< the bundle's own form of it
   /// By name; one that this build does not know is kept, and refused when it is chosen.
   std::map<std::string, UNetBackendSpec> unet_backends;
-  TextEncoderSpec text_encoder;  ///< what it reads and gives
-  AutoencoderSpec vae;           ///< what the autoencoder reads and gives
-  TokenizerSpec tokenizer;       ///< its files and ids
+  TextEncoderSpec text_encoder;             ///< what it reads and gives
+  AutoencoderSpec vae;                      ///< what the autoencoder reads and gives
+  std::optional<LatentRgbSpec> latent_rgb;  ///< of previews; not in bundles of earlier versions
+  TokenizerSpec tokenizer;                  ///< its files and ids
   /// By network: "text_encoder", "unet", "vae_decoder", "vae_encoder"; empty in bundles that were
   /// exported without it.
   std::map<std::string, MemorySpec> memory;

@@ -2,6 +2,7 @@
 
 #include <freeinit/core/config.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -58,6 +59,13 @@ struct AutoencoderSpec {
   std::int64_t latent_channels = 4;  ///< C
   std::int64_t spatial_scale = 8;    ///< pixels per latent along height and width
   double scaling_factor = 0.18215;   ///< latents of unit variance are the encoder's times it
+};
+
+/// `preview`: the linear map from latents to colours, fitted at export; `latents_to_rgb` applies
+/// it.
+struct LatentRgbSpec {
+  std::vector<std::array<double, 3>> factors{};  ///< [C][3]: what a latent adds to R, G and B
+  std::array<double, 3> bias{};  ///< R, G and B of latents of 0; -1 is black, 1 white
 };
 
 /// `tokenizer`: files and ids of the CLIP tokenizer, as ClipTokenizerOptions.

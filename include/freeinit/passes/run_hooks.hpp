@@ -28,6 +28,11 @@ struct RunHooks {
   /// After each complete pass: its result [B,C,F,H,W], the clean prediction if the pass ended
   /// early.
   Hook on_pass{};
+  /// After every `prediction_every`th denoiser call of a video: the clean prediction [B,C,F,H,W] of
+  /// its step (Sampler::pred_original_sample), for pictures of a run that goes. It is made for the
+  /// hook and changes no number of the run.
+  Hook on_prediction{};
+  std::int64_t prediction_every = 1;  ///< denoiser calls; 0: never
 };
 
 }  // namespace freeinit::inline FREEINIT_ABI

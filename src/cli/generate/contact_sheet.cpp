@@ -6,7 +6,6 @@ namespace freeinit_cli {
 namespace {
 
 constexpr std::int64_t kMostTiles = 400;
-constexpr freeinit::ImageSize kLargestSheet{2048, 2048};
 
 /// The least side of a square of so many tiles.
 std::int64_t side_of(std::size_t tiles) {
@@ -22,10 +21,10 @@ GridShape shape_of(std::size_t tiles) {
 
 }  // namespace
 
-ContactSheet::ContactSheet(std::int64_t num_frames, freeinit::ImageSize frame)
+ContactSheet::ContactSheet(std::int64_t num_frames, freeinit::ImageSize frame, std::int64_t largest)
     : chosen_(evenly_chosen(num_frames, kMostTiles)),
       columns_(side_of(chosen_.size())),
-      grid_(shape_of(chosen_.size()), frame, kLargestSheet),
+      grid_(shape_of(chosen_.size()), frame, {largest, largest}),
       picture_(grid_.blank()) {}
 
 void ContactSheet::add(const at::Tensor& frames) {

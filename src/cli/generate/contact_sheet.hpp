@@ -13,15 +13,14 @@
 
 namespace freeinit_cli {
 
-/// The frames of a video in one picture of at most 2048x2048 pixels, as many rows as columns. A
-/// clip of more than 400 frames shows so many of them. Takes frames as they come: memory is that of
-/// the picture.
+/// The frames of a video in one picture, as many rows as columns. A clip of more than 400 frames
+/// shows so many of them. Takes frames as they come: memory is that of the picture.
 class ContactSheet {
  public:
-  /// `frame`: pixels of each of the `num_frames` frames.
-  ContactSheet(std::int64_t num_frames, freeinit::ImageSize frame);
+  /// `frame`: pixels of each of the `num_frames` frames; `largest`: of a side of the picture.
+  ContactSheet(std::int64_t num_frames, freeinit::ImageSize frame, std::int64_t largest = 2048);
 
-  /// The frames [n,H,W,3] uint8 that follow.
+  /// The frames [n,h,w,3] uint8 that follow, of any size.
   void add(const at::Tensor& frames);
 
   /// Writes what is there as PNG. Throws freeinit::Error: io.

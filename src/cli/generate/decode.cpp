@@ -126,8 +126,8 @@ void add_decode(CLI::App& app, Action& selected) {
   command->add_option("--bundle", a.bundle, kBundleHelp)->type_name("DIR");
   command
       ->add_option("-o,--output", a.output,
-                   "FILE.mp4, .webm, .gif, .webp, .mov or .mkv, or DIR/ for PNG frames [video.mp4, "
-                   "video_2.mp4, ...]")
+                   "FILE" + std::string(kVideoFiles) +
+                       ", or DIR/ for PNG frames [video.mp4, video_2.mp4, ...]")
       ->type_name("FILE");
   command->add_option("--preview", a.preview, kPreviewHelp)->type_name("FILE");
   command->add_option("--fps", a.fps, "Frames per second of the file [the bundle's]")

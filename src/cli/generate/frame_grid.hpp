@@ -30,7 +30,7 @@ class FrameGrid {
   [[nodiscard]] freeinit::ImageSize size() const;
   /// Tiles of the same size, in another number.
   [[nodiscard]] FrameGrid with_shape(GridShape shape) const;
-  /// Frames [F,H,W,3] uint8 as tiles [F,h,w,3].
+  /// Frames [F,H,W,3] uint8 of any size as tiles [F,h,w,3].
   [[nodiscard]] at::Tensor tiles_of(const at::Tensor& frames) const;
   /// A picture without tiles: [H,W,3] uint8.
   [[nodiscard]] at::Tensor blank() const;

@@ -14,6 +14,7 @@
 #include "shared/stopwatch.hpp"
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/pipeline/profile_trace.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
@@ -39,6 +40,7 @@ Examples:
   freeinit generate "a blue square" --init-video circle.mp4 --strength 0.6
   freeinit generate "a blue square" --filter gaussian --spatial-stop 0.2 --save-passes passes/
   freeinit generate "a blue square" --preview frames.png --compare passes.png
+  freeinit generate "a blue square" --preview-every 5
   freeinit generate "a blue square" --mix variance-preserving --filter-axes temporal
   freeinit generate "a blue square" --filter-schedule gaussian:0.3,butterworth:0.2:0.2
   freeinit generate "a blue square" --intermediate prediction --intermediate-steps 3
@@ -86,6 +88,10 @@ void run_generate(const GenerateArguments& given, Console& console) {
   complete_inputs(run, pipeline, control);
   keep_run(kept, arguments, run, pipeline);
   console.info("seed " + std::to_string(run.request.seed));
+  if (run.plan.preview_every > 0) {
+    console.info("preview while it runs: " +
+                 freeinit::excerpt(run.plan.preview_path(0).string(), std::string::npos));
+  }
   const auto write_trace = [&] {
     if (!trace) return;
     trace->write(run.plan.trace);

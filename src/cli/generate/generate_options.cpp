@@ -2,6 +2,7 @@
 
 #include "shared/default_bundle.hpp"
 #include "shared/option_group.hpp"
+#include "shared/output_files.hpp"
 #include "shared/tensor_input.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -22,8 +23,8 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
   OptionGroup output(command, "Output");
   output
       .add("-o,--output", a.output,
-           "FILE.mp4, .webm, .gif, .webp, .mov or .mkv, or DIR/ for PNG frames [video.mp4, "
-           "video_2.mp4, ...]",
+           "FILE" + std::string(kVideoFiles) +
+               ", or DIR/ for PNG frames [video.mp4, video_2.mp4, ...]",
            "FILE")
       ->expected(1);
   output.add("--save-latents", a.save_latents,
@@ -35,6 +36,10 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
   output.add("--save-passes", a.save_passes, "Write video and latents of every pass to this folder",
              "DIR");
   output.add("--preview", a.preview, kPreviewHelp, "FILE");
+  output.add_number("--preview-every", a.preview_every,
+                    "Show the run in the file of --preview [NAME.preview.png beside the video] "
+                    "after every N network calls",
+                    1, 1'000'000);
   output.add("--compare", a.compare,
              "Write the passes beside each other, labelled, too: .png, or a video (.mp4, ...)",
              "FILE");
@@ -77,6 +82,7 @@ OutputPlan GenerateArguments::output_plan(std::int64_t num_videos) const {
           .latents = save_latents,
           .frames = save_frames,
           .preview = preview,
+          .preview_every = preview_every,
           .compare = compare,
           .trace = runtime.trace,
           .passes_folder = save_passes,

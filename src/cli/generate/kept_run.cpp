@@ -3,6 +3,7 @@
 #include "shared/default_bundle.hpp"
 #include "shared/error_report.hpp"
 #include "shared/output_files.hpp"
+#include "shared/spare_output.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
@@ -166,16 +167,9 @@ void add_checkpoints(freeinit::GenerationHooks& hooks, const freeinit::Checkpoin
                      const CheckpointArguments& arguments, at::Device device, Console& console) {
   folder.add_to(hooks, device);
   hooks.checkpoint_every = arguments.every;
-  hooks.on_checkpoint = [&, failed = false](const freeinit::VideoState& state) mutable {
-    try {
-      folder.write(state);
-      failed = false;
-    } catch (const freeinit::Error& error) {
-      if (error.code() != freeinit::ErrorCode::io) throw;
-      if (std::exchange(failed, true)) return;  // a line for each would hide all others
-      console.warning(std::string(error.what()) + "; the run goes on without newer checkpoints");
-    }
-  };
+  hooks.on_checkpoint =
+      [&folder, spare = SpareOutput(console, "the run goes on without newer checkpoints")](
+          const freeinit::VideoState& state) mutable { spare.write([&] { folder.write(state); }); };
 }
 
 }  // namespace freeinit_cli

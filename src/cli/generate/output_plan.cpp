@@ -26,6 +26,14 @@ bool is_pass_name(const std::string& name) {
   return std::regex_match(name, form);
 }
 
+bool names_video_file(const std::filesystem::path& path) {
+  try {
+    return freeinit::video_format_of(path) != freeinit::VideoFormat::png_sequence;
+  } catch (const freeinit::Error&) {
+    return false;
+  }
+}
+
 [[noreturn]] void refuse_output(const std::filesystem::path& path, const std::string& reason) {
   freeinit::raise(freeinit::ErrorCode::invalid_argument, "'" + path.string() + "': " + reason);
 }
@@ -84,7 +92,7 @@ OutputPlan OutputPlan::with_free_name() const {
 
 void OutputPlan::check() const {
   static_cast<void>(freeinit::video_format_of(video));
-  if (!latents.empty()) check_tensor_output(latents, overwrite, comfy::kExtension);
+  if (!latents.empty()) check_tensor_output(latents, overwrite, {comfy::kExtension});
   if (latents.extension() == comfy::kExtension && num_videos > 1) {
     refuse_output(latents, "holds the latents of one video; expected .safetensors or .npy for " +
                                std::to_string(num_videos));
@@ -95,22 +103,21 @@ void OutputPlan::check() const {
       check_output(pictures_path(index).parent_path() / "", overwrite);
     }
   } else if (!frames.empty()) {
-    check_tensor_output(frames, overwrite);
+    check_tensor_output(frames, overwrite, {"DIR/frame_%05d.png", "DIR/frame_%05d.exr"});
   }
   if (!trace.empty()) check_output(trace, overwrite);
   if (!preview.empty() && preview.extension() != ".png") {
     refuse_output(preview, "no name of a preview; expected .png");
   }
-  if (!compare.empty() && compare.extension() != ".png" &&
-      freeinit::video_format_of(compare) == freeinit::VideoFormat::png_sequence) {
-    refuse_output(compare, "no name of a comparison; expected .png, or that of a video file");
+  if (!compare.empty() && compare.extension() != ".png" && !names_video_file(compare)) {
+    refuse_output(compare, std::string("no name of a comparison; expected .png, ") + kVideoFiles);
   }
   check_distinct(*this);
   for (int index = 0; index < num_videos; ++index) {
     if (!is_written(index)) check_output(video_path(index), overwrite);
-    for (const auto& path : {preview_path(index), compare_path(index)}) {
-      if (!path.empty()) check_output(path, overwrite);
-    }
+    // A preview beside the video is a part of it.
+    if (has_preview()) check_output(preview_path(index), overwrite || preview.empty());
+    if (!compare.empty()) check_output(compare_path(index), overwrite);
   }
   if (!passes_folder.empty()) check_passes_folder();
 }
@@ -155,7 +162,10 @@ std::filesystem::path OutputPlan::video_path(int index) const {
 }
 
 std::filesystem::path OutputPlan::preview_path(int index) const {
-  return numbered(preview, index);
+  if (!has_preview() || !preview.empty()) return numbered(preview, index);
+  auto path = video_path(index);
+  if (!path.has_filename()) path = path.parent_path();  // a folder of frames
+  return path.replace_extension(".preview.png");
 }
 
 std::filesystem::path OutputPlan::compare_path(int index) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -13,6 +14,9 @@ struct OutputPlan {
   std::filesystem::path latents{};  ///< may be empty, as those below
   std::filesystem::path frames{};
   std::filesystem::path preview{};
+  /// Network calls from one preview of the running video to the next, which stands beside the video
+  /// if `preview` is empty; 0: none.
+  std::int64_t preview_every = 0;
   std::filesystem::path compare{};
   std::filesystem::path trace{};
   std::filesystem::path passes_folder{};
@@ -37,6 +41,8 @@ struct OutputPlan {
 
   /// The path of video `index`: `video` itself, or NAME_<index>.EXT when there are several.
   [[nodiscard]] std::filesystem::path video_path(int index) const;
+
+  [[nodiscard]] bool has_preview() const { return preview_every > 0 || !preview.empty(); }
 
   /// In the same way, where there is one.
   [[nodiscard]] std::filesystem::path preview_path(int index) const;

@@ -4,6 +4,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/run_control.hpp>
+#include <freeinit/networks/latent_rgb.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 #include <freeinit/tensors/video_frames.hpp>
 
@@ -27,6 +28,12 @@ freeinit::GenerationHooks OutputWriter::hooks() {
       pass_noise_ = noise;
     };
   }
+  if (plan_.preview_every > 0) {
+    hooks.prediction_every = plan_.preview_every;
+    hooks.on_prediction = [this](const freeinit::RunPoint& at, const at::Tensor& prediction) {
+      show_prediction(at, prediction);
+    };
+  }
   if (plan_.passes_folder.empty() && plan_.compare.empty()) return hooks;
   hooks.on_pass = [this](const freeinit::RunPoint& at, const at::Tensor& latents) {
     pass_done(at, latents);
@@ -44,6 +51,16 @@ void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& lat
   }
   pass_frames_ = write_decoded(path, video, latents, /*keep=*/true, nullptr);
   if (!plan_.compare.empty()) compare_pass(at);
+}
+
+void OutputWriter::show_prediction(const freeinit::RunPoint& at, const at::Tensor& prediction) {
+  constexpr std::int64_t kLargest = 768;  // latents have no more to show, and it is written often
+  const Stopwatch drawing;
+  const at::Tensor frames = freeinit::latents_to_rgb(prediction, options_.latent_rgb)[0];
+  ContactSheet sheet(frames.size(0), frame_size(prediction), kLargest);
+  sheet.add(freeinit::frame_bytes(frames));
+  sheet.write(plan_.preview_path(static_cast<int>(at.video)));
+  seconds_[freeinit::Phase::write] += drawing.seconds();
 }
 
 void OutputWriter::save_pass(const freeinit::RunPoint& at, const at::Tensor& latents) {
@@ -81,7 +98,7 @@ void OutputWriter::write_comparison(int index) {
 void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   const auto index = static_cast<int>(video.index);
   std::optional<ContactSheet> sheet;
-  if (!plan_.preview.empty()) sheet.emplace(video.latents.size(2), frame_size(video.latents));
+  if (plan_.has_preview()) sheet.emplace(video.latents.size(2), frame_size(video.latents));
   const at::Tensor frames = write_frames(index, video.latents, sheet ? &*sheet : nullptr);
   const Stopwatch drawing;
   if (sheet) {

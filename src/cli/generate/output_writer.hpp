@@ -33,6 +33,7 @@ struct WriterOptions {
   freeinit::Profile profile = freeinit::Profile::diffusers;
   std::optional<std::int64_t> chunk_size{};       ///< frames decoded at once
   std::int64_t num_passes = 1;                    ///< of each video at most
+  freeinit::LatentRgbSpec latent_rgb{};           ///< of previews of a running video
   std::map<std::string, std::string> metadata{};  ///< of the tensor files
   /// Of video k; empty: none.
   std::function<std::map<std::string, std::string>(int index)> video_metadata{};
@@ -60,6 +61,7 @@ class OutputWriter {
  private:
   void pass_done(const freeinit::RunPoint& at, const at::Tensor& latents);
   void video_done(const freeinit::GeneratedVideo& video);
+  void show_prediction(const freeinit::RunPoint& at, const at::Tensor& prediction);
   void save_pass(const freeinit::RunPoint& at, const at::Tensor& latents);
   void compare_pass(const freeinit::RunPoint& at);
   void write_comparison(int index);

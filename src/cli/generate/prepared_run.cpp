@@ -101,6 +101,11 @@ PreparedRun check_settings(const GenerateArguments& arguments, std::filesystem::
 
 void plan_outputs(PreparedRun& run, const GenerateArguments& arguments,
                   const freeinit::CheckpointFolder* kept) {
+  if (arguments.preview_every > 0 && !run.manifest.latent_rgb) {
+    freeinit::raise(freeinit::ErrorCode::unsupported,
+                    "--preview-every: bundle '" + run.bundle.string() +
+                        "' has no section 'preview'; freeinit-export preview adds it");
+  }
   run.plan = plan_of(arguments, run.request, kept);
   run.plan.check();
   check_checkpoint_folder(arguments);

@@ -98,7 +98,7 @@ DiskNeed disk_need(const PreparedRun& run) {
     // The former one stays until the new one is whole.
     add(plan.checkpoint_folder, (request.num_videos + 1) * kTensors * latents);
   }
-  const std::int64_t videos = request.num_videos * (plan.preview.empty() ? 1 : 2) +
+  const std::int64_t videos = request.num_videos * (plan.has_preview() ? 2 : 1) +
                               (plan.passes_folder.empty() ? 0 : passes) +
                               (plan.compare.empty() ? 0 : passes);
   constexpr std::int64_t kContainer = 65536;

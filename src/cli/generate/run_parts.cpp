@@ -4,6 +4,7 @@
 #include "generate/kept_run.hpp"
 #include "generate/output_writer.hpp"
 #include "shared/output_files.hpp"
+#include "shared/spare_output.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
@@ -38,8 +39,15 @@ std::function<std::map<std::string, std::string>(int)> metadata_of_videos(
 }
 
 /// The writer's hooks, without the video that the run was stopped in if that is discarded.
-freeinit::GenerationHooks output_hooks(OutputWriter& writer, bool discards) {
+freeinit::GenerationHooks output_hooks(OutputWriter& writer, bool discards, Console& console) {
   auto hooks = writer.hooks();
+  if (hooks.on_prediction) {
+    hooks.on_prediction = [show = std::move(hooks.on_prediction),
+                           spare = SpareOutput(console, "the preview stays as it is")](
+                              const auto& at, const at::Tensor& prediction) mutable {
+      spare.write([&] { show(at, prediction); });
+    };
+  }
   if (!discards) return hooks;
   hooks.on_video = [write = std::move(hooks.on_video)](const freeinit::GeneratedVideo& video) {
     if (!video.cancelled) write(video);
@@ -71,6 +79,7 @@ WriterOptions writer_options(const GenerateArguments& arguments, const PreparedR
           .profile = request.free_init.profile,
           .chunk_size = request.decode_chunk_size,
           .num_passes = request.free_init.num_iters,
+          .latent_rgb = run.manifest.latent_rgb.value_or(freeinit::LatentRgbSpec{}),
           .metadata = tensor_metadata(arguments, request),
           .video_metadata = metadata_of_videos(arguments, request, run.manifest.name),
           .progress = control.progress,
@@ -132,7 +141,7 @@ freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments
   const bool discards = arguments.checkpoint.discards();
   const auto autoencoder = autoencoder_of(run, pipeline);
   OutputWriter writer(run.plan, *autoencoder, writer_options(arguments, run, control, console));
-  auto hooks = output_hooks(writer, discards);
+  auto hooks = output_hooks(writer, discards, console);
   if (kept) {
     add_checkpoints(hooks, *kept, arguments.checkpoint, pipeline.bundle().device(), console);
   }

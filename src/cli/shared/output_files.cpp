@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <string>
 #include <system_error>
 
@@ -23,13 +24,18 @@ void check_output(const std::filesystem::path& path, bool overwrite) {
 }
 
 void check_tensor_output(const std::filesystem::path& path, bool overwrite,
-                         const std::string& other) {
+                         const std::vector<std::string>& others) {
+  std::vector<std::string> forms{".safetensors", ".npy"};
+  forms.insert(forms.end(), others.begin(), others.end());
   const std::string extension = path.extension().string();
-  if (extension != ".safetensors" && extension != ".npy" && (other.empty() || extension != other)) {
-    freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                    "tensor file '" + path.string() + "': unknown extension '" + extension +
-                        "'; expected .safetensors" + (other.empty() ? "" : ", " + other) +
-                        " or .npy");
+  if (std::find(forms.begin(), forms.end(), extension) == forms.end()) {
+    std::string known = forms.front();
+    for (auto form = forms.begin() + 1; form != forms.end(); ++form) {
+      known += (form + 1 == forms.end() ? " or " : ", ") + *form;
+    }
+    freeinit::raise(freeinit::ErrorCode::invalid_argument, "tensor file '" + path.string() +
+                                                               "': unknown extension '" +
+                                                               extension + "'; expected " + known);
   }
   check_output(path, overwrite);
 }

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <set>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -16,6 +18,9 @@ namespace freeinit_cli {
 // since scripts read it next; what stands there is only replaced with --overwrite. A name that
 // nobody gave is numbered until it is free: the second run of a day loses no video of the first.
 
+/// What names of video files end in.
+inline constexpr const char* kVideoFiles = ".mp4, .webm, .gif, .webp, .mov or .mkv";
+
 void add_overwrite_option(CLI::App& command, bool& overwrite);
 
 /// Throws freeinit::Error: io when `path` cannot be written, invalid_argument when something of
@@ -23,10 +28,10 @@ void add_overwrite_option(CLI::App& command, bool& overwrite);
 /// written. Leaves nothing behind.
 void check_output(const std::filesystem::path& path, bool overwrite);
 
-/// As above, and refuses a path that ends neither in .safetensors, .npy nor `other`
-/// (invalid_argument).
+/// As above, and refuses a path that ends neither in .safetensors, .npy nor one of `others`, which
+/// may also hold forms of paths for the message (invalid_argument).
 void check_tensor_output(const std::filesystem::path& path, bool overwrite,
-                         const std::string& other = {});
+                         const std::vector<std::string>& others = {});
 
 /// Where `path` leads: absolute, without links; a folder may end with a slash.
 [[nodiscard]] std::filesystem::path output_place(const std::filesystem::path& path);

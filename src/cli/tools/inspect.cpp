@@ -96,6 +96,7 @@ void print_manifest(const std::filesystem::path& folder, const freeinit::Manifes
   facts.emplace_back("text encoder",
                      manifest.text_encoder.file + ", " + manifest.text_encoder.dtype);
   facts.emplace_back("autoencoder", autoencoder_text(manifest.vae));
+  facts.emplace_back("live preview", manifest.latent_rgb ? "yes" : "no");
   facts.emplace_back("sampler", manifest.scheduler.sampler);
   facts.emplace_back("limits", limits_text(manifest));
   facts.emplace_back("recommended", recommended_text(manifest.recommended));

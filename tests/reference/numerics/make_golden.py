@@ -4,6 +4,7 @@ import ddim
 import euler
 import filters
 import free_init
+import latent_rgb
 import long_noise
 import mixes
 import noise
@@ -15,5 +16,5 @@ import videocrafter
 
 if __name__ == "__main__":
     for part in (noise, long_noise, ddim, euler, samplers, free_init, reinit, filters, mixes, predictions,
-                 video_to_video, videocrafter):
+                 video_to_video, videocrafter, latent_rgb):
         part.main()

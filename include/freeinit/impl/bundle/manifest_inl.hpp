@@ -6,6 +6,7 @@
 #include <freeinit/impl/core/read_file_inl.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -31,6 +32,30 @@ FREEINIT_INLINE std::map<std::string, FileRecord> parse_files(JsonReader section
   return files;
 }
 
+inline constexpr double kMostOfColour = 1e6;  // far above any map's: what is added up stays finite
+
+FREEINIT_INLINE bool is_colour(const nlohmann::json& value) {
+  return value.is_array() && value.size() == 3 &&
+         std::all_of(value.begin(), value.end(), [](const nlohmann::json& number) {
+           return number.is_number() && std::abs(number.get<double>()) <= kMostOfColour;
+         });
+}
+
+/// The section "preview": a colour for each channel of the latents, and one more.
+FREEINIT_INLINE LatentRgbSpec parse_preview(JsonReader section) {
+  const std::string factors = "latent_rgb_factors";
+  const std::string bias = "latent_rgb_bias";
+  const std::string colour = concat("three numbers of at most ", kMostOfColour);
+  const nlohmann::json& rows = section.required(factors);
+  if (!rows.is_array() || !std::all_of(rows.begin(), rows.end(), is_colour)) {
+    section.refuse(factors, "a list of " + colour);
+  }
+  const nlohmann::json& offset = section.required(bias);
+  if (!is_colour(offset)) section.refuse(bias, colour);
+  section.finish();
+  return {rows.get<std::vector<std::array<double, 3>>>(), offset.get<std::array<double, 3>>()};
+}
+
 /// What two sections say about the same thing must agree.
 FREEINIT_INLINE void check_sections_agree(const Manifest& manifest, const std::string& origin) {
   const auto must_equal = [&](const std::string& left, std::int64_t left_value,
@@ -43,6 +68,11 @@ FREEINIT_INLINE void check_sections_agree(const Manifest& manifest, const std::s
              manifest.unet.context_dim);
   must_equal("vae.latent_channels", manifest.vae.latent_channels, "unet.in_channels",
              manifest.unet.in_channels);
+  if (manifest.latent_rgb) {
+    must_equal("number of preview.latent_rgb_factors",
+               static_cast<std::int64_t>(manifest.latent_rgb->factors.size()),
+               "vae.latent_channels", manifest.vae.latent_channels);
+  }
   const std::int64_t longest =
       std::min(manifest.text_encoder.max_length, manifest.unet.max_text_length.value_or(INT64_MAX));
   if (manifest.tokenizer.max_length > longest) {
@@ -92,6 +122,7 @@ FREEINIT_INLINE Manifest parse_manifest(const std::string& json, const std::stri
   if (root.has("memory")) {
     manifest.memory = detail::parse_memory(root.object("memory"), manifest.vae);
   }
+  if (root.has("preview")) manifest.latent_rgb = detail::parse_preview(root.object("preview"));
   manifest.scheduler = detail::parse_scheduler(root.object("scheduler"));
   manifest.recommended = detail::parse_recommended(root.object("recommended"));
   root.finish();

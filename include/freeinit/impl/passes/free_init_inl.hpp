@@ -106,14 +106,17 @@ FREEINIT_INLINE void FreeInit::advance(FreeInitState& state, const Denoiser& den
   const double timestep = sampler.timesteps()[static_cast<std::size_t>(state.sample.index)];
   const at::Tensor output = denoiser(sampler.scale_model_input(state.sample), timestep);
   ++state.calls;
+  const bool shows = hooks.on_prediction && hooks.prediction_every > 0 &&
+                     state.calls % hooks.prediction_every == 0;
   at::Tensor prediction;
-  if (predicts) prediction = sampler.pred_original_sample(state.sample, output);
+  if (predicts || shows) prediction = sampler.pred_original_sample(state.sample, output);
   if (!predicts || handed_on == IntermediateResult::partial) {
     sampler.step(state.sample, output, state.noise);
   }
   if (settings_.check_steps) check_step(state, output, step);
+  if (shows) hooks.on_prediction({.pass = state.pass, .step = step}, prediction);
   report(Phase::denoise, state, step, pass.calls, control);
-  if (ends) end_pass(state, prediction, hooks);
+  if (ends) end_pass(state, predicts ? prediction : at::Tensor(), hooks);
 }
 
 FREEINIT_INLINE void FreeInit::begin_pass(FreeInitState& state, const RunControl& control,

@@ -107,8 +107,11 @@ FREEINIT_INLINE RunHooks::Hook hook_of_video(const RunHooks::Hook& hook, std::in
 
 /// The caller's hooks for one video.
 FREEINIT_INLINE RunHooks hooks_of_video(const RunParts& parts, std::int64_t video) {
-  return {.on_noise = hook_of_video(parts.hooks.on_noise, video, parts.clock, Phase::reinit),
-          .on_pass = hook_of_video(parts.hooks.on_pass, video, parts.clock, Phase::denoise)};
+  return {
+      .on_noise = hook_of_video(parts.hooks.on_noise, video, parts.clock, Phase::reinit),
+      .on_pass = hook_of_video(parts.hooks.on_pass, video, parts.clock, Phase::denoise),
+      .on_prediction = hook_of_video(parts.hooks.on_prediction, video, parts.clock, Phase::denoise),
+      .prediction_every = parts.hooks.prediction_every};
 }
 
 /// Hands on where the run stands, unless that is in the middle of reused features.

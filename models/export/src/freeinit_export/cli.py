@@ -16,6 +16,7 @@ from freeinit_export.commands.backend import add_backend_command
 from freeinit_export.commands.diffusers import add_diffusers_command
 from freeinit_export.commands.features import add_features_command
 from freeinit_export.commands.memory import add_memory_command
+from freeinit_export.commands.preview import add_preview_command
 from freeinit_export.commands.videocrafter import add_videocrafter_command
 from freeinit_export.errors import ExportError, Report, one_line
 
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add_features_command(sources)
     add_backend_command(sources)
     add_memory_command(sources)
+    add_preview_command(sources)
     return main
 
 

@@ -7,7 +7,6 @@ compared with it at other shapes and timesteps, and only then is the manifest ch
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 import tempfile
 from functools import partial
@@ -21,6 +20,7 @@ from freeinit_export.bundle.manifest import (
     canonical,
     file_record,
     file_records,
+    read_manifest,
     replace_manifest,
     rounded_up,
 )
@@ -36,7 +36,7 @@ _TIMESTEPS = (999, 37, 500)
 def add_backend(name: str, bundle: Path, report: Report) -> float:
     """Adds backend `name` to the bundle; returns the largest relative difference. On any failure
     the bundle stays as it was."""
-    manifest = _read_manifest(bundle)
+    manifest = _checked_manifest(bundle)
     unet = manifest["unet"]
     if unet.get("dtype") != "float32":
         raise ExportError(f"unet: is in {unet.get('dtype')}; expected float32, as CPUs want it")
@@ -67,11 +67,10 @@ def add_backend(name: str, bundle: Path, report: Report) -> float:
     return difference
 
 
-def _read_manifest(bundle: Path) -> dict[str, Any]:
+def _checked_manifest(bundle: Path) -> dict[str, Any]:
     """The manifest, whose record of the UNet's file holds."""
-    path = bundle / "manifest.json"
-    with naming(f"'{path}'", "the manifest of a bundle"):
-        manifest = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    manifest = read_manifest(bundle)
+    with naming(f"'{bundle / 'manifest.json'}'", "the manifest of a bundle"):
         file = manifest["unet"]["file"]
         record = manifest["files"][file]
         found = file_record(bundle / file)
@@ -79,10 +78,6 @@ def _read_manifest(bundle: Path) -> dict[str, Any]:
     if record != found:
         raise ExportError(f"'{bundle / file}': is not the file that manifest.json lists")
     return manifest
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"holds {name}, which JSON does not have")
 
 
 def _load(path: Path, section: dict[str, Any]) -> torch.jit.ScriptModule:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from freeinit_export import __version__
-from freeinit_export.errors import ExportError
+from freeinit_export.errors import ExportError, naming
 
 SCHEMA = 1
 
@@ -141,6 +141,16 @@ def file_record(path: Path) -> dict[str, Any]:
         while block := stream.read(1 << 20):
             digest.update(block)
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def read_manifest(bundle: Path) -> dict[str, Any]:
+    path = bundle / "manifest.json"
+    with naming(f"'{path}'", "the manifest of a bundle"):
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"holds {name}, which JSON does not have")
 
 
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from freeinit_export.bundle.manifest import replace_manifest
+from freeinit_export.bundle.manifest import read_manifest, replace_manifest
 from freeinit_export.bundle.write import SECTION
 from freeinit_export.errors import Report, naming
 from freeinit_export.networks.memory import memory_of
@@ -22,9 +21,8 @@ _FILE_KEY = {
 
 def add_memory(bundle: Path, report: Report) -> None:
     """On any failure the bundle stays as it was."""
-    path = bundle / "manifest.json"
-    with naming(f"'{path}'", "the manifest of a bundle"):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(bundle)
+    with naming(f"'{bundle / 'manifest.json'}'", "the manifest of a bundle"):
         sections = {role: manifest[name] for role, name in SECTION.items()}
         files = {role: section[_FILE_KEY[role]] for role, section in sections.items()}
     measured = {}

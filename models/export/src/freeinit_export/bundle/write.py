@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from freeinit_export.bundle.manifest import canonical, file_records, rounded_up, write_manifest
+from freeinit_export.bundle.preview import preview_of
 from freeinit_export.bundle.staging import staged
 from freeinit_export.errors import ExportError, Report, naming
 from freeinit_export.networks.component import Component, VideoModel
@@ -64,6 +65,7 @@ def write_bundle(
                 "files": file_records(folder),
                 **sections,
                 "memory": memory,
+                "preview": preview_of(folder, sections["vae"], report),
                 "tokenizer": tokenizer,
                 "scheduler": model.scheduler,
                 "recommended": recommended,
