@@ -1,5 +1,6 @@
 """The whole command on a tiny pipeline, and what it leaves behind."""
 
+import copy
 import hashlib
 import json
 import zipfile
@@ -16,7 +17,7 @@ from freeinit_export.cli import main
 from freeinit_export.errors import ExportError
 from freeinit_export.networks import unet as unet_module
 from freeinit_export.networks.component import Component
-from freeinit_export.networks.torchscript_file import strip_debug_records
+from freeinit_export.networks.torchscript_file import read_torchscript, strip_debug_records
 from freeinit_export.networks.verify import Expectation, expectations, save_expectations
 
 NETWORKS = {
@@ -196,3 +197,22 @@ def test_components_are_compared_at_other_shapes_than_the_traced_ones(pipeline):
     inputs = (torch.zeros(1, 2),)
     with pytest.raises(ValueError, match="shapes of a trace"):
         expectations(Component("x.pt", lambda x: x, lambda: None, (inputs, inputs), (inputs,)))
+
+
+def test_weights_that_float16_holds_are_stored_in_it(pipeline, bundle, tmp_path):
+    narrow = copy.deepcopy(pipeline)
+    for name in ("unet", "text_encoder", "vae"):
+        for parameter in getattr(narrow, name).parameters():
+            parameter.data = parameter.half().float()
+    narrow.save_pretrained(tmp_path / "saved")
+    run_command(tmp_path / "saved", tmp_path / "out", *OPTIONS)
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["unet"]["dtype"] == "float32"
+    assert manifest["unet"]["verified_max_relative_error"] <= 1e-5
+    for file in NETWORKS:
+        path = tmp_path / "out" / file
+        assert path.stat().st_size < 0.8 * (bundle / file).stat().st_size
+        assert torch.float16 in {p.dtype for p in load(path)[0].parameters()}
+        assert {p.dtype for p in read_torchscript(path)[0].parameters()} == {torch.float32}
+        # The rounded ones of the other bundle take all their bits.
+        assert {p.dtype for p in load(bundle / file)[0].parameters()} == {torch.float32}

@@ -15,10 +15,13 @@ import torch
 
 from freeinit_export.errors import ExportError
 from freeinit_export.networks.component import Inputs
-from freeinit_export.networks.torchscript_file import write_torchscript
+from freeinit_export.networks.torchscript_file import (
+    KEEPS_WEIGHTS,
+    read_torchscript,
+    write_torchscript,
+)
 
 FILE = "unet_float16_weights.pt"
-MARK = "widens_weights"  # tells who loads the file to leave the weights as they are
 TOLERANCE = (
     1e-2  # ten steps of float16: what rounding every weight does with random weights is .0007
 )
@@ -36,7 +39,7 @@ def convert(network: torch.jit.ScriptModule, example: Inputs, contract: str, fil
             if not rounded.isfinite().all():
                 raise ExportError(f"unet: '{name}' does not fit float16")
             parameter.data = rounded
-    narrow._c._register_attribute(MARK, torch._C.BoolType.get(), True)
+    narrow._c._register_attribute(KEEPS_WEIGHTS, torch._C.BoolType.get(), True)
     write_torchscript(file, narrow, contract)
 
 
@@ -67,4 +70,4 @@ def _owner(node: torch._C.Node, module: torch.jit.ScriptModule) -> torch.jit.Scr
 
 
 def runner(file: Path):
-    return torch.jit.load(file, map_location="cpu")
+    return read_torchscript(file)[0]

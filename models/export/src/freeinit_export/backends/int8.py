@@ -15,7 +15,7 @@ import torch
 
 from freeinit_export.errors import ExportError, one_line
 from freeinit_export.networks.component import Inputs
-from freeinit_export.networks.torchscript_file import write_torchscript
+from freeinit_export.networks.torchscript_file import read_torchscript, write_torchscript
 
 FILE = "unet_int8.pt"
 # Not a matter of rounding but of the method: .03 with the demo model's weights. Noise would be 1.
@@ -41,4 +41,4 @@ def convert(network: torch.jit.ScriptModule, example: Inputs, contract: str, fil
 
 
 def runner(file: Path):
-    return torch.jit.load(file, map_location="cpu")
+    return read_torchscript(file)[0]

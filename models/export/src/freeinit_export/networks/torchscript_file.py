@@ -1,5 +1,8 @@
 """Writing a traced network as a file: with its contract, without ballast.
 
+Kernels and matrices that float16 holds exactly, as those of a checkpoint published in float16, are
+stored in it: half the file for the same values. Whoever reads the file widens them again.
+
 A TorchScript file is a ZIP archive. Its `.debug_pkl` records map every operation back to the Python
 line it came from: in a small network they are a sixth of the file, they name folders of the machine
 that exported it, and nothing but the text of an error message reads them. They are left out.
@@ -7,6 +10,7 @@ that exported it, and nothing but the text of an error message reads them. They 
 
 from __future__ import annotations
 
+import json
 import struct
 import warnings
 import zipfile
@@ -17,14 +21,19 @@ import torch
 from freeinit_export.errors import ExportError, one_line
 
 CONTRACT = "freeinit.json"
+KEEPS_WEIGHTS = "widens_weights"  # the attribute of a network that widens what it uses by itself
+_LARGE = 1024  # values of a weight that is worth it
 _ALIGNMENT = 64  # of tensor data inside the archive, as torch writes it
 _LOCAL_HEADER = 30  # bytes of a ZIP record before its name
 _PADDING_ID = 0x4246  # the extra field that torch pads with
 
 
 def write_torchscript(path: Path, traced: torch.jit.ScriptModule, contract: str) -> None:
-    """Saves `traced` with `contract` as the extra file `freeinit.json`."""
+    """Saves `traced` with `contract` as the extra file `freeinit.json`. Narrows its weights."""
     whole = path.with_suffix(".whole")
+    for parameter in traced.parameters():
+        if _is_exact_in_float16(parameter):
+            parameter.data = parameter.half()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
@@ -36,13 +45,28 @@ def write_torchscript(path: Path, traced: torch.jit.ScriptModule, contract: str)
 
 
 def read_torchscript(path: Path) -> tuple[torch.jit.ScriptModule, str]:
-    """The network on the CPU, and its contract. Raises whatever the loader does."""
+    """The network on the CPU with its weights widened, and its contract. Raises whatever the
+    loader does."""
     extra = {CONTRACT: ""}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         network = torch.jit.load(path, map_location="cpu", _extra_files=extra)
     contract = extra[CONTRACT]
-    return network, contract.decode() if isinstance(contract, bytes) else contract
+    contract = contract.decode() if isinstance(contract, bytes) else contract
+    if json.loads(contract or "{}").get("dtype") == "float32" and not hasattr(network, KEEPS_WEIGHTS):
+        for parameter in network.parameters():
+            parameter.data = parameter.float()
+    return network, contract
+
+
+def _is_exact_in_float16(parameter: torch.Tensor) -> bool:
+    """Biases and scales are nothing beside kernels and matrices."""
+    return (
+        parameter.dtype == torch.float32
+        and parameter.dim() > 1
+        and parameter.numel() >= _LARGE
+        and torch.equal(parameter, parameter.half().float())
+    )
 
 
 def strip_debug_records(source: Path, target: Path) -> None:
