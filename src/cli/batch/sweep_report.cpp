@@ -84,8 +84,10 @@ std::string term(const std::string& key, const std::string& value) {
 }
 
 double seconds_of(const ordered_json& result) {
+  const auto phases = result.find("seconds");
+  if (phases == result.end()) return 0.0;
   double sum = 0.0;
-  for (const auto& item : result.value("seconds", ordered_json::object()).items()) {
+  for (const auto& item : phases->items()) {
     if (item.key() != "load" && item.value().is_number()) sum += item.value().get<double>();
   }
   return sum;
