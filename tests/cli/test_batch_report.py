@@ -56,10 +56,10 @@ class Page(html.parser.HTMLParser):
 
 
 class Reports(Batch):
-    name = "page.html"
+    name, format = "page.html", "gif"
 
     def arguments(self, *args):
-        return super().arguments("--report", self.name, *args)
+        return ["batch", "jobs.jsonl", "--out", "out", "--report", self.name, "--format", self.format, *args]
 
     def text(self):
         return (self.folder / self.name).read_text()
@@ -77,7 +77,7 @@ class Pages(Reports):
         page = self.report(CIRCLE, {**SQUARE, "num_iters": 0}, "no job", {**SQUARE, "name": "last"}, code=SOME_FAILED)
         self.assertEqual([status for status, _ in page.jobs], ["done", "failed", "failed", "done"])
         for (_, text), says in zip(page.jobs, (["prompt a red circle", "seed 7", "done", " s ", "circle"],
-                                               ["num_iters", "line 2", "square"], ["not a JSON", "no job", "line 3"],
+                                               ["num_iters", "line 2", "square"], ["not valid JSON", "no job", "line 3"],
                                                ["prompt a blue square", "seed 8", "last"])):
             for part in says:
                 self.assertIn(part, text)
@@ -137,6 +137,8 @@ class Pages(Reports):
     def test_whose_file_is_replaced(self):
         (self.folder / "page.html").write_text("mine")
         self.write_jobs(CIRCLE)
+        (self.folder / "out").mkdir()
+        (self.folder / "out/results.jsonl").touch()
         self.fails(2, *self.arguments(), says="is there already")
         self.results("--overwrite")
         self.results()
@@ -157,6 +159,64 @@ class Pages(Reports):
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=120)
         self.assertEqual([status for status, _ in self.page().jobs], ["done", "open", "open"])
+
+
+@unittest.skipIf(BROWSER is None, "no Chromium")
+class Shown(Reports):
+    """In a browser, whose videos are held at their first frame."""
+
+    def look(self, *args):
+        shown = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1000,1400",
+                                f"--user-data-dir={self.folder / 'browser'}", *args, (self.folder / "held.html").as_uri()],
+                               cwd=self.folder, capture_output=True, text=True, timeout=300)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        return shown.stdout
+
+    def photograph(self):
+        """Counts of the page's script, and where the videos are: x, y, width, height."""
+        (self.folder / "held.html").write_text(self.text().replace("'use strict';", """'use strict';
+            HTMLMediaElement.prototype.play = async () => {};
+            addEventListener('load', () => setTimeout(() => {
+              document.documentElement.dataset.places = JSON.stringify([...document.querySelectorAll('.media > *')].map(
+                element => (r => [r.x, r.y, r.width, r.height])(element.getBoundingClientRect())));
+            }, 500));"""))
+        dom = self.look("--dump-dom", "--virtual-time-budget=3000")
+        self.look("--screenshot=shot.png")
+        root = Page(dom).elements[0][1]
+        return int(root["data-shown"]), int(root["data-unplayable"]), json.loads(root["data-places"])
+
+    def colours(self, file, *cut):
+        """Of the first frame, or of a part of it: 4x4 means of red, green and blue."""
+        filters = ",".join([*cut, "scale=4:4:flags=area"])
+        return subprocess.run(["ffmpeg", "-v", "error", "-i", file, "-vf", filters, "-frames:v", "1", "-f", "rawvideo",
+                               "-pix_fmt", "rgb24", "-"], cwd=self.folder, check=True, capture_output=True).stdout
+
+    def difference(self, place, video):
+        x, y, width, height = map(round, place)
+        seen = self.colours("shot.png", f"crop={width}:{height}:{x}:{y}")
+        return max(abs(a - b) for a, b in zip(seen, self.colours(video)))
+
+    def test_each_video_in_its_place(self):
+        for kind in ("mp4", "webm"):
+            with self.subTest(kind):
+                shutil.rmtree(self.folder / "out", ignore_errors=True)
+                self.format = kind
+                self.batch(SWEEP)
+                shown, unplayable, places = self.photograph()
+                self.assertEqual((shown, unplayable), (4, 0))
+                videos = [result["outputs"][0] for result in self.kept()]
+                for number, place in enumerate(places):
+                    differences = [self.difference(place, video) for video in videos]
+                    self.assertEqual(differences.index(min(differences)), number, differences)
+                    self.assertLess(differences[number], 20)  # of 255: the browser scales and converts in its own way
+
+    def test_what_no_browser_plays_has_a_picture_that_moves(self):
+        for self.format in ("mov", "png"):
+            with self.subTest(self.format):
+                shutil.rmtree(self.folder / "out", ignore_errors=True)
+                page = self.report(SWEEP)
+                self.assertTrue(all(source.startswith("data:image/webp;") for source in page.sources))
+                self.assertEqual(self.photograph()[:2], (4, 0))
 
 
 if __name__ == "__main__":
