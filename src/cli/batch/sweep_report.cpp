@@ -139,9 +139,9 @@ class Page {
     std::string text = freeinit::concat(counts["done"], " done");
     if (counts["failed"] > 0) text += freeinit::concat(", ", counts["failed"], " failed");
     if (counts["open"] > 0) text += freeinit::concat(", ", counts["open"], " not run");
-    text += " · " + fixed_number(seconds, 1) + " s";
+    text += " \u00b7 " + fixed_number(seconds, 1) + " s";
     for (const char* key : {"model", "device", "dtype"}) {
-      if (made != nullptr && made->contains(key)) text += " · " + shown_value((*made)[key]);
+      if (made != nullptr && made->contains(key)) text += " \u00b7 " + shown_value((*made)[key]);
     }
     return text;
   }
@@ -237,12 +237,12 @@ class Page {
     if (result.is_null()) return {};
     std::string text = "<b>" + std::string(status_of(job)) + "</b>";
     if (result["status"] == "failed")
-      text += freeinit::concat(" · line ", shown_value(result["line"]));
-    if (result.contains("seconds")) text += " · " + fixed_number(seconds_of(result), 1) + " s";
+      text += freeinit::concat(" \u00b7 line ", shown_value(result["line"]));
+    if (result.contains("seconds")) text += " \u00b7 " + fixed_number(seconds_of(result), 1) + " s";
     if (result.contains("seed") && !given_.contains("seed")) {
-      text += " · seed " + escaped_markup(shown_value(result["seed"]));
+      text += " \u00b7 seed " + escaped_markup(shown_value(result["seed"]));
     }
-    if (!result["name"].is_null()) text += " · " + escaped_markup(shown_value(result["name"]));
+    if (!result["name"].is_null()) text += " \u00b7 " + escaped_markup(shown_value(result["name"]));
     return text;
   }
 
