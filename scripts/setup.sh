@@ -3,7 +3,7 @@
 # quick when nothing is missing.
 #
 #   scripts/setup.sh           what the command needs
-#   scripts/setup.sh --tests   and what the tests need: GoogleTest, the Python reference packages
+#   scripts/setup.sh --tests   and what the tests need: GoogleTest, Chromium, the Python reference packages
 #   scripts/setup.sh --ci      and what the other checks need: clang, clang-format, clang-tidy, libFuzzer,
 #                              Doxygen
 #
@@ -45,10 +45,16 @@ _freeinit_packages() {
   _freeinit_have_cmake || echo cmake
   command -v ninja >/dev/null || echo ninja-build
   if [[ -n $1 ]]; then echo libgtest-dev ffmpeg; fi
+  if [[ -n $1 ]] && ! _freeinit_have_browser; then echo chromium; fi
   # One version, since each formats and warns in its own way.
   if [[ $1 == --ci ]]; then echo git clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev; fi
   if [[ $1 == --ci ]]; then _freeinit_site_packages; fi
 }
+
+# Looks at the page of a batch; any of them does. Ubuntu has it as a snap alone: the test is skipped.
+_freeinit_have_browser() {
+  command -v chromium || command -v chromium-browser || command -v google-chrome || ! apt-cache show chromium
+} >/dev/null 2>&1
 
 # What docs.sh needs.
 _freeinit_site_packages() { echo doxygen doxygen-awesome-css python3; }

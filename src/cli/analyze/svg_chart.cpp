@@ -1,5 +1,6 @@
 #include "analyze/svg_chart.hpp"
 
+#include "shared/markup_text.hpp"
 #include "shared/text_output.hpp"
 
 #include <freeinit/io/text_file.hpp>
@@ -22,22 +23,6 @@ constexpr std::array<const char*, 8> kColours{"#0072b2", "#d55e00", "#009e73", "
 
 std::string coordinate(double value) {
   return fixed_number(value, 2);
-}
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&') {
-      result += "&amp;";
-    } else if (c == '<') {
-      result += "&lt;";
-    } else if (c == '>') {
-      result += "&gt;";
-    } else {
-      result += c;
-    }
-  }
-  return result;
 }
 
 /// One axis: the values it spans and where its ticks are.
@@ -130,7 +115,7 @@ class ChartDrawing {
   }
   void label(double x, double y, const std::string& text, const std::string& style) {
     out_ += "<text x=\"" + coordinate(x) + "\" y=\"" + coordinate(y) + "\" " + style + ">" +
-            escaped(text) + "</text>\n";
+            escaped_markup(text) + "</text>\n";
   }
 
   void frame() {
@@ -154,7 +139,7 @@ class ChartDrawing {
     label((left_ + kLeft + right) / 2, kHeight - 14, chart_.x_label, "text-anchor=\"middle\"");
     const std::string x = coordinate(left_ + 14), y = coordinate((kTop + bottom) / 2);
     out_ += "<text x=\"" + x + "\" y=\"" + y + "\" text-anchor=\"middle\" transform=\"rotate(-90 " +
-            x + " " + y + ")\">" + escaped(chart_.y_label) + "</text>\n";
+            x + " " + y + ")\">" + escaped_markup(chart_.y_label) + "</text>\n";
   }
 
   void series(const ChartSeries& series, std::size_t index) {

@@ -33,7 +33,7 @@ does what is not done.
   {"prompt": "a blue square", "seed": [1, 2, 3], "num_iters": [1, 3]}      (6 jobs)
 
 Examples:
-  freeinit batch jobs.jsonl --out videos
+  freeinit batch jobs.jsonl --out videos --report videos.html
   freeinit batch jobs.jsonl --out videos --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
   freeinit batch - --out videos      (runs each line as it arrives))";
 
@@ -138,6 +138,7 @@ void run_batch(const BatchArguments& arguments, Console& console) {
     }
     if (run.interrupt().requested()) run.stop();
   }
+  run.write_report();
   const auto& [done, skipped, failed] = run.counts();
   console.info(freeinit::concat(done, " jobs done, ", skipped, " were done before, ", failed,
                                 " failed: ", run.results_file().string()));

@@ -26,11 +26,21 @@ std::string suffix_of(const std::string& shard) {
   return suffix;
 }
 
-std::vector<std::filesystem::path> outputs_of(const PreparedJob& job) {
+std::string report_title(const BatchArguments& batch) {
+  return batch.jobs == "-" ? batch.out : std::filesystem::path(batch.jobs).filename().string();
+}
+
+std::vector<std::filesystem::path> videos_of(const PreparedJob& job) {
   const auto plan = job.arguments.output_plan(job.run.request.num_videos);
-  std::vector<std::filesystem::path> outputs;
-  for (int i = 0; i < plan.num_videos; ++i) outputs.push_back(plan.video_path(i));
-  if (!plan.latents.empty()) outputs.push_back(plan.latents);
+  std::vector<std::filesystem::path> videos;
+  for (int i = 0; i < plan.num_videos; ++i) videos.push_back(plan.video_path(i));
+  return videos;
+}
+
+std::vector<std::filesystem::path> outputs_of(const PreparedJob& job) {
+  auto outputs = videos_of(job);
+  const std::filesystem::path latents = job.arguments.save_latents;
+  if (!latents.empty()) outputs.push_back(latents);
   return outputs;
 }
 
@@ -43,6 +53,7 @@ BatchRun::BatchRun(const BatchArguments& arguments, Console& console)
       control_(make_control(console, view_, interrupt_, stop_, /*discards=*/true)),
       bundle_(read_batch_bundle(arguments.common.bundle)),
       results_(arguments.out, suffix_of(arguments.shard)),
+      report_(arguments.report, report_title(arguments), arguments.common.overwrite),
       low_memory_(arguments.common.runtime.low_memory) {}
 
 void BatchRun::fail(const Job& job, const Failure& why, const std::string& name) {
@@ -57,12 +68,19 @@ void BatchRun::fail(const Job& job, const Failure& why, const std::string& name)
                       {"code", why.code},
                       {"job", job.settings}};
   results_.add(result);
-  console_.result(result_line(result));
+  tell(job, result, {});
   ++counts_.failed;
+}
+
+void BatchRun::tell(const Job& job, const ordered_json& result,
+                    std::vector<std::filesystem::path> videos) {
+  console_.result(result_line(result));
+  report_.add(job, result, std::move(videos));
 }
 
 void BatchRun::stop() {
   console_.end_progress();
+  write_report();
   freeinit::raise(freeinit::ErrorCode::cancelled,
                   freeinit::concat("stopped: ", counts_.done + counts_.skipped,
                                    " jobs are done; the same command does the others"));
@@ -86,7 +104,7 @@ std::optional<PreparedJob> BatchRun::prepare(const Job& job) {
     if (is_done(prepared)) {
       ordered_json result = *results_.done(prepared.name, prepared.hash);
       result["status"] = "skipped";
-      console_.result(result_line(result));
+      tell(job, result, videos_of(prepared));
       ++counts_.skipped;
       return std::nullopt;
     }
@@ -131,6 +149,7 @@ std::optional<BatchRun::Waiting> BatchRun::check(const Job& job,
 void BatchRun::run_file(const std::vector<Job>& jobs) {
   std::vector<Waiting> waiting;
   std::vector<std::filesystem::path> outputs;
+  for (const Job& job : jobs) report_.expect(job);
   for (const Job& job : jobs) {
     console_.mute(true);  // the same is said when the job runs
     if (const auto checked = check(job, outputs)) waiting.push_back(*checked);
@@ -202,7 +221,7 @@ void BatchRun::run(const Job& job, PreparedJob& prepared) {
   }
   console_.end_progress();
   results_.add(result);
-  console_.result(result_line(result));
+  tell(job, result, videos_of(prepared));
   ++counts_.done;
 }
 

@@ -2,6 +2,7 @@
 
 #include "batch/job_results.hpp"
 #include "batch/prepared_job.hpp"
+#include "batch/sweep_report.hpp"
 #include "shared/console.hpp"
 #include "shared/error_report.hpp"
 #include "shared/interrupt.hpp"
@@ -49,7 +50,10 @@ class BatchRun {
   /// A line that is no job, or a job that cannot run: `why` becomes its result.
   void fail(const Job& job, const Failure& why, const std::string& name = {});
 
-  /// Throws freeinit::Error: cancelled, with how far the batch got.
+  /// Writes the report, if there shall be one. Throws freeinit::Error: io.
+  void write_report() const { report_.write(console_); }
+
+  /// Writes the report. Throws freeinit::Error: cancelled, with how far the batch got; io.
   [[noreturn]] void stop();
 
  private:
@@ -60,6 +64,9 @@ class BatchRun {
     std::optional<freeinit::MemoryEstimate> memory;
   };
 
+  /// Prints what became of a job, and keeps it for the report.
+  void tell(const Job& job, const nlohmann::ordered_json& result,
+            std::vector<std::filesystem::path> videos);
   /// The prepared job; nothing where it failed or was done before.
   std::optional<PreparedJob> prepare(const Job& job);
   std::optional<Waiting> check(const Job& job, std::vector<std::filesystem::path>& outputs);
@@ -77,6 +84,7 @@ class BatchRun {
   freeinit::RunControl control_;
   BatchBundle bundle_;
   JobResults results_;
+  SweepReport report_;
   std::optional<freeinit::TextToVideoPipeline> pipeline_;
   std::string backend_;  ///< of the first job
   bool low_memory_ = false;

@@ -81,6 +81,8 @@ void add_batch_options(CLI::App& command, BatchArguments& a) {
   output.add_flag("--save-latents", a.save_latents, "Write the latents, too: NAME.safetensors");
   add_overwrite_option(command, common.overwrite);
   output.add_flag("--no-metadata", common.no_metadata, kNoMetadataHelp);
+  output.add("--report", a.report,
+             "Write a page that shows the videos of all jobs beside each other: NAME.html", "FILE");
   output.add("--shard", a.shard, "Only every N-th job, from job I on, counted from 0", "I/N");
   output.add_flag("--expand", a.expands,
                   "Print the jobs one by one, lists taken apart and names given, and run none");
@@ -112,7 +114,7 @@ std::vector<Job> jobs_of_line(const std::string& text, std::int64_t line) {
   for (std::size_t i = 0; i < product.size(); ++i) {
     std::string place = freeinit::concat("line ", line);
     if (is_swept) place += freeinit::concat(" (job ", i + 1, " of ", product.size(), ")");
-    jobs.push_back({line, std::move(place), is_swept, std::move(product[i])});
+    jobs.push_back({line, std::move(place), is_swept, i, std::move(product[i])});
   }
   return jobs;
 }

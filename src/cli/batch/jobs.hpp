@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ namespace freeinit_cli {
 /// The options of `batch`.
 struct BatchArguments {
   std::string jobs;  ///< file, or "-"
-  std::string out, format = "mp4", shard;
+  std::string out, format = "mp4", shard, report;
   bool save_latents = false;
   bool expands = false;      ///< prints the jobs and runs none
   GenerateArguments common;  ///< what holds for all jobs: bundle, machine, files
@@ -30,6 +31,7 @@ struct Job {
   std::int64_t line = 0;
   std::string place;      ///< "line 3", "line 3 (job 2 of 6)"
   bool is_swept = false;  ///< one of several of its line
+  std::size_t index = 0;  ///< among those of its line
   nlohmann::ordered_json settings;
 };
 

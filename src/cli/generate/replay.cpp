@@ -7,6 +7,7 @@
 #include "shared/error_report.hpp"
 #include "shared/json_text.hpp"
 #include "shared/output_files.hpp"
+#include "shared/temporary_folder.hpp"
 #include "shared/text_output.hpp"
 
 #include <freeinit/core/error.hpp>
@@ -18,9 +19,6 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <stdlib.h>
-
-#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -28,7 +26,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <system_error>
 
 namespace freeinit_cli {
 namespace {
@@ -49,29 +46,6 @@ Example:
   freeinit generate "a red circle moving right" -o circle.mp4 && freeinit replay circle.mp4
 
 Exit codes: 0 the frames are the same, 9 they are not, others as of generate.)";
-
-/// A folder of its own that goes with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "freeinit-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      throw std::system_error(errno, std::generic_category(), "temporary folder");
-    }
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 ordered_json settings_of(const std::filesystem::path& video) {
   const auto metadata = freeinit::read_file_metadata(video);
