@@ -1,5 +1,6 @@
 #include "guard.hpp"
 #include "handles.hpp"
+#include "request.hpp"
 #include "structs.hpp"
 #include "watch.hpp"
 
@@ -38,7 +39,6 @@ freeinit_latents c_latents(const at::Tensor& latents, std::int64_t video, std::i
 template <class Element>
 at::Tensor tensor_of(const Element* data, at::IntArrayRef sizes, at::ScalarType dtype,
                      const char* name) {
-  (void)required(data, name);
   std::int64_t left = std::int64_t{1} << 40;  // values of a tensor: more is no memory's
   for (const std::int64_t size : sizes) {
     if (size < 1 || size > left) {
@@ -52,6 +52,7 @@ at::Tensor tensor_of(const Element* data, at::IntArrayRef sizes, at::ScalarType 
 }
 
 at::Tensor tensor_of(const freeinit_latents& latents) {
+  (void)required(latents.data, "latents.data");
   return tensor_of(latents.data,
                    {1, latents.channels, latents.frames, latents.height, latents.width}, at::kFloat,
                    "latents");
@@ -107,6 +108,7 @@ freeinit::GenerationInputs inputs_of(const freeinit_run_options& options,
                     freeinit::concat("clip.frames '", clip.frames, "': expected num_frames, ",
                                      request.num_frames));
   }
+  (void)required(clip.rgb, "clip.rgb");
   const at::Tensor frames =
       tensor_of(clip.rgb, {clip.frames, clip.height, clip.width, 3}, at::kByte, "clip");
   const auto autoencoder = freeinit::with_tiling(bundle.autoencoder(), request.vae_tiling);
@@ -166,7 +168,7 @@ std::unique_ptr<freeinit_result> generate(const TextToVideoPipeline& pipeline,
                                           const freeinit_run_options* given) {
   const auto options = read_struct(given, "run_options");
   const ModelBundle& bundle = pipeline.bundle();
-  const auto request = freeinit::request_from_json(text, bundle.manifest().recommended);
+  const GenerationRequest request = read_request(text, bundle.manifest());
   request.validate();  // before a clip is encoded
   Watch watch(options);
   auto made = std::make_unique<freeinit_result>();
@@ -198,10 +200,7 @@ freeinit_status freeinit_decode(const freeinit_pipeline* pipeline, const char* r
     const auto given =
         freeinit_c::read_struct(&freeinit_c::required(latents, "latents"), "latents");
     const auto own = freeinit_c::read_struct(options, "run_options");
-    if (!own.on_frame) {
-      freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                      "run_options.on_frame 'NULL': expected one");
-    }
+    (void)freeinit_c::required(own.on_frame, "run_options.on_frame");
     const auto settings =
         freeinit::request_from_json(request ? request : "{}", bundle.manifest().recommended);
     const freeinit_c::Watch watch(own);

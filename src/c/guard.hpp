@@ -33,12 +33,12 @@ freeinit_status guarded(const Action& action) noexcept {
   return FREEINIT_INTERNAL;
 }
 
-/// Throws freeinit::Error: invalid_argument for NULL.
+/// Throws freeinit::Error: invalid_argument for NULL. `name`: of the parameter, or of a field.
 template <class Value>
-const Value& required(const Value* value, const char* name) {
+Value& required(Value* value, const char* name) {
   if (value) return *value;
   freeinit::raise(freeinit::ErrorCode::invalid_argument,
-                  freeinit::concat(name, " 'NULL': expected one"));
+                  freeinit::concat("argument '", name, "': is NULL; expected a valid pointer"));
 }
 
 /// Where a result goes, NULL until it is there. Throws as `required`.

@@ -1,5 +1,6 @@
 #include "guard.hpp"
 #include "handles.hpp"
+#include "request.hpp"
 #include "structs.hpp"
 #include "watch.hpp"
 
@@ -56,7 +57,7 @@ freeinit_pipeline* load(const std::string& folder, const freeinit_load_options* 
 std::string checked_request(const freeinit::TextToVideoPipeline& pipeline,
                             const std::string& text) {
   const freeinit::Manifest& manifest = pipeline.bundle().manifest();
-  const auto request = freeinit::request_from_json(text, manifest.recommended);
+  const auto request = read_request(text, manifest);
   // Whether there is a clip is not known here, so what needs one is left to the run.
   auto without_clip = request;
   without_clip.real_video.strength.reset();

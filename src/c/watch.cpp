@@ -23,6 +23,16 @@ freeinit_progress c_progress(const freeinit::Progress& progress, const std::stri
 
 }  // namespace
 
+freeinit::Progress Watch::with_calls(freeinit::Progress progress) {
+  if (progress.planned_calls > 0) sampled_ = progress;
+  if (progress.phase != freeinit::Phase::decode) return progress;
+  progress.pass = sampled_.pass;
+  progress.num_passes = sampled_.num_passes;
+  progress.calls = sampled_.calls;
+  progress.planned_calls = sampled_.planned_calls;
+  return progress;
+}
+
 Watch::Watch(void* user_data, freeinit_progress_fn on_progress, freeinit_log_fn on_log,
              const freeinit_cancel* cancel) {
   if (cancel) pressed_.emplace(cancel->source.get_token(), [this] { stop_.request_stop(); });
@@ -30,7 +40,7 @@ Watch::Watch(void* user_data, freeinit_progress_fn on_progress, freeinit_log_fn 
   if (on_progress) {
     control_.progress = [=, this](const freeinit::Progress& progress) {
       const std::string phase(to_string(progress.phase));
-      const freeinit_progress shown = c_progress(progress, phase);
+      const freeinit_progress shown = c_progress(with_calls(progress), phase);
       heed(on_progress(user_data, &shown));
     };
   }

@@ -28,7 +28,11 @@ class Watch {
   Watch(void* user_data, freeinit_progress_fn on_progress, freeinit_log_fn on_log,
         const freeinit_cancel* cancel);
 
+  /// Decoding calls no network: it keeps the counts that sampling of this video ended with.
+  [[nodiscard]] freeinit::Progress with_calls(freeinit::Progress progress);
+
   std::stop_source stop_;
+  freeinit::Progress sampled_;
   std::optional<std::stop_callback<std::function<void()>>> pressed_;
   freeinit::RunControl control_;
 };

@@ -334,7 +334,8 @@ TEST_F(BundleFiles, NoFolderAndNoManifest) {
   EXPECT_ERROR(not_found, "bundle '/nonexistent': no such folder",
                freeinit::read_manifest("/nonexistent"));
   std::filesystem::remove(folder_.path() / "manifest.json");
-  EXPECT_ERROR(not_found, "manifest.json': no such file", freeinit::read_manifest(folder_.path()));
+  EXPECT_ERROR(not_found, "': is none; expected a folder with a manifest.json",
+               freeinit::read_manifest(folder_.path()));
 }
 
 }  // namespace

@@ -19,29 +19,37 @@ static void test_versions(void) {
 static void test_nulls(const char* bundle, const freeinit_pipeline* pipeline) {
   const freeinit_status invalid = FREEINIT_INVALID_ARGUMENT;
   freeinit_pipeline* loaded = ANYTHING;
-  EXPECT_ERROR(freeinit_pipeline_load(NULL, NULL, &loaded), invalid, "folder 'NULL'");
+  EXPECT_ERROR(freeinit_pipeline_load(NULL, NULL, &loaded), invalid, "argument 'folder': is NULL");
   EXPECT(loaded == NULL);
-  EXPECT_ERROR(freeinit_pipeline_load(bundle, NULL, NULL), invalid, "pipeline 'NULL'");
+  EXPECT_ERROR(freeinit_pipeline_load(bundle, NULL, NULL), invalid, "argument 'pipeline': is NULL");
   char* json = ANYTHING;
-  EXPECT_ERROR(freeinit_bundle_info(NULL, &json), invalid, "folder 'NULL'");
+  EXPECT_ERROR(freeinit_bundle_info(NULL, &json), invalid, "argument 'folder': is NULL");
   EXPECT(json == NULL);
-  EXPECT_ERROR(freeinit_bundle_info(bundle, NULL), invalid, "json 'NULL'");
-  EXPECT_ERROR(freeinit_check_request(NULL, kRequest, &json), invalid, "pipeline 'NULL'");
-  EXPECT_ERROR(freeinit_check_request(pipeline, NULL, &json), invalid, "request 'NULL'");
+  EXPECT_ERROR(freeinit_bundle_info(bundle, NULL), invalid, "argument 'json': is NULL");
+  EXPECT_ERROR(freeinit_check_request(NULL, kRequest, &json), invalid,
+               "argument 'pipeline': is NULL");
+  EXPECT_ERROR(freeinit_check_request(pipeline, NULL, &json), invalid,
+               "argument 'request': is NULL");
   freeinit_result* result = ANYTHING;
-  EXPECT_ERROR(freeinit_generate(NULL, kRequest, NULL, &result), invalid, "pipeline 'NULL'");
+  EXPECT_ERROR(freeinit_generate(NULL, kRequest, NULL, &result), invalid,
+               "argument 'pipeline': is NULL");
   EXPECT(result == NULL);
-  EXPECT_ERROR(freeinit_generate(pipeline, NULL, NULL, &result), invalid, "request 'NULL'");
-  EXPECT_ERROR(freeinit_cancel_new(NULL), invalid, "cancel 'NULL'");
+  EXPECT_ERROR(freeinit_generate(pipeline, NULL, NULL, &result), invalid,
+               "argument 'request': is NULL");
+  EXPECT_ERROR(freeinit_cancel_new(NULL), invalid, "argument 'cancel': is NULL");
   freeinit_latents latents = {.struct_size = sizeof latents};
-  EXPECT_ERROR(freeinit_result_latents(NULL, 0, &latents), invalid, "result 'NULL'");
+  EXPECT_ERROR(freeinit_result_latents(NULL, 0, &latents), invalid, "argument 'result': is NULL");
   watched seen = {0};
   freeinit_run_options options = watching(&seen);
-  EXPECT_ERROR(freeinit_decode(NULL, NULL, &latents, &options), invalid, "pipeline 'NULL'");
-  EXPECT_ERROR(freeinit_decode(pipeline, NULL, NULL, &options), invalid, "latents 'NULL'");
-  EXPECT_ERROR(freeinit_decode(pipeline, NULL, &latents, NULL), invalid, "on_frame 'NULL'");
+  EXPECT_ERROR(freeinit_decode(NULL, NULL, &latents, &options), invalid,
+               "argument 'pipeline': is NULL");
+  EXPECT_ERROR(freeinit_decode(pipeline, NULL, NULL, &options), invalid,
+               "argument 'latents': is NULL");
+  EXPECT_ERROR(freeinit_decode(pipeline, NULL, &latents, NULL), invalid,
+               "argument 'run_options.on_frame': is NULL");
   options.on_frame = NULL;
-  EXPECT_ERROR(freeinit_decode(pipeline, NULL, &latents, &options), invalid, "on_frame 'NULL'");
+  EXPECT_ERROR(freeinit_decode(pipeline, NULL, &latents, &options), invalid,
+               "argument 'run_options.on_frame': is NULL");
 
   EXPECT(freeinit_pipeline_info(NULL) == NULL && freeinit_result_json(NULL) == NULL);
   EXPECT(freeinit_result_num_videos(NULL) == 0 && freeinit_result_cancelled(NULL) == 0);
@@ -88,10 +96,11 @@ static void test_requests(const freeinit_pipeline* pipeline) {
       {"", FREEINIT_INVALID_FILE, "JSON"},
       {"[1]", FREEINIT_INVALID_FILE, "expected a JSON object"},
       {"{\"seed\": 1, \"seed\": 2}", FREEINIT_INVALID_FILE, "twice"},
+      {"{}", FREEINIT_INVALID_ARGUMENT, "'prompt' is missing"},
       {"{\"num_frame\": 4}", FREEINIT_INVALID_ARGUMENT, "num_frames"},
       {"{\"num_frames\": \"x\"}", FREEINIT_INVALID_ARGUMENT, "num_frames 'x'"},
-      {"{\"num_frames\": 0}", FREEINIT_INVALID_ARGUMENT, "number of frames '0'"},
-      {"{\"width\": 17}", FREEINIT_INVALID_ARGUMENT, "17"},
+      {"{\"prompt\": \"\", \"num_frames\": 0}", FREEINIT_INVALID_ARGUMENT, "number of frames '0'"},
+      {"{\"prompt\": \"\", \"width\": 17}", FREEINIT_INVALID_ARGUMENT, "17"},
       {"{\"filter\": \"nothing\"}", FREEINIT_INVALID_ARGUMENT, "nothing"},
   };
   for (size_t i = 0; i < sizeof refused / sizeof *refused; ++i) {
@@ -107,7 +116,8 @@ static void test_requests(const freeinit_pipeline* pipeline) {
   EXPECT(json && strstr(json, "\"prompt\":\"a cat\"") && strstr(json, "\"num_iters\":2"));
   EXPECT(json && strstr(json, "\"planned_calls\":8"));
   freeinit_string_free(json);
-  EXPECT(freeinit_check_request(pipeline, "{\"strength\": 0.5}", NULL) == FREEINIT_OK);
+  EXPECT(freeinit_check_request(pipeline, "{\"prompt\": \"\", \"strength\": 0.5}", NULL) ==
+         FREEINIT_OK);
 }
 
 static void test_loading(const char* bundle) {

@@ -110,10 +110,10 @@ static void test_starts(const freeinit_pipeline* pipeline) {
   options = watching(&half);
   options.clip = &clip;
   options.on_progress = NULL; /* other calls than it expects */
-  EXPECT(freeinit_generate(pipeline, "{\"strength\": 0.5, \"seed\": 5}", &options, NULL) ==
-         FREEINIT_OK);
+  EXPECT(freeinit_generate(pipeline, "{\"prompt\": \"\", \"strength\": 0.5, \"seed\": 5}", &options,
+                           NULL) == FREEINIT_OK);
   EXPECT(plain.frames_hash != noise.frames_hash && noise.frames_hash != half.frames_hash);
-  EXPECT_ERROR(freeinit_generate(pipeline, "{\"strength\": 0.5}", NULL, NULL),
+  EXPECT_ERROR(freeinit_generate(pipeline, "{\"prompt\": \"\", \"strength\": 0.5}", NULL, NULL),
                FREEINIT_INVALID_ARGUMENT, "strength");
   clip.frames = 3;
   EXPECT_ERROR(freeinit_generate(pipeline, kRequest, &options, NULL), FREEINIT_INVALID_ARGUMENT,
@@ -127,7 +127,7 @@ static void test_starts(const freeinit_pipeline* pipeline) {
                "clip: a size is '9223372036854775807'");
   clip.rgb = NULL;
   EXPECT_ERROR(freeinit_generate(pipeline, kRequest, &options, NULL), FREEINIT_INVALID_ARGUMENT,
-               "clip 'NULL'");
+               "argument 'clip.rgb': is NULL");
 
   static float zeros[4 * 4 * 8 * 8];
   freeinit_latents noise_of_mine = {.struct_size = sizeof noise_of_mine,

@@ -57,6 +57,9 @@ static int on_progress(void* user_data, const freeinit_progress* progress) {
   watched* seen = user_data;
   EXPECT(progress->struct_size == sizeof *progress);
   EXPECT(progress->step <= progress->num_steps && progress->video < progress->num_videos);
+  if (strcmp(progress->phase, "decode") == 0 && seen->steps > 0) { /* a bar stays where it was */
+    EXPECT(progress->calls == seen->steps && progress->num_calls == 8 && progress->num_passes == 2);
+  }
   if (strcmp(progress->phase, "denoise") != 0 || progress->step == 0) return 0;
   EXPECT(progress->calls == seen->steps + 1 && progress->num_calls == 8);
   return answer(seen, ++seen->steps, seen->stop_at_step);

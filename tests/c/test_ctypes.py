@@ -8,7 +8,9 @@ import importlib.util
 import json
 import os
 import pathlib
+import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -18,9 +20,9 @@ if importlib.util.find_spec("numpy") is None:
 
 import numpy
 
-from freeinit_ctypes import (Clip, FrameFn, FreeInitError, Latents, LatentsFn, Library, POINTER, ProgressFn,
-                             c_uint8)
+from freeinit_ctypes import FreeInitError, Library
 
+HERE = pathlib.Path(__file__).resolve().parent
 BUNDLE = os.environ["FREEINIT_TINY_BUNDLE"]
 REQUEST = {"prompt": "a red cat", "seed": 5, "num_frames": 6, "width": 24}
 
@@ -87,36 +89,91 @@ class FromPython(unittest.TestCase):
 
     def test_latents_come_back_as_noise(self):
         noise = numpy.random.default_rng(0).standard_normal((4, 6, 8, 12), dtype=numpy.float32)
-        one = self.pipeline.generate(REQUEST, initial_noise=POINTER(Latents)(Latents.of(noise)))
+        one = self.pipeline.generate(REQUEST, initial_noise=noise)
         other = self.pipeline.generate(REQUEST)
         self.assertFalse(numpy.array_equal(one[1], other[1]))
 
     def test_a_clip(self):
         pixels = numpy.arange(6 * 30 * 40 * 3, dtype=numpy.uint8).reshape(6, 30, 40, 3)
-        clip = Clip(rgb=pixels.ctypes.data_as(POINTER(c_uint8)), frames=6, height=30, width=40)
-        frames, _, report = self.pipeline.generate({**REQUEST, "strength": 0.5}, clip=POINTER(Clip)(clip))
+        frames, _, report = self.pipeline.generate({**REQUEST, "strength": 0.5}, clip=pixels)
         self.assertEqual(frames.shape, (6, 16, 24, 3))
         self.assertEqual(report["calls_per_pass"], [[2, 2]])
+        for wrong in (pixels[0], pixels / 255, pixels[..., :2]):
+            with self.assertRaisesRegex(ValueError, r"expected uint8 \[frames,height,width,3\]"):
+                self.pipeline.generate(REQUEST, clip=wrong)
 
     def test_what_is_seen_on_the_way(self):
         steps, passes = [], []
         self.pipeline.generate(
             REQUEST,
-            on_progress=ProgressFn(lambda _, at: steps.append((at.contents.phase, at.contents.step)) or 0),
-            on_pass=LatentsFn(lambda _, at: passes.append(at.contents.array()) or 0))
-        self.assertEqual([step for phase, step in steps if phase == b"denoise"], [0, 1, 2, 3, 4] * 2)
+            on_progress=lambda at: steps.append((at.phase, at.step)),
+            on_pass=lambda latents: passes.append(latents.array()))
+        self.assertEqual([step for phase, step in steps if phase == "denoise"], [0, 1, 2, 3, 4] * 2)
         self.assertEqual(len(passes), 2)
         self.assertFalse(numpy.array_equal(*passes))
 
     def test_cancelling_from_a_callback(self):
-        _, _, report = self.pipeline.generate(REQUEST, on_pass=LatentsFn(lambda *_: 1))
+        _, _, report = self.pipeline.generate(REQUEST, on_pass=lambda _: True)
         self.assertTrue(report["cancelled"])
         self.assertEqual(report["completed_passes"], 1)
-        self.fails(130, "on_frame", REQUEST, on_frame=FrameFn(lambda *_: 1))
+        self.fails(130, "on_frame", REQUEST, on_frame=lambda _: True)
+
+    def test_exceptions_of_callbacks_come_out(self):
+        def fail(*_):
+            raise KeyError("mine")
+
+        for name in ("on_progress", "on_pass", "on_frame", "on_log"):
+            with self.subTest(name), self.assertRaisesRegex(KeyError, "mine"):
+                self.pipeline.generate({**REQUEST, "num_frames": 12}, **{name: fail})  # a size that is warned of
+        with self.assertRaisesRegex(KeyError, "mine"):
+            self.freeinit.load(BUNDLE, on_progress=fail)
+        self.pipeline.generate(REQUEST, on_frame=lambda frame: frame.index)  # True alone ends a run
+
+    def test_ctrl_c(self):
+        """It comes while a network is called, where no line of Python runs."""
+        handler = signal.getsignal(signal.SIGINT)
+        timer = threading.Timer(0.001, os.kill, (os.getpid(), signal.SIGINT))
+        with self.assertRaises(KeyboardInterrupt):
+            self.pipeline.generate({**REQUEST, "num_frames": 64, "num_inference_steps": 200},
+                                   on_log=lambda *_: timer.start() if timer.ident is None else None)
+        self.assertIs(signal.getsignal(signal.SIGINT), handler)
+
+    def test_text_and_paths_of_options(self):
+        pipeline = self.freeinit.load(pathlib.Path(BUNDLE), device="cpu", backend="torchscript", dtype=None)
+        self.assertEqual(pipeline.info()["backend"], "torchscript")
+
+    def test_the_first_of_several_videos(self):
+        seen = []
+        frames, latents, _ = self.pipeline.generate({**REQUEST, "num_videos": 2})
+        alone = self.pipeline.generate(REQUEST)
+        numpy.testing.assert_array_equal(frames, alone[0])
+        numpy.testing.assert_array_equal(latents, alone[1])
+        self.pipeline.generate({**REQUEST, "num_videos": 2}, on_frame=lambda frame: seen.append(frame.video))
+        self.assertEqual(seen, [0] * 6 + [1] * 6)
+
+    def test_the_program_of_the_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "build/prefix").mkdir(parents=True)
+            (pathlib.Path(folder) / "build/prefix/lib").symlink_to(pathlib.Path(os.environ["FREEINIT_C"]).parent)
+            (pathlib.Path(folder) / "models").symlink_to(HERE.parents[1] / "models")
+            subprocess.run([sys.executable, HERE / "shortest.py"], cwd=folder, check=True, timeout=300)
+            frames = numpy.load(pathlib.Path(folder) / "circle.npy")
+        self.assertEqual((frames.shape, frames.dtype), ((16, 64, 64, 3), numpy.uint8))
+
+    def test_threads_wait_briefly(self):
+        """Of a program that sets nothing. OpenMP itself says what it has read."""
+        environment = {**os.environ, "OMP_DISPLAY_ENV": "VERBOSE"}
+        for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS"):
+            environment.pop(name, None)
+        done = subprocess.run([sys.executable, "-c", "import os, freeinit_ctypes\n"
+                               "freeinit_ctypes.Library(os.environ['FREEINIT_C'])"],
+                              env=environment, capture_output=True, text=True, timeout=300)
+        self.assertIn("GOMP_SPINCOUNT = '1000'", done.stderr)
 
     def test_errors(self):
         self.fails(2, "number of frames '0'", {**REQUEST, "num_frames": 0})
         self.fails(2, "nearest", {"promt": "a cat"})
+        self.fails(2, "'prompt' is missing", {})
         with self.assertRaises(FreeInitError) as caught:
             self.freeinit.load("/nowhere")
         self.assertEqual(caught.exception.status, 3)

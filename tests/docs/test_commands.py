@@ -26,10 +26,10 @@ SYNOPSIS = re.compile(r"PROMPT|\bFILE\b|\.\.\.|\[options\]|\bT H W\b|\bF\b|\bTEX
 # What is not run, and why. Options and files of these lines are looked up all the same.
 NOT_RUN = [
     (r"scripts/(demo|test|setup)\.sh", "installs packages and builds: clean_root.sh and CI run it"),
-    (r"(cmake|g\+\+) ", "builds for minutes: the tests of packaging do it"),
+    (r"(cmake|g\+\+|cc) ", "builds for minutes: the tests of packaging do it"),
     (r"python3 -m venv|pip install|\. \.venv/bin/activate|export PYTHONPATH", "the Python of the tests: downloads packages"),
     (r"git clone", "downloads"),
-    (r"(\w+=\S+ +)*(pytest|python) ", "tests and scripts of their own: scripts/test.sh runs pytest"),
+    (r"(\w+=\S+ +)*(pytest|python|python3 tests/\S+) ?", "tests and scripts of their own: scripts/test.sh runs pytest"),
     (r"(run|one|default)=|(\w+=\S+ +)*\$run ", "benchmarks take hours"),
     (r"findings/", "downloads packages"),
     (r"freeinit-export ", "needs downloaded weights: the tests of the exporter use small ones"),

@@ -206,6 +206,12 @@ TEST(RequestFields, OfJsonStandOverTheDefaultsInAnyOrder) {
   EXPECT_EQ(freeinit::request_from_json(R"({"order": 3})", request).free_init.filters[1].order, 3);
 }
 
+TEST(RequestFields, WholeNumbersOfJsonMayHaveAPoint) {
+  const auto request = freeinit::request_from_json(R"({"width": 64.0, "seed": 5e0})");
+  EXPECT_EQ(request.width, 64);
+  EXPECT_EQ(request.seed, 5U);
+}
+
 TEST(RequestFields, OfJsonAreRefusedInOneLine) {
   const auto refused = [](const std::string& text) { return freeinit::request_from_json(text); };
   EXPECT_ERROR(invalid_argument,
@@ -214,6 +220,9 @@ TEST(RequestFields, OfJsonAreRefusedInOneLine) {
   EXPECT_ERROR(invalid_argument, "num_frames 'x': expected a whole number",
                refused(R"({"num_frames": "x"})"));
   EXPECT_ERROR(invalid_argument, "num_frames '1.5'", refused(R"({"num_frames": 1.5})"));
+  EXPECT_ERROR(invalid_argument, "seed '-1'", refused(R"({"seed": -1.0})"));
+  EXPECT_ERROR(invalid_argument, "seed '9007199254740992'",
+               refused(R"({"seed": 9007199254740992.0})"));
   EXPECT_ERROR(invalid_argument, "num_frames '9223372036854775808'",
                refused(R"({"num_frames": 9223372036854775808})"));
   EXPECT_ERROR(invalid_argument, "num_frames 'true'", refused(R"({"num_frames": true})"));

@@ -11,7 +11,7 @@
 ///
 /// Text is UTF-8 and ends with a zero byte. Settings of a video are one JSON object with the keys
 /// of `freeinit generate --json` that are settings of a video ("prompt", "seed", "num_iters", ...);
-/// what is left out is as the bundle recommends, and "seed" 0.
+/// what is left out is as the bundle recommends, and "seed" 0. Only "prompt" may not be left out.
 ///
 /// Structs begin with `struct_size`. Whoever fills one sets all its bytes to zero, then
 /// `struct_size` to `sizeof` of the struct; a field that is zero has its default. A struct of a
@@ -22,7 +22,9 @@
 /// Threads. A pipeline may serve any number of threads at once, and a cancel token may be used from
 /// any thread. A result belongs to one thread at a time. Callbacks run on the thread that called
 /// the function they were given to. Nothing may be freed while a call that uses it runs. The number
-/// of threads inside a network is LibTorch's: set OMP_NUM_THREADS before the program starts.
+/// of threads inside a network is LibTorch's: set OMP_NUM_THREADS before the program starts, and
+/// GOMP_SPINCOUNT=1000, without which those threads spin while they wait. OpenMP reads both while it
+/// is loaded.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -68,14 +70,14 @@ typedef struct freeinit_result freeinit_result;
 typedef struct freeinit_progress {
   size_t struct_size;  ///< sizeof of the struct, as its maker knows it
   const char* phase;   ///< load, encode, invert, denoise, reinit or decode
-  int64_t pass;        ///< FreeInit pass, from 0 (denoise and reinit)
+  int64_t pass;        ///< FreeInit pass, from 0 (denoise, reinit, decode)
   int64_t num_passes;  ///< 1: plain sampling
   int64_t step;        ///< units done in this phase and pass: steps, frames
   int64_t num_steps;   ///< units of this phase and pass
   int64_t video;       ///< from 0; videos run one after another
   int64_t num_videos;  ///< of the request
-  int64_t calls;       ///< network calls done for this video (denoise and reinit)
-  int64_t num_calls;   ///< what `calls` will be in the end, at most
+  int64_t calls;       ///< network calls done for this video (denoise, reinit, decode)
+  int64_t num_calls;   ///< what `calls` will be in the end, at most; 0: not known yet
 } freeinit_progress;
 
 /// One decoded frame.
@@ -213,7 +215,7 @@ FREEINIT_C_API void freeinit_pipeline_free(freeinit_pipeline* pipeline);
 /// Refuses a request that this pipeline cannot run, without running a network. Else `*json` has all
 /// its settings, those left out included, and "planned_calls", the network calls of a run without a
 /// clip; `json` may be NULL. To be freed by freeinit_string_free. Errors: INVALID_ARGUMENT (unknown
-/// keys, too), INVALID_FILE (no JSON object), UNSUPPORTED.
+/// keys and no "prompt", too), INVALID_FILE (no JSON object), UNSUPPORTED.
 FREEINIT_C_API freeinit_status freeinit_check_request(const freeinit_pipeline* pipeline,
                                                       const char* request, char** json);
 

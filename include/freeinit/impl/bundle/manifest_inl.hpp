@@ -140,11 +140,14 @@ FREEINIT_INLINE Manifest read_manifest(const std::filesystem::path& bundle) {
   }
   const std::filesystem::path path = bundle / "manifest.json";
   const std::string origin = "manifest '" + path.string() + "'";
+  if (!std::filesystem::exists(path, ignored)) {
+    raise(ErrorCode::not_found, "bundle " + quote(bundle.string()) +
+                                    ": is none; expected a folder with a manifest.json, as "
+                                    "freeinit-export makes it (docs/bundle.md)");
+  }
   // The list of files is no exception to what holds for the files: a link would show parts of any
   // text of this machine in messages, and in `inspect --json`.
-  if (std::filesystem::exists(path, ignored)) {
-    detail::check_inside(std::filesystem::canonical(bundle, ignored), path, origin + ": ");
-  }
+  detail::check_inside(std::filesystem::canonical(bundle, ignored), path, origin + ": ");
   return parse_manifest(detail::read_file(path, "manifest"), origin);
 }
 

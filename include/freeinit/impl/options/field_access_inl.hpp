@@ -73,6 +73,11 @@ template <class Plain>
       if (is_finite(given)) return given;
     } else if constexpr (kIsInteger<Given> && kIsInteger<Plain>) {
       if (std::in_range<Plain>(given)) return static_cast<Plain>(given);
+    } else if constexpr (std::is_same_v<Given, double> && kIsInteger<Plain>) {
+      // 64.0 of a JSON writer that knows one kind of number; beyond 2^53 it may be another's.
+      if (std::trunc(given) == given && std::abs(given) < 0x1p53) {
+        return value_as<Plain>(static_cast<std::int64_t>(given));
+      }
     } else if constexpr (kIsInteger<Given> && std::is_same_v<Plain, double>) {
       return static_cast<Plain>(given);
     }

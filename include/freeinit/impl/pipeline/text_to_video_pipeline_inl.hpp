@@ -242,6 +242,7 @@ FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate_unguarded(
   detail::note_other_calls(schedule, request, control);
   detail::note_far_size(request, bundle_.manifest(), control);
   detail::PhaseClock clock;
+  Progress sampled;
   detail::RunParts parts{
       .request = request,
       .inputs = inputs,
@@ -250,6 +251,7 @@ FREEINIT_INLINE GenerationResult TextToVideoPipeline::generate_unguarded(
       .control = control,
       .hooks = hooks,
       .clock = clock,
+      .sampled = sampled,
       .options = detail::options_after_inversion(request, inputs, schedule),
       .reinitializers = detail::reinitializers_of(request, inputs.filter_mask, bundle_)};
   detail::add_denoisers(parts);

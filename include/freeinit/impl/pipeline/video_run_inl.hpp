@@ -33,6 +33,7 @@ struct RunParts {
   const RunControl& control;
   const GenerationHooks& hooks;
   PhaseClock& clock;
+  Progress& sampled;        ///< the last that a network call reported
   FreeInitOptions options;  ///< the request's, with what an inversion leaves of its budget
   std::vector<NoiseReinitializer> reinitializers{};
   Denoiser denoiser{};
@@ -41,12 +42,17 @@ struct RunParts {
 };
 
 /// The caller's control with the clock in front: progress books time on phases and says which video
-/// it is. Pointers stay valid for one run.
+/// it is; decoding calls no network and keeps the counts that sampling ended with. Pointers stay
+/// valid for one run.
 FREEINIT_INLINE RunControl timed_control(const RunParts& parts, std::int64_t video) {
   RunControl timed = parts.control;
   timed.progress = [&parts, video](const Progress& progress) {
     parts.clock.lap(progress.phase);
-    Progress numbered = progress;
+    if (progress.planned_calls > 0) parts.sampled = progress;
+    Progress numbered = progress.phase == Phase::decode ? parts.sampled : progress;
+    numbered.phase = progress.phase;
+    numbered.step = progress.step;
+    numbered.num_steps = progress.num_steps;
     numbered.video = static_cast<int>(video);
     numbered.num_videos = static_cast<int>(parts.request.num_videos);
     parts.control.report(numbered);
