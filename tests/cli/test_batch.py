@@ -251,12 +251,15 @@ class Failures(Batch):
                ({**SQUARE, "device": "cpu", "name": "c"}, 2, "--device of 'freeinit batch'"),
                ({**SQUARE, "output": "x.gif", "name": "d"}, 2, "expected 'name'"),
                ({**SQUARE, "checkpoint": "x", "name": "e"}, 2, "'freeinit generate' has it"),
-               ({**SQUARE, "sed": 1, "name": "f"}, 2, "did you mean '--seed'"), ({**SQUARE, "name": "../g"}, 2, "../g"),
+               ({**SQUARE, "sed": 1, "name": "f"}, 2, "key 'sed' is no option of 'freeinit generate'; did you mean 'seed'?"), ({**SQUARE, "name": "../g"}, 2, "../g"),
                ({**SQUARE, "name": 5}, 2, "expected a text"), ({"seed": 1, "name": "h"}, 2, "PROMPT"),
+               ({**SQUARE, "num_iter": 1, "name": "k"}, 2, "key 'num_iter' is no option of 'freeinit generate'; did you mean 'num_iters'?"),
                ({**SQUARE, "init_video": "gone.mp4", "name": "i"}, 3, "gone.mp4"), ('{"prompt": ', 4, "job"),
                ("[1]", 4, "not a JSON object"), ({**SQUARE, "height": 17, "name": "j"}, 2, "height")]
         results = self.batch(*(job for job, _, _ in bad), "", CIRCLE, code=SOME_FAILED)
         self.assertEqual(len(results), len(bad) + 1)
+        lines = [result["line"] for result in results]
+        self.assertEqual(lines, sorted(lines))  # lines that are no job, too
         by_line = {result["line"]: result for result in results}
         for line, (_, code, text) in enumerate(bad, 1):
             with self.subTest(line=line):

@@ -51,6 +51,34 @@ class Interrupt(CommandTest):
         self.assertTrue(stdout.startswith("clip.gif "), stdout)
         self.assertIn("clip.gif", self.files())
 
+    def test_a_video_of_a_stopped_run_is_made_again(self):
+        process = subprocess.Popen(
+            [COMMAND, "generate", "x", "-o", "clip.gif", "--seed", "3", "--num-inference-steps", "40", "--num-iters",
+             "500", "--save-passes", "passes"], cwd=self.folder, env=self.environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        while not (self.folder / "passes/pass_2.gif").exists():
+            self.assertIsNone(process.poll(), "ended by itself")
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 0, stderr)
+        said = json.loads(self.succeeds("inspect", "clip.gif").stdout)
+        self.assertIn(f"after pass {said['completed_passes']} of 500", stderr)
+        self.assertEqual(self.succeeds("replay", "clip.gif").stdout, "clip.gif: the same file, byte for byte\n")
+
+    def test_a_pipe_gets_a_line_every_half_minute(self):
+        process = self.start("--num-iters", "1")
+        self.assertIn("seed", process.stderr.readline())
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(31)
+        process.send_signal(signal.SIGCONT)
+        self.assertRegex(process.stderr.readline(), r"^pass 1/1, step \d+/1000, denoise +\d+%(, [\d:]+ left)?\n$")
+        time.sleep(0.5)  # many steps
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=300)
+        self.assertNotIn("pass 1/1", stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -50,6 +50,12 @@ class Launcher(CommandTest):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertTrue(done.stdout.startswith("freeinit "), done.stdout)
 
+    def test_the_version_is_that_of_the_program(self):
+        program = pathlib.Path(COMMAND).parents[1] / "libexec/freeinit/freeinit"
+        said = [subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
+                for command in (COMMAND, program)]
+        self.assertEqual(said[0], said[1])
+
     def test_it_does_not_load_libtorch(self):
         listed = subprocess.run([COMMAND], env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"}, check=True,
                                 capture_output=True, text=True).stdout
@@ -59,7 +65,7 @@ class Launcher(CommandTest):
     def test_without_the_program(self):
         (self.folder / "bin").mkdir()
         alone = shutil.copy(COMMAND, self.folder / "bin")
-        done = subprocess.run([alone, "--version"], capture_output=True, text=True)
+        done = subprocess.run([alone, "--help"], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertRegex(done.stderr, r"^error: .*/freeinit: No such file or directory\n$")
 
@@ -94,6 +100,11 @@ class WithoutLibTorch(CommandTest):
 
     def wanted_version(self):
         return re.search(r"LibTorch (\d+)\.(\d+) is not found", self.run_it(PATH="/nowhere")[2]).groups()
+
+    def test_the_version_needs_none(self):
+        done = subprocess.run([self.launcher, "--version"], env={"PATH": "/nowhere"}, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"^freeinit \d+\.\d+\.\d+\n$")
 
     def test_nowhere(self):
         code, _, error = self.run_it(PATH="/nowhere")

@@ -30,6 +30,7 @@ class Replay(CommandTest):
                 self.assertEqual((found["largest_difference"], found["mean_difference"]), (0, 0))
                 self.assertEqual(self.files(), before)
         self.assertTrue(self.replay("clip.gif")["same_file"])
+        self.assertEqual(self.succeeds("replay", "clip/").stdout, "clip/: the same frames\n")
         self.assertEqual(self.succeeds("replay", "clip.gif").stdout, "clip.gif: the same file, byte for byte\n")
 
     def test_nothing_is_said_of_settings_that_nobody_chose(self):
@@ -73,9 +74,27 @@ class Replay(CommandTest):
         self.assertGreater(found["largest_difference"], 0)
         done = self.run_command("replay", "clip.gif")
         self.assertIn("clip.gif: other frames: of 255 they differ by at most", done.stdout)
-        self.assertTrue(done.stderr.splitlines()[-1].startswith("error: the replay of"), done.stderr)
+        self.assertEqual(done.stderr.splitlines()[-1], "error: video 'clip.gif': made again it differs")
+
+    def test_a_video_after_fewer_passes_than_asked_for(self):
+        """A file of --save-passes says what that of a stopped run says."""
+        self.make("-o", "clip.gif", "--num-iters", 3, "--save-passes", "passes")
+        said = json.loads(self.succeeds("inspect", "passes/pass_2.gif").stdout)
+        self.assertEqual((said["num_iters"], said["completed_passes"]), (3, 2))
+        self.assertNotIn("completed_passes", json.loads(self.succeeds("inspect", "clip.gif").stdout))
+        for number in (1, 2, 3):
+            self.assertTrue(self.replay(f"passes/pass_{number}.gif")["same_file"], number)
+        (self.folder / "said.json").write_text(json.dumps(said))
+        done = self.succeeds("generate", "--config", "said.json", "-o", "whole.gif")
+        self.assertIn("warning: config file 'said.json': its video is that after pass 2; this run makes 3 passes", done.stderr)
+        self.assertEqual((self.folder / "whole.gif").read_bytes(), (self.folder / "clip.gif").read_bytes())
+        self.assertNotIn("warning: config", self.succeeds(
+            "generate", "--config", "said.json", "--num-iters", 2, "-o", "two.gif").stderr)
 
     def test_refuses(self):
+        for command in ("replay", "inspect"):
+            (self.folder / "README.md").write_text("# No video\n")
+            self.fails(4, command, "README.md", says="error: file 'README.md': not a readable video, picture or .safetensors file")
         self.make("-o", "silent.gif", "--no-metadata")
         self.fails(4, "replay", "silent.gif", says="says nothing of how it was made")
         self.fails(3, "replay", "gone.gif", says="gone.gif")

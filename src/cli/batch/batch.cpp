@@ -55,11 +55,6 @@ Shard shard_of(const std::string& text) {
   refuse("--shard " + freeinit::quote(text) + ": expected I/N, with I from 0 to N - 1");
 }
 
-struct JobFile {
-  std::vector<Job> jobs;
-  std::vector<std::pair<Job, Failure>> bad;  ///< lines that are none
-};
-
 /// Two jobs of one name would write one file, be they in one shard or in two.
 void check_names(const std::vector<Job>& jobs) {
   std::map<std::string, std::int64_t> lines;
@@ -74,34 +69,38 @@ void check_names(const std::vector<Job>& jobs) {
   }
 }
 
-JobFile read_jobs(const std::string& path, const Shard& shard) {
-  JobFile file;
+/// The jobs of this shard, and in the first one the lines that are none.
+std::vector<Job> read_jobs(const std::string& path, const Shard& shard) {
+  std::vector<Job> all;
   std::istringstream text(freeinit::read_text_file(path, "job file"));
   std::string line;
   for (std::int64_t number = 1; std::getline(text, line); ++number) {
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
     try {
       auto jobs = jobs_of_line(line, number);
-      std::move(jobs.begin(), jobs.end(), std::back_inserter(file.jobs));
+      std::move(jobs.begin(), jobs.end(), std::back_inserter(all));
     } catch (const freeinit::Error&) {
-      file.bad.emplace_back(bad_line(line, number), current_failure());
+      all.push_back(bad_line(line, number, current_failure()));
     }
   }
-  check_names(file.jobs);
+  check_names(all);
   std::size_t index = 0;
-  std::erase_if(file.jobs, [&](const Job&) { return index++ % shard.count != shard.index; });
-  if (shard.index != 0) file.bad.clear();  // one of them reports what belongs to none
-  return file;
+  std::erase_if(all, [&](const Job& job) {
+    return job.failure ? shard.index != 0 : index++ % shard.count != shard.index;
+  });
+  return all;
 }
 
 /// The jobs as they would run, for other programs that share them out.
-void print_jobs(const BatchArguments& arguments, const JobFile& file, Console& console) {
+void print_jobs(const BatchArguments& arguments, const std::vector<Job>& jobs, Console& console) {
   const auto refuse_line = [](const Job& job, const Failure& why) {
     freeinit::raise(static_cast<freeinit::ErrorCode>(why.code), job.place + ": " + why.message);
   };
-  for (const auto& [line, why] : file.bad) refuse_line(line, why);
+  for (const Job& job : jobs) {
+    if (job.failure) refuse_line(job, *job.failure);
+  }
   const auto bundle = read_batch_bundle(arguments.common.bundle);
-  for (const Job& job : file.jobs) {
+  for (const Job& job : jobs) {
     try {
       auto settings = job.settings;
       settings["name"] = prepare_job(job, arguments, bundle, console).name;
@@ -115,20 +114,19 @@ void print_jobs(const BatchArguments& arguments, const JobFile& file, Console& c
 void run_batch(const BatchArguments& arguments, Console& console) {
   if (arguments.out.empty()) refuse("--out: missing; expected the folder of the results");
   const Shard shard = shard_of(arguments.shard);
-  std::optional<JobFile> file;
+  std::optional<std::vector<Job>> jobs;
   if (arguments.jobs != "-") {
-    file = read_jobs(arguments.jobs, shard);
+    jobs = read_jobs(arguments.jobs, shard);
   } else if (!arguments.shard.empty()) {
     refuse("--shard with '-': expected a file of jobs; standard input has the jobs of one process");
   }
   if (arguments.expands) {
-    if (!file) refuse("--expand with '-': expected a file of jobs");
-    return print_jobs(arguments, *file, console);
+    if (!jobs) refuse("--expand with '-': expected a file of jobs");
+    return print_jobs(arguments, *jobs, console);
   }
   BatchRun run(arguments, console);
-  if (file) {
-    for (const auto& [line, why] : file->bad) run.fail(line, why);
-    run.run_file(file->jobs);
+  if (jobs) {
+    run.run_file(*jobs);
   } else {
     LineReader lines;
     std::int64_t number = 0;

@@ -138,6 +138,10 @@ void BatchRun::check_backend(const PreparedRun& run) {
 
 std::optional<BatchRun::Waiting> BatchRun::check(const Job& job,
                                                  std::vector<std::filesystem::path>& outputs) {
+  if (job.failure) {
+    fail(job, *job.failure);
+    return std::nullopt;
+  }
   const auto prepared = prepare(job);
   if (!prepared) return std::nullopt;
   const auto own = outputs_of(*prepared);
@@ -179,7 +183,8 @@ void BatchRun::run_line(const std::string& text, std::int64_t line) {
   try {
     jobs = jobs_of_line(text, line);
   } catch (const freeinit::Error&) {
-    fail(bad_line(text, line), current_failure());
+    const auto why = current_failure();
+    fail(bad_line(text, line, why), why);
   }
   for (const Job& job : jobs) {
     auto prepared = prepare(job);

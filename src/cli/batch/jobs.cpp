@@ -114,13 +114,14 @@ std::vector<Job> jobs_of_line(const std::string& text, std::int64_t line) {
   for (std::size_t i = 0; i < product.size(); ++i) {
     std::string place = freeinit::concat("line ", line);
     if (is_swept) place += freeinit::concat(" (job ", i + 1, " of ", product.size(), ")");
-    jobs.push_back({line, std::move(place), is_swept, i, std::move(product[i])});
+    jobs.push_back({line, std::move(place), is_swept, i, std::move(product[i]), {}});
   }
   return jobs;
 }
 
-Job bad_line(const std::string& text, std::int64_t line) {
+Job bad_line(const std::string& text, std::int64_t line, const Failure& why) {
   Job job;
+  job.failure = why;
   job.line = line;
   job.place = freeinit::concat("line ", line);
   job.settings = text;

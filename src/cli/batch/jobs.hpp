@@ -1,11 +1,13 @@
 #pragma once
 
 #include "generate/generate_options.hpp"
+#include "shared/error_report.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,7 @@ struct Job {
   bool is_swept = false;  ///< one of several of its line
   std::size_t index = 0;  ///< among those of its line
   nlohmann::ordered_json settings;
+  std::optional<Failure> failure{};  ///< of a line that is no job
 };
 
 /// The jobs of a line, one JSON object: a list where an option takes one value stands for a job
@@ -41,7 +44,7 @@ struct Job {
 [[nodiscard]] std::vector<Job> jobs_of_line(const std::string& text, std::int64_t line);
 
 /// What stands in the results for a line that is no job.
-[[nodiscard]] Job bad_line(const std::string& text, std::int64_t line);
+[[nodiscard]] Job bad_line(const std::string& text, std::int64_t line, const Failure& why);
 
 /// The name that the job gives itself; empty without one.
 [[nodiscard]] std::string given_name(const Job& job);

@@ -103,7 +103,9 @@ void run_decode(const DecodeArguments& arguments, Console& console) {
       .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); },
       .stop = stop.get_token()};
   if (!arguments.no_metadata) {
-    options.video_metadata = [title = title_of(arguments.latents)](int) { return title; };
+    options.video_metadata = [title = title_of(arguments.latents)](int, std::int64_t) {
+      return title;
+    };
   }
   OutputWriter writer(plan, *autoencoder, std::move(options));
   const auto hooks = writer.hooks();

@@ -65,11 +65,22 @@ void keep_run(std::optional<freeinit::CheckpointFolder>& kept, const GenerateArg
                .notes = notes_of_run(arguments, run.plan, pipeline)});
 }
 
+/// Settings of a run that was stopped are those of the whole one.
+void warn_of_more_passes(const GenerateArguments& arguments, std::int64_t passes,
+                         Console& console) {
+  const auto& before = arguments.passes_before;
+  if (!before || *before >= passes) return;
+  console.warning(freeinit::concat("config file ", freeinit::quote(arguments.config),
+                                   ": its video is that after pass ", *before, "; this run makes ",
+                                   passes, " passes, and 'freeinit replay' the video"));
+}
+
 void run_generate(const GenerateArguments& given, Console& console) {
   const InterruptGuard interrupt;
   auto kept = open_kept_run(given.checkpoint);
   const GenerateArguments arguments = kept ? with_kept(given, *kept, console) : given;
   auto run = prepare(arguments, kept ? &*kept : nullptr, console);
+  warn_of_more_passes(arguments, run.request.free_init.num_iters, console);
   std::stop_source stop;
   ProgressView view(console);
   std::optional<freeinit::ProfileTrace> trace;
@@ -118,7 +129,10 @@ void add_generate(CLI::App& app, Action& selected) {
   add_generate_options(*command, *arguments);
   command->footer(kGenerateFooter);
   command->callback([=, &selected] {
-    if (!arguments->config.empty()) apply_config_file(*command, arguments->config, kResultKeys);
+    if (!arguments->config.empty()) {
+      const auto made = apply_config_file(*command, arguments->config, kResultKeys);
+      arguments->passes_before = completed_passes(made);
+    }
     selected = [=](Console& console) {
       with_memory_advice([&] { run_generate(*arguments, console); });
     };

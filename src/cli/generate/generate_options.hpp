@@ -26,7 +26,8 @@ struct GenerateArguments {
   std::optional<std::string> output;  ///< unset: the next free name like `default_output`
   std::string default_output = "video.mp4";
   std::string init_noise, filter_mask, save_latents, save_frames, save_passes, preview, compare;
-  std::int64_t preview_every = 0;  ///< network calls; 0: no preview while the run goes
+  std::optional<std::int64_t> passes_before{};  ///< complete in the video that `config` tells of
+  std::int64_t preview_every = 0;               ///< network calls; 0: no preview while the run goes
   bool overwrite = false;
   bool no_metadata = false;
   bool json = false;

@@ -91,7 +91,8 @@ Calls totals(const freeinit::GenerationResult& result) {
 
 std::map<std::string, std::string> video_metadata(const GenerateArguments& arguments,
                                                   freeinit::GenerationRequest request,
-                                                  const std::string& model, std::int64_t index) {
+                                                  const std::string& model, std::int64_t index,
+                                                  std::int64_t passes) {
   request.seed += static_cast<std::uint64_t>(index);
   request.num_videos = 1;
   auto json = settings_json(arguments, request);
@@ -100,10 +101,17 @@ std::map<std::string, std::string> video_metadata(const GenerateArguments& argum
     if (!json.contains(key)) continue;
     json[key] = std::filesystem::path(json[key].get<std::string>()).filename().string();
   }
+  if (passes < request.free_init.num_iters) json["completed_passes"] = passes;
   json["model"] = model;
   json["version"] = FREEINIT_VERSION;
   constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
   return {{"title", request.prompt}, {"comment", json.dump(-1, ' ', false, kReplace)}};
+}
+
+std::optional<std::int64_t> completed_passes(const nlohmann::ordered_json& settings) {
+  const auto found = settings.find("completed_passes");
+  const bool is_count = found != settings.end() && found->is_number_unsigned();
+  return is_count && *found > 0 ? std::optional(found->get<std::int64_t>()) : std::nullopt;
 }
 
 nlohmann::ordered_json report_json(const GenerateArguments& arguments, const PreparedRun& run,
@@ -148,10 +156,10 @@ std::string report_line(const OutputPlan& plan, const freeinit::GenerationReques
   const std::string saved =
       saved_calls > 0 ? " (" + std::to_string(saved_calls) + " saved)" : std::string();
   const std::string time = fixed_number(total(seconds), 1) + " s";
-  return files + "  " + std::to_string(request.num_frames) + " frames of " +
-         std::to_string(request.width) + "x" + std::to_string(request.height) + ", seed " +
-         std::to_string(request.seed) + ", passes " +
-         std::to_string(result.videos.back().completed_passes) + ", model calls " +
+  return files + "  " + std::to_string(request.num_frames) +
+         (request.num_frames == 1 ? " frame of " : " frames of ") + std::to_string(request.width) +
+         "x" + std::to_string(request.height) + ", seed " + std::to_string(request.seed) +
+         ", passes " + std::to_string(result.videos.back().completed_passes) + ", model calls " +
          std::to_string(result.unet_calls()) + saved + ", " + time;
 }
 

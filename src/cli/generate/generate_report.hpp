@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,11 +25,15 @@ inline constexpr std::array<std::string_view, 11> kResultKeys{
 
 /// What a video says of itself: the prompt as title, and as comment the settings that make video
 /// `index` again, in the form of `--json`, without what is of this machine (folders of files, how
-/// it ran).
+/// it ran). `passes` of it are complete, which it says where more were asked for.
 [[nodiscard]] std::map<std::string, std::string> video_metadata(const GenerateArguments& arguments,
                                                                 freeinit::GenerationRequest request,
                                                                 const std::string& model,
-                                                                std::int64_t index);
+                                                                std::int64_t index,
+                                                                std::int64_t passes);
+
+/// The complete passes that settings in the form of `--json` tell of; nothing where they do not.
+[[nodiscard]] std::optional<std::int64_t> completed_passes(const nlohmann::ordered_json& settings);
 
 /// What `generate --json` prints.
 [[nodiscard]] nlohmann::ordered_json report_json(const GenerateArguments& arguments,

@@ -43,6 +43,7 @@ freeinit::GenerationHooks OutputWriter::hooks() {
 
 void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& latents) {
   pass_frames_.reset();  // not those of two passes in memory
+  passes_ = at.pass + 1;
   const auto video = static_cast<int>(at.video);
   std::filesystem::path path;
   if (!plan_.passes_folder.empty()) {
@@ -88,7 +89,7 @@ void OutputWriter::compare_pass(const freeinit::RunPoint& at) {
 
 void OutputWriter::write_comparison(int index) {
   std::map<std::string, std::string> metadata;
-  if (options_.video_metadata) metadata = options_.video_metadata(index);
+  if (options_.video_metadata) metadata = options_.video_metadata(index, passes_);
   metadata.erase("comment");  // `replay` takes what has one for the video itself
   comparison_->write(options_.fps, metadata);
   comparison_.reset();
@@ -97,6 +98,7 @@ void OutputWriter::write_comparison(int index) {
 
 void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   const auto index = static_cast<int>(video.index);
+  passes_ = video.completed_passes;
   std::optional<ContactSheet> sheet;
   if (plan_.has_preview()) sheet.emplace(video.latents.size(2), frame_size(video.latents));
   const at::Tensor frames = write_frames(index, video.latents, sheet ? &*sheet : nullptr);
@@ -219,7 +221,7 @@ freeinit::ImageSize OutputWriter::frame_size(const at::Tensor& latents) const {
 freeinit::VideoWriter OutputWriter::open_video(const std::filesystem::path& path, int index,
                                                std::int64_t height, std::int64_t width) const {
   freeinit::VideoWriterOptions options{.width = width, .height = height, .fps = options_.fps};
-  if (options_.video_metadata) options.metadata = options_.video_metadata(index);
+  if (options_.video_metadata) options.metadata = options_.video_metadata(index, passes_);
   return freeinit::VideoWriter(path, options);
 }
 

@@ -35,8 +35,9 @@ struct WriterOptions {
   std::int64_t num_passes = 1;                    ///< of each video at most
   freeinit::LatentRgbSpec latent_rgb{};           ///< of previews of a running video
   std::map<std::string, std::string> metadata{};  ///< of the tensor files
-  /// Of video k; empty: none.
-  std::function<std::map<std::string, std::string>(int index)> video_metadata{};
+  /// Of video k with so many passes behind it; empty: none.
+  std::function<std::map<std::string, std::string>(int index, std::int64_t passes)>
+      video_metadata{};
   freeinit::ProgressCallback progress;  ///< told Phase::decode and Phase::write
   std::function<void(const std::filesystem::path& path)> wrote{};  ///< told what was written
   std::function<void(const std::filesystem::path& path)> kept{};   ///< told what stays
@@ -91,8 +92,9 @@ class OutputWriter {
   WriterOptions options_;
   PhaseSeconds seconds_;
   bool passes_begun_ = false;
-  at::Tensor pass_noise_;   ///< of the running pass, with a folder for passes
-  at::Tensor pass_frames_;  ///< of the last pass that was decoded: those of the video
+  std::int64_t passes_ = 0;  ///< complete ones of what is written now
+  at::Tensor pass_noise_;    ///< of the running pass, with a folder for passes
+  at::Tensor pass_frames_;   ///< of the last pass that was decoded: those of the video
   std::optional<PassComparison> comparison_;  ///< of the passes of the running video
   std::size_t videos_written_ = 0;
   std::vector<at::Tensor> latents_;  ///< of the videos written; as the next:

@@ -77,7 +77,8 @@ GenerateArguments arguments_of(const ReplayArguments& given, const std::filesyst
                             &arguments.video_init.video, &arguments.video_init.latents}) {
     find_beside(video, *file);
   }
-  arguments.checkpoint.on_cancel = "discard";
+  // Of a run that was stopped the last complete pass is the video.
+  arguments.checkpoint.on_cancel = completed_passes(settings) ? "save" : "discard";
   return arguments;
 }
 
@@ -97,7 +98,8 @@ void check_maker(const ordered_json& settings, const freeinit::Manifest& manifes
                   " made the video; this is " FREEINIT_VERSION);
 }
 
-/// Makes the video again at `arguments.output`. `keeps`: the file is worth a word.
+/// Makes the video again at `arguments.output`, and stops where its run was stopped. `keeps`: the
+/// file is worth a word.
 void make(const GenerateArguments& arguments, const ordered_json& settings, bool keeps,
           Console& console) {
   const InterruptGuard interrupt;
@@ -105,12 +107,21 @@ void make(const GenerateArguments& arguments, const ordered_json& settings, bool
   check_maker(settings, run.manifest, console);
   std::stop_source stop;
   ProgressView view(console);
-  const auto control = make_control(console, view, interrupt, stop, /*discards=*/true);
+  auto control = make_control(console, view, interrupt, stop, /*discards=*/true);
+  if (const auto passes = completed_passes(settings)) {
+    control.progress = [&stop, passes, show = control.progress](const auto& progress) {
+      if (progress.pass >= *passes) stop.request_stop();
+      show(progress);
+    };
+  }
   const auto pipeline = load_pipeline(run, std::nullopt, control);
   complete_inputs(run, pipeline, control);
   PhaseSeconds seconds;
   console.mute(!keeps);
   (void)generate_and_write(arguments, run, pipeline, std::nullopt, control, console, seconds);
+  if (interrupt.requested()) {
+    freeinit::raise(freeinit::ErrorCode::cancelled, "stopped: nothing is compared");
+  }
   console.mute(false);
   console.end_progress();
 }
@@ -119,6 +130,7 @@ void make(const GenerateArguments& arguments, const ordered_json& settings, bool
 struct Comparison {
   bool same_file = false;
   bool same_size = false;
+  bool of_folder = false;
   std::int64_t largest = 0;  ///< difference of two bytes
   double mean = 0.0;
 
@@ -127,8 +139,9 @@ struct Comparison {
 
 Comparison compare(const std::filesystem::path& video, const std::filesystem::path& again) {
   Comparison found;
-  found.same_file = std::filesystem::is_regular_file(video) &&
-                    freeinit::sha256_of_file(video) == freeinit::sha256_of_file(again);
+  found.of_folder = std::filesystem::is_directory(video);
+  found.same_file =
+      !found.of_folder && freeinit::sha256_of_file(video) == freeinit::sha256_of_file(again);
   const freeinit::FrameSelection all{.max_frames = std::numeric_limits<std::int64_t>::max()};
   const at::Tensor one = freeinit::load_video_frames(video, all).frames;
   const at::Tensor other = freeinit::load_video_frames(again, all).frames;
@@ -142,6 +155,7 @@ Comparison compare(const std::filesystem::path& video, const std::filesystem::pa
 
 std::string verdict(const Comparison& found) {
   if (found.same_file) return "the same file, byte for byte";
+  if (found.same_frames() && found.of_folder) return "the same frames";
   if (found.same_frames()) return "the same frames, in a file that differs";
   if (!found.same_size) return "another number or size of frames";
   return "other frames: of 255 they differ by at most " + std::to_string(found.largest) +
@@ -171,9 +185,9 @@ void run_replay(const ReplayArguments& given, Console& console) {
   } else {
     console.result(given.video + ": " + verdict(found));
   }
-  if (!found.same_frames())
-    throw CommandFailure(
-        kDiffers, "the replay of " + freeinit::quote(given.video) + " gives " + verdict(found));
+  if (found.same_frames()) return;
+  throw CommandFailure(kDiffers,
+                       "video " + freeinit::quote(given.video) + ": made again it differs");
 }
 
 }  // namespace

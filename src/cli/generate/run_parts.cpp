@@ -29,12 +29,12 @@ std::map<std::string, std::string> tensor_metadata(const GenerateArguments& argu
           {"seed", std::to_string(request.seed)}};
 }
 
-std::function<std::map<std::string, std::string>(int)> metadata_of_videos(
+std::function<std::map<std::string, std::string>(int, std::int64_t)> metadata_of_videos(
     const GenerateArguments& arguments, const freeinit::GenerationRequest& request,
     const std::string& model) {
-  return [&arguments, &request, model](int index) {
+  return [&arguments, &request, model](int index, std::int64_t passes) {
     return arguments.no_metadata ? std::map<std::string, std::string>{}
-                                 : video_metadata(arguments, request, model, index);
+                                 : video_metadata(arguments, request, model, index, passes);
   };
 }
 

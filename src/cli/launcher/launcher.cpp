@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <freeinit/core/config.hpp>
+
 #include "launcher/libtorch_folder.hpp"
 
 namespace {
@@ -34,7 +36,12 @@ int fail(const char* what) {
 
 }  // namespace
 
-int main(int, char** argv) {
+int main(int argc, char** argv) {
+  // As the program says it, which would load LibTorch first.
+  if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
+    std::puts("freeinit " FREEINIT_VERSION);
+    return std::fflush(stdout) == 0 ? 0 : fail("standard output");
+  }
   char program[PATH_MAX + sizeof FREEINIT_PROGRAM_FROM_BIN];
   const ssize_t length = readlink("/proc/self/exe", program, PATH_MAX);
   if (length < 0) return fail("/proc/self/exe");

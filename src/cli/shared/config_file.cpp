@@ -21,13 +21,19 @@
 namespace freeinit_cli {
 namespace {
 
-/// One key of the file, spelt like its option, with the values as they would be typed.
+/// One key of the file, with the values as they would be typed.
 struct Setting {
-  std::string key;
+  std::string key;     ///< as it is written
+  std::string option;  ///< spelt like its option
   std::vector<std::string> values;
   bool is_array = false;
   unsigned line = 0;  ///< 0: not known
 };
+
+std::string option_of(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return key;
+}
 
 std::string number_text(double number) {
   char digits[32];
@@ -108,11 +114,12 @@ class TomlReader {
   }
 
   void add(const toml::key& key, const toml::node& node) {
-    std::string name(key.str());
-    std::replace(name.begin(), name.end(), '_', '-');
-    if (!seen_.insert(name).second)
+    const std::string name(key.str());
+    const std::string option = option_of(name);
+    if (!seen_.insert(option).second)
       fail(key.source(), "key " + freeinit::quote(name) + " is there twice");
-    settings_.push_back({name, texts_of(name, node), node.is_array(), node.source().begin.line});
+    settings_.push_back(
+        {name, option, texts_of(name, node), node.is_array(), node.source().begin.line});
   }
 
   /// The elements of an array, for options that take several values.
@@ -158,24 +165,14 @@ std::vector<Setting> json_settings(const nlohmann::ordered_json& json, const std
   for (const auto& [key, value] : json.items()) {
     const bool is_result = std::find(results.begin(), results.end(), key) != results.end();
     if (is_result || value.is_null()) continue;
-    Setting setting{.key = key, .values = {}, .is_array = value.is_array()};
-    std::replace(setting.key.begin(), setting.key.end(), '_', '-');
+    Setting setting{
+        .key = key, .option = option_of(key), .values = {}, .is_array = value.is_array()};
     for (const auto& element : value.is_array() ? value : nlohmann::ordered_json::array({value})) {
       setting.values.push_back(json_value_text(element, name, key));
     }
     settings.push_back(std::move(setting));
   }
   return settings;
-}
-
-std::vector<Setting> read_settings(const std::filesystem::path& path, const std::string& name,
-                                   const std::string& section,
-                                   std::span<const std::string_view> results) {
-  const std::string text = freeinit::read_text_file(path, "config file");
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  const bool is_json = begin != text.npos && text[begin] == '{';
-  return is_json ? json_settings(read_json_object(text, name), name, results)
-                 : TomlReader(text, name, section).settings();
 }
 
 CLI::Option* find_option(CLI::App& command, std::string name) {
@@ -187,13 +184,13 @@ CLI::Option* find_option(CLI::App& command, std::string name) {
 
 /// The text of a flag, under its own name or that which turns it off. Nothing else is a truth:
 /// CLI11 would take a number for a count, and throw what is no error of its own for other texts.
-std::string flag_text(const CLI::Option& flag, const std::string& key, const std::string& value,
-                      const std::string& place) {
+std::string flag_text(const CLI::Option& flag, const Setting& setting, const std::string& place) {
+  const std::string& value = setting.values.front();
   if (value != "true" && value != "false") {
     freeinit::raise(freeinit::ErrorCode::invalid_file,
-                    place + ": " + freeinit::quote(key) + " takes true or false");
+                    place + ": " + freeinit::quote(setting.key) + " takes true or false");
   }
-  const bool turns_off = flag.check_fname(key);
+  const bool turns_off = flag.check_fname(setting.option);
   return (value == "true") != turns_off ? "true" : "false";
 }
 
@@ -212,18 +209,19 @@ void check_count(const CLI::Option& option, const std::string& key, std::size_t 
 
 void apply_settings(CLI::App& command, const std::vector<Setting>& settings,
                     const std::string& name) {
-  for (const auto& [key, values, is_array, line] : settings) {
-    CLI::Option* option = find_option(command, key);
+  for (const Setting& setting : settings) {
+    const auto& [key, spelt, values, is_array, line] = setting;
+    CLI::Option* option = find_option(command, spelt);
     if (option == nullptr || !option->get_configurable()) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
                       name + ": key " + freeinit::quote(key) + " is no option of 'freeinit " +
-                          command.get_name() + "'" + option_hint(command, "--" + key));
+                          command.get_name() + "'" + key_hint(command, key));
     }
     if (!option->empty()) continue;  // the command line has the last word
     const std::string place = line > 0 ? name + " line " + std::to_string(line) : name;
     check_count(*option, key, values.size(), is_array, place);
     const bool is_flag = option->get_expected_max() == 0;
-    if (is_flag) option->add_result(flag_text(*option, key, values.front(), place));
+    if (is_flag) option->add_result(flag_text(*option, setting, place));
     if (!is_flag) option->add_result(values);
     option->run_callback();
   }
@@ -240,10 +238,19 @@ nlohmann::ordered_json read_json_object(const std::string& text, const std::stri
   return json;
 }
 
-void apply_config_file(CLI::App& command, const std::filesystem::path& path,
-                       std::span<const std::string_view> results) {
+nlohmann::ordered_json apply_config_file(CLI::App& command, const std::filesystem::path& path,
+                                         std::span<const std::string_view> results) {
   const std::string name = "config file " + freeinit::quote(path.string());
-  apply_settings(command, read_settings(path, name, command.get_name(), results), name);
+  const std::string text = freeinit::read_text_file(path, "config file");
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  nlohmann::ordered_json json;
+  if (begin != text.npos && text[begin] == '{') {
+    json = read_json_object(text, name);
+    apply_json(command, json, name, results);
+  } else {
+    apply_settings(command, TomlReader(text, name, command.get_name()).settings(), name);
+  }
+  return json;
 }
 
 void apply_json(CLI::App& command, const nlohmann::ordered_json& object, const std::string& name,

@@ -25,6 +25,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kLongestBar = 24;
 constexpr std::size_t kShortestBar = 5;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(80);
+constexpr auto kLineInterval = std::chrono::seconds(30);  ///< where lines stay
 
 /// Names and texts of files may hold what a terminal would obey. UTF-8 stays.
 std::string printable(std::string_view text, std::string_view kept) {
@@ -109,7 +110,7 @@ struct Console::Impl {
   bool drawn = false;
   std::optional<Clock::time_point> bar_start;  ///< when the first bar was drawn, with its `done`
   double bar_start_done = 0;
-  Clock::time_point last_draw;
+  Clock::time_point last_draw = Clock::now();
 
   std::string time_left(double done, Clock::time_point now) {
     if (!bar_start) {
@@ -168,15 +169,22 @@ void Console::error(std::string_view message) {
 }
 
 void Console::progress(std::string_view text, std::optional<double> done) {
-  if (!impl_->terminal) return;
   const auto now = Clock::now();
-  const std::size_t width = terminal_width() - 1;  // the last column would begin a new line
+  const bool drawing = impl_->terminal;
+  // The last column would begin a new line; a file has no bar.
+  const std::size_t width = drawing ? terminal_width() - 1 : 0;
   std::string line(text);
   if (done) {
     const double share = std::clamp(*done, 0.0, 1.0);
     const std::string left = impl_->time_left(share, now);
     const std::size_t taken = line.size() + 2 + left.size();
     line += "  " + bar_text(share, taken < width ? width - taken : 0) + left;
+  }
+  if (!drawing) {
+    if (now - impl_->last_draw < kLineInterval) return;
+    impl_->last_draw = now;
+    impl_->notes->info(one_line(line));
+    return;
   }
   if (impl_->drawn && now - impl_->last_draw < kRedrawInterval) return;
   line = "\r\x1b[K" + fitting(line, width);

@@ -29,8 +29,8 @@ class Console {
   /// One line `error: ...`; line breaks in `message` become spaces.
   void error(std::string_view message);
 
-  /// Shows where the work stands in one line of the terminal, on a terminal only. `done` in 0..1
-  /// draws a bar, as long as there is room, and the time left.
+  /// Shows where the work stands in one line of the terminal, elsewhere in a line of its own every
+  /// half minute. `done` in 0..1 adds the time left and a bar, as long as there is room.
   void progress(std::string_view text, std::optional<double> done);
   void end_progress();
 

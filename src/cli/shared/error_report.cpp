@@ -8,16 +8,33 @@
 
 #include <exception>
 #include <new>
+#include <regex>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace freeinit_cli {
 namespace {
 
-/// CLI11 says "overwrite was given a disallowed flag override".
+/// CLI11's own sentences in ours; texts of our checks stay, and what is too long for std::regex,
+/// which recurses.
 std::string without_jargon(const std::string& text) {
-  const std::size_t end = text.find(" was given a disallowed flag override");
-  return end == text.npos ? text : "--" + text.substr(0, end) + ": takes no value";
+  constexpr std::size_t kLongest = 1000;
+  if (text.size() > kLongest) return text;
+  static const std::pair<std::regex, const char*> kSentences[] = {
+      {std::regex("(\\S+) was given a disallowed flag override"), "--$1: takes no value"},
+      {std::regex("(\\S+) is required"), "$1: missing; --help says what it is"},
+      {std::regex("(\\S+): 1 required (.+) missing"), "$1: expected $2 behind it"},
+      {std::regex("(\\S+): (\\d+) required (.+) missing"), "$1: expected $2 more $3 behind it"},
+      {std::regex("(\\S+): At least (\\d+) required but received (\\d+)"),
+       "$1: has $3 values; expected at least $2"},
+      {std::regex("(\\S+): At Most (\\d+) required but received (\\d+)"),
+       "$1: has $3 values; expected at most $2"},
+      {std::regex("(\\S+): (.*) not in \\{(.+)\\}"), "$1 '$2': expected one of $3"}};
+  for (const auto& [theirs, ours] : kSentences) {
+    if (std::regex_match(text, theirs)) return std::regex_replace(text, theirs, ours);
+  }
+  return text;
 }
 
 }  // namespace
