@@ -167,6 +167,10 @@ class Generate(CommandTest):
         done = self.succeeds("generate", "x", "--num-inference-steps", 2, "--seed", 1)
         self.assertEqual(done.stderr, "seed 1\nwrote video.mp4\n")
 
+    def test_one_frame(self):
+        done = self.succeeds("generate", "x", "--num-inference-steps", 1, "--seed", 1, "--num-frames", 1)
+        self.assertIn("  1 frame of 16x16, ", done.stdout)
+
     def test_progress_on_a_terminal(self):
         shown, printed = self.on_terminal("generate", "x", "--num-iters", 2, "--num-inference-steps", 900)
         self.assertIn("pass 1/2", shown)
@@ -201,8 +205,8 @@ class ConfigFile(CommandTest):
                 ("seed = 1\nseed = 2", 4, "line 2"),
                 ("num_frames = 1\nnum-frames = 2", 4, "twice"),
                 ("seed = [1]", 4, "'seed'"),
-                ("guidance_interval = 0.5", 4, "'guidance-interval' takes an array of 2"),
-                ("guidance_interval = [0.5]", 4, "'guidance-interval' takes an array of 2"),
+                ("guidance_interval = 0.5", 4, "'guidance_interval' takes an array of 2"),
+                ("guidance_interval = [0.5]", 4, "'guidance_interval' takes an array of 2"),
                 ("[other]\nseed = 1", 4, "[generate]"),
                 ("sede = 1", 2, "'sede'"),
                 ("config = 'x'", 2, "'config'"),

@@ -73,7 +73,7 @@ class Interrupt(CommandTest):
         process.send_signal(signal.SIGSTOP)
         time.sleep(31)
         process.send_signal(signal.SIGCONT)
-        self.assertRegex(process.stderr.readline(), r"^pass 1/1, step \d+/1000, denoise +\d+%(, [\d:]+ left)?\n$")
+        self.assertRegex(process.stderr.readline(), r"^(encode \d/\d|pass 1/1, step \d+/1000, denoise .*)\n$")
         time.sleep(0.5)  # many steps
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=300)

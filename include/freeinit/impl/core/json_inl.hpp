@@ -60,7 +60,9 @@ class JsonLimits {
   }
   bool parse_error(std::size_t /*place*/, const std::string& /*token*/,
                    const nlohmann::json::exception& error) {
-    refuse(concat("not valid JSON: ", excerpt(error.what())));
+    const std::string_view text = error.what();  // "[json.exception.parse_error.101] parse error"
+    const std::size_t tag = text.starts_with('[') ? text.find("] ") : text.npos;
+    refuse(concat("not valid JSON: ", excerpt(text.substr(tag == text.npos ? 0 : tag + 2))));
   }
 
  private:

@@ -69,7 +69,9 @@ FREEINIT_INLINE FileMetadata png_metadata(std::istream& stream) {
 }
 
 FREEINIT_INLINE FileMetadata container_metadata(const std::filesystem::path& path) {
-  const InputHandle input = open_container(path, "file " + quote(path.string()));
+  const InputHandle input =
+      open_container(path, "file " + quote(path.string()) +
+                               ": not a readable video, picture or .safetensors file");
   const PacketHandle packet(allocated(av_packet_alloc()));
   av_read_frame(input.get(), packet.get());  // a GIF's comment stands before its first picture
   FileMetadata metadata;

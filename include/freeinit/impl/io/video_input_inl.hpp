@@ -35,6 +35,7 @@ FREEINIT_INLINE InputHandle open_container(const std::filesystem::path& path,
                                        ": is of a kind that is not opened, a playlist for "
                                        "instance; expected a file that holds the pictures itself");
   }
+  if (result == AVERROR_INVALIDDATA) raise(ErrorCode::invalid_file, what);
   ffmpeg_check(result, ErrorCode::invalid_file, what);
   return InputHandle(input);
 }
