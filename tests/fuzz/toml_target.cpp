@@ -5,6 +5,7 @@
 #include <freeinit/core/error.hpp>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <array>
 #include <string>
@@ -23,7 +24,7 @@ void fuzz::toml(const std::uint8_t* data, std::size_t size) {
   command.add_option("--pair", pair)->expected(2);
   constexpr std::array<std::string_view, 1> kResults{"seconds"};
   try {
-    freeinit_cli::apply_config_file(command, input_file(data, size, "config"), kResults);
+    (void)freeinit_cli::apply_config_file(command, input_file(data, size, "config"), kResults);
   } catch (const freeinit::Error& error) {
     require(std::string(error.what()).size() < 1000, "messages are short");
   } catch (const CLI::Error&) {
