@@ -35,13 +35,13 @@ inline constexpr NameTable<Phase, 7> kPhaseNames{{
 /// complete.
 struct Progress {
   Phase phase = Phase::load;  ///< what is being done
-  int pass = 0;               ///< FreeInit pass in 0 .. num_passes - 1 (denoise and reinit)
+  int pass = 0;               ///< FreeInit pass in 0 .. num_passes - 1 (from denoise on)
   int num_passes = 1;         ///< 1 = plain sampling
   int step = 0;           ///< units done in this phase and pass: steps, decoded or written frames
   int num_steps = 0;      ///< units of this phase and pass; differs between passes
-  int video = 0;          ///< video in 0 .. num_videos - 1 (denoise and reinit); videos run in turn
+  int video = 0;          ///< video in 0 .. num_videos - 1 (from denoise on); videos run in turn
   int num_videos = 1;     ///< of the request
-  int calls = 0;          ///< denoiser calls done for this video (denoise and reinit)
+  int calls = 0;          ///< denoiser calls done for this video (from denoise on)
   int planned_calls = 0;  ///< what `calls` will be in the end, at most
 };
 
