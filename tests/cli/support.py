@@ -68,7 +68,8 @@ class CommandTest(unittest.TestCase):
 
     def run_command(self, *args, env=None, stdin=None):
         line = self.line(args)
-        if env is None and stdin is None and forked() and forked().takes(line):
+        usual = env is None and stdin is None and self.environment() == command_environment()
+        if usual and forked() and forked().takes(line):
             code, out, err, _, _ = forked().run(self.folder, line[1:], seconds=300)
             return subprocess.CompletedProcess(line, code, *(text.decode().replace("\r\n", "\n") for text in (out, err)))
         return subprocess.run(
