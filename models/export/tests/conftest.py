@@ -52,8 +52,8 @@ def bundle(saved, tmp_path_factory):
 
 @pytest.fixture
 def only_networks(monkeypatch):
-    """only_networks(ROLES): bundles are written with the networks whose roles ROLES() gives, and not
-    read again by a fresh process."""
+    """only_networks(ROLES): bundles are written with the networks whose roles ROLES() gives, not
+    read again by a fresh process, and without the colours of latents."""
     write_networks = write._write_networks
 
     def only(roles):
@@ -65,5 +65,6 @@ def only_networks(monkeypatch):
 
         monkeypatch.setattr(write, "_write_networks", write_some)
         monkeypatch.setattr(write, "_check_in_fresh_process", lambda *arguments: ({"": 0.0}, {}))
+        monkeypatch.setattr(write, "preview_of", lambda *arguments: None)
 
     return only
