@@ -45,6 +45,7 @@ macro(package_library component package description)
   string(PREPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${package} (= ${PROJECT_VERSION}), ")
 endmacro()
 if(BUILD_SHARED_LIBS)
+  list(APPEND CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}") # the library, which the others need
   set(library libfreeinit${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   package_library(library ${library} "The shared library.")
   set(CPACK_DEBIAN_COMMAND_PACKAGE_DEPENDS "${library} (= ${PROJECT_VERSION})")
