@@ -4,9 +4,12 @@ A frame costs a sixteenth of a clip, so the words' looks (colour, shape, backgro
 direction) are learnt on frames, together with the text encoder.  On clips only the temporal layers
 are trained; everything else stays the image model, as in AnimateDiff.
 
-Both see the ordinary forward process only: noise is added to data at every timestep and some signal
-is left at the last, so the network never sees pure noise, and sampling that begins with it begins
-outside of what was trained.  That is the gap that FreeInit is about.
+Noise is added to data at every timestep and some signal is left at the last, so sampling that begins
+with pure noise begins outside of what was trained.  That is the gap that FreeInit is about.
+
+What the rest of signal shows needs no words.  So that they are learnt, the first fifth of each training
+hides it now and then at the highest timesteps: from a frame all of it, from a clip what moves.  The
+other four fifths are the ordinary forward process alone.
 """
 
 import random
@@ -20,10 +23,12 @@ import words
 import world
 from trainer import Plan, Trainer
 
-FRAMES = Plan(seed=5, steps=8000, batch=48, rate=1.5e-3, narrow=True)
+FRAMES = Plan(seed=5, steps=6000, batch=48, rate=1.5e-3, narrow=True)
 MOTION = Plan(seed=6, steps=6000, batch=4, rate=1e-3, floor=0.05, narrow=True)
 HIGH = 0.4  # of the clips take their timestep from 500 on, where motion is decided
 NO_CAPTION = 0.1  # share of empty captions, for guidance
+WORDS_FIRST = 0.2  # of the steps, in which the signal is hidden in the share HIDDEN of the examples
+HIDDEN, HIDDEN_FROM = {"frames": 0.25, "clips": 0.5}, 900  # the timesteps where it is
 
 
 def _captions(cache, index, generator):
@@ -38,12 +43,20 @@ def _timesteps(n, generator, high):
     return torch.where(torch.rand(n, generator=generator) < high, 500 + t // 2, t)
 
 
-def _noised(clean, alphas, timesteps, generator):
-    """The noised latents and the v that the network shall say."""
+def _noised(clean, shown, alphas, timesteps, generator):
+    """The noised latents, which show `shown`, and the v that leads from them to `clean`."""
     noise = torch.randn(clean.shape, generator=generator)
     alpha = alphas[timesteps].view(-1, *[1] * (clean.ndim - 1))
     signal, rest = alpha.sqrt(), (1 - alpha).sqrt()
-    return signal * clean + rest * noise, signal * noise - rest * clean
+    noisy = signal * shown + rest * noise
+    return noisy, (signal * noisy - clean) / rest
+
+
+def _hidden(kind, progress, clean, without, timesteps, generator):
+    """What the noise shall show: `without` in some of the first examples, whose timesteps become high."""
+    hidden = torch.rand(len(clean), generator=generator) < HIDDEN[kind] * (progress < WORDS_FIRST)
+    timesteps = torch.where(hidden, HIDDEN_FROM + timesteps // 10, timesteps)
+    return torch.where(hidden.view(-1, *[1] * (clean.ndim - 1)), without, clean), timesteps
 
 
 def _losses(said, target, timesteps):
@@ -66,7 +79,8 @@ def train_frames(out, run):
         clean = cache.latents[clip, frame].float() * cache.factor
         ids = text.tokens(tokenizer, _captions(cache, clip.tolist(), generator))
         timesteps = _timesteps(plan.batch, generator, 0.0)
-        noisy, target = _noised(clean, alphas, timesteps, generator)
+        shown, timesteps = _hidden("frames", trainer.progress, clean, torch.zeros(()), timesteps, generator)
+        noisy, target = _noised(clean, shown, alphas, timesteps, generator)
         with trainer.autocast():
             said = net(noisy, timesteps, encoder(ids)[0]).sample
         loss, parts = _losses(said, target, timesteps)
@@ -99,7 +113,8 @@ def train_motion(out, run):
         with torch.no_grad():
             said_words = text.encode(encoder, tokenizer, _captions(cache, clip.tolist(), generator))
         timesteps = _timesteps(plan.batch, generator, HIGH)
-        noisy, target = _noised(clean, alphas, timesteps, generator)
+        shown, timesteps = _hidden("clips", trainer.progress, clean, clean.mean(2, keepdim=True), timesteps, generator)
+        noisy, target = _noised(clean, shown, alphas, timesteps, generator)
         with trainer.autocast():
             said = net(noisy, timesteps, said_words.repeat_interleave(world.FRAMES, 0)).sample
         loss, parts = _losses(said, target, timesteps)

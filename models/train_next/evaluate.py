@@ -28,7 +28,6 @@ import world
 
 PROMPTS = 2312  # the seed of these prompts
 BATCH = 4
-REFERENCE = 99  # the seed of the rendered frames whose mean feature is "centred"
 
 
 def tuning_prompts(count):
@@ -56,37 +55,27 @@ def generate(out, prompts, passes, steps=sampling.STEPS):
     return {name: torch.cat(parts) for name, parts in made.items()}
 
 
-def _encoder():
+def _consistency():
+    """None where the encoder's packages are missing: training does without."""
     try:
         import features
 
-        return features.Encoder()
+        return features.Consistency()
     except ImportError:
         return None
-
-
-def _reference(encoder):
-    """The mean feature of rendered frames."""
-    generator = torch.Generator().manual_seed(REFERENCE)
-    clips = world.draw_clips(world.draw_words(320, generator, "all"), generator, two=0.0, panned=0.0)
-    frame = torch.arange(len(clips)) % world.FRAMES
-    return encoder(world.render(clips, frame)[:, None]).mean((0, 1))
 
 
 def figures(made, prompts, looker):
     """For every way the words, and for every measure its values, one a clip."""
     words = torch.tensor([p["words"] for p in prompts])
-    encoder = _encoder()
-    centre = None if encoder is None else _reference(encoder)
+    consistency = _consistency()
     shares, values = {}, {}
     for name, clips in made.items():
         shares[name] = judge.score(looker.verdict(clips), words)
         values[name] = {"background_deviation": measures.background_deviation(clips, words[:, 2]),
                         "motion_energy": measures.motion_energy(clips), "flicker": measures.flicker(clips)}
-        if encoder is not None:
-            found = encoder(clips)
-            values[name] |= {"consistency": measures.consistency(found),
-                             "consistency_centred": measures.consistency(found - centre)}
+        if consistency is not None:
+            values[name] |= consistency(clips)
     return shares, values
 
 

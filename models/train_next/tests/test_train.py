@@ -12,7 +12,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import diffusion  # noqa: E402
 import measures  # noqa: E402
+import networks  # noqa: E402
 import stages  # noqa: E402
 import text  # noqa: E402
 import textures  # noqa: E402
@@ -130,3 +132,24 @@ def test_every_word_is_one_token(tmp_path):
                                   (1, 2) if rng.random() < 0.5 else None, rng.choice([0, 1, None]), rng)
         ids = text.tokens(tokenizer, [said])[0].tolist()
         assert ids.index(tokenizer.eos_token_id) - 1 == len(said.replace(",", " ,").split()), said
+
+
+def test_v_leads_to_the_clean_latents_whatever_the_noise_shows():
+    generator = torch.Generator().manual_seed(1)
+    clean, alphas = torch.randn(2, 4, 3, 5, 5, generator=generator), networks.scheduler().alphas_cumprod
+    timesteps = torch.tensor([999, 120])
+    for shown in (clean, clean.mean(2, keepdim=True), torch.zeros(())):
+        noisy, v = diffusion._noised(clean, shown, alphas, timesteps, generator)
+        alpha = alphas[timesteps].view(-1, 1, 1, 1, 1)
+        torch.testing.assert_close(alpha.sqrt() * noisy - (1 - alpha).sqrt() * v, clean, atol=1e-5, rtol=0)
+
+
+def test_the_signal_is_hidden_in_the_first_fifth_alone():
+    generator = torch.Generator().manual_seed(1)
+    clean, timesteps = torch.ones(400, 4, 2, 2), torch.arange(400)
+    shown, moved = diffusion._hidden("frames", 0.19, clean, torch.zeros(()), timesteps, generator)
+    hidden = shown.flatten(1).sum(1) == 0
+    assert 0.2 < hidden.float().mean() < 0.3 and moved[hidden].min() >= 900
+    assert torch.equal(moved[~hidden], timesteps[~hidden])
+    shown, moved = diffusion._hidden("frames", 0.2, clean, torch.zeros(()), timesteps, generator)
+    assert torch.equal(shown, clean) and torch.equal(moved, timesteps)
