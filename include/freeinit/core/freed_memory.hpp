@@ -11,6 +11,10 @@ namespace freeinit::inline FREEINIT_ABI {
 /// make: call it in `main`, before the first tensor. Without glibc nothing happens.
 FREEINIT_API void keep_freed_memory() noexcept;
 
+/// Hands freed memory back to the system now. glibc may otherwise hold tens of MiB of networks that
+/// were let go. Without glibc nothing happens.
+FREEINIT_API void give_back_freed_memory() noexcept;
+
 }  // namespace freeinit::inline FREEINIT_ABI
 
 #ifdef FREEINIT_HEADER_ONLY

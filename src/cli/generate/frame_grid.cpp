@@ -27,7 +27,8 @@ FrameGrid::FrameGrid(GridShape shape, freeinit::ImageSize frame, freeinit::Image
     : shape_(shape) {
   const bool captioned = !caption.empty();
   const auto room = [](std::int64_t whole, std::int64_t parts) {
-    return static_cast<double>((whole - kGridGap) / parts - kGridGap);
+    const std::int64_t pixels = (whole - kGridGap) / parts - kGridGap;
+    return static_cast<double>(pixels);
   };
   const double room_above = captioned ? static_cast<double>(caption_height(kLargestZoom)) : 0.0;
   const auto height = static_cast<double>(frame.height);

@@ -90,7 +90,7 @@ DiskNeed disk_need(const PreparedRun& run) {
   };
   if (!plan.latents.empty()) add(folder_of(plan.latents), request.num_videos * latents);
   if (!plan.frames.empty()) {
-    add(folder_of(plan.frames), request.num_videos * bytes_of(request, 3 * 4));
+    add(folder_of(plan.frames), request.num_videos * 3 * bytes_of(request, 4));
   }
   if (!plan.passes_folder.empty()) add(plan.passes_folder, passes * 2 * latents);
   if (!plan.checkpoint_folder.empty()) {

@@ -19,4 +19,10 @@ FREEINIT_INLINE void keep_freed_memory() noexcept {
 #endif
 }
 
+FREEINIT_INLINE void give_back_freed_memory() noexcept {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 }  // namespace freeinit::inline FREEINIT_ABI

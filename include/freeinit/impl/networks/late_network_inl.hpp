@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/config.hpp>
+#include <freeinit/core/freed_memory.hpp>
 
 #include <functional>
 #include <memory>
@@ -26,7 +27,9 @@ class LateNetwork {
   }
   void release() const noexcept {
     const std::lock_guard lock(mutex_);
+    if (!network_) return;
     network_.reset();
+    give_back_freed_memory();
   }
 
  private:
