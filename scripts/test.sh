@@ -12,7 +12,7 @@
 #   tidy     clang-tidy of what changed since FREEINIT_SINCE (main, or the commit before), for at most
 #            FREEINIT_TIDY_SECONDS; what was not looked at is listed
 #   shared   g++: the whole of ctest against the shared library, and under ASan and UBSan
-#   --ci     all but shared: what every change must pass in 20 minutes on two processors. So clang builds
+#   --ci     all but shared: what every change must pass, in some 20 minutes on two processors. So clang builds
 #            many files a unit, tests of threads run without ThreadSanitizer, comparisons with diffusers
 #            are fewer (tests/reference/conftest.py), and clang-tidy stops after 60 s
 #   --all    everything, whole; so does each part that is named

@@ -35,7 +35,7 @@ def forked():
         return None
     folder = tempfile.mkdtemp(prefix="freeinit-forked-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    preloaded = forked_command.library(folder)
+    preloaded = forked_command.compiled(folder)
     if not preloaded:
         return None
     command = forked_command.ForkedCommand(COMMAND, preloaded, folder, command_environment())

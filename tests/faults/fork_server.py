@@ -14,7 +14,7 @@ _local = threading.local()
 
 def run(lab, folder, *args):
     """As Lab.run in `folder`; a program start a try where there is no C compiler."""
-    preloaded = lab.once("forked command", forked_command.library) / "forked_command.so"
+    preloaded = lab.once("forked command", forked_command.compiled) / "forked_command.so"
     if not preloaded.exists():
         return lab.run(*args, cwd=folder)
     if getattr(_local, "lab", None) is not lab:

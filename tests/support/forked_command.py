@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 
-def library(folder):
+def compiled(folder):
     """What is preloaded, made in `folder`, whose path has no space; None where there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if not compiler:

@@ -39,7 +39,7 @@ def freeinit(request, tmp_path_factory) -> Iterator[Freeinit]:
         pytest.skip("no command: give --freeinit PATH or set FREEINIT")
     path = Path(path).resolve()
     folder = tmp_path_factory.mktemp("forked")
-    preloaded = os.environ.get("FREEINIT_QUICK") and forked_command.library(folder)
+    preloaded = os.environ.get("FREEINIT_QUICK") and forked_command.compiled(folder)
     if not preloaded:
         yield Freeinit(path)
         return

@@ -15,8 +15,7 @@ from freeinit_export.commands.animatediff import add_animatediff_command
 from freeinit_export.commands.backend import add_backend_command
 from freeinit_export.commands.diffusers import add_diffusers_command
 from freeinit_export.commands.features import add_features_command
-from freeinit_export.commands.memory import add_memory_command
-from freeinit_export.commands.preview import add_preview_command
+from freeinit_export.commands.sections import add_section_commands
 from freeinit_export.commands.videocrafter import add_videocrafter_command
 from freeinit_export.errors import ExportError, Report, one_line
 
@@ -37,8 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add_videocrafter_command(sources)
     add_features_command(sources)
     add_backend_command(sources)
-    add_memory_command(sources)
-    add_preview_command(sources)
+    add_section_commands(sources)
     return main
 
 
