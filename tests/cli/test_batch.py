@@ -323,11 +323,11 @@ class Failures(Batch):
 class Signals(Batch):
     def test_between_calls(self):
         self.write_jobs(CIRCLE, ENDLESS)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with self.subTest(signal=number.name):
+        for number, wait in ((signal.SIGINT, 0.2), (signal.SIGTERM, 0.2), (signal.SIGTERM, 0)):
+            with self.subTest(signal=number.name, wait=wait):
                 process = self.start()
                 self.wait_for(lambda: "endless" in process.stderr.readline())
-                time.sleep(0.05)
+                time.sleep(wait)  # at once: the process loads the bundle, as circle is done
                 process.send_signal(number)
                 _, stderr = process.communicate(timeout=120)
                 self.assertEqual(process.returncode, 128 + number, stderr)

@@ -208,7 +208,12 @@ void BatchRun::load(const PreparedJob& first) {
 }
 
 void BatchRun::run(const Job& job, PreparedJob& prepared) {
-  if (!pipeline_) load(prepared);
+  try {
+    if (!pipeline_) load(prepared);
+  } catch (...) {
+    if (interrupt_.requested()) stop();
+    throw;
+  }
   auto& arguments = prepared.arguments;
   auto& run = prepared.run;
   PhaseSeconds seconds{{freeinit::Phase::load, std::exchange(load_seconds_, 0.0)}};
