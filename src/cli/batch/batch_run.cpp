@@ -8,6 +8,7 @@
 #include "shared/stopwatch.hpp"
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/freed_memory.hpp>
 #include <freeinit/core/text.hpp>
 
 #include <algorithm>
@@ -86,13 +87,14 @@ void BatchRun::stop() {
                                    " jobs are done; the same command does the others"));
 }
 
-bool BatchRun::is_done(const PreparedJob& job) const {
-  if (results_.done(job.name, job.hash) == nullptr) return false;
+std::optional<ordered_json> BatchRun::done_before(const PreparedJob& job) const {
+  auto result = results_.done(job.name, job.hash);
   const auto outputs = outputs_of(job);
-  return std::all_of(outputs.begin(), outputs.end(), [](const auto& path) {
+  const bool are_there = std::all_of(outputs.begin(), outputs.end(), [](const auto& path) {
     std::error_code unknown;
     return std::filesystem::exists(path, unknown);
   });
+  return are_there ? std::move(result) : std::nullopt;
 }
 
 std::optional<PreparedJob> BatchRun::prepare(const Job& job) {
@@ -101,10 +103,9 @@ std::optional<PreparedJob> BatchRun::prepare(const Job& job) {
   try {
     auto prepared = prepare_job(job, arguments_, bundle_, console_);
     name = prepared.name;
-    if (is_done(prepared)) {
-      ordered_json result = *results_.done(prepared.name, prepared.hash);
-      result["status"] = "skipped";
-      tell(job, result, videos_of(prepared));
+    if (auto result = done_before(prepared)) {
+      (*result)["status"] = "skipped";
+      tell(job, *result, videos_of(prepared));
       ++counts_.skipped;
       return std::nullopt;
     }
@@ -233,6 +234,7 @@ void BatchRun::run(const Job& job, PreparedJob& prepared) {
   results_.add(result);
   tell(job, result, videos_of(prepared));
   ++counts_.done;
+  freeinit::give_back_freed_memory();  // 1,000 jobs left twice the memory of ten without it
 }
 
 }  // namespace freeinit_cli

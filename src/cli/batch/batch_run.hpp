@@ -72,7 +72,8 @@ class BatchRun {
   std::optional<Waiting> check(const Job& job, std::vector<std::filesystem::path>& outputs);
   void run(const Job& job, PreparedJob& prepared);
   void load(const PreparedJob& first);
-  [[nodiscard]] bool is_done(const PreparedJob& job) const;
+  /// The result of a run before, if its outputs are still there.
+  [[nodiscard]] std::optional<nlohmann::ordered_json> done_before(const PreparedJob& job) const;
   void fit(PreparedRun& run);
   void check_backend(const PreparedRun& run);
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace freeinit_cli {
 namespace {
@@ -71,16 +72,17 @@ void JobResults::read(const std::filesystem::path& file) {
     has_end = !lines.eof();
     // A line that was cut off when its writer was killed tells of no job that is done.
     const auto result = nlohmann::ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (is_done(result)) done_[result["name"]] = result;
+    if (is_done(result)) done_[result["name"]] = line;
   }
   if (file == file_) torn_ = !has_end;
 }
 
-const nlohmann::ordered_json* JobResults::done(const std::string& name,
-                                               const std::string& hash) const {
+std::optional<nlohmann::ordered_json> JobResults::done(const std::string& name,
+                                                       const std::string& hash) const {
   const auto found = done_.find(name);
-  const bool is_this = found != done_.end() && found->second["hash"] == hash;
-  return is_this ? &found->second : nullptr;
+  if (found == done_.end()) return std::nullopt;
+  auto result = nlohmann::ordered_json::parse(found->second);
+  return result["hash"] == hash ? std::optional(std::move(result)) : std::nullopt;
 }
 
 void JobResults::add(const nlohmann::ordered_json& result) {
@@ -94,7 +96,7 @@ void JobResults::add(const nlohmann::ordered_json& result) {
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
   torn_ = false;
-  if (is_done(result)) done_[result["name"]] = result;
+  if (is_done(result)) done_[result["name"]] = result_line(result);
 }
 
 std::string result_line(const nlohmann::ordered_json& result) {

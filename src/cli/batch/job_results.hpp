@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace freeinit_cli {
@@ -19,9 +20,9 @@ class JobResults {
   JobResults(const JobResults&) = delete;
   JobResults& operator=(const JobResults&) = delete;
 
-  /// The result of the job that was last done under this name, if it is this one; else null.
-  [[nodiscard]] const nlohmann::ordered_json* done(const std::string& name,
-                                                   const std::string& hash) const;
+  /// The result of the job that was last done under this name, if it is this one.
+  [[nodiscard]] std::optional<nlohmann::ordered_json> done(const std::string& name,
+                                                           const std::string& hash) const;
 
   /// Writes the line at once and whole: whoever kills the process loses no result. Throws
   /// freeinit::Error: io.
@@ -34,8 +35,8 @@ class JobResults {
 
   std::filesystem::path file_;
   int descriptor_ = -1;
-  bool torn_ = false;                                   ///< the last line of the file has no end
-  std::map<std::string, nlohmann::ordered_json> done_;  ///< by name
+  bool torn_ = false;                        ///< the last line of the file has no end
+  std::map<std::string, std::string> done_;  ///< by name, the line: smaller than the object
 };
 
 /// A result as it is written.
