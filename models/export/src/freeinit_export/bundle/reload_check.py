@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,20 +37,25 @@ def check_file(
     return worst, memory_of(role, network, json.loads(contract))
 
 
-def main(arguments: list[str]) -> int:
-    torch.set_num_threads(int(arguments[1]))
+def answer(checks: Path) -> dict[str, Any]:
+    """What is printed for the list in the file `checks`."""
     worst, memory = {}, {}
     try:
-        for check in json.loads(Path(arguments[0]).read_text(encoding="utf-8")):
+        for check in json.loads(checks.read_text(encoding="utf-8")):
             path = Path(check["file"])
             worst[path.name], memory[check["role"]] = check_file(
                 check["role"], path, Path(check["expectations"]), check["contract"]
             )
     except ExportError as error:
-        print(json.dumps({"error": str(error)}))
-        return 1
-    print(json.dumps({"worst": worst, "memory": memory}))
-    return 0
+        return {"error": str(error)}
+    return {"worst": worst, "memory": memory}
+
+
+def main(arguments: list[str]) -> int:
+    torch.set_num_threads(int(arguments[1]))
+    said = answer(Path(arguments[0]))
+    print(json.dumps(said))
+    return int("error" in said)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,13 @@ def _check_in_fresh_process(
     ]
     request = scratch / "checks.json"
     request.write_text(json.dumps(checks), encoding="utf-8")
+    answer = _answer_of_fresh_process(request)
+    if "error" in answer:
+        raise ExportError(f"after saving, in a fresh process: {answer['error']}")
+    return answer["worst"], answer["memory"]
+
+
+def _answer_of_fresh_process(request: Path) -> dict[str, Any]:
     command = [
         sys.executable,
         "-m",
@@ -145,10 +152,7 @@ def _check_in_fresh_process(
     ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     try:
-        answer = json.loads(done.stdout.splitlines()[-1])
+        return json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise ExportError(f"the check in a fresh process ended with code {done.returncode}: {last}")
-    if "error" in answer:
-        raise ExportError(f"after saving, in a fresh process: {answer['error']}")
-    return answer["worst"], answer["memory"]
