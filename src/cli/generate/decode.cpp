@@ -91,17 +91,16 @@ void run_decode(const DecodeArguments& arguments, Console& console) {
   const InterruptGuard interrupt;
   std::stop_source stop;
   ProgressView view(console);
-  WriterOptions options{
-      .fps = fps,
-      .profile = profile,
-      .chunk_size = arguments.chunk_size,
-      .progress =
-          [&](const freeinit::Progress& progress) {
-            if (interrupt.requested()) stop.request_stop();
-            view.show(progress);
-          },
-      .wrote = [&console](const std::filesystem::path& path) { say_written(path, console); },
-      .stop = stop.get_token()};
+  WriterOptions options;  // member by member: g++ 12 warns of the parts of a braced one
+  options.fps = fps;
+  options.profile = profile;
+  options.chunk_size = arguments.chunk_size;
+  options.progress = [&](const freeinit::Progress& progress) {
+    if (interrupt.requested()) stop.request_stop();
+    view.show(progress);
+  };
+  options.wrote = [&console](const std::filesystem::path& path) { say_written(path, console); };
+  options.stop = stop.get_token();
   if (!arguments.no_metadata) {
     options.video_metadata = [title = title_of(arguments.latents)](int, std::int64_t) {
       return title;
