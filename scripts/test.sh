@@ -14,7 +14,8 @@
 #   shared   g++: the whole of ctest against the shared library, and under ASan and UBSan
 #   --ci     all but shared: what every change must pass, in some 20 minutes on two processors. So clang builds
 #            many files a unit, tests of threads run without ThreadSanitizer, comparisons with diffusers
-#            are fewer (tests/reference/conftest.py), and clang-tidy stops after 60 s
+#            are fewer (tests/reference/conftest.py), of the header-only tests a quarter runs, and clang-tidy
+#            stops after 60 s
 #   --all    everything, whole; so does each part that is named
 #
 # Installs what is missing. What does not need another stage runs beside it, on two processors or more;
@@ -167,7 +168,8 @@ part_clang() {
     stage "clang: ctest" clang_tests
 }
 
-# g++ has run the tests of the header-only form; here it is the build that counts, so --ci runs a quarter.
+# Of the header-only form the build counts most, since g++ runs the same tests of the compiled one: --ci runs
+# a quarter of them.
 clang_tests() {
   local of=1 failed=0
   [[ -z ${FREEINIT_QUICK:-} ]] || of=4
