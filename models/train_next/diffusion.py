@@ -7,9 +7,9 @@ are trained; everything else stays the image model, as in AnimateDiff.
 Noise is added to data at every timestep and some signal is left at the last, so sampling that begins
 with pure noise begins outside of what was trained.  That is the gap that FreeInit is about.
 
-What the rest of signal shows needs no words.  So that they are learnt, the first fifth of each training
-hides it now and then at the highest timesteps: from a frame all of it, from a clip what moves.  The
-other four fifths are the ordinary forward process alone.
+What the rest of signal shows needs no words.  So that they are learnt, it is hidden now and then at the
+highest timesteps (HIDDEN): from a frame all of it, from a clip what moves.  Four fifths of the examples and
+the last tenth of the steps are the ordinary forward process alone.
 """
 
 import random
@@ -27,8 +27,9 @@ FRAMES = Plan(seed=5, steps=6000, batch=48, rate=1.5e-3, narrow=True)
 MOTION = Plan(seed=6, steps=6000, batch=4, rate=1e-3, floor=0.05, narrow=True)
 HIGH = 0.4  # of the clips take their timestep from 500 on, where motion is decided
 NO_CAPTION = 0.1  # share of empty captions, for guidance
-WORDS_FIRST = 0.2  # of the steps, in which the signal is hidden in the share HIDDEN of the examples
-HIDDEN, HIDDEN_FROM = {"frames": 0.25, "clips": 0.5}, 900  # the timesteps where it is
+# Until this share of the steps, in this share of the examples the signal is hidden.
+HIDDEN = {"frames": ((0.2, 0.25),), "clips": ((0.2, 0.5), (0.46, 0.0), (0.9, 0.2))}
+HIDDEN_FROM = 900  # the timesteps where it is
 
 
 def _captions(cache, index, generator):
@@ -54,7 +55,8 @@ def _noised(clean, shown, alphas, timesteps, generator):
 
 def _hidden(kind, progress, clean, without, timesteps, generator):
     """What the noise shall show: `without` in some of the first examples, whose timesteps become high."""
-    hidden = torch.rand(len(clean), generator=generator) < HIDDEN[kind] * (progress < WORDS_FIRST)
+    share = next((share for end, share in HIDDEN[kind] if progress < end), 0.0)
+    hidden = torch.rand(len(clean), generator=generator) < share
     timesteps = torch.where(hidden, HIDDEN_FROM + timesteps // 10, timesteps)
     return torch.where(hidden.view(-1, *[1] * (clean.ndim - 1)), without, clean), timesteps
 
@@ -113,7 +115,8 @@ def train_motion(out, run):
         with torch.no_grad():
             said_words = text.encode(encoder, tokenizer, _captions(cache, clip.tolist(), generator))
         timesteps = _timesteps(plan.batch, generator, HIGH)
-        shown, timesteps = _hidden("clips", trainer.progress, clean, clean.mean(2, keepdim=True), timesteps, generator)
+        still = clean.median(2, keepdim=True).values  # of each place: the background
+        shown, timesteps = _hidden("clips", trainer.progress, clean, still, timesteps, generator)
         noisy, target = _noised(clean, shown, alphas, timesteps, generator)
         with trainer.autocast():
             said = net(noisy, timesteps, said_words.repeat_interleave(world.FRAMES, 0)).sample

@@ -144,7 +144,7 @@ def test_v_leads_to_the_clean_latents_whatever_the_noise_shows():
         torch.testing.assert_close(alpha.sqrt() * noisy - (1 - alpha).sqrt() * v, clean, atol=1e-5, rtol=0)
 
 
-def test_the_signal_is_hidden_in_the_first_fifth_alone():
+def test_the_signal_is_hidden_until_its_share_of_the_steps():
     generator = torch.Generator().manual_seed(1)
     clean, timesteps = torch.ones(400, 4, 2, 2), torch.arange(400)
     shown, moved = diffusion._hidden("frames", 0.19, clean, torch.zeros(()), timesteps, generator)
@@ -153,3 +153,12 @@ def test_the_signal_is_hidden_in_the_first_fifth_alone():
     assert torch.equal(moved[~hidden], timesteps[~hidden])
     shown, moved = diffusion._hidden("frames", 0.2, clean, torch.zeros(()), timesteps, generator)
     assert torch.equal(shown, clean) and torch.equal(moved, timesteps)
+    for progress, share in ((0.19, 0.5), (0.4, 0.0), (0.89, 0.2), (0.9, 0.0)):
+        shown, _ = diffusion._hidden("clips", progress, clean, torch.zeros(()), timesteps, generator)
+        assert abs((shown.flatten(1).sum(1) == 0).float().mean() - share) < 0.1 * bool(share) + 1e-6
+
+
+def test_four_fifths_of_the_examples_hide_nothing():
+    for shares in diffusion.HIDDEN.values():
+        ends = [0.0] + [end for end, _ in shares]
+        assert sum((end - start) * share for start, (end, share) in zip(ends, shares)) <= 0.2 and ends[-1] <= 0.9

@@ -86,9 +86,10 @@ std::optional<nlohmann::ordered_json> JobResults::done(const std::string& name,
 }
 
 void JobResults::add(const nlohmann::ordered_json& result) {
-  const std::string line = (torn_ ? "\n" : "") + result_line(result) + "\n";
+  std::string line = result_line(result);
+  const std::string text = (torn_ ? "\n" : "") + line + "\n";
   torn_ = true;
-  std::string_view rest = line;
+  std::string_view rest = text;
   while (!rest.empty()) {
     const auto written = ::write(descriptor_, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
@@ -96,7 +97,7 @@ void JobResults::add(const nlohmann::ordered_json& result) {
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
   torn_ = false;
-  if (is_done(result)) done_[result["name"]] = result_line(result);
+  if (is_done(result)) done_[result["name"]] = std::move(line);
 }
 
 std::string result_line(const nlohmann::ordered_json& result) {
