@@ -1,10 +1,9 @@
 """Many videos: one `freeinit batch` against as many calls of `generate` and a Python loop over diffusers.
 
-    python benchmarks/run.py batch build/bin/freeinit --jobs 1000 --steps 2 --passes 1 --threads 1
+    python benchmarks/run.py batch build/bin/freeinit --jobs 1000 --threads 1
 
-The loop loads diffusers' pipeline once. Each makes the same videos of the demo model, a GIF a job, one
-program after another, from process start to end; results are those of `--repeats` turns. Writes
-results/batch.json.
+The loop loads diffusers' pipeline once. Each makes the same videos of the demo model, a GIF a job, from
+process start to end; they take turns of some seconds. Writes results/batch.json.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import json
 import shutil
 import sys
 
-from experiments.startup import medians_of_turns
 from measuring.models import PROMPT, ROOT, SIZES, prepare_apart
 from measuring.options import conditions, measuring_parser, write_result
+from measuring.slices import side_by_side
 
 LOOP = """
 import sys
@@ -37,7 +36,7 @@ CALLS = 'for seed in $(seq 0 $(($1 - 1))); do "${@:2}" --seed $seed -o "$FOLDER/
 
 
 def main() -> None:
-    parser = measuring_parser(__doc__.splitlines()[0], repeats=1, steps=2, passes=1)
+    parser = measuring_parser(__doc__.splitlines()[0], steps=1, passes=1)
     parser.add_argument("freeinit", help="the built command")
     parser.add_argument("--jobs", type=int, default=20)
     options = parser.parse_args()
@@ -60,10 +59,8 @@ def main() -> None:
                                    options.steps, options.threads, PROMPT, scale, SIZES["demo"].frames, options.jobs],
         "freeinit generate, each": ["env", f"FOLDER={folder / 'generate'}", "bash", "-c", CALLS, "calls", options.jobs,
                                     *generate],
-        # A folder of its own each time: what was done there is not done again.
-        "freeinit batch": ["bash", "-c", '"$@" --out "$(mktemp -d -p "$0")"', folder, options.freeinit, "batch", jobs,
-                           *machine, "--format", "gif"],
+        "freeinit batch": [options.freeinit, "batch", jobs, "--out", folder / "batch", *machine, "--format", "gif"],
     }  # fmt: skip
-    found = medians_of_turns(programs, options)
-    result = {"conditions": conditions(options), "jobs": options.jobs, "repeats": options.repeats, "programs": found}
+    found = side_by_side(programs, options.threads)
+    result = {"conditions": conditions(options), "jobs": options.jobs, "programs": found}
     write_result(options.results / "batch.json", result)

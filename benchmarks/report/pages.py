@@ -104,7 +104,7 @@ SECTIONS = [  # title, text, results
      ["cuda_mid", "cuda_modelscope", "cuda_demo"]),
     ("From nothing to a file", "", ["startup"]),
     ("Many videos", "One load of the model for all of them. The shorter a video, the more of `generate` is its start."
-     " The machine had other work in this run: wall times are about twice those of an idle one.", ["batch"]),
+     "", ["batch"]),
     ("Beside other programs", "Threads of LibTorch wait for each other by spinning. The command's launcher makes that short"
      " (`GOMP_SPINCOUNT=1000`).", ["busy_machine"]),
     ("Memory", "Whole processes. Mapped files (weights, libraries) count.", ["memory", "memory_default"]),

@@ -157,8 +157,8 @@ def batch(result: dict) -> str:
         for name, found in programs.items()
     ]  # fmt: skip
     text = (
-        f"{_machine(where)}: whole processes, {jobs} videos of {_work(where)} of the demo model, medians of"
-        f" {result['repeats']}. The last ratio is of CPU time, which a busy machine disturbs least.\n\n"
+        f"{_machine(where)}: whole processes, {jobs} videos of {_work(where)} of the demo model, in turns of some"
+        " seconds. The last ratio is of CPU time, which a busy machine disturbs least.\n\n"
     )
     header = ["", "wall", "a video", "CPU time", "wall / batch", "CPU / batch", "peak memory"]
     return text + table(header, rows)

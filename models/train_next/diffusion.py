@@ -28,7 +28,7 @@ MOTION = Plan(seed=6, steps=6000, batch=4, rate=1e-3, floor=0.05, narrow=True)
 HIGH = 0.4  # of the clips take their timestep from 500 on, where motion is decided
 NO_CAPTION = 0.1  # share of empty captions, for guidance
 # Until this share of the steps, in this share of the examples the signal is hidden.
-HIDDEN = {"frames": ((0.2, 0.25),), "clips": ((0.2, 0.5), (0.46, 0.0), (0.9, 0.2))}
+HIDDEN = {"frames": ((0.2, 0.25),), "clips": ((0.2, 0.3), (0.9, 0.2))}
 HIDDEN_FROM = 900  # the timesteps where it is
 
 

@@ -40,11 +40,11 @@ def _tones(kind, generator):
     """Two tones a clip that go together: the ground, and its second colour."""
     n = len(kind)
     hue, a, b, c, d = torch.rand(5, n, generator=generator)
-    ground = _rgb(hue, 0.15 + 0.4 * a, 0.25 + 0.6 * b)
-    apart = torch.where(c < 0.5, -1.0, 1.0) * (0.14 + 0.12 * d)
-    other = _rgb((hue + 0.06 * (a - 0.5)) % 1, 0.1 + 0.35 * a, (0.25 + 0.6 * b + apart).clamp(0.08, 0.96))
+    ground = _rgb(hue, 0.15 + 0.4 * a, 0.35 + 0.45 * b)
+    apart = torch.where(c < 0.5, -1.0, 1.0) * (0.16 + 0.14 * d)
+    other = _rgb((hue + 0.06 * (a - 0.5)) % 1, 0.1 + 0.35 * a, (0.35 + 0.45 * b + apart).clamp(0.08, 0.96))
     # Clouds are pale on a sky of any hour; mortar is paler than its bricks or darker.
-    sky = _rgb(hue, 0.3 + 0.35 * a, 0.3 + 0.6 * b)
+    sky = _rgb(hue, 0.3 + 0.35 * a, 0.35 + 0.45 * b)
     cloud = sky + (0.97 - sky) * (0.5 + 0.3 * d[:, None])
     cloudy = (kind == 3)[:, None]
     return torch.stack([torch.where(cloudy, sky, ground), torch.where(cloudy, cloud, other)], 1)
@@ -83,11 +83,11 @@ def _clouds_of_noise(t, x, y, cell):
 
 
 def _stone(t, x, y):
-    return ((_clouds_of_noise(t, x, y, 36.0) - 0.5) * 2.2 + 0.5).clamp(0, 1)
+    return ((_clouds_of_noise(t, x, y, 72.0) - 0.5) * 2.2 + 0.5).clamp(0, 1)
 
 
 def _stripes(t, x, y):
-    period = 26.0 * t.scale[:, None, None]
+    period = 58.0 * t.scale[:, None, None]
     angle = t.angle[:, None, None]
     along = (x + t.phase[:, :1, None]) * angle.cos() + (y + t.phase[:, 1:, None]) * angle.sin()
     wave = (2 * math.pi * along / period).sin()
@@ -96,22 +96,22 @@ def _stripes(t, x, y):
 
 def _bricks(t, x, y):
     """1 in the mortar; every brick has its own shade of the ground."""
-    width = 36.0 * t.scale[:, None, None]
+    width = 72.0 * t.scale[:, None, None]
     height = 0.5 * width
     v = (y + MARGIN + t.phase[:, 1:, None]) / height
     row = v.floor()
     u = (x + MARGIN + t.phase[:, :1, None]) / width + 0.5 * (row % 2)
     column = u.floor()
     edge = torch.minimum((0.5 - (u - column - 0.5).abs()) * width, (0.5 - (v - row - 0.5).abs()) * height)
-    mortar = ((2.6 - edge) / 1.6).clamp(0, 1)
+    mortar = ((3.4 - edge) / 1.6).clamp(0, 1)
     cell = (row.long() % GRID) * GRID + column.long() % GRID
     shade = t.lattice[:, 0].flatten(1).gather(1, cell.flatten(1)).view(x.shape)
-    return mortar, 0.88 + 0.2 * shade
+    return mortar, 0.82 + 0.3 * shade
 
 
 def _clouds(t, x, y):
-    noise = _clouds_of_noise(t, x * 0.62, y, 40.0)
-    cover = ((noise - 0.42) / 0.26).clamp(0, 1)
+    noise = _clouds_of_noise(t, x * 0.62, y, 60.0)
+    cover = ((noise - 0.38) / 0.26).clamp(0, 1)
     return cover * cover * (3 - 2 * cover)
 
 

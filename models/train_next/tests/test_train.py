@@ -12,6 +12,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import autoencoder  # noqa: E402
 import diffusion  # noqa: E402
 import measures  # noqa: E402
 import networks  # noqa: E402
@@ -122,6 +123,20 @@ def test_training_never_draws_held_out_words_and_prompts_always_do():
         prompts = w.prompts(100, 1, held)
         assert all(w.held_out(*p["words"]) == held for p in prompts)
         assert sum(p["words"][3] != w.UNNAMED for p in prompts) == 50
+
+
+def test_standardised_latents_decode_to_the_same_pixels():
+    torch.manual_seed(1)
+    model = autoencoder.build().eval()
+    pixels = torch.rand(8, 3, world.SIZE, world.SIZE)
+    with torch.no_grad():
+        before = autoencoder.decode(model, autoencoder.encode(model, pixels))
+        autoencoder._standardise(model, 64, torch.Generator().manual_seed(2))
+        latents = autoencoder.encode(model, autoencoder._frames(64, torch.Generator().manual_seed(2))[0])
+        torch.testing.assert_close(autoencoder.decode(model, autoencoder.encode(model, pixels)), before,
+                                   rtol=1e-4, atol=1e-4)
+    assert latents.mean((0, 2, 3)).abs().max() < 0.2
+    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=0.2, atol=0)
 
 
 def test_every_word_is_one_token(tmp_path):
