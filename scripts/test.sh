@@ -89,14 +89,11 @@ configure() {
 
 # --- tests, shared -----------------------------------------------------------------------------------
 
-# Many files a unit: half of the time of a build of one file each, which is how clang builds all but --ci.
-few_units=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=20)
-
 # build NAME BUILD [ARGUMENT of CMake...]
 build() {
   local name=$1 build=$2
   shift 2
-  stage "$name: configure" configure "$build" "${few_units[@]}" "$@" &&
+  stage "$name: configure" configure "$build" "$@" &&
     stage "$name: build" cmake --build "$build" --parallel "$jobs"
 }
 
@@ -155,9 +152,9 @@ clang_in() {
     "-DFREEINIT_TEST_FORMS=header_only;sanitized" "${@:2}" >"$1.log" 2>&1 || { cat "$1.log"; return 1; }
 }
 
-# One folder for all that clang builds.
+# One folder for all that clang builds. One file a unit, whose own includes must do, but in --ci.
 configure_clang() {
-  local units=("${few_units[@]}")
+  local units=()
   [[ -n ${FREEINIT_QUICK:-} ]] || units=(-DCMAKE_UNITY_BUILD=OFF)
   clang_in "$with_clang" -DFREEINIT_BUILD_FUZZERS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON "${units[@]}"
 }
