@@ -40,7 +40,7 @@ _freeinit_quietly() {
 # --- Debian packages -------------------------------------------------------------------------------
 
 _freeinit_packages() {
-  echo g++ pkg-config libeigen3-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev \
+  echo g++ make pkg-config libeigen3-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev \
     libavformat-dev libavcodec-dev libavfilter-dev libavutil-dev libswscale-dev libwebp-dev \
     libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev libhwy-dev python3-venv
   _freeinit_have_cmake || echo cmake

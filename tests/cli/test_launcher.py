@@ -18,7 +18,8 @@ class Launcher(CommandTest):
         """A run that is sampling and goes on for long."""
         environment = {key: value for key, value in self.environment().items() if key not in WAITING}
         process = subprocess.Popen(
-            [command, "generate", "x", "-o", "clip.gif", "--num-inference-steps", "1000", "--num-videos", "1000"], cwd=self.folder,
+            [command, "generate", "x", "-o", "clip.gif", "--overwrite", "--num-inference-steps", "1000",
+             "--num-videos", "1000"], cwd=self.folder,
             env={**environment, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
