@@ -26,7 +26,7 @@ pipeline = AnimateDiffPipeline.from_pretrained(sys.argv[1])
 pipeline.set_progress_bar_config(disable=True)
 pipeline.enable_free_init(num_iters=int(sys.argv[3]))
 for seed in range(int(sys.argv[9])):
-    video = pipeline(sys.argv[6], num_frames=int(sys.argv[8]), height=64, width=64,
+    video = pipeline(sys.argv[6], num_frames=int(sys.argv[8]), height=int(sys.argv[10]), width=int(sys.argv[10]),
                      guidance_scale=float(sys.argv[7]), num_inference_steps=int(sys.argv[4]),
                      generator=torch.Generator().manual_seed(seed))
     export_to_gif(video.frames[0], f"{sys.argv[2]}/{seed}.gif")
@@ -56,7 +56,8 @@ def main() -> None:
                 "--num-inference-steps", options.steps]  # fmt: skip
     programs = {
         "diffusers, loaded once": [sys.executable, "-c", LOOP, model.pipeline, folder / "diffusers", options.passes,
-                                   options.steps, options.threads, PROMPT, scale, SIZES["demo"].frames, options.jobs],
+                                   options.steps, options.threads, PROMPT, scale, SIZES["demo"].frames, options.jobs,
+                                   SIZES["demo"].pixels],
         "freeinit generate, each": ["env", f"FOLDER={folder / 'generate'}", "bash", "-c", CALLS, "calls", options.jobs,
                                     *generate],
         "freeinit batch": [options.freeinit, "batch", jobs, "--out", folder / "batch", *machine, "--format", "gif"],

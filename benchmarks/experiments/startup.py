@@ -30,8 +30,8 @@ from diffusers.utils import export_to_gif
 pipeline = AnimateDiffPipeline.from_pretrained(sys.argv[1])
 pipeline.set_progress_bar_config(disable=True)
 pipeline.enable_free_init(num_iters=int(sys.argv[3]))
-video = pipeline(sys.argv[6], num_frames=int(sys.argv[8]), height=64, width=64, guidance_scale=float(sys.argv[7]),
-                 num_inference_steps=int(sys.argv[4]), generator=torch.Generator().manual_seed(7))
+video = pipeline(sys.argv[6], num_frames=int(sys.argv[8]), height=int(sys.argv[9]), width=int(sys.argv[9]),
+                 guidance_scale=float(sys.argv[7]), num_inference_steps=int(sys.argv[4]), generator=torch.Generator().manual_seed(7))
 export_to_gif(video.frames[0], sys.argv[2])
 """
 
@@ -58,7 +58,7 @@ def diffusers_process(model: Model, options) -> list:
     """The command line of a process that makes the video of `freeinit_process` with diffusers."""
     scale = json.loads((model.bundle / "manifest.json").read_text())["recommended"]["guidance_scale"]
     return [sys.executable, "-c", SCRIPT, model.pipeline, options.work / "whole.gif", options.passes, options.steps,
-            options.threads, PROMPT, scale, SIZES[model.size].frames]  # fmt: skip
+            options.threads, PROMPT, scale, SIZES[model.size].frames, SIZES[model.size].pixels]  # fmt: skip
 
 
 def freeinit_process(bundle: Path, options, *more: str) -> list:

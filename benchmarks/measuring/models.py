@@ -34,13 +34,19 @@ OF_UNET_FILE = ("torchscript", "winograd")  # backends that need no converted fi
 
 @dataclass(frozen=True)
 class Size:
-    """What one run makes of a model; pixels follow from the VAE's scale of the bundle."""
+    """What one run makes of a model."""
 
     frames: int
     latent: int  # height and width
     text_width: int
     text_length: int = 77
     guidance_scale: float = 7.5
+    scale: int = 4  # pixels of a latent
+
+    @property
+    def pixels(self) -> int:
+        """Height and width of the video."""
+        return self.latent * self.scale
 
 
 SIZES = {
@@ -121,9 +127,8 @@ def _export(model: Model, dtype: str) -> None:
     if model.size == "demo" and dtype == "float32":
         shutil.copytree(ROOT / "models" / "shapes", model.bundle)
         return
-    scale = 4  # of the demo's VAE and the small one
-    height = SIZES[model.size].latent * scale
-    settings = {"num_frames": SIZES[model.size].frames, "height": height, "width": height}
+    size = SIZES[model.size]
+    settings = {"num_frames": size.frames, "height": size.pixels, "width": size.pixels}
     command = [sys.executable, "-m", "freeinit_export", "diffusers"]
     command += [str(model.pipeline), str(model.bundle), "--dtype", dtype]
     for key, value in settings.items():
