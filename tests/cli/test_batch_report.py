@@ -10,7 +10,7 @@ import signal
 import subprocess
 import unittest
 
-from test_batch import CIRCLE, ENDLESS, FAST, SOME_FAILED, SQUARE, Batch
+from batch_support import CIRCLE, ENDLESS, FAST, SOME_FAILED, SQUARE, Batch
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SWEEP = {"prompt": "a red circle", "seed": [1, 2], "num_iters": [1, 3], "num_inference_steps": 2}

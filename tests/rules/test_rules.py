@@ -62,6 +62,8 @@ class SourceRules(unittest.TestCase):
         self.breaks("not ASCII", {"tests/x.cpp": "// caf\u00e9\n"})
         self.breaks("at most 350", {"src/io.cpp": "\n" * 351})
         self.breaks("at most 350", {"include/freeinit/c/x.h": "\n" * 351})
+        self.breaks("at most 350", {"scripts/x.sh": "\n" * 351})
+        self.assertEqual(self.problems({"tests/cli/test_x.py": "\n" * 350}), [])
 
     def test_functions(self):
         def with_body(head, count, indentation=""):
