@@ -234,7 +234,16 @@ void BatchRun::run(const Job& job, PreparedJob& prepared) {
   results_.add(result);
   tell(job, result, videos_of(prepared));
   ++counts_.done;
-  freeinit::give_back_freed_memory();  // without it 1,000 jobs left twice that of 20
+  give_back_memory_now_and_then();
+}
+
+// Without it 1,000 short jobs left twice the memory of 20. What is given back must be cleared when
+// it is taken again, which after each of them would take an eighth of their time.
+void BatchRun::give_back_memory_now_and_then() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - memory_given_back_ < std::chrono::seconds(10)) return;
+  freeinit::give_back_freed_memory();
+  memory_given_back_ = now;
 }
 
 }  // namespace freeinit_cli

@@ -11,6 +11,7 @@
 #include <freeinit/core/run_control.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <stop_token>
@@ -76,6 +77,7 @@ class BatchRun {
   [[nodiscard]] std::optional<nlohmann::ordered_json> done_before(const PreparedJob& job) const;
   void fit(PreparedRun& run);
   void check_backend(const PreparedRun& run);
+  void give_back_memory_now_and_then();
 
   const BatchArguments& arguments_;
   Console& console_;
@@ -91,6 +93,7 @@ class BatchRun {
   bool low_memory_ = false;
   double load_seconds_ = 0.0;  ///< until the first job has reported them
   JobCounts counts_;
+  std::chrono::steady_clock::time_point memory_given_back_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace freeinit_cli
