@@ -97,7 +97,9 @@ TEST(DdimGolden, TimestepsOfEveryNumberOfSteps) {
       const auto timesteps = timesteps_of(*freeinit::make_sampler(scheduler, steps));
       all.insert(all.end(), timesteps.begin(), timesteps.end());
     }
-    EXPECT_EQ(golden::fnv1a(at::tensor(all, at::kLong).to(at::kInt)), row["fnv1a"]) << row;
+    EXPECT_EQ(golden::fnv1a(at::tensor(all, at::kLong).to(at::kInt)),
+              row["fnv1a"].get<std::string>())
+        << row;
   }
 }
 
