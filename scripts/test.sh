@@ -115,6 +115,7 @@ run_pytest_export() {
 run_pytest_reference() {
   stage "tests: pytest of the command" pytest_of tests/reference
   stage "tests: pytest of benchmarks" pytest_of benchmarks
+  stage "tests: pytest of training" pytest_of models/train_next/tests
 }
 
 # The command first; all that runs it, side by side.

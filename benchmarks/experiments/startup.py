@@ -31,7 +31,8 @@ pipeline = AnimateDiffPipeline.from_pretrained(sys.argv[1])
 pipeline.set_progress_bar_config(disable=True)
 pipeline.enable_free_init(num_iters=int(sys.argv[3]))
 video = pipeline(sys.argv[6], num_frames=int(sys.argv[8]), height=int(sys.argv[9]), width=int(sys.argv[9]),
-                 guidance_scale=float(sys.argv[7]), num_inference_steps=int(sys.argv[4]), generator=torch.Generator().manual_seed(7))
+                 guidance_scale=float(sys.argv[7]), num_inference_steps=int(sys.argv[4]),
+                 generator=torch.Generator().manual_seed(7))
 export_to_gif(video.frames[0], sys.argv[2])
 """
 
@@ -46,7 +47,7 @@ def timed(command: list, threads: int) -> dict:
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     if status:
-        raise SystemExit(f"{command[0]}: ended with status {status}")
+        raise SystemExit(f"{command[0]}: ended with {os.waitstatus_to_exitcode(status)}")
     return {
         "seconds": seconds,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,

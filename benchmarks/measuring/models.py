@@ -41,7 +41,7 @@ class Size:
     text_width: int
     text_length: int = 77
     guidance_scale: float = 7.5
-    scale: int = 4  # pixels of a latent
+    scale: int = 4  # pixels of a latent: 4 of the demo's autoencoder and of the small one
 
     @property
     def pixels(self) -> int:

@@ -1,10 +1,11 @@
 """Long programs side by side: each runs for a slice of time in its turn, stopped meanwhile.
 
-What disturbs the machine for a while then falls on all of them, however long they take.
+What disturbs the machine for a while then falls on all that still run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -28,13 +29,18 @@ class _Program:
         while self.usage is None and time.perf_counter() - start < seconds:
             time.sleep(LOOK)
             ended, status, usage = os.wait4(self.process.pid, os.WNOHANG)
-            if ended and status:
-                raise SystemExit(f"{self.name}: ended with status {status}")
             if ended:
                 self.usage = usage
+                self.kill()  # what it may have left behind
+            if ended and status:
+                raise SystemExit(f"{self.name}: ended with {os.waitstatus_to_exitcode(status)}")
         if self.usage is None:
             os.killpg(self.process.pid, signal.SIGSTOP)
         self.seconds += time.perf_counter() - start
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def figures(self) -> dict:
         return {
@@ -56,8 +62,7 @@ def side_by_side(programs: dict[str, list], threads: int) -> dict[str, dict]:
                 program.run(SLICE)
     finally:
         for program in started:
-            if program.usage is None:
-                os.killpg(program.process.pid, signal.SIGKILL)
+            program.kill()
     for program in started:
         print(f"{program.name}: {program.figures()}", flush=True)
     return {program.name: program.figures() for program in started}

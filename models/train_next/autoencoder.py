@@ -83,15 +83,19 @@ def train(out, run):
     first = _train(out / "autoencoder-windows", model, run.scaled(WINDOWS), run, _windows)
     model.load_state_dict(torch.load(out / "autoencoder-windows" / "final.pt")["vae"])
     last = _train(out / "autoencoder", model, run.scaled(WHOLE), run, lambda n, g: _frames(n, g)[0])
-    model = load(out)
-    _standardise(model, run.count(4096, 32), torch.Generator().manual_seed(79))
-    write(out / "autoencoder" / "final.pt", {"vae": model.state_dict()})
+    model.load_state_dict(torch.load(out / "autoencoder" / "final.pt")["vae"])
+    _standardise(model.eval(), run.count(4096, 32), torch.Generator().manual_seed(79))
+    write(_finished(out), {"vae": model.state_dict()})
     return [first.summary(), last.summary()]
+
+
+def _finished(out):
+    return out / "autoencoder" / "standardised.pt"
 
 
 def load(out):
     model = build()
-    model.load_state_dict(torch.load(out / "autoencoder" / "final.pt")["vae"])
+    model.load_state_dict(torch.load(_finished(out))["vae"])
     return model.eval().requires_grad_(False)
 
 

@@ -29,7 +29,7 @@ class Encoder:
     @torch.no_grad()
     def layers(self, pixels):
         """Features {layer: [n, D]} of pixels [n, 3, h, w] in 0..1: means over the picture."""
-        x = F.interpolate(pixels, (SIZE, SIZE), mode="bicubic", align_corners=False).clamp(0, 1)
+        x = F.interpolate(pixels, (SIZE, SIZE), mode="bilinear", align_corners=False)
         x = (x * 255 - 127) / 128  # as the encoder was trained
         net, found = self.net, {}
         x = net._swish(net._bn0(net._conv_stem(x)))

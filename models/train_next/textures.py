@@ -83,11 +83,11 @@ def _clouds_of_noise(t, x, y, cell):
 
 
 def _stone(t, x, y):
-    return ((_clouds_of_noise(t, x, y, 72.0) - 0.5) * 2.2 + 0.5).clamp(0, 1)
+    return ((_clouds_of_noise(t, x, y, 84.0) - 0.5) * 2.2 + 0.5).clamp(0, 1)
 
 
 def _stripes(t, x, y):
-    period = 58.0 * t.scale[:, None, None]
+    period = 80.0 * t.scale[:, None, None]
     angle = t.angle[:, None, None]
     along = (x + t.phase[:, :1, None]) * angle.cos() + (y + t.phase[:, 1:, None]) * angle.sin()
     wave = (2 * math.pi * along / period).sin()
@@ -96,21 +96,21 @@ def _stripes(t, x, y):
 
 def _bricks(t, x, y):
     """1 in the mortar; every brick has its own shade of the ground."""
-    width = 72.0 * t.scale[:, None, None]
-    height = 0.5 * width
+    width = 100.0 * t.scale[:, None, None]
+    height = 0.6 * width
     v = (y + MARGIN + t.phase[:, 1:, None]) / height
     row = v.floor()
     u = (x + MARGIN + t.phase[:, :1, None]) / width + 0.5 * (row % 2)
     column = u.floor()
     edge = torch.minimum((0.5 - (u - column - 0.5).abs()) * width, (0.5 - (v - row - 0.5).abs()) * height)
-    mortar = ((3.4 - edge) / 1.6).clamp(0, 1)
+    mortar = ((4.2 - edge) / 1.6).clamp(0, 1)
     cell = (row.long() % GRID) * GRID + column.long() % GRID
     shade = t.lattice[:, 0].flatten(1).gather(1, cell.flatten(1)).view(x.shape)
     return mortar, 0.82 + 0.3 * shade
 
 
 def _clouds(t, x, y):
-    noise = _clouds_of_noise(t, x * 0.62, y, 60.0)
+    noise = _clouds_of_noise(t, x * 0.62, y, 72.0)
     cover = ((noise - 0.38) / 0.26).clamp(0, 1)
     return cover * cover * (3 - 2 * cover)
 

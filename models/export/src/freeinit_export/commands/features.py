@@ -20,27 +20,32 @@ def add_features_command(sources) -> None:
         "features",
         "an image encoder for freeinit score --features",
         "MODEL: a timm model, for example vit_small_patch16_224.dino, torchvision:NAME, or"
-        " efficientnet-lite0 to 4. OUT: the TorchScript file to make, with the preparation of images inside.",
+        " efficientnet-lite0 to 4. OUT: the TorchScript file to make, with the preparation of images"
+        " inside.",
         EXAMPLE,
     )
     command.add_argument("model", metavar="MODEL")
     add_out(command)
-    command.add_argument(
+    weights = command.add_mutually_exclusive_group()
+    weights.add_argument(
         "--checkpoint",
         type=Path,
         metavar="FILE",
         help="weights: a state dict (.pth, .safetensors), for example DINO's own"
-        " dino_deitsmall16_pretrain.pth; without it they are random",
+        " dino_deitsmall16_pretrain.pth",
     )
-    command.add_argument(
-        "--pretrained", action="store_true", help="let timm or torchvision fetch the weights, or take those of the installed package"
+    weights.add_argument(
+        "--pretrained",
+        action="store_true",
+        help="let timm or torchvision fetch the weights; those of efficientnet-lite0 to 2 are a"
+        " package. Without this or --checkpoint they are random",
     )
     command.add_argument(
         "--preprocessing",
         choices=("model", "dino", "whole"),
         default="model",
-        help="as the model's configuration says (default), as DINO's authors evaluate (shorter"
-        " side 256, middle 224x224), or the model's size without a border (all of a square picture)",
+        help="sizes as the model's configuration says (default), as DINO's authors evaluate"
+        " (shorter side 256, middle 224x224), or without a border (all of a square picture)",
     )
     add_seed(command)
     command.add_argument("--overwrite", action="store_true", help="replace OUT")

