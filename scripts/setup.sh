@@ -153,7 +153,8 @@ _freeinit_libtorch() {
 # OpenVINO is in the Python package of that name.
 _freeinit_backends() {
   local openvino
-  openvino=$("$FREEINIT_PYTHON" -c 'import openvino; print(openvino.__path__[0])') &&
+  openvino=$("$FREEINIT_PYTHON" -c \
+    'from importlib.util import find_spec; print(find_spec("openvino").submodule_search_locations[0])') &&
     [[ -e "$openvino/cmake/OpenVINOConfig.cmake" ]] ||
     { _freeinit_die "the openvino package of $FREEINIT_PYTHON has no CMake files"; return 1; }
   FREEINIT_CMAKE_ARGS+=(-DFREEINIT_WITH_OPENVINO=ON "-DOpenVINO_DIR=$openvino/cmake")
