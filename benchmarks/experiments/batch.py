@@ -1,9 +1,11 @@
 """Many videos: one `freeinit batch` against as many calls of `generate` and a Python loop over diffusers.
 
     python benchmarks/run.py batch build/bin/freeinit --jobs 1000 --threads 1
+    python benchmarks/run.py batch build/bin/freeinit --jobs 1000 --threads 1 --backend openvino
 
 The loop loads diffusers' pipeline once. Each makes the same videos of the demo model, a GIF a job, from
-process start to end; they take turns of some seconds. Writes results/batch.json.
+process start to end; they take turns of some seconds. With --backend the bundle has that form of the UNet, too,
+in place of what ships. Writes results/batch.json or batch_BACKEND.json.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 import shutil
 import sys
 
-from measuring.models import PROMPT, ROOT, SIZES, prepare_apart
+from measuring.models import PROMPT, ROOT, SIZES, ensure_backend, prepare_apart
 from measuring.options import conditions, measuring_parser, write_result
 from measuring.slices import side_by_side
 
@@ -39,10 +41,14 @@ def main() -> None:
     parser = measuring_parser(__doc__.splitlines()[0], steps=1, passes=1)
     parser.add_argument("freeinit", help="the built command")
     parser.add_argument("--jobs", type=int, default=20)
+    parser.add_argument("--backend", help="of freeinit")
     options = parser.parse_args()
 
-    bundle = ROOT / "models" / "shapes"
+    bundle, name = ROOT / "models" / "shapes", "batch"
     model = prepare_apart("demo", options.work)
+    if options.backend:
+        ensure_backend(model, options.backend)
+        bundle, name = model.bundle, f"batch_{options.backend}"
     scale = json.loads((bundle / "manifest.json").read_text())["recommended"]["guidance_scale"]
     folder = options.work / "batch"
     shutil.rmtree(folder, ignore_errors=True)
@@ -51,7 +57,8 @@ def main() -> None:
     settings = {"prompt": PROMPT, "num_iters": options.passes, "num_inference_steps": options.steps}
     jobs = folder / "jobs.jsonl"
     jobs.write_text(json.dumps({**settings, "seed": list(range(options.jobs))}) + "\n")
-    machine = ["--bundle", bundle, "--threads", options.threads, "--overwrite"]
+    backend = ["--backend", options.backend] if options.backend else []
+    machine = [*backend, "--bundle", bundle, "--threads", options.threads, "--overwrite"]
     generate = [options.freeinit, "generate", PROMPT, *machine, "--num-iters", options.passes,
                 "--num-inference-steps", options.steps]  # fmt: skip
     programs = {
@@ -64,4 +71,4 @@ def main() -> None:
     }  # fmt: skip
     found = side_by_side(programs, options.threads)
     result = {"conditions": conditions(options), "jobs": options.jobs, "programs": found}
-    write_result(options.results / "batch.json", result)
+    write_result(options.results / f"{name}.json", result)
