@@ -15,6 +15,8 @@
 #include <string>
 #include <utility>
 
+extern "C" unsigned avformat_version();
+
 namespace io_test {
 namespace {
 
@@ -297,7 +299,9 @@ TEST_F(VideoFile, NothingIsPrinted) {
   for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.webp", "a.mov", "a.mkv", "png/"})
     write_soft(name, 17, 16);
   const std::string whole = file_content(folder_.path() / "a.mp4");
-  for (std::size_t size = 0; size < whole.size(); size += 97) {
+  // From FFmpeg 7.1 on, the parser that av_read_frame runs has a context that cannot be silenced.
+  const bool silent_parser = avformat_version() < (61U << 16 | 7U << 8);
+  for (std::size_t size = 0; silent_parser && size < whole.size(); size += 97) {
     std::string broken = whole;
     broken[size] = static_cast<char>(broken[size] ^ 0x55);
     write_file(folder_.path() / "b.mp4", broken.substr(0, whole.size() - size / 3));

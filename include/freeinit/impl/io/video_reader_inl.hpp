@@ -50,7 +50,7 @@ class VideoReader {
 
  private:
   /// Looks into the streams with FFmpeg's own, hidden decoders: options are the only way to reach
-  /// them.
+  /// them. FFmpeg 7.1 makes new ones afterwards, whose parsers then speak of damaged files.
   [[nodiscard]] int find_stream_info_silently() {
     std::vector<AVDictionary*> options(input_->nb_streams, nullptr);
     for (AVDictionary*& option : options) {
