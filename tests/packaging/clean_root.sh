@@ -35,6 +35,7 @@ unshare --mount --pid --fork bash -c '
   root=$1; shift
   mount -t proc proc "$root/proc"
   mount --rbind /dev "$root/dev"
+  mount --rbind /sys "$root/sys"
   exec chroot "$root" "$@"' bash "$root" \
   /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "${variables[@]}" \
   bash -c 'cd /freeinit && exec "$@"' bash "$@"
