@@ -1,6 +1,7 @@
 """Long programs side by side: each runs for a slice of time in its turn, stopped meanwhile.
 
-What disturbs the machine for a while then falls on all that still run.
+What disturbs the machine for a while then falls on all that still run.  The system counts this process's own
+peak memory as that of each that it starts: a smaller one is not seen.
 """
 
 from __future__ import annotations

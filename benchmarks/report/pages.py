@@ -105,7 +105,7 @@ SECTIONS = [  # title, text, results
     ("From nothing to a file", "", ["startup"]),
     ("Many videos", "One load of the model for all of them. The shorter a video, the more of `generate` is its start: these, of one step, are"
      " the shortest. What is left to a batch is to make them, which is most of what diffusers does, too. The programs ran beside"
-     " other work of changing amounts.",
+     " other work of changing amounts, and `generate` went on alone when the others had ended.",
      ["batch"]),
     ("Beside other programs", "Threads of LibTorch wait for each other by spinning. The command's launcher makes that short"
      " (`GOMP_SPINCOUNT=1000`).", ["busy_machine"]),
