@@ -52,8 +52,8 @@ def main() -> None:
     scale = json.loads((bundle / "manifest.json").read_text())["recommended"]["guidance_scale"]
     folder = options.work / "batch"
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("diffusers", "generate"):
-        (folder / name).mkdir(parents=True)
+    for program in ("diffusers", "generate"):
+        (folder / program).mkdir(parents=True)
     settings = {"prompt": PROMPT, "num_iters": options.passes, "num_inference_steps": options.steps}
     jobs = folder / "jobs.jsonl"
     jobs.write_text(json.dumps({**settings, "seed": list(range(options.jobs))}) + "\n")

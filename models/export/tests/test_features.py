@@ -95,6 +95,7 @@ def test_mistakes_are_one_line(exported, tmp_path):
         ((MODEL, exported), "exists already"),
         (("efficientnet-lite3", tmp_path / "a.pt", "--pretrained"), "expected --checkpoint"),
         (("EfficientNet_Lite9", tmp_path / "a.pt"), "expected efficientnet-lite0 to 4"),
+        (("efficientnet-lite1", tmp_path / "a.pt", "--preprocessing", "dino"), "takes 240x240"),
         ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "none.pth"), "no such file"),
         ((MODEL, tmp_path / "a.pt", "--checkpoint", tmp_path / "other.pth"), "are missing"),
     ]:

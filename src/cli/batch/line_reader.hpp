@@ -10,8 +10,8 @@ namespace freeinit_cli {
 /// Lines of standard input, each as soon as it is there.
 class LineReader {
  public:
-  /// Waits for the next line; nothing at the end of the input, and once a signal was noted. Throws
-  /// std::system_error.
+  /// Waits for the next line; nothing at the end of the input, and once a signal was noted. While
+  /// there is none, freed memory goes back to the system. Throws std::system_error.
   [[nodiscard]] std::optional<std::string> next(const InterruptGuard& interrupt);
 
  private:

@@ -43,6 +43,7 @@ def export_features(options: argparse.Namespace, report: Report) -> None:
     torch.manual_seed(options.seed)
     model, spec = _load(options.model, options.pretrained)
     if options.preprocessing == "dino":
+        _require_dinos_size(options.model, spec["crop"])
         spec.update(_DINO)
     if options.preprocessing == "whole":
         spec["resize"] = spec["crop"]
@@ -60,6 +61,14 @@ def export_features(options: argparse.Namespace, report: Report) -> None:
     with torch.no_grad():
         worst = _compare(model, torch.jit.load(options.out, map_location="cpu"), size)
     report(f"{options.out}: images of {size}x{size}, largest relative difference {worst:.1e}")
+
+
+def _require_dinos_size(name: str, size: int) -> None:
+    if size != _DINO["crop"]:
+        raise ExportError(
+            f"--preprocessing dino: images of {_DINO['crop']}x{_DINO['crop']}, and '{name}' takes"
+            f" {size}x{size}; expected model or whole"
+        )
 
 
 def _load(name: str, pretrained: bool) -> tuple[torch.nn.Module, dict[str, Any]]:
