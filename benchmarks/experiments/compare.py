@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 from measuring.clocks import CLOCKS
-from measuring.models import PROMPT, SIZES, Model, ensure_backend, prepare, unet_inputs
+from measuring.models import PROMPT, SIZES, Model, ensure_backend, prepare, shape_of, unet_inputs
 from measuring.options import conditions, measuring_parser, write_result
 from measuring.reference import reference_of
 from safetensors.torch import load_file, save_file
@@ -110,7 +110,7 @@ def jobs_of(model: Model, folder: Path, options) -> dict[str, dict]:
     """`generate` first: its peak of memory is then not that of an earlier job."""
     inputs = folder / "inputs.safetensors"
     save_file(unet_inputs(model.size), inputs)
-    shape = SIZES[model.size]
+    shape = shape_of(model.size)
     recommended = json.loads((model.bundle / "manifest.json").read_text())["vae"]
     pixels = shape.latent * recommended["spatial_scale"]
     jobs = {

@@ -7,7 +7,9 @@ latents.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,10 +46,14 @@ class Loop(FreeInitMixin):
         self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder
         self.vae, self.scheduler = parts.vae, parts.scheduler
         self.predict = predict
+        self.parts: dict[str, float] = {}  # CPU seconds of the last generation's networks
 
     def generate(self, run: dict) -> torch.Tensor:
-        """Latents [1,C,F,h,w] of the last pass, which is also decoded, as in `generate`."""
-        text = torch.cat([self._encode(""), self._encode(run["prompt"])])
+        """Latents [1,C,F,h,w] of the last pass, which is also decoded, as in `generate`, so many frames
+        at a time as `decode_chunk_size` says, or all."""
+        self.parts = dict.fromkeys(("text", "unet", "decode"), 0.0)
+        with self._clocked("text"):
+            text = torch.cat([self._encode(""), self._encode(run["prompt"])])
         generator = torch.Generator().manual_seed(run["seed"])
         latents = first_noise(self.vae, run, generator)
         self.enable_free_init(num_iters=run["num_iters"])
@@ -58,13 +64,22 @@ class Loop(FreeInitMixin):
                 latents, index, steps, latents.device, latents.dtype, generator
             )
             for timestep in timesteps.tolist():  # at once: reading one from a device waits for it
-                both = self.predict(torch.cat([latents] * 2), timestep, text)
+                with self._clocked("unet"):
+                    both = self.predict(torch.cat([latents] * 2), timestep, text)
                 negative, positive = both.chunk(2)
                 guided = negative + run["guidance_scale"] * (positive - negative)
                 latents = self.scheduler.step(guided, timestep, latents).prev_sample
         frames = latents[0].transpose(0, 1) / self.vae.config.scaling_factor
-        self.vae.decode(frames)
+        with self._clocked("decode"):
+            for chunk in frames.split(run.get("decode_chunk_size", len(frames))):
+                self.vae.decode(chunk)
         return latents
+
+    @contextmanager
+    def _clocked(self, part: str) -> Iterator[None]:
+        start = time.process_time()
+        yield
+        self.parts[part] += time.process_time() - start
 
     def _encode(self, text: str) -> torch.Tensor:
         ids = self.tokenizer(

@@ -5,6 +5,8 @@
                 width 768, two layers a level, motion modules), 8 frames, 16x16 latents
     modelscope  ModelScope: widths 320 and 640, text width 1024, 8 frames, 16x16 latents
 
+Models of true size are made by real_size_models.py.
+
 `mid` and `modelscope` have random weights; text encoder and VAE are small there, since the UNet is
 what is measured. Velocity prediction keeps a random network's latents bounded, so that the results
 of two runtimes can be compared after many steps. `prepare(size, folder)` makes what is missing; a
@@ -54,6 +56,15 @@ SIZES = {
     "mid": Size(frames=8, latent=16, text_width=768),
     "modelscope": Size(frames=8, latent=16, text_width=1024),
 }
+TRUE_SIZES = {  # MODEL-PIXELS; one model for all sizes of its videos
+    "animatediff-256": Size(frames=16, latent=32, text_width=768, scale=8),
+    "animatediff-512": Size(frames=16, latent=64, text_width=768, scale=8),
+    "modelscope-256": Size(frames=16, latent=32, text_width=1024, scale=8),
+}
+
+
+def shape_of(size: str) -> Size:
+    return {**SIZES, **TRUE_SIZES}[size]
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,26 @@ def prepare(size: str, folder: Path, dtype: str = "float32", all_bits: bool = Fa
     return model
 
 
+def prepare_true_size(size: str, folder: Path) -> Model:
+    """Makes what is missing, in processes of their own. Weights are such as float16 holds."""
+    import diffusers
+
+    name = size.split("-")[0]
+    target = folder / f"{name}-true"
+    maker = {"animatediff": "animatediff-pipeline"}.get(name, name)
+    if not (target / "pipeline").exists():
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        subprocess.run([sys.executable, Path(__file__).with_name("real_size_models.py"), maker, target], check=True)
+    config = json.loads((target / "pipeline" / "unet" / "config.json").read_text())
+    with torch.device("meta"):
+        unet = getattr(diffusers, config["_class_name"]).from_config(config)
+    model = Model(size, target / "pipeline", target / "bundle", unet_flops(unet, TRUE_SIZES[size]))
+    if not model.bundle.exists():
+        _export(model, "float32")
+    return model
+
+
 def prepare_apart(*arguments, **keywords) -> Model:
     """`prepare` in a process of its own: the system counts the memory of a process as that of each one
     it starts, too."""
@@ -101,7 +132,7 @@ def ensure_backend(model: Model, backend: str) -> None:
 
 def unet_inputs(size: str) -> dict[str, torch.Tensor]:
     """One call with guidance: latents [2,4,F,h,w], text [2,77,D]."""
-    shape = SIZES[size]
+    shape = shape_of(size)
     generator = torch.Generator().manual_seed(1)
     latents = torch.randn((2, 4, shape.frames, shape.latent, shape.latent), generator=generator)
     return {"latents": latents, "text": torch.randn((2, shape.text_length, shape.text_width), generator=generator)}
@@ -127,7 +158,7 @@ def _export(model: Model, dtype: str) -> None:
     if model.size == "demo" and dtype == "float32":
         shutil.copytree(ROOT / "models" / "shapes", model.bundle)
         return
-    size = SIZES[model.size]
+    size = shape_of(model.size)
     settings = {"num_frames": size.frames, "height": size.pixels, "width": size.pixels}
     command = [sys.executable, "-m", "freeinit_export", "diffusers"]
     command += [str(model.pipeline), str(model.bundle), "--dtype", dtype]

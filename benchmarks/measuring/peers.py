@@ -35,8 +35,7 @@ class Diffusers:
         self.pipeline.to(setting.device).set_progress_bar_config(disable=True)
         if compiled:  # off the CPU with CUDA graphs
             self.pipeline.unet.compile(mode="default" if setting.device == "cpu" else "reduce-overhead")
-        # diffusers has no FreeInit for ModelScope: there its parts run in the plain loop.
-        self.loop = None if self.animatediff else Loop(self.pipeline, self.unet)
+        self.loop = Loop(self.pipeline, self.unet)
 
     def unet(self, latents, timestep: int, text):
         # As the pipeline calls it: a compiled network is compiled again for every other kind of call,
@@ -49,7 +48,8 @@ class Diffusers:
         return self.pipeline.unet(latents, timestep, encoder_hidden_states=text, **keywords).sample
 
     def generate(self, run: dict) -> torch.Tensor:
-        if self.loop is not None:
+        # diffusers has no FreeInit for ModelScope, and does not tell what its networks took.
+        if not self.animatediff or run.get("parts"):
             return self.loop.generate(run)
         last = {}
 
@@ -75,12 +75,12 @@ class Diffusers:
 class OpenVino:
     """The traced UNet of the bundle, converted by OpenVINO, in a plain loop."""
 
-    def __init__(self, setting: Setting):
+    def __init__(self, setting: Setting, precision: str = "f32"):
         import openvino
 
         self.core = openvino.Core()
         self.file = setting.model / "bundle" / "openvino" / "unet.xml"
-        self.settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": setting.threads}
+        self.settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": setting.threads}
         self.network = None
         self.loop = Loop(load_parts(setting.model / "pipeline"), self.unet)
 
@@ -126,6 +126,7 @@ PEERS = {
     "diffusers": Diffusers,
     "diffusers-compile": lambda setting: Diffusers(setting, compiled=True),
     "openvino": OpenVino,
+    "openvino-bfloat16": lambda setting: OpenVino(setting, "bf16"),
     "onnxruntime": OnnxRuntime,
     "matmul": lambda setting: None,  # a process for the job of that name, which needs no model
 }

@@ -1,5 +1,6 @@
 // freeinit in one process: reads a job a line from stdin, answers with JSON a line; the protocol
-// is that of worker.py. `generate` also says how much of its time the networks took. One job more:
+// is that of worker.py. `generate` always says how much of its time the networks took; their CPU
+// seconds (`parts`) on a CPU alone. One job more:
 //
 //     {"job": "operators", ...}    as "unet"; `operators`: the self time of each, in seconds
 //
@@ -23,6 +24,7 @@
 #include <ctime>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -47,8 +49,8 @@ void synchronize(at::Device device) {
   if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
 }
 
-/// Adds up the time inside the networks, whichever they are. On a device it queues an event before
-/// and after each call: to wait there for the clock would hold up the run that is measured.
+/// Adds up the time inside a network. On a device it queues an event before and after each call: to
+/// wait there for the clock would hold up the run that is measured.
 class NetworkTime {
  public:
   explicit NetworkTime(at::Device device) : device_(device) {}
@@ -57,8 +59,10 @@ class NetworkTime {
   auto operator()(const Call& call) {
     if (!device_.is_cpu()) return between_events(call);
     const auto start = Clock::now();
+    const double cpu_start = cpu_seconds();
     auto result = call();
     seconds_ += seconds_since(start);
+    cpu_seconds_ += cpu_seconds() - cpu_start;
     return result;
   }
 
@@ -66,8 +70,12 @@ class NetworkTime {
   double take() {
     for (const auto& [before, after] : events_) seconds_ += 1e-3 * before.elapsedTime(after);
     events_.clear();
+    cpu_seconds_ = 0.0;
     return std::exchange(seconds_, 0.0);
   }
+
+  /// As `take`, on a CPU; before it.
+  double on_processor() const { return cpu_seconds_; }
 
  private:
   template <typename Call>
@@ -84,10 +92,14 @@ class NetworkTime {
 
   at::Device device_;
   double seconds_ = 0.0;
+  double cpu_seconds_ = 0.0;
   std::vector<std::pair<c10::Event, c10::Event>> events_;
 };
 
 using SharedTime = std::shared_ptr<NetworkTime>;
+
+/// By the names of `parts`.
+using NetworkTimes = std::map<std::string, SharedTime>;
 
 class TimedUNet final : public freeinit::VideoUNet {
  public:
@@ -138,10 +150,11 @@ class TimedAutoencoder final : public freeinit::Autoencoder {
   SharedTime time_;
 };
 
-freeinit::ModelBundle timed(freeinit::ModelBundle bundle, const SharedTime& time) {
-  bundle = bundle.with(std::make_shared<TimedUNet>(bundle.unet(), time));
-  bundle = bundle.with(std::make_shared<TimedTextEncoder>(bundle.text_encoder(), time));
-  bundle = bundle.with(std::make_shared<TimedAutoencoder>(bundle.autoencoder(), time));
+freeinit::ModelBundle timed(freeinit::ModelBundle bundle, const NetworkTimes& times) {
+  const auto& text = times.at("text");
+  bundle = bundle.with(std::make_shared<TimedUNet>(bundle.unet(), times.at("unet")));
+  bundle = bundle.with(std::make_shared<TimedTextEncoder>(bundle.text_encoder(), text));
+  bundle = bundle.with(std::make_shared<TimedAutoencoder>(bundle.autoencoder(), times.at("decode")));
   return bundle;
 }
 
@@ -196,6 +209,7 @@ freeinit::GenerationRequest request_of(const json& job, const freeinit::Manifest
     request.free_init.intermediate = {.result = freeinit::IntermediateResult::prediction,
                                       .steps = job["intermediate_steps"].get<std::int64_t>()};
   }
+  if (job.contains("decode_chunk_size")) request.decode_chunk_size = job["decode_chunk_size"];
   request.cache_interval = job.value("cache_interval", 1);
   if (job.contains("guidance_interval")) {
     const auto& interval = job["guidance_interval"];
@@ -228,19 +242,25 @@ json profiled_unet_call(const json& job, const freeinit::ModelBundle& bundle) {
 }
 
 json generation(const json& job, const freeinit::TextToVideoPipeline& pipeline,
-                NetworkTime& networks) {
+                const NetworkTimes& networks) {
   const auto request = request_of(job, pipeline.bundle().manifest());
-  networks.take();  // calls of earlier jobs
+  for (const auto& [name, time] : networks) time->take();  // calls of earlier jobs
   freeinit::GenerationResult generated;
   json result =
       clocked(pipeline.bundle().device(), [&] { generated = pipeline.generate(request); });
-  result["network_seconds"] = networks.take();
+  double network_seconds = 0.0;
+  for (const auto& [name, time] : networks) {
+    if (job.value("parts", false)) result["parts"][name] = time->on_processor();
+    network_seconds += time->take();
+  }
+  result["network_seconds"] = network_seconds;
   result["unet_calls"] = generated.unet_calls();
   save_if_asked(job, generated.videos[0].latents);
   return result;
 }
 
-json answer(const json& job, const freeinit::TextToVideoPipeline& pipeline, NetworkTime& networks) {
+json answer(const json& job, const freeinit::TextToVideoPipeline& pipeline,
+            const NetworkTimes& networks) {
   if (job.at("job") == "unet") return unet_call(job, pipeline.bundle());
   if (job.at("job") == "operators") return profiled_unet_call(job, pipeline.bundle());
   return generation(job, pipeline, networks);
@@ -260,12 +280,15 @@ int main(int argc, char** argv) {
     freeinit::BundleOptions options;
     options.backend = argv[3];
     options.device = freeinit::device_from_string(argv[4]);
-    const auto networks = std::make_shared<NetworkTime>(options.device);
+    NetworkTimes networks;
+    for (const char* name : {"text", "unet", "decode"}) {
+      networks.emplace(name, std::make_shared<NetworkTime>(options.device));
+    }
     const freeinit::TextToVideoPipeline pipeline(
         timed(freeinit::ModelBundle::load(argv[1], options), networks));
     std::cout << json{{"load_seconds", seconds_since(start)}} << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
-      std::cout << answer(json::parse(line), pipeline, *networks) << std::endl;
+      std::cout << answer(json::parse(line), pipeline, networks) << std::endl;
     }
   } catch (const std::exception& error) {
     std::cerr << "compare_worker: " << error.what() << "\n";

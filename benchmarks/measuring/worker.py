@@ -4,9 +4,10 @@
     {"job": "generate", "prompt": ..., "seed": ..., ..., "output": F.safetensors or ""}
     {"job": "matmul", "size": N}
 
-The answer holds `seconds` and `cpu_seconds` (of the call alone; the second of all threads) and
-`peak_mib`, of the process so far: its resident set, or on a CUDA device what its allocator has
-reserved there. worker.cpp speaks the same for freeinit.
+A generation with "parts": true says what each network took, in CPU seconds; with "decode_chunk_size"
+it decodes so many frames at a time. The answer holds `seconds` and `cpu_seconds` (of the call alone;
+the second of all threads) and `peak_mib`, of the process so far: its resident set, or on a CUDA device
+what its allocator has reserved there. worker.cpp speaks the same for freeinit.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def run(peer, job: dict, setting: Setting) -> dict:
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     if job.get("output"):
         save_file({"latents": output.contiguous()}, job["output"])
-    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mib": peak_mib(setting.device)}
+    answer = {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mib": peak_mib(setting.device)}
+    return {**answer, "parts": peer.loop.parts} if job.get("parts") else answer
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from report import tables
 from report.demands import demands
 from report.page_tables import fill_places
-from report.real_size import times_and_memory
+from report.real_size import one_step, times_and_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -82,6 +82,7 @@ $run reinit build/benchmarks/benchmark_reinit
 $run long_clips build/bin/freeinit --threads 1
 $run cuda $worker                                    # on a CUDA device
 $run real_size modelscope --freeinit build/bin/freeinit
+$run one_step $worker --threads 1 --size animatediff-512
 $run report                                          # writes this page
 ```
 """
@@ -106,7 +107,7 @@ SECTIONS = [  # title, text, results
     ("Many videos", "One load of the model for all of them. The shorter a video, the more of `generate` is its start: these, of one step, are"
      " the shortest. What is left to a batch is to make them, which is most of what diffusers does, too. The programs ran beside"
      " other work of changing amounts, and `generate` went on alone when the others had ended.",
-     ["batch"]),
+     ["batch", "batch_openvino"]),
     ("Beside other programs", "Threads of LibTorch wait for each other by spinning. The command's launcher makes that short"
      " (`GOMP_SPINCOUNT=1000`).", ["busy_machine"]),
     ("Memory", "Whole processes. Mapped files (weights, libraries) count.", ["memory", "memory_default"]),
@@ -126,6 +127,9 @@ SECTIONS = [  # title, text, results
     ("Clips longer than the model", "Seams: the mean change of latents where a static window begins or ends, over that elsewhere;"
      " 1 is no seam. What the columns of windows mean: [docs/long_clips.md](../../docs/long_clips.md).", ["long_clips"]),
     ("Models of true size", "Random weights: time and memory do not depend on them.", ["real_size"]),
+    ("One step and its decoding", "AnimateDiff and ModelScope at their true size, random weights, 16 frames with guidance, decoded one"
+     " at a time. Python's peers run in a plain loop. Each round is a new process.",
+     ["one_step_animatediff-512", "one_step_animatediff-256", "one_step_modelscope-256"]),
 ]  # fmt: skip
 
 ANSWERED = """## Answered, and no longer measured
@@ -150,6 +154,7 @@ MADE_BY = {
     "samplers": tables.samplers,
     "startup": tables.startup,
     "batch": tables.batch,
+    "batch_openvino": tables.batch,
     "busy_machine": tables.busy_machine,
     "checkpoints": tables.checkpoints,
     "early_passes": tables.early_passes,
@@ -159,6 +164,7 @@ MADE_BY = {
     "operators": tables.operators,
     "reinit": tables.reinit,
     "real_size": times_and_memory,
+    **dict.fromkeys(("one_step_animatediff-512", "one_step_animatediff-256", "one_step_modelscope-256"), one_step),
     "long_clips": tables.long_clips,
 }  # fmt: skip
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from report.page_tables import table
+from measuring.clocks import CLOCKS, clock_of
+from measuring.reference import reference_of
+from report.page_tables import machine, table
 
 NAMES = {  # in the order of the page
     "animatediff": "AnimateDiff v2, published files",
@@ -20,6 +22,25 @@ def times_and_memory(figures: dict) -> str:
     missing = [title for name, title in NAMES.items() if "generate" not in figures.get(name, {})]
     note = f"\n\nNot run to the end yet: {'; '.join(missing)}." if missing else ""
     return f"Run: {', '.join(sorted(shapes))}.\n\n" + table(head, rows) + note
+
+
+def one_step(result: dict) -> str:
+    """A step and the decoding, peers beside each other."""
+    where, peers = result["conditions"], result["peers"]
+    clock = clock_of(where)
+    base = peers[reference_of(peers)]
+    head = ["", CLOCKS[clock], "ratio", "text", "UNet", "GFLOP/s", "decoding", "peak memory", "load", "difference"]
+    rows = []
+    for name, found in peers.items():
+        parts = found["parts"]
+        rows.append([name, f"{found[clock]:.0f} s", f"{found[clock] / base[clock]:.2f}",
+                     *(f"{parts[part]:.1f} s" for part in ("text", "unet")),
+                     f"{result['unet_gflop'] / parts['unet']:.0f}", f"{parts['decode']:.1f} s",
+                     _gib(found["peak_mib"]), f"{found['load_seconds']:.0f} s", f"{found['difference']:.1e}"])  # fmt: skip
+    return (
+        f"{machine(where)}, medians of {result['repeats']}. One UNet call of batch 2 is"
+        f" {result['unet_gflop']:g} GFLOP. The parts are CPU time.\n\n" + table(head, rows)
+    )
 
 
 def _row(title: str, found: dict) -> list[str]:

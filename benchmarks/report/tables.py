@@ -7,7 +7,7 @@ import statistics
 from measuring.clocks import CLOCKS, clock_of
 from measuring.reference import REFERENCE, reference_of
 from report.demands import Demand
-from report.page_tables import table
+from report.page_tables import counted, machine, table
 
 
 def compared(result: dict) -> str:
@@ -16,7 +16,7 @@ def compared(result: dict) -> str:
     clock = clock_of(where)
     rate = result["matmul"]["gflop"] / result["matmul"][clock]
     text = (
-        f"{_machine(where)}, {where.get('dtype', 'float32')}, {CLOCKS[clock]}, medians of"
+        f"{machine(where)}, {where.get('dtype', 'float32')}, {CLOCKS[clock]}, medians of"
         f" {result['repeats']}. One UNet call of batch 2 is {result['unet_gflop']:g} GFLOP. A large"
         f" matrix product runs at {rate:.1f} GFLOP/s in the same run.\n\n"
     )
@@ -33,20 +33,9 @@ def compared(result: dict) -> str:
     return text + "\n\n".join(tables)
 
 
-def _counted(number: int, noun: str) -> str:
-    plural = noun + ("es" if noun.endswith("s") else "s")
-    return f"{number} {noun if number == 1 else plural}"
-
-
 def _work(where: dict) -> str:
     """What was measured of a run: "2 passes of 1 step"."""
-    return f"{_counted(where['passes'], 'pass')} of {_counted(where['steps'], 'step')}"
-
-
-def _machine(where: dict) -> str:
-    device = f"{where['accelerator']}, " if "accelerator" in where else ""
-    kind = f" with {where['cpu_capability']}" if "cpu_capability" in where else ""
-    return f"{device}{where['processor']}{kind}, {_counted(where['threads'], 'thread')}"
+    return f"{counted(where['passes'], 'pass')} of {counted(where['steps'], 'step')}"
 
 
 def _call(name: str, calls: dict, clock: str, gflop: float, rate: float) -> list[str]:
@@ -78,7 +67,7 @@ def _ratio(sample: dict, base: dict, key: str) -> str:
 def fewer_operations(result: dict) -> str:
     """What each option saves and what it does to the video."""
     text = (
-        f"{_machine(result['conditions'])}, CPU time, {result['videos']} videos of {result['sentences']} sentences,"
+        f"{machine(result['conditions'])}, CPU time, {result['videos']} videos of {result['sentences']} sentences,"
         f" {_work(result['conditions'])}.\n\n"
     )
     head = ["", "CPU time, ratio", "latent difference", "consistency", "background deviation", *result["words"]]
@@ -134,7 +123,7 @@ def startup(result: dict) -> str:
         for name, found in result["programs"].items()
     ]
     text = (
-        f"{_machine(where)}: whole processes, import and load"
+        f"{machine(where)}: whole processes, import and load"
         f" included, {_work(where)} of the demo model, medians of {result['repeats']}.\n\n"
     )
     text += table(["", "wall", "ratio", "CPU time", "peak memory"], rows)
@@ -157,7 +146,7 @@ def batch(result: dict) -> str:
         for name, found in programs.items()
     ]  # fmt: skip
     text = (
-        f"{_machine(where)}: whole processes, {jobs} videos of {_work(where)} of the demo model, in turns of some"
+        f"{machine(where)}: whole processes, {jobs} videos of {_work(where)} of the demo model, in turns of some"
         " seconds. The last ratio is of CPU time, which a busy machine disturbs least.\n\n"
     )
     header = ["", "wall", "a video", "CPU time", "wall / batch", "CPU / batch", "peak memory"]
@@ -167,7 +156,7 @@ def batch(result: dict) -> str:
 def busy_machine(result: dict) -> str:
     where, machines = result["conditions"], result["machines"]
     text = (
-        f"{_machine(where)}: whole processes, wall time, {_work(where)} of the demo model, medians of"
+        f"{machine(where)}: whole processes, wall time, {_work(where)} of the demo model, medians of"
         f" {result['repeats']}; in brackets all of them.\n\n"
     )
     rows = [[name, *(_with_all(machine[name]) for machine in machines.values())] for name in machines["idle"]]
@@ -182,7 +171,7 @@ def memory(result: dict) -> str:
     where, programs = result["conditions"], result["programs"]
     base = programs[REFERENCE]
     text = (
-        f"{_machine(where)}, {result['size']} size with weights that float16 holds, whole processes that make a video of"
+        f"{machine(where)}, {result['size']} size with weights that float16 holds, whole processes that make a video of"
         f" {_work(where)}, medians of {result['repeats']}.\n\n"
     )
     rows = [
@@ -197,7 +186,7 @@ def checkpoints(result: dict) -> str:
     where, programs = result["conditions"], result["programs"]
     low, high = result["ratio_interval"]
     text = (
-        f"{_machine(where)}, CPU time of whole processes, {result['size']} size, {_work(where)}, medians of"
+        f"{machine(where)}, CPU time of whole processes, {result['size']} size, {_work(where)}, medians of"
         f" {result['repeats']}. One checkpoint takes at most {1e3 * result['write_seconds']:.1f} ms, measured where"
         f" there is one a call; the {result['writes']} of this run are at most {result['share']:.2%} of it.\n\n"
     )
@@ -211,9 +200,9 @@ def early_passes(result: dict) -> str:
     where, peers = result["conditions"], result["peers"]
     clock = clock_of(where)
     text = (
-        f"{_machine(where)}, {CLOCKS[clock]}, {result['size']} size, {_work(where)},"
+        f"{machine(where)}, {CLOCKS[clock]}, {result['size']} size, {_work(where)},"
         f" medians of {result['repeats']}. In freeinit every pass but the last ends after"
-        f" {_counted(result['intermediate_steps'], 'step')} with the clean sample predicted"
+        f" {counted(result['intermediate_steps'], 'step')} with the clean sample predicted"
         f" there; the latents then differ by {result['difference']:g} of their root mean square.\n\n"
     )
     base = peers[REFERENCE][clock]
@@ -237,7 +226,7 @@ def _measured(demand: Demand) -> str:
 def operators(result: dict) -> str:
     where, backends, gflop = result["conditions"], result["seconds"], result["gflop"]
     text = (
-        f"One UNet call at {result['size']} size, {_machine(where)}, medians of {result['repeats']}."
+        f"One UNet call at {result['size']} size, {machine(where)}, medians of {result['repeats']}."
         f" A large matrix product runs at {result['matmul_gflops']:.1f} GFLOP/s.\n\n"
     )
     first = next(iter(backends.values()))
@@ -261,7 +250,7 @@ def smaller_weights(result: dict) -> str:
     where = result["conditions"]
     clock = clock_of(where)
     text = (
-        f"{_machine(where)}, {CLOCKS[clock]}, one UNet call at {result['size']} size,"
+        f"{machine(where)}, {CLOCKS[clock]}, one UNet call at {result['size']} size,"
         f" medians of {result['repeats']}.\n\n"
     )
     base = result["runtimes"][REFERENCE]
@@ -293,7 +282,7 @@ def reinit(result: dict) -> str:
 def long_clips(result: dict) -> str:
     where, base = result["conditions"], result["costs"][0]
     text = (
-        f"{_machine(where)}, windows of {result['length']} frames, {where['steps']} steps. Time and memory with an overlap of"
+        f"{machine(where)}, windows of {result['length']} frames, {where['steps']} steps. Time and memory with an overlap of"
         f" {result['overlap']}, medians of runs on a busy machine; \"ratio\" is the time of a step for each frame that the network"
         f" sees, against a clip of one window.\n\n"
     )
