@@ -28,10 +28,22 @@ inline std::string cause_in_one_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
-/// Whether the message is of LibTorch's allocator on the CPU, which has no exception of its own.
-inline bool says_out_of_memory(std::string_view text) {
-  return text.find("DefaultCPUAllocator") != std::string_view::npos ||
-         text.find("std::bad_alloc") != std::string_view::npos;
+inline bool mentions(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+/// What a message says of memory that ran out; else nothing. The allocator on the CPU has no
+/// exception of its own, and TorchScript's interpreter keeps of any exception the text alone.
+inline std::string_view told_of_memory(std::string_view text) {
+  if (mentions(text, "DefaultCPUAllocator") || mentions(text, "std::bad_alloc")) return "out of memory";
+  return mentions(text, " out of memory") ? "out of memory on the device" : "";  // CUDA's, HIP's
+}
+
+/// The error of a message of LibTorch.
+inline Error error_of_message(ErrorCode code, const std::string& what, std::string_view text) {
+  const std::string_view memory = told_of_memory(text);
+  if (!memory.empty()) return Error(ErrorCode::model, what + ": " + std::string(memory));
+  return Error(code, what + ": " + cause_in_one_line(text));
 }
 
 /// Call inside a catch block: rethrows the exception in flight as Error{code, what: cause}, with
@@ -44,20 +56,13 @@ inline bool says_out_of_memory(std::string_view text) {
   } catch (const c10::OutOfMemoryError&) {
     std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory on the device"));
   } catch (const c10::Error& error) {
-    if (says_out_of_memory(error.what_without_backtrace())) {
-      std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory"));
-    }
-    std::throw_with_nested(
-        Error(code, what + ": " + cause_in_one_line(error.what_without_backtrace())));
+    std::throw_with_nested(error_of_message(code, what, error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
     std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory"));
   } catch (const std::length_error&) {
     std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory: more than any holds"));
   } catch (const std::exception& error) {
-    if (says_out_of_memory(error.what())) {
-      std::throw_with_nested(Error(ErrorCode::model, what + ": out of memory"));
-    }
-    std::throw_with_nested(Error(code, what + ": " + cause_in_one_line(error.what())));
+    std::throw_with_nested(error_of_message(code, what, error.what()));
   }
 }
 
