@@ -154,7 +154,8 @@ freeinit::ModelBundle timed(freeinit::ModelBundle bundle, const NetworkTimes& ti
   const auto& text = times.at("text");
   bundle = bundle.with(std::make_shared<TimedUNet>(bundle.unet(), times.at("unet")));
   bundle = bundle.with(std::make_shared<TimedTextEncoder>(bundle.text_encoder(), text));
-  bundle = bundle.with(std::make_shared<TimedAutoencoder>(bundle.autoencoder(), times.at("decode")));
+  bundle =
+      bundle.with(std::make_shared<TimedAutoencoder>(bundle.autoencoder(), times.at("decode")));
   return bundle;
 }
 

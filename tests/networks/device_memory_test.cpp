@@ -25,7 +25,8 @@ TEST_F(DeviceMemory, ThatRunsOutInANetworkIsOneLine) {
       freeinit::load_unet(folder(), manifest(), "torchscript", at::kCPU, {}, {"aten::digamma"});
   torch::Library library(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
   library.impl("digamma", no_memory);
-  EXPECT_ERROR(model, "out of memory on the device", unet->predict({at::ones({1, 4, 3, 4, 4}), 10, at::ones({1, 7, 8})}));
+  EXPECT_ERROR(model, "out of memory on the device",
+               unet->predict({at::ones({1, 4, 3, 4, 4}), 10, at::ones({1, 7, 8})}));
 }
 
 }  // namespace device_memory_test

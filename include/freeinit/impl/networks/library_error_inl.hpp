@@ -35,7 +35,9 @@ inline bool mentions(std::string_view text, std::string_view part) {
 /// What a message says of memory that ran out; else nothing. The allocator on the CPU has no
 /// exception of its own, and TorchScript's interpreter keeps of any exception the text alone.
 inline std::string_view told_of_memory(std::string_view text) {
-  if (mentions(text, "DefaultCPUAllocator") || mentions(text, "std::bad_alloc")) return "out of memory";
+  if (mentions(text, "DefaultCPUAllocator") || mentions(text, "std::bad_alloc")) {
+    return "out of memory";
+  }
   return mentions(text, " out of memory") ? "out of memory on the device" : "";  // CUDA's, HIP's
 }
 

@@ -19,7 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 from freeinit_export.networks.component import Inputs
 from freeinit_export.networks.unet_inputs import random_inputs
 
-_SMALL, _LARGE = 8, 16  # height and width in latents; a quarter and all of what is measured
+_SMALL, _LARGE = 16, 32  # height and width in latents; below, wide networks take other kernels
 _DECODED = 2  # a decoder is cheap: so many times the size
 
 
