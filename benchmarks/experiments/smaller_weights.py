@@ -2,11 +2,9 @@
 
     python benchmarks/run.py smaller_weights build/benchmarks/compare_worker --threads 1
 
-`freeinit-int8` is this project's option: linear layers quantised dynamically (weights int8,
-activations int8 at run time), the rest float32; `freeinit-float16-weights` keeps weights in float16
-and computes in float32. Beside them what OpenVINO offers through nncf: weights alone compressed to
-int8, or the whole network quantised (convolutions too, calibrated on noise, as only its time
-matters). Calls take turns. What they do to a video: fewer_operations.py. Writes
+`freeinit-int8` is OpenVINO's network quantised by nncf, convolutions too; `freeinit-float16-weights`
+keeps weights in float16 and computes in float32. Beside them OpenVINO's network of which nncf
+compressed the weights alone to int8. Calls take turns. What they do to a video: fewer_operations.py. Writes
 results/smaller_weights.json.
 """
 

@@ -26,7 +26,8 @@ PROMPTS = (
     "a red circle moving right on a blue background",
     "waves breaking on a rocky shore at sunset, aerial view",
 )
-STEPS = 10  # of each video, or as few as the model is sampled with
+# Of each video at most, which a large model makes in minutes.
+STEPS, FRAMES, SIDE = 10, 8, 16
 
 
 def denoising_inputs(
@@ -35,8 +36,8 @@ def denoising_inputs(
     manifest: dict[str, Any],
     prompts: Sequence[str],
 ) -> list[Inputs]:
-    """What `network`, the bundle's UNet, is called with while it makes a video of each prompt at half
-    of the recommended size, by DDIM with the recommended guidance: the inputs of every step."""
+    """What `network`, the bundle's UNet, is called with while it makes a video of each prompt by
+    DDIM with the recommended guidance: the inputs of every step."""
     settings = {**RECOMMENDED, **manifest["recommended"]}
     guidance = settings["guidance_scale"]
     without, *texts = _encoded(bundle, manifest, (settings["negative_prompt"], *prompts))
@@ -69,10 +70,11 @@ def _scheduler(section: dict[str, Any]) -> DDIMScheduler:
 
 def _latent_shape(manifest: dict[str, Any], settings: dict[str, Any]) -> tuple[int, ...]:
     unet, scale = manifest["unet"], manifest["vae"]["spatial_scale"]
-    frames = min(settings["num_frames"], unet["max_frames"])
+    frames = min(settings["num_frames"], unet["max_frames"] or FRAMES, FRAMES)
     multiple = unet["latent_multiple_of"]
     height, width = (
-        max(1, settings[side] // (2 * scale * multiple)) * multiple for side in ("height", "width")
+        max(min(settings[side] // scale, SIDE) // multiple, 1) * multiple
+        for side in ("height", "width")
     )
     return 1, unet["in_channels"], frames, height, width
 
