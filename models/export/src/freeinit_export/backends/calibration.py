@@ -1,7 +1,7 @@
 """What a bundle's UNet is given while the model makes videos: inputs to quantise it by.
 
-Noise would not do: the ranges of activations are those of latents and texts, at every step from noise
-to a picture.
+Neither noise nor a smaller video would do: ranges of activations follow the step and the size. Of the
+demo model, quantised by videos of half its height and width, an error of 0.15 is 0.05 at its own.
 """
 
 from __future__ import annotations
@@ -22,12 +22,9 @@ from freeinit_export.networks.torchscript_file import read_torchscript
 
 PROMPTS = (
     "a corgi walking in the park, photo, high detail",
-    "close up of a woman with red hair smiling at the camera, studio light",
     "a red circle moving right on a blue background",
-    "waves breaking on a rocky shore at sunset, aerial view",
 )
-# Of each video at most, which a large model makes in minutes.
-STEPS, FRAMES, SIDE = 10, 8, 16
+STEPS = 10  # of each video, or as few as the model is sampled with
 
 
 def denoising_inputs(
@@ -37,7 +34,7 @@ def denoising_inputs(
     prompts: Sequence[str],
 ) -> list[Inputs]:
     """What `network`, the bundle's UNet, is called with while it makes a video of each prompt by
-    DDIM with the recommended guidance: the inputs of every step."""
+    DDIM with the recommended size and guidance: the inputs of every step."""
     settings = {**RECOMMENDED, **manifest["recommended"]}
     guidance = settings["guidance_scale"]
     without, *texts = _encoded(bundle, manifest, (settings["negative_prompt"], *prompts))
@@ -70,12 +67,8 @@ def _scheduler(section: dict[str, Any]) -> DDIMScheduler:
 
 def _latent_shape(manifest: dict[str, Any], settings: dict[str, Any]) -> tuple[int, ...]:
     unet, scale = manifest["unet"], manifest["vae"]["spatial_scale"]
-    frames = min(settings["num_frames"], unet["max_frames"] or FRAMES, FRAMES)
-    multiple = unet["latent_multiple_of"]
-    height, width = (
-        max(min(settings[side] // scale, SIDE) // multiple, 1) * multiple
-        for side in ("height", "width")
-    )
+    frames = min(settings["num_frames"], unet["max_frames"] or settings["num_frames"])
+    height, width = (settings[side] // scale for side in ("height", "width"))
     return 1, unet["in_channels"], frames, height, width
 
 
