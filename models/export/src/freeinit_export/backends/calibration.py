@@ -45,11 +45,11 @@ def denoising_inputs(
     for text in texts:
         states = torch.stack([without, text] if guidance > 1 else [text])
         batch = len(states)
+        fps = torch.full((batch,), float(settings["fps"]))
         latents = torch.randn(_latent_shape(manifest, settings), generator=generator)
         for timestep in scheduler.timesteps:
             rows = latents.expand(batch, *latents.shape[1:]).contiguous()
-            numbers = (torch.full((batch,), float(value)) for value in (timestep, settings["fps"]))
-            inputs.append((rows, next(numbers), states, next(numbers)))
+            inputs.append((rows, torch.full((batch,), float(timestep)), states, fps))
             *unguided, predicted = network(*inputs[-1]).split(1)
             for start in unguided:
                 predicted = start + guidance * (predicted - start)
