@@ -58,7 +58,7 @@ set(FREEINIT_BODIES
   networks/nearest_multiples networks/operator_check networks/operator_uses networks/operators networks/tensor_operators networks/text_encoder
   networks/tiled_autoencoder networks/torchscript_archive networks/torchscript_module networks/torchscript_unet
   networks/unet_call networks/video_unet networks/windowed_unet
-  networks/backends/cuda_graphs networks/backends/int8 networks/backends/loaders networks/backends/openvino networks/backends/torchscript
+  networks/backends/cuda_graphs networks/backends/loaders networks/backends/openvino networks/backends/torchscript
   networks/backends/attention networks/backends/bfloat16 networks/backends/in_parallel networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
   networks/backends/winograd_graph
   pipeline/checkpoint_folder pipeline/clip_latents pipeline/memory_estimate pipeline/phase_clock pipeline/probe pipeline/profile_trace

@@ -2,11 +2,9 @@
 
     python benchmarks/run.py smaller_weights build/benchmarks/compare_worker --threads 1
 
-`freeinit-int8` is this project's option: linear layers quantised dynamically (weights int8,
-activations int8 at run time), the rest float32; `freeinit-float16-weights` keeps weights in float16
-and computes in float32. Beside them what OpenVINO offers through nncf: weights alone compressed to
-int8, or the whole network quantised (convolutions too, calibrated on noise, as only its time
-matters). Calls take turns. What they do to a video: fewer_operations.py. Writes
+`freeinit-int8` is OpenVINO's network quantised by nncf, convolutions too; `freeinit-float16-weights`
+keeps weights in float16 and computes in float32. Beside them OpenVINO's network of which nncf
+compressed the weights alone to int8. Calls take turns. What they do to a video: fewer_operations.py. Writes
 results/smaller_weights.json.
 """
 
@@ -24,19 +22,19 @@ from safetensors.torch import load_file, save_file
 PROGRAMS = (
     REFERENCE, "freeinit-torchscript", "freeinit-winograd", "freeinit-float16-weights", "freeinit-int8", "freeinit-openvino",
 )  # fmt: skip
-TIMESTEPS = (999, 500, 100)  # of the calibration
 
 
-class Quantised:
-    """OpenVINO's network after `change`, behind the `ask` of a worker."""
+class CompressedWeights:
+    """OpenVINO's network with int8 weights, behind the `ask` of a worker."""
 
-    def __init__(self, model, threads: int, change):
+    def __init__(self, model, threads: int):
+        import nncf
         import openvino
 
         core = openvino.Core()
-        network = change(core.read_model(model.bundle / "openvino" / "unet.xml"))
+        network = nncf.compress_weights(core.read_model(model.bundle / "openvino" / "unet.xml"))
         settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
-        inputs = openvino_inputs(model.size, TIMESTEPS[0])
+        inputs = openvino_inputs(model.size, 500)
         network.reshape(dict(enumerate(list(value.shape) for value in inputs)))
         self.network = core.compile_model(network, "CPU", settings)
         self.size = model.size
@@ -61,21 +59,6 @@ def openvino_inputs(size: str, timestep: int) -> list:
     return [value.numpy() for value in values]
 
 
-def quantised(model, threads: int) -> dict[str, Quantised]:
-    import nncf
-
-    def whole(network):
-        inputs = [openvino_inputs(model.size, timestep) for timestep in TIMESTEPS]
-        return nncf.quantize(
-            network, nncf.Dataset(inputs), subset_size=len(inputs), model_type=nncf.ModelType.TRANSFORMER
-        )
-
-    return {
-        "openvino, int8 weights": Quantised(model, threads, nncf.compress_weights),
-        "openvino, int8 network": Quantised(model, threads, whole),
-    }
-
-
 def main() -> None:
     parser = measuring_parser(__doc__.splitlines()[0], repeats=5, steps=1, passes=2, threads=1)
     parser.add_argument("program", help="the built compare_worker")
@@ -93,7 +76,7 @@ def main() -> None:
         for name in PROGRAMS:
             workers[name] = start(name, model, folder, options)
             peaks[name] = workers[name].ask(job="generate", **jobs["generate"])["peak_mib"]
-        workers |= quantised(model, options.threads)
+        workers["openvino, int8 weights"] = CompressedWeights(model, options.threads)
         outputs = {name: folder / f"smaller-{index}.safetensors" for index, name in enumerate(workers)}
         for name, worker in workers.items():  # warm-up
             worker.ask(job="unet", **jobs["unet"], output=str(outputs[name]))

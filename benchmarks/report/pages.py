@@ -118,11 +118,12 @@ SECTIONS = [  # title, text, results
     ("Options that compute less", "They change the video and are off by default. \"latent difference\" is the root mean square"
      " difference relative to that of the exact latents; two unrelated latents differ by 1.4. \"consistency\" is the correlation"
      " of neighbouring frames, the last columns are shares of clips that the demo model's judge finds right. Changes are paired"
-     " by prompt and seed, with 95 % intervals over sentences.", ["fewer_operations"]),
+     " by prompt and seed, with 95 % intervals over sentences. `--backend int8` is the former one (see \"Smaller weights\").", ["fewer_operations"]),
     ("Samplers", "Samplers that draw noise make another video each time and have no such distance. PNDM makes one call more"
      " than it has steps, Heun's method about twice as many.", ["samplers"]),
-    ("Smaller weights", "The weights have all bits of float32 here, so that float16 rounds them. OpenVINO's int8 network was"
-     " calibrated on noise: only its time counts.", ["smaller_weights"]),
+    ("Smaller weights", "The weights have all bits of float32 here, so that float16 rounds them. `freeinit-int8` is the"
+     " former backend of that name, LibTorch's dynamic linear layers: OpenVINO's int8 network, calibrated on noise here, had"
+     " the same difference in less time, so it took the name, calibrated with the model's own steps.", ["smaller_weights"]),
     ("One re-initialisation", "", ["reinit"]),
     ("Clips longer than the model", "Seams: the mean change of latents where a static window begins or ends, over that elsewhere;"
      " 1 is no seam. What the columns of windows mean: [docs/long_clips.md](../../docs/long_clips.md).", ["long_clips"]),

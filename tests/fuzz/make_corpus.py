@@ -53,7 +53,7 @@ def plain_archive(archive):
 
 
 def write_networks():
-    """A network, one that runs while it is read, one with packed weights; and the state of a run."""
+    """A network, one that runs while it is read; and the state of a run."""
 
     class Plain(torch.nn.Module):
         def forward(self, x):

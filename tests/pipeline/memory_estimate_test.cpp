@@ -57,6 +57,21 @@ TEST_F(Memory, OfTheUNetIsThatOfItsLatents) {
   EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.num_videos = 9; }), 0);
 }
 
+// OpenVINO keeps weights beside the graph, which is what a manifest names.
+TEST_F(Memory, OfAUNetWithAFileOfItsOwnIsThatOfItsWeights) {
+  manifest.files["other/unet.xml"] = {.bytes = 7'000'000, .sha256 = ""};
+  manifest.files["other/unet.bin"] = {.bytes = 9'000'000, .sha256 = ""};
+  const auto denoise = [this](const char* backend) {
+    manifest.unet_backends[backend].file = "other/unet.xml";
+    return estimate_memory(manifest, request, {.backend = backend}, {.heap = heap}).value().denoise;
+  };
+  const std::int64_t others = estimate().denoise - 300;
+  EXPECT_EQ(denoise("openvino"), others + 300);
+  EXPECT_EQ(denoise("int8"), others + 9'000'000);
+  manifest.files.erase("other/unet.bin");
+  EXPECT_EQ(denoise("int8"), others + 300);
+}
+
 TEST_F(Memory, OfTheDecoderIsThatOfAChunkOfTiles) {
   const auto decoder = [this] { return estimate().decode - estimate().write; };
   EXPECT_EQ(decoder(), 4 * 64 * 1'000'000);  // all frames: they are small

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from freeinit_export.backends import conversion, float16_weights, int8, openvino
+from freeinit_export.backends import conversion, float16_weights, openvino
 from freeinit_export.bundle.manifest import file_record
 from freeinit_export.cli import main
 from freeinit_export.errors import ExportError
@@ -56,7 +56,7 @@ def test_openvino_stores_in_float16_what_that_holds_exactly(tmp_path, monkeypatc
 
     def converted(name):
         file = tmp_path / name / "unet.xml"
-        openvino.convert(network, example, "{}", file)
+        openvino.convert(network, example, "{}", file, list)
         return file.with_suffix(".bin").stat().st_size, openvino.runner(file)(*example)
 
     with torch.no_grad():
@@ -68,25 +68,6 @@ def test_openvino_stores_in_float16_what_that_holds_exactly(tmp_path, monkeypatc
         wide, expected = converted("wide")
     assert narrow < 0.65 * wide and all_bits > 0.95 * wide
     assert torch.equal(found, expected)
-
-
-def test_int8_joins_the_bundle(copied):
-    before = manifest_of(copied)
-    assert main(["backend", "int8", str(copied)]) == 0
-    after = manifest_of(copied)
-    entry = after["unet_backends"]["int8"]
-    assert after["files"]["unet_int8.pt"] == file_record(copied / "unet_int8.pt")
-    assert 1e-5 < entry["verified_max_relative_error"] <= 0.2
-    extra = {"freeinit.json": ""}
-    exact = torch.jit.load(copied / "unet.pt")
-    int8 = torch.jit.load(copied / "unet_int8.pt", _extra_files=extra)
-    assert json.loads(extra["freeinit.json"]) == before["unet"]
-    assert (copied / "unet_int8.pt").stat().st_size < (copied / "unet.pt").stat().st_size
-    graph = str(int8.inlined_graph)
-    assert "aten::linear" not in graph
-    assert graph.count("quantized::linear_dynamic") == str(exact.inlined_graph).count(
-        "aten::linear("
-    )
 
 
 def test_float16_weights_join_the_bundle(copied):
@@ -112,7 +93,7 @@ def test_float16_weights_that_were_float16_give_the_same_to_the_last_bit(copied,
     unet = manifest_of(copied)["unet"]
     file = tmp_path / float16_weights.FILE
     with torch.no_grad():
-        float16_weights.convert(exact, (), "{}", file)
+        float16_weights.convert(exact, (), "{}", file, list)
         size = unet["verified_shapes"][0]
         example = random_inputs(unet["in_channels"], unet["context_dim"], torch.float32, size)
         narrow = torch.jit.load(file)
@@ -124,13 +105,7 @@ def test_float16_weights_refuse_what_does_not_fit(tmp_path):
     layer.weight.data.fill_(1e5)
     traced = torch.jit.trace(layer, torch.zeros(1, 1, 1))
     with pytest.raises(ExportError, match="'weight' does not fit float16"):
-        float16_weights.convert(traced, (), "{}", tmp_path / "unet.pt")
-
-
-def test_int8_wants_linear_layers(tmp_path):
-    scripted = torch.jit.trace(torch.nn.Conv1d(1, 1, 1), torch.zeros(1, 1, 1))
-    with pytest.raises(ExportError, match="has no linear layer to quantise"):
-        int8.convert(scripted, (), "{}", tmp_path / "unet_int8.pt")
+        float16_weights.convert(traced, (), "{}", tmp_path / "unet.pt", list)
 
 
 def test_a_wrong_conversion_leaves_the_bundle_alone(copied, monkeypatch):
@@ -141,7 +116,7 @@ def test_a_wrong_conversion_leaves_the_bundle_alone(copied, monkeypatch):
         TOLERANCE = 1e-5
 
         @staticmethod
-        def convert(network, example, contract, file):
+        def convert(network, example, contract, file, calibration):
             file.write_bytes(b"x")
 
         @staticmethod
@@ -153,6 +128,19 @@ def test_a_wrong_conversion_leaves_the_bundle_alone(copied, monkeypatch):
         conversion.add_backend("openvino", copied, print)
     assert sorted(copied.rglob("*")) == before
     assert "unet_backends" not in manifest_of(copied)
+
+
+def test_a_form_of_earlier_versions_gives_way(copied):
+    former = copied / "unet_former.pt"
+    former.write_bytes(b"x")
+    manifest = manifest_of(copied)
+    manifest["files"][former.name] = file_record(former)
+    manifest["unet_backends"] = {"float16-weights": {"file": former.name}}
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["backend", "float16-weights", str(copied)]) == 0
+    after = manifest_of(copied)
+    assert after["unet_backends"]["float16-weights"]["file"] == float16_weights.FILE
+    assert former.name not in after["files"] and not former.exists()
 
 
 def test_half_precision_and_no_bundle_are_refused(copied, tmp_path):

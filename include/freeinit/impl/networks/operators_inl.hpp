@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/core/text.hpp>
 #include <freeinit/impl/networks/operator_uses_inl.hpp>
 #include <freeinit/impl/networks/tensor_operators_inl.hpp>
 #include <freeinit/networks/operators.hpp>
@@ -7,6 +8,15 @@
 #include <algorithm>
 
 namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// Whether `word` stands in a list with blanks around each.
+FREEINIT_INLINE bool is_listed(std::string_view list, std::string_view word) {
+  const std::string entry = concat(' ', word, ' ');
+  return word.find(' ') == word.npos && list.find(entry) != list.npos;
+}
+
+}  // namespace detail
 
 FREEINIT_INLINE OperatorRule operator_rule(std::string_view name) {
   using namespace std::string_view_literals;
@@ -19,14 +29,11 @@ FREEINIT_INLINE OperatorRule operator_rule(std::string_view name) {
     return detail::is_listed(list, rest) ||
            (in_place && detail::is_listed(list, rest.substr(0, rest.size() - 1)));
   };
-  const std::string_view list = space == "aten"sv        ? detail::kTensorOperators
-                                : space == "prim"sv      ? detail::kCodeOperators
-                                : space == "quantized"sv ? detail::kQuantizedOperators
-                                : space == "class"sv     ? detail::kHeldClasses
-                                                         : ""sv;
+  const std::string_view list = space == "aten"sv   ? detail::kTensorOperators
+                                : space == "prim"sv ? detail::kCodeOperators
+                                                    : ""sv;
   if (list.empty()) return OperatorRule::forbidden;
-  if (listed(list)) return OperatorRule::tensor;
-  return space == "class"sv ? OperatorRule::forbidden : OperatorRule::by_name;
+  return listed(list) ? OperatorRule::tensor : OperatorRule::by_name;
 }
 
 FREEINIT_INLINE std::map<std::string, std::size_t> torchscript_operators(

@@ -86,18 +86,6 @@ inline constexpr std::string_view kCodeOperators =
     "is_quantized is_sparse max min abs AutogradZero ConstantChunk EnumName EnumValue "
     "ModuleContainerIndex StringIndex ";
 
-/// Of the namespace quantized: what `freeinit-export backend int8` writes, and its like.
-inline constexpr std::string_view kQuantizedOperators =
-    " add add_relu batch_norm2d cat conv1d conv1d_prepack conv2d conv2d_prepack conv2d_relu conv3d "
-    "conv3d_prepack linear linear_dynamic linear_dynamic_fp16 linear_prepack linear_prepack_fp16 "
-    "linear_relu linear_relu_dynamic linear_unpack linear_unpack_fp16 mul relu6 conv1d_dynamic "
-    "conv2d_dynamic conv3d_dynamic conv2d_unpack ";
-
-/// Classes of LibTorch's own that a network may hold: packed weights.
-inline constexpr std::string_view kHeldClasses =
-    " quantized.LinearPackedParamsBase quantized.Conv2dPackedParamsBase "
-    "quantized.Conv3dPackedParamsBase ";
-
 /// Files, the network, other processes, the terminal, and the state of the whole process: not even
 /// by name.
 inline constexpr std::string_view kForbiddenOperators =

@@ -7,7 +7,6 @@
 #include <freeinit/core/text.hpp>
 #include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/networks/library_error_inl.hpp>
-#include <freeinit/impl/networks/tensor_operators_inl.hpp>
 
 #include <caffe2/serialize/inline_container.h>
 
@@ -22,12 +21,6 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
-
-/// Whether `word` stands in a list with blanks around each.
-inline bool is_listed(std::string_view list, std::string_view word) {
-  const std::string entry = concat(' ', word, ' ');
-  return word.find(' ') == word.npos && list.find(entry) != list.npos;
-}
 
 /// Refuses a part of an archive. `origin` names the file.
 [[noreturn]] inline void refuse_archive(const std::string& origin, std::string_view part,
@@ -77,24 +70,20 @@ inline void check_archive_code(const std::string& origin, std::string_view part,
   }
 }
 
-/// Refuses objects of classes that are not written in the archive but built into LibTorch, other
-/// than packed weights. A pickle names a class in two lines that split anywhere.
+/// Refuses objects of classes that are not written in the archive but built into LibTorch. A pickle
+/// names a class in two lines that split anywhere.
 inline void check_archive_classes(const std::string& origin, std::string_view part,
                                   std::string text) {
   constexpr std::string_view kBuiltIn = "torch.classes.";
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
   std::replace(text.begin(), text.end(), '\n', '.');
-  for (std::size_t at = text.find(kBuiltIn); at != text.npos; at = text.find(kBuiltIn, at)) {
-    at += kBuiltIn.size();
-    const std::size_t end = std::min(text.find_first_not_of(kPlain, at), text.size());
-    const std::string name = text.substr(at, end - at);
-    const bool held = is_listed(kHeldClasses, name.substr(0, name.find('.', name.find('.') + 1)));
-    if (held) continue;
-    refuse_archive(origin, part,
-                   concat("uses the class ", quote("torch.classes." + name),
-                          "; expected packed weights at most"));
-  }
+  const std::size_t at = text.find(kBuiltIn);
+  if (at == text.npos) return;
+  const std::size_t end = std::min(text.find_first_not_of(kPlain, at), text.size());
+  refuse_archive(
+      origin, part,
+      concat("uses the class ", quote(text.substr(at, end - at)), "; expected tensors at most"));
 }
 
 /// Bytes of a part that is read as a whole.

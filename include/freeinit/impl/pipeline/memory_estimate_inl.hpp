@@ -6,6 +6,7 @@
 #include <freeinit/pipeline/memory_estimate.hpp>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -19,13 +20,17 @@ FREEINIT_INLINE std::int64_t bytes_of_call(const MemorySpec& network, std::int64
 }
 
 /// The weights of the UNet as the backend keeps them. What it has in a file of its own it keeps as
-/// that holds it; one that the bundle lacks is refused later.
+/// that holds it, OpenVINO's beside the graph; one that the bundle lacks is refused later.
 FREEINIT_INLINE std::int64_t unet_weights(const Manifest& manifest, const UNetBackend& backend) {
   const auto own = manifest.unet_backends.find(std::string(backend.name));
   if (backend.weights == WeightStorage::as_exported || own == manifest.unet_backends.end()) {
     return manifest.memory.at("unet").weights;
   }
-  return static_cast<std::int64_t>(manifest.files.at(own->second.file).bytes);
+  std::filesystem::path file = own->second.file;
+  if (backend.runtime == Runtime::openvino) file.replace_extension(".bin");
+  const auto listed = manifest.files.find(file.generic_string());
+  if (listed == manifest.files.end()) return manifest.memory.at("unet").weights;
+  return static_cast<std::int64_t>(listed->second.bytes);
 }
 
 /// What Winograd's convolutions transform in: little beside large weights, and the same for any

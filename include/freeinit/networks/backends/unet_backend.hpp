@@ -48,9 +48,7 @@ struct UNetBackend {
     return runtime == Runtime::openvino || weights != WeightStorage::as_exported;
   }
   /// Whether a UNet that was split at export keeps its parts: `VideoUNet::can_reuse_features`.
-  [[nodiscard]] bool keeps_split() const noexcept {
-    return runtime != Runtime::openvino && weights != WeightStorage::int8;
-  }
+  [[nodiscard]] bool keeps_split() const noexcept { return runtime != Runtime::openvino; }
 };
 
 /// All backends, those that this build lacks too; the preferred ones first.
@@ -83,7 +81,6 @@ struct UNetBackend {
 #ifdef FREEINIT_HEADER_ONLY
 #include <freeinit/impl/networks/backends/bfloat16_inl.hpp>
 #include <freeinit/impl/networks/backends/cuda_graphs_inl.hpp>
-#include <freeinit/impl/networks/backends/int8_inl.hpp>
 #include <freeinit/impl/networks/backends/openvino_inl.hpp>
 #include <freeinit/impl/networks/backends/torchscript_inl.hpp>
 #include <freeinit/impl/networks/backends/unet_backend_inl.hpp>

@@ -11,8 +11,6 @@ namespace detail {
 
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_torchscript_unet(const NetworkSource& source,
                                                                        const UNetSpec& spec);
-FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_int8_unet(const NetworkSource& source,
-                                                                const UNetSpec& spec);
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_openvino_unet(const NetworkSource& source,
                                                                     const UNetSpec& spec);
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_cuda_graphs_unet(const NetworkSource& source,

@@ -19,10 +19,10 @@ namespace detail {
 using UNetLoader = decltype(UNetBackend::load);
 #ifdef FREEINIT_WITH_WINOGRAD
 inline constexpr NetworkRewrite kWinograd = compute_by_winograd, kBfloat16 = compute_in_bfloat16;
-inline constexpr UNetLoader kLoadWinograd = load_torchscript_unet, kLoadInt8 = load_int8_unet;
+inline constexpr UNetLoader kLoadWinograd = load_torchscript_unet;
 #else
 inline constexpr NetworkRewrite kWinograd = nullptr, kBfloat16 = nullptr;
-inline constexpr UNetLoader kLoadWinograd = nullptr, kLoadInt8 = nullptr;
+inline constexpr UNetLoader kLoadWinograd = nullptr;
 #endif
 #ifdef FREEINIT_WITH_OPENVINO
 inline constexpr UNetLoader kLoadOpenVino = load_openvino_unet;
@@ -101,13 +101,12 @@ inline constexpr std::array kUNetBackends{
                 .is_preferred = always,
                 .load = load_torchscript_unet},
     UNetBackend{.name = "int8",
-                .build_option = "FREEINIT_WITH_WINOGRAD",
-                .operators = kWinograd,
-                .convolutions = kWinograd,
+                .build_option = "FREEINIT_WITH_OPENVINO",
+                .runtime = Runtime::openvino,
                 .weights = WeightStorage::int8,
                 .refusal = serves_float32_on_cpu,
                 .is_preferred = never,
-                .load = kLoadInt8},
+                .load = kLoadOpenVino},
     UNetBackend{.name = "bfloat16",
                 .build_option = "FREEINIT_WITH_WINOGRAD",
                 .operators = kBfloat16,

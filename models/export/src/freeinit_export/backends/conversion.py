@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,9 @@ from freeinit_export.networks.verify import Expectation, compare
 _TIMESTEPS = (999, 37, 500)
 
 
-def add_backend(name: str, bundle: Path, report: Report) -> float:
+def add_backend(name: str, bundle: Path, report: Report, prompts: Sequence[str] = ()) -> float:
     """Adds backend `name` to the bundle; returns the largest relative difference. On any failure
-    the bundle stays as it was."""
+    the bundle stays as it was. `prompts`: of the videos to calibrate it with, if not the usual ones."""
     manifest = _checked_manifest(bundle)
     unet = manifest["unet"]
     if unet.get("dtype") != "float32":
@@ -46,7 +47,8 @@ def add_backend(name: str, bundle: Path, report: Report) -> float:
     with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=bundle) as staging, torch.no_grad():
         expected = [Expectation("__call__", probe, (network(*probe),)) for probe in probes]
         file = Path(staging) / backend.FILE
-        backend.convert(network, probes[0], canonical(unet), file)
+        calibration = partial(_calibration, network, bundle, manifest, prompts, report)
+        backend.convert(network, probes[0], canonical(unet), file, calibration)
         report(f"converted for {name}")
         difference = compare(backend.FILE, backend.runner(file), expected, backend.TOLERANCE)
         report(
@@ -104,15 +106,38 @@ def _probes(unet: dict[str, Any]) -> list[Inputs]:
     return [inputs(shape, timestep) for shape, timestep in zip(shapes, timesteps)]
 
 
+def _calibration(
+    network: torch.jit.ScriptModule,
+    bundle: Path,
+    manifest: dict[str, Any],
+    prompts: Sequence[str],
+    report: Report,
+) -> list[Inputs]:
+    # Imported late: the other backends do without diffusers and transformers.
+    from freeinit_export.backends.calibration import PROMPTS, denoising_inputs
+
+    prompts = prompts or PROMPTS
+    report.step(f"making {len(prompts)} videos to calibrate with")
+    with naming(f"'{bundle}'", "a model that can be sampled"):
+        return denoising_inputs(network, bundle, manifest, prompts)
+
+
 def _publish(
     bundle: Path, manifest: dict[str, Any], staging: Path, name: str, entry: dict[str, Any]
 ) -> None:
-    """Moves the new files into the bundle, then the manifest that names them."""
+    """Moves the new files into the bundle, then the manifest that names them; removes the file of
+    another name that this form was in."""
+    backends = manifest.setdefault("unet_backends", {})
+    former = backends.get(name, entry)["file"]
+    backends[name] = entry
+    if former != entry["file"]:
+        manifest["files"].pop(former, None)
     manifest["files"].update(file_records(staging))
-    manifest.setdefault("unet_backends", {})[name] = entry
     for path in sorted(staging.rglob("*")):
         if path.is_file():
             target = bundle / path.relative_to(staging)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(path, target)
     replace_manifest(bundle, manifest)
+    if former != entry["file"]:
+        (bundle / former).unlink(missing_ok=True)

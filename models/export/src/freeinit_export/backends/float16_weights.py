@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from freeinit_export.errors import ExportError
-from freeinit_export.networks.component import Inputs
+from freeinit_export.networks.component import Calibration, Inputs
 from freeinit_export.networks.torchscript_file import (
     KEEPS_WEIGHTS,
     read_torchscript,
@@ -27,7 +27,13 @@ TOLERANCE = (
 )
 
 
-def convert(network: torch.jit.ScriptModule, example: Inputs, contract: str, file: Path) -> None:
+def convert(
+    network: torch.jit.ScriptModule,
+    example: Inputs,
+    contract: str,
+    file: Path,
+    calibration: Calibration,
+) -> None:
     """Writes `file`, a TorchScript network with every method of `network`, which carries `contract`."""
     narrow = copy.deepcopy(network)
     for module in narrow.modules():

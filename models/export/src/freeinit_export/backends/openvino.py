@@ -7,13 +7,15 @@ checkpoint that was published in float16: half the file, and less memory while O
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from types import ModuleType
 
 import numpy
 import torch
 
 from freeinit_export.errors import ExportError, one_line
-from freeinit_export.networks.component import Inputs
+from freeinit_export.networks.component import Calibration, Inputs
 from freeinit_export.networks.verify import TOLERANCE as TOLERANCES
 
 INPUTS = ("latents", "timestep", "text", "fps")
@@ -22,15 +24,32 @@ TOLERANCE = TOLERANCES[torch.float32]
 LARGE = 1024  # values of a constant that is worth it
 
 
-def convert(network: torch.jit.ScriptModule, example: Inputs, contract: str, file: Path) -> None:
+def convert(
+    network: torch.jit.ScriptModule,
+    example: Inputs,
+    contract: str,
+    file: Path,
+    calibration: Calibration,
+) -> None:
     """Writes `file`, an OpenVINO model that carries `contract`."""
-    openvino = _openvino()
+    write(converted(network, example), contract, file)
+
+
+def converted(network: torch.jit.ScriptModule, example: Inputs):
+    """The network as an OpenVINO model of every shape, its inputs named."""
+    openvino = package("openvino")
     try:
         model = openvino.convert_model(network, example_input=example)
     except Exception as error:  # openvino raises kinds of its own
         raise ExportError(f"unet: OpenVINO cannot convert it: {one_line(error)}")
     for port, name in zip(model.inputs, INPUTS, strict=True):
         port.set_names({name})
+    return model
+
+
+def write(model, contract: str, file: Path) -> None:
+    """Saves an OpenVINO model with `contract`."""
+    openvino = package("openvino")
     _narrow_without_loss(openvino, model)
     model.set_rt_info(contract, ["freeinit", "contract"])
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -61,25 +80,29 @@ def runner(file: Path):
     """The written model as a function of the four inputs. It is compiled for each shape, as the
     loader does it: compiled for all shapes at once, OpenVINO 2026.4 returns noise at some shapes
     after it has served another."""
-    openvino = _openvino()
-    core = openvino.Core()
+    core = package("openvino").Core()
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
 
     def run(*inputs: torch.Tensor) -> torch.Tensor:
-        arrays = {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)}
+        values = arrays(inputs)
         model = core.read_model(file)
-        model.reshape({name: list(array.shape) for name, array in arrays.items()})
-        return torch.from_numpy(core.compile_model(model, "CPU", settings)(arrays)[0].copy())
+        model.reshape({name: list(array.shape) for name, array in values.items()})
+        return torch.from_numpy(core.compile_model(model, "CPU", settings)(values)[0].copy())
 
     return run
 
 
-def _openvino():
+def arrays(inputs: Inputs) -> dict[str, numpy.ndarray]:
+    """The inputs under the names that the model has for them."""
+    return {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)}
+
+
+def package(name: str) -> ModuleType:
+    """A package that the exporter itself does without."""
     try:
-        import openvino
+        return importlib.import_module(name)
     except ImportError:
-        raise ExportError("backend 'openvino': the package openvino is missing; pip install it")
-    return openvino
+        raise ExportError(f"the package {name} is missing; pip install {name}")

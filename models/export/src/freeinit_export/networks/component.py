@@ -15,6 +15,7 @@ import torch
 from freeinit_export.errors import ExportError
 
 Inputs = tuple[torch.Tensor, ...]
+Calibration = Callable[[], list[Inputs]]  # makes videos; the inputs that the UNet had meanwhile
 
 
 @dataclass(frozen=True)

@@ -92,17 +92,28 @@ def _special_id(tokenizer: Any, key: str) -> int:
     return int(value)
 
 
+def read_tokenizer(vocab_file: Path, merges_file: Path, special: dict[str, str]) -> CLIPTokenizer:
+    """A fresh one from the files of a bundle; `special` spells its special tokens, `bos_token` and
+    so on."""
+    lines = merges_file.read_text(encoding="utf-8").split("\n")[1:]
+    fresh = CLIPTokenizer(
+        vocab=json.loads(vocab_file.read_text(encoding="utf-8")),
+        merges=[tuple(line.split(" ")) for line in lines if line],
+        **special,
+    )
+    added_file = vocab_file.with_name("added_tokens.json")
+    if added_file.exists():
+        added = json.loads(added_file.read_text(encoding="utf-8"))
+        fresh.add_tokens(sorted(added, key=added.get))
+    return fresh
+
+
 def _check_round_trip(tokenizer: Any, target: Path, added: dict[str, int]) -> None:
     special = {
         key: str(getattr(tokenizer, key))
         for key in ("unk_token", "bos_token", "eos_token", "pad_token")
     }
-    vocabulary = json.loads((target / "vocab.json").read_text(encoding="utf-8"))
-    lines = (target / "merges.txt").read_text(encoding="utf-8").split("\n")[1:-1]
-    fresh = CLIPTokenizer(
-        vocab=vocabulary, merges=[tuple(line.split(" ")) for line in lines], **special
-    )
-    fresh.add_tokens(sorted(added, key=added.get))
+    fresh = read_tokenizer(target / "vocab.json", target / "merges.txt", special)
     for text in (*_TEXTS, *(f"A {word} in,{word.upper()}s" for word in added)):
         expected, found = tokenizer(text).input_ids, fresh(text).input_ids
         if expected != found:
