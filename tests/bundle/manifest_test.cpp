@@ -135,6 +135,16 @@ TEST(Manifest, RefusesConvertedUNetsByName) {
   says(refused("onnx", {{"file", "unet.onnx"}}), "'unet_backends.onnx.file'");
 }
 
+// OpenVINO reads what lies beside the graph under its name.
+TEST(Manifest, RefusesAGraphWhoseWeightsAreNotListed) {
+  json text = with_backend("openvino", {{"file", "other/unet.xml"}});
+  text["files"]["other/unet.xml"] = text["files"]["unet.pt"];
+  EXPECT_ERROR(invalid_file, "expected one whose weights, 'other/unet.bin', 'files' lists",
+               parse_manifest(text.dump(), "m"));
+  text["files"]["other/unet.bin"] = text["files"]["unet.pt"];
+  EXPECT_NO_THROW(parse_manifest(text.dump(), "m"));
+}
+
 TEST(Manifest, BundleWithoutAnEncoder) {
   json text = example_manifest();
   text["vae"]["encoder_file"] = "";

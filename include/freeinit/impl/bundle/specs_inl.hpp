@@ -99,6 +99,13 @@ FREEINIT_INLINE UNetSpec parse_unet(JsonReader section, const Manifest& manifest
 FREEINIT_INLINE UNetBackendSpec parse_unet_backend(JsonReader section, const Manifest& manifest) {
   UNetBackendSpec backend;
   backend.file = listed_file(section, "file", manifest);
+  // OpenVINO reads the weights that lie beside its graph: nobody may slip them in.
+  std::filesystem::path weights = backend.file;
+  if (weights.extension() == ".xml" &&
+      !manifest.files.contains(weights.replace_extension(".bin").string())) {
+    section.refuse("file",
+                   concat("one whose weights, ", quote(weights.string()), ", 'files' lists"));
+  }
   backend.converted_from = section.text("converted_from");
   if (backend.converted_from != manifest.files.at(manifest.unet.file).sha256) {
     section.refuse("converted_from",

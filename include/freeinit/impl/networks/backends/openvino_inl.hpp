@@ -86,6 +86,10 @@ class OpenVinoUNet final : public VideoUNet {
 
   void read(const std::filesystem::path& file, const std::string& contract) {
     check_network_file(name_, file);
+    // OpenVINO reads other formats, too, and what they refer to; a manifest answers for this one.
+    if (file.extension() != ".xml") {
+      raise(ErrorCode::invalid_file, name_ + ": expected OpenVINO's own format, NAME.xml");
+    }
     try {
       model_ = core_.read_model(file.string());
       for (const char* input : kInputs) (void)model_->input(input);
