@@ -4,7 +4,7 @@
 # Looked for in this order:
 #   LibTorch_ROOT, Torch_DIR, CMAKE_PREFIX_PATH: of CMake, then of the environment
 #   the `torch` of the active Python (Python3_EXECUTABLE, else python3), which is not imported
-#   .venv of the project
+#   .venv of the project; LibTorch_HINT, where a package that was built says that it was
 # Whoever names a LibTorch gets it, with a warning if its version was not tried. One that is only come
 # across is passed over.
 #
@@ -60,7 +60,9 @@ endfunction()
 
 function(_libtorch_come_across result)
   set(python "${Python3_EXECUTABLE}")
-  if(NOT python)
+  if(NOT python AND EXISTS "$ENV{VIRTUAL_ENV}/bin/python")
+    set(python "$ENV{VIRTUAL_ENV}/bin/python")  # a wrapper of cmake may put another Python first in PATH
+  elseif(NOT python)
     set(python python3)
   endif()
   execute_process(
@@ -75,6 +77,7 @@ function(_libtorch_come_across result)
     file(GLOB inside "${project}/.venv/lib/python3*/site-packages/torch")
     list(APPEND dirs ${inside})
   endforeach()
+  list(APPEND dirs ${LibTorch_HINT})
   set(${result} "${dirs}" PARENT_SCOPE)
 endfunction()
 
@@ -83,8 +86,12 @@ function(_libtorch_find)
   _libtorch_named(named)
   _libtorch_come_across(come_across)
   set(passed_over "")
+  set(own_root "${LibTorch_ROOT}" "$ENV{LibTorch_ROOT}")
   foreach(dir IN LISTS named come_across)
     if(NOT EXISTS "${dir}/include/ATen/core/Tensor.h" OR NOT EXISTS "${dir}/lib/libtorch_cpu.so")
+      if(dir AND dir IN_LIST own_root)
+        string(APPEND passed_over "; LibTorch_ROOT ${dir} has no include/ATen/core/Tensor.h or lib/libtorch_cpu.so")
+      endif()
       continue()
     endif()
     _libtorch_version("${dir}" version)

@@ -19,7 +19,7 @@ if [[ ! -e "$build/build.ninja" ]]; then
   quietly cmake -S "$FREEINIT_ROOT" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
     -DFREEINIT_BUILD_TESTS=OFF -DFREEINIT_BUILD_EXAMPLES=OFF "${FREEINIT_CMAKE_ARGS[@]}"
 fi
-quietly cmake --build "$build" --target freeinit_cli
+quietly cmake --build "$build" --target freeinit_cli freeinit_c  # all that `cmake --install` installs
 
 start=$SECONDS
 "$build/bin/freeinit" generate "$prompt" --bundle "$FREEINIT_ROOT/models/shapes" \

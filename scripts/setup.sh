@@ -21,7 +21,7 @@ FREEINIT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 FREEINIT_VENV="$FREEINIT_ROOT/.venv"
 FREEINIT_IMAGE_ENCODERS="$FREEINIT_VENV/image-encoders"
 FREEINIT_TORCH_VERSION=2.13.0
-FREEINIT_PYTHON=python3
+FREEINIT_PYTHON=$(command -v python3 || echo python3)  # its whole path: a wrapper of cmake may change PATH
 FREEINIT_CMAKE_ARGS=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=20)
 
 _freeinit_say() { printf 'setup: %s\n' "$*" >&2; }

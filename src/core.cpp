@@ -6,5 +6,6 @@
 
 #include <freeinit/impl/core/error_inl.hpp>
 #include <freeinit/impl/core/freed_memory_inl.hpp>
+#include <freeinit/impl/core/name_help_inl.hpp>
 #include <freeinit/impl/core/process_memory_inl.hpp>
 #include <freeinit/impl/core/text_inl.hpp>

@@ -42,15 +42,17 @@ void run(const char* folder, const char* prompt, std::int64_t frames, Sink& sink
   hooks.decode = false;  // the pipeline hands over latents, which are small
   hooks.on_video = [&](const freeinit::GeneratedVideo& video) {
     const auto add = [&sink](std::int64_t, std::int64_t, const at::Tensor& chunk) {
-      const at::Tensor bytes = freeinit::frame_bytes(chunk);  // [n,H,W,3]
+      const at::Tensor bytes =
+          freeinit::frame_bytes(chunk, request.free_init.profile);  // [n,H,W,3]
       const auto size = static_cast<std::size_t>(bytes[0].numel());
       for (std::int64_t i = 0; i < bytes.size(0); ++i) {
         sink.add(std::span(bytes[i].const_data_ptr<std::uint8_t>(), size));
       }
     };
-    // A chunk is what is in memory at once: a few frames.
-    freeinit::decode_video_to(*pipeline.bundle().autoencoder(), video.latents,
-                              request.decode_chunk_size, add);
+    // A chunk is what is in memory at once: a few frames, in tiles if the request says so.
+    const auto autoencoder =
+        freeinit::with_tiling(pipeline.bundle().autoencoder(), request.vae_tiling);
+    freeinit::decode_video_to(*autoencoder, video.latents, request.decode_chunk_size, add);
   };
   (void)pipeline.generate(request, {}, {}, hooks);
   std::cerr << request.num_frames << " frames of " << request.width << 'x' << request.height

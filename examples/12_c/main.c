@@ -22,7 +22,10 @@ static int write_frame(void* user_data, const freeinit_frame* frame) {
   char path[4096];
   snprintf(path, sizeof path, "%s/frame_%04d.ppm", (const char*)user_data, (int)frame->index);
   FILE* file = fopen(path, "wb");
-  if (!file) return 1;
+  if (!file) {
+    perror(path); /* the call only says that on_frame ended it */
+    return 1;
+  }
   fprintf(file, "P6\n%d %d\n255\n", (int)frame->width, (int)frame->height);
   const size_t size = (size_t)(frame->height * frame->width * 3);
   const int failed = fwrite(frame->rgb, 1, size, file) != size;

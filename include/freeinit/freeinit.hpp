@@ -16,6 +16,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/freed_memory.hpp>
 #include <freeinit/core/log.hpp>
+#include <freeinit/core/name_help.hpp>
 #include <freeinit/core/names.hpp>
 #include <freeinit/core/process_memory.hpp>
 #include <freeinit/core/progress.hpp>

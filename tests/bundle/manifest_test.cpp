@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <fstream>
 #include <functional>
 #include <string>
 #include <type_traits>
@@ -344,8 +345,12 @@ TEST_F(BundleFiles, NoFolderAndNoManifest) {
   EXPECT_ERROR(not_found, "bundle '/nonexistent': no such folder",
                freeinit::read_manifest("/nonexistent"));
   std::filesystem::remove(folder_.path() / "manifest.json");
-  EXPECT_ERROR(not_found, "': is none; expected a folder with a manifest.json",
+  EXPECT_ERROR(not_found, "': no bundle; expected a folder with a manifest.json",
                freeinit::read_manifest(folder_.path()));
+  const auto file = folder_.path() / "unet.pt";
+  std::ofstream(file) << "x";
+  EXPECT_ERROR(not_found, "': is a file; expected the folder of a bundle",
+               freeinit::read_manifest(file));
 }
 
 }  // namespace

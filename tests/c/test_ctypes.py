@@ -170,6 +170,14 @@ class FromPython(unittest.TestCase):
                               env=environment, capture_output=True, text=True, timeout=300)
         self.assertIn("GOMP_SPINCOUNT = '1000'", done.stderr)
 
+    def test_misspelt_options(self):
+        with self.assertRaisesRegex(TypeError, "'devic': unknown option; expected one of user_data, .*device"):
+            self.freeinit.load(BUNDLE, devic="cpu")
+
+    def test_options_that_are_none(self):
+        frames, _, _ = self.pipeline.generate(REQUEST, on_frame=None, on_pass=None, clip=None)
+        self.assertIsNone(frames)
+
     def test_errors(self):
         self.fails(2, "number of frames '0'", {**REQUEST, "num_frames": 0})
         self.fails(2, "nearest", {"promt": "a cat"})

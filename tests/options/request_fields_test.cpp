@@ -215,8 +215,15 @@ TEST(RequestFields, WholeNumbersOfJsonMayHaveAPoint) {
 TEST(RequestFields, OfJsonAreRefusedInOneLine) {
   const auto refused = [](const std::string& text) { return freeinit::request_from_json(text); };
   EXPECT_ERROR(invalid_argument,
-               "field 'num_frame': unknown; the nearest known field is 'num_frames'",
+               "field 'num_frame': no field of a request; did you mean 'num_frames'?",
                refused(R"({"num_frame": 3})"));
+  EXPECT_ERROR(invalid_argument,
+               "'steps': no field of a request; did you mean 'num_inference_steps'?",
+               refused(R"({"steps": 3})"));
+  EXPECT_ERROR(invalid_argument, "'num_passes': no field of a request; did you mean 'num_iters'?",
+               refused(R"({"num_passes": 3})"));
+  EXPECT_ERROR(invalid_argument, "'device': no field of a request; docs/command.md lists them",
+               refused(R"({"device": "cpu"})"));
   EXPECT_ERROR(invalid_argument, "num_frames 'x': expected a whole number",
                refused(R"({"num_frames": "x"})"));
   EXPECT_ERROR(invalid_argument, "num_frames '1.5'", refused(R"({"num_frames": 1.5})"));
@@ -269,7 +276,7 @@ TEST(RequestFields, OfTextAreRefusedInOneLine) {
                refused("guidance_interval", "0.1 x"));
   EXPECT_ERROR(invalid_argument, "expected two numbers", refused("guidance_interval", "0 1 2"));
   EXPECT_ERROR(invalid_argument, "diffusers, official", refused("profile", "webui"));
-  EXPECT_ERROR(invalid_argument, "the nearest known field is 'fps'", refused("fsp", "1"));
+  EXPECT_ERROR(invalid_argument, "did you mean 'fps'?", refused("fsp", "1"));
   const auto schedule = [&](std::string_view text) { refused("filter_schedule", text); };
   EXPECT_ERROR(invalid_argument, "prompt_at 'a cat': expected FRAME:TEXT",
                refused("prompt_at", "0:a\na cat"));

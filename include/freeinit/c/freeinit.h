@@ -115,8 +115,9 @@ typedef struct freeinit_clip {
 } freeinit_clip;
 
 // Callbacks. `user_data` is that of the options. One that returns anything but 0 ends the call as a
-// cancel token does. What they are given is the library's and gone when they return. They may call
-// any function of this header but the free functions of what the running call uses.
+// cancel token does; while frames are decoded on_frame alone can. What they are given is the
+// library's and gone when they return. They may call any function of this header but the free
+// functions of what the running call uses.
 
 /// Told where a call stands.
 typedef int (*freeinit_progress_fn)(void* user_data, const freeinit_progress* progress);
@@ -184,8 +185,8 @@ FREEINIT_C_API void freeinit_string_free(char* text);
 /// A new token, to be freed by freeinit_cancel_free.
 FREEINIT_C_API freeinit_status freeinit_cancel_new(freeinit_cancel** cancel);
 
-/// Ends the calls that have this token after their current network call. From any thread, not from
-/// a signal handler. NULL is allowed.
+/// Ends the calls that have this token after their current network call; while frames are decoded
+/// it changes nothing. From any thread, not from a signal handler. NULL is allowed.
 FREEINIT_C_API void freeinit_cancel_request(freeinit_cancel* cancel);
 
 /// 1 after freeinit_cancel_request, else 0; 0 for NULL.

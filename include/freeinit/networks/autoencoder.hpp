@@ -61,7 +61,8 @@ using FrameConsumer =
     std::function<void(std::int64_t video, std::int64_t first, const at::Tensor& frames)>;
 
 /// As `decode_video`, but each chunk goes to `sink` and is not kept: memory does not grow with the
-/// length of the video. Throws Error: invalid_argument (`sink` is empty, too).
+/// length of the video. A token that has ended the sampling is still pressed: leave it out to
+/// decode what the last complete pass left. Throws Error: invalid_argument (`sink` is empty, too).
 FREEINIT_API void decode_video_to(const Autoencoder& autoencoder, const at::Tensor& latents,
                                   std::optional<std::int64_t> chunk_size, const FrameConsumer& sink,
                                   const RunControl& control = {});

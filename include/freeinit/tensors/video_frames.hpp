@@ -33,7 +33,8 @@ struct VideoFrames {
 
 /// Writes frames [F,H,W,3] to a video file or a folder of PNG frames (see `VideoWriter`), which
 /// appears whole or not at all: uint8, or floating point values in 0..1, which become
-/// `frame_bytes`. Throws Error: invalid_argument (shape, dtype, rate, size), io.
+/// `frame_bytes`. Replaces what is there. Throws Error: invalid_argument (shape, dtype, rate,
+/// size), io.
 FREEINIT_API void save_video_frames(const std::filesystem::path& path, const at::Tensor& frames,
                                     double fps);
 

@@ -23,6 +23,10 @@ class Versioned(Structure):
     """All zero but its own size."""
 
     def __init__(self, **fields):
+        known = [name for name, *_ in self._fields_[1:]]
+        for name in fields:
+            if name not in known:  # ctypes would take it in silence
+                raise TypeError(f"{name!r}: unknown option; expected one of {', '.join(known)}")
         super().__init__(ctypes.sizeof(self), **fields)
 
 
@@ -133,9 +137,9 @@ class Call:
         return kind(called)
 
     def option(self, name, value):
-        if name in self.FUNCTIONS and value is not None:
+        if name in self.FUNCTIONS:
             return self.function(self.FUNCTIONS[name], value)
-        if name in self.ARRAYS and value is not None:
+        if name in self.ARRAYS:
             return ctypes.pointer(self.ARRAYS[name].of(value))
         return os.fsencode(value) if isinstance(value, (str, os.PathLike)) else value
 
@@ -175,7 +179,7 @@ class Library:
         kind, fields = options
         with Call() as call:
             fields = {"on_progress": lambda _: None, **fields}  # Ctrl-C is seen there
-            settings = kind(**{name: call.option(name, value) for name, value in fields.items()})
+            settings = kind(**{name: call.option(name, value) for name, value in fields.items() if value is not None})
             status = function(*given, byref(settings), byref(made))
         self.check(status)
 

@@ -136,13 +136,16 @@ FREEINIT_INLINE Manifest parse_manifest(const std::string& json, const std::stri
 FREEINIT_INLINE Manifest read_manifest(const std::filesystem::path& bundle) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(bundle, ignored)) {
-    raise(ErrorCode::not_found, "bundle '" + bundle.string() + "': no such folder");
+    const char* what = std::filesystem::exists(bundle, ignored)
+                           ? "': is a file; expected the folder of a bundle"
+                           : "': no such folder";
+    raise(ErrorCode::not_found, "bundle '" + bundle.string() + what);
   }
   const std::filesystem::path path = bundle / "manifest.json";
   const std::string origin = "manifest '" + path.string() + "'";
   if (!std::filesystem::exists(path, ignored)) {
     raise(ErrorCode::not_found, "bundle " + quote(bundle.string()) +
-                                    ": is none; expected a folder with a manifest.json, as "
+                                    ": no bundle; expected a folder with a manifest.json, as "
                                     "freeinit-export makes it (docs/bundle.md)");
   }
   // The list of files is no exception to what holds for the files: a link would show parts of any

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/core/name_help.hpp>
 #include <freeinit/core/text.hpp>
 #include <freeinit/impl/core/json_inl.hpp>
 #include <freeinit/impl/options/context_fields_inl.hpp>
@@ -262,11 +263,17 @@ FREEINIT_INLINE const RequestField& find_request_field(std::string_view name) {
   const auto found = std::find_if(fields.begin(), fields.end(),
                                   [name](const RequestField& field) { return field.name == name; });
   if (found != fields.end()) return *found;
-  std::set<std::string> names;
-  for (const RequestField& field : fields) names.emplace(field.name);
-  raise(ErrorCode::invalid_argument,
-        concat("field ", quote(name), ": unknown; the nearest known field is ",
-               quote(nearest_name(name, names))));
+  const auto with = [](std::string text, char former, char now) {
+    std::replace(text.begin(), text.end(), former, now);
+    return text;
+  };
+  std::set<std::string> known;
+  for (const RequestField& field : fields) known.insert(with(std::string(field.name), '_', '-'));
+  auto meant = meant_names(with(std::string(name), '_', '-'), known);
+  for (std::string& other : meant) other = with(other, '-', '_');
+  const std::string hint = did_you_mean(meant);
+  raise(ErrorCode::invalid_argument, concat("field ", quote(name), ": no field of a request",
+                                            hint.empty() ? "; docs/command.md lists them" : hint));
 }
 
 FREEINIT_INLINE std::optional<FieldValue> field_value(const GenerationRequest& request,
