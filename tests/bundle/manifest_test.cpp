@@ -4,13 +4,11 @@
 #include "support/temporary_folder.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
-#include <freeinit/bundle/verify.hpp>
 #include <freeinit/impl/core/json_inl.hpp>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <fstream>
 #include <functional>
 #include <string>
 #include <type_traits>
@@ -309,48 +307,6 @@ TEST(Manifest, IsLimitedBeforeItIsParsed) {
   std::string many = "[0";
   for (int i = 0; i < (2 << 20); ++i) many += ",0";
   EXPECT_ERROR(invalid_file, "too many values", parse_manifest(many + "]", "m"));
-}
-
-class BundleFiles : public ::testing::Test {
- protected:
-  BundleFiles() {
-    std::filesystem::create_directory(folder_.path() / "tokenizer");
-    const json text = example_manifest();
-    for (const auto& [name, ignored] : text["files"].items()) write_file(folder_.path() / name, "");
-    write_file(folder_.path() / "manifest.json", text.dump());
-  }
-  TemporaryFolder folder_;
-};
-
-TEST_F(BundleFiles, CompleteBundleIsAccepted) {
-  const freeinit::Manifest manifest = freeinit::read_manifest(folder_.path());
-  EXPECT_NO_THROW(freeinit::verify_bundle_files(folder_.path(), manifest));
-}
-
-TEST_F(BundleFiles, MissingTruncatedAndAlteredFilesAreNamed) {
-  freeinit::Manifest manifest = freeinit::read_manifest(folder_.path());
-  std::filesystem::remove(folder_.path() / "unet.pt");
-  EXPECT_ERROR(not_found, "unet.pt': no such file, but the manifest lists it",
-               freeinit::verify_bundle_files(folder_.path(), manifest));
-  write_file(folder_.path() / "unet.pt", "x");
-  EXPECT_ERROR(invalid_file, "unet.pt': has 1 bytes; the manifest says 0 (truncated or altered)",
-               freeinit::verify_bundle_files(folder_.path(), manifest, false));
-  manifest.files["unet.pt"].bytes = 1;
-  EXPECT_NO_THROW(freeinit::verify_bundle_files(folder_.path(), manifest, false));
-  EXPECT_ERROR(invalid_file, "unet.pt': SHA-256 is 2d711642b726b04401627ca9fbac32f5",
-               freeinit::verify_bundle_files(folder_.path(), manifest));
-}
-
-TEST_F(BundleFiles, NoFolderAndNoManifest) {
-  EXPECT_ERROR(not_found, "bundle '/nonexistent': no such folder",
-               freeinit::read_manifest("/nonexistent"));
-  std::filesystem::remove(folder_.path() / "manifest.json");
-  EXPECT_ERROR(not_found, "': no bundle; expected a folder with a manifest.json",
-               freeinit::read_manifest(folder_.path()));
-  const auto file = folder_.path() / "unet.pt";
-  std::ofstream(file) << "x";
-  EXPECT_ERROR(not_found, "': is a file; expected the folder of a bundle",
-               freeinit::read_manifest(file));
 }
 
 }  // namespace

@@ -214,16 +214,14 @@ TEST(RequestFields, WholeNumbersOfJsonMayHaveAPoint) {
 
 TEST(RequestFields, OfJsonAreRefusedInOneLine) {
   const auto refused = [](const std::string& text) { return freeinit::request_from_json(text); };
-  EXPECT_ERROR(invalid_argument,
-               "field 'num_frame': no field of a request; did you mean 'num_frames'?",
-               refused(R"({"num_frame": 3})"));
-  EXPECT_ERROR(invalid_argument,
-               "'steps': no field of a request; did you mean 'num_inference_steps'?",
-               refused(R"({"steps": 3})"));
-  EXPECT_ERROR(invalid_argument, "'num_passes': no field of a request; did you mean 'num_iters'?",
-               refused(R"({"num_passes": 3})"));
-  EXPECT_ERROR(invalid_argument, "'device': no field of a request; docs/command.md lists them",
-               refused(R"({"device": "cpu"})"));
+  const std::map<std::string, std::string> hints{{"num_frame", "; did you mean 'num_frames'?"},
+                                                 {"steps", "; did you mean 'num_inference_steps'?"},
+                                                 {"num_passes", "; did you mean 'num_iters'?"},
+                                                 {"device", "; docs/command.md lists them"}};
+  for (const auto& [name, hint] : hints) {
+    const std::string line = "field '" + name + "': no field of a request" + hint;
+    EXPECT_ERROR(invalid_argument, line, refused("{\"" + name + "\": 3}"));
+  }
   EXPECT_ERROR(invalid_argument, "num_frames 'x': expected a whole number",
                refused(R"({"num_frames": "x"})"));
   EXPECT_ERROR(invalid_argument, "num_frames '1.5'", refused(R"({"num_frames": 1.5})"));
@@ -286,26 +284,6 @@ TEST(RequestFields, OfTextAreRefusedInOneLine) {
   EXPECT_ERROR(invalid_argument, "filter schedule entry 'box:a': 'a' is no number",
                schedule("box:a"));
   EXPECT_ERROR(invalid_argument, "too many parts", schedule("box:1:1:1:strict:spatial:1"));
-}
-
-TEST(RequestFields, OfLongClipsAreCheckedBeforeAnyNetwork) {
-  const auto refused = [](const char* says, auto&& change) {
-    GenerationRequest request;
-    change(request);
-    EXPECT_ERROR(invalid_argument, says, (request.validate(), 0));
-  };
-  refused("context overlap '16': not below the context length; expected 0 to 15",
-          [](auto& r) { r.context = {.length = 16, .overlap = 16}; });
-  refused("context overlap '-1'", [](auto& r) { r.context.overlap = -1; });
-  refused("context length '0'", [](auto& r) { r.context.length = 0; });
-  refused("context stride '0'", [](auto& r) { r.context.stride = 0; });
-  refused("prompt at frame '16': outside the clip; expected 0 to 15", [](auto& r) {
-    r.prompt_at = {{16, "a cat"}};
-  });
-  refused("prompt at frame '-1'", [](auto& r) { r.prompt_at = {{-1, "a cat"}}; });
-  refused("prompt at frame '3': given twice", [](auto& r) {
-    r.prompt_at = {{3, "a cat"}, {5, "a dog"}, {3, "a cow"}};
-  });
 }
 
 TEST(RequestFields, SayWhatTheyAre) {
