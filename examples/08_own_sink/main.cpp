@@ -41,7 +41,7 @@ void run(const char* folder, const char* prompt, std::int64_t frames, Sink& sink
   freeinit::GenerationHooks hooks;
   hooks.decode = false;  // the pipeline hands over latents, which are small
   hooks.on_video = [&](const freeinit::GeneratedVideo& video) {
-    const auto add = [&sink](std::int64_t, std::int64_t, const at::Tensor& chunk) {
+    const auto add = [&sink, &request](std::int64_t, std::int64_t, const at::Tensor& chunk) {
       const at::Tensor bytes =
           freeinit::frame_bytes(chunk, request.free_init.profile);  // [n,H,W,3]
       const auto size = static_cast<std::size_t>(bytes[0].numel());

@@ -13,6 +13,7 @@
 #include <ATen/ops/from_blob.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -135,16 +136,20 @@ freeinit::GenerationHooks hooks_of(const freeinit_run_options& options,
     if (!options.on_frame) return;
     freeinit::RunControl control = watch.control();
     control.stop = {};  // a stopped run shows what its last complete pass left
+    const auto start = std::chrono::steady_clock::now();
     decode(bundle, request, video.latents, video.index, options, std::move(control));
+    made.decoding += std::chrono::steady_clock::now() - start;
   };
   return hooks;
 }
 
 std::string report(const GenerationRequest& request, const ModelBundle& bundle,
-                   const freeinit::GenerationResult& result) {
+                   const freeinit_result& made) {
+  const freeinit::GenerationResult& result = made.result;
   auto json = nlohmann::ordered_json::parse(freeinit::request_to_json(request));
   auto& seconds = json["seconds"] = nlohmann::ordered_json::object();
   for (const auto& [phase, time] : result.seconds) seconds[std::string(to_string(phase))] = time;
+  if (made.decoding.count() > 0.0) seconds["decode"] = made.decoding.count();
   auto& calls = json["calls_per_pass"] = nlohmann::ordered_json::array();
   std::int64_t saved = 0;
   for (const auto& video : result.videos) {
@@ -175,7 +180,7 @@ std::unique_ptr<freeinit_result> generate(const TextToVideoPipeline& pipeline,
   const auto inputs = inputs_of(options, request, bundle, watch.control());
   made->result = pipeline.generate(request, inputs, watch.control(),
                                    hooks_of(options, request, bundle, watch, *made));
-  made->json = report(request, bundle, made->result);
+  made->json = report(request, bundle, *made);
   return made;
 }
 

@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <chrono>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct freeinit_cancel {
 
 struct freeinit_result {
   freeinit::GenerationResult result;
-  std::vector<at::Tensor> latents;  ///< [C,F,h,w] float32, CPU, contiguous; one a video
+  std::vector<at::Tensor> latents;           ///< [C,F,h,w] float32, CPU, contiguous; one a video
+  std::chrono::duration<double> decoding{};  ///< of all videos, with what on_frame did
   std::string json;
 };

@@ -79,6 +79,7 @@ class FromPython(unittest.TestCase):
         numpy.testing.assert_array_equal(latents, latents_of_command[0])
         for key in ("prompt", "seed", "num_iters", "filter", "unet_calls", "completed_passes", "backend"):
             self.assertEqual(report[key], its_report[key], key)
+        self.assertGreater(report["seconds"]["decode"], 0)
 
     def test_the_report_of_the_command_is_a_request(self):
         settings = {"num_iters": 3, "filter": "gaussian", "guidance_interval": [0.1, 0.9], "profile": "official"}
