@@ -14,10 +14,11 @@
 
 namespace {
 
-/// A signal handler may do no more than this.
+/// A signal handler may do no more than this. A second Ctrl-C ends the program at once.
 volatile std::sig_atomic_t interrupted = 0;
 void note_interrupt(int) {
   interrupted = 1;
+  std::signal(SIGINT, SIG_DFL);
 }
 
 /// The middle frame of latents [1,C,F,h,w]: one frame is decoded, not the whole video.
