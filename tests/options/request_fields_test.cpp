@@ -220,7 +220,8 @@ TEST(RequestFields, OfJsonAreRefusedInOneLine) {
                                                  {"device", "; docs/command.md lists them"}};
   for (const auto& [name, hint] : hints) {
     const std::string line = "field '" + name + "': no field of a request" + hint;
-    EXPECT_ERROR(invalid_argument, line, refused("{\"" + name + "\": 3}"));
+    const std::string text = "{\"" + name + "\": 3}";
+    EXPECT_ERROR(invalid_argument, line, refused(text));
   }
   EXPECT_ERROR(invalid_argument, "num_frames 'x': expected a whole number",
                refused(R"({"num_frames": "x"})"));
