@@ -181,7 +181,7 @@ class FromPython(unittest.TestCase):
 
     def test_errors(self):
         self.fails(2, "number of frames '0'", {**REQUEST, "num_frames": 0})
-        self.fails(2, "nearest", {"promt": "a cat"})
+        self.fails(2, "did you mean 'prompt'?", {"promt": "a cat"})
         self.fails(2, "'prompt' is missing", {})
         with self.assertRaises(FreeInitError) as caught:
             self.freeinit.load("/nowhere")

@@ -24,7 +24,7 @@ function(install_and_move)
   endif()
   foreach(script IN LISTS scripts)
     file(READ "${script}" text)
-    string(REGEX REPLACE "HINTS \"[^\"]*\"" "" text "${text}")  # looked at, not needed
+    string(REGEX REPLACE "(HINTS|LibTorch_HINT) \"[^\"]*\"" "" text "${text}")  # looked at, not needed
     foreach(path "${SOURCE}" "${BUILD}" "${WORK}")
       # Where a path begins and ends: /freeinit is also a part of others.
       string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" quoted "${path}")

@@ -167,7 +167,7 @@ class Copy:
     TOLERANCE = 1e-5
 
     @staticmethod
-    def convert(network, example, contract, file):
+    def convert(network, example, contract, file, calibration):
         file.write_bytes(b"")
 
     @staticmethod
