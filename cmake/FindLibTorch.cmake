@@ -3,8 +3,8 @@
 #
 # Looked for in this order:
 #   LibTorch_ROOT, Torch_DIR, CMAKE_PREFIX_PATH: of CMake, then of the environment
-#   the `torch` of the active Python (Python3_EXECUTABLE, else python3), which is not imported
-#   .venv of the project; LibTorch_HINT, where a package that was built says that it was
+#   the `torch` of the active Python (Python3_EXECUTABLE, VIRTUAL_ENV, else python3), which is not imported
+#   .venv of the project; LibTorch_HINT: the one that an installed freeinit was built with
 # Whoever names a LibTorch gets it, with a warning if its version was not tried. One that is only come
 # across is passed over.
 #

@@ -1,30 +1,16 @@
-#include "bundle/manifest_example.hpp"
+#include "bundle/example_bundle.hpp"
 #include "io/raw_file.hpp"
 #include "support/error_of.hpp"
-#include "support/temporary_folder.hpp"
 
 #include <freeinit/bundle/manifest.hpp>
 #include <freeinit/bundle/verify.hpp>
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 namespace io_test {
 namespace {
 
-using nlohmann::json;
-
-class BundleFiles : public ::testing::Test {
- protected:
-  BundleFiles() {
-    std::filesystem::create_directory(folder_.path() / "tokenizer");
-    const json text = example_manifest();
-    for (const auto& [name, ignored] : text["files"].items()) write_file(folder_.path() / name, "");
-    write_file(folder_.path() / "manifest.json", text.dump());
-  }
-  TemporaryFolder folder_;
-};
+using BundleFiles = ExampleBundle;
 
 TEST_F(BundleFiles, CompleteBundleIsAccepted) {
   const freeinit::Manifest manifest = freeinit::read_manifest(folder_.path());

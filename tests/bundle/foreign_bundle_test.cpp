@@ -1,4 +1,5 @@
 // Bundles that want more than to be read.
+#include "bundle/example_bundle.hpp"
 #include "bundle/manifest_example.hpp"
 #include "io/raw_file.hpp"
 #include "support/error_of.hpp"
@@ -35,16 +36,7 @@ TEST(ForeignBundle, MayListManyFiles) {
   EXPECT_LT(double(std::clock() - begin) / CLOCKS_PER_SEC, 10.0);
 }
 
-class ForeignBundleFiles : public ::testing::Test {
- protected:
-  ForeignBundleFiles() {
-    std::filesystem::create_directory(folder_.path() / "tokenizer");
-    const json text = example_manifest();
-    for (const auto& [name, ignored] : text["files"].items()) write_file(folder_.path() / name, "");
-    write_file(folder_.path() / "manifest.json", text.dump());
-  }
-  TemporaryFolder folder_;
-};
+using ForeignBundleFiles = ExampleBundle;
 
 TEST_F(ForeignBundleFiles, LinksStayInside) {
   const freeinit::Manifest manifest = freeinit::read_manifest(folder_.path());

@@ -143,6 +143,17 @@ def test_a_form_of_earlier_versions_gives_way(copied):
     assert former.name not in after["files"] and not former.exists()
 
 
+@pytest.mark.parametrize("named", ["unet.pt", "../outside.pt"])
+def test_no_file_but_its_own_gives_way(copied, named):
+    (copied.parent / "outside.pt").write_bytes(b"x")
+    manifest = manifest_of(copied)
+    manifest["unet_backends"] = {"float16-weights": {"file": named}}
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["backend", "float16-weights", str(copied)]) == 0
+    assert (copied / named).exists()
+    assert manifest_of(copied)["files"]["unet.pt"] == manifest["files"]["unet.pt"]
+
+
 def test_half_precision_and_no_bundle_are_refused(copied, tmp_path):
     manifest = manifest_of(copied)
     manifest["unet"]["dtype"] = "float16"

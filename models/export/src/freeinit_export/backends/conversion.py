@@ -7,6 +7,7 @@ compared with it at other shapes and timesteps, and only then is the manifest ch
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -76,7 +77,8 @@ def _checked_manifest(bundle: Path) -> dict[str, Any]:
         file = manifest["unet"]["file"]
         record = manifest["files"][file]
         found = file_record(bundle / file)
-        dict(manifest.get("unet_backends", {}))
+        for entry in manifest.get("unet_backends", {}).values():
+            Path(entry["file"])
     if record != found:
         raise ExportError(f"'{bundle / file}': is not the file that manifest.json lists")
     return manifest
@@ -130,7 +132,8 @@ def _publish(
     backends = manifest.setdefault("unet_backends", {})
     former = backends.get(name, entry)["file"]
     backends[name] = entry
-    if former != entry["file"]:
+    gives_way = former != entry["file"] and _is_its_own(bundle, manifest, former)
+    if gives_way:
         manifest["files"].pop(former, None)
     manifest["files"].update(file_records(staging))
     for path in sorted(staging.rglob("*")):
@@ -139,5 +142,13 @@ def _publish(
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(path, target)
     replace_manifest(bundle, manifest)
-    if former != entry["file"]:
+    if gives_way:
         (bundle / former).unlink(missing_ok=True)
+
+
+def _is_its_own(bundle: Path, manifest: dict[str, Any], former: str) -> bool:
+    """Whether the file is inside the bundle and nothing else in the manifest, which may be
+    anybody's, names it."""
+    others = json.dumps({key: value for key, value in manifest.items() if key != "files"})
+    inside = (bundle / former).resolve().is_relative_to(bundle.resolve())
+    return inside and json.dumps(former) not in others

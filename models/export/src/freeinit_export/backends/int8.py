@@ -20,8 +20,8 @@ from freeinit_export.networks.component import Calibration, Inputs
 FILE = "openvino_int8/unet.xml"  # its weights stand beside it, with the suffix .bin
 # Not a matter of rounding but of the method. Noise would be 1.
 TOLERANCE = 0.2
-# For NNCF's SmoothQuant, which moves ranges from activations to weights. It fits the prompts of the
-# calibration: the demo model's error at others was 0.09 with it and 0.06 without.
+# For NNCF's SmoothQuant, which moves ranges from activations to weights: it fits the prompts of the
+# calibration, and errs more at others.
 OFF = -1
 runner = openvino.runner
 
