@@ -15,8 +15,8 @@ import world
 from trainer import Plan, Trainer, write
 
 WINDOW = 64
-WINDOWS = Plan(seed=1, steps=6000, batch=16, rate=1.5e-3, narrow=True)
-WHOLE = Plan(seed=2, steps=1500, batch=8, rate=4e-4, narrow=True, decay=0.998)
+WINDOWS = Plan(seed=1, steps=4500, batch=16, rate=1.5e-3, narrow=True)
+WHOLE = Plan(seed=2, steps=1000, batch=8, rate=4e-4, narrow=True, decay=0.998)
 
 
 def build():
