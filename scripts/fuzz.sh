@@ -6,7 +6,9 @@
 # reached and how many there are, inputs kept, findings. Fails if there is a finding; its input
 # stands beside the log. A folder of tests/fuzz/corpus is a fuzzer's. The build folder,
 # FREEINIT_FUZZ_BUILD (build/clang), is configured by scripts/test.sh fuzz. FREEINIT_FUZZ_JOBS run
-# side by side (as many as there are processors); FREEINIT_FUZZ_SEED repeats a run.
+# side by side (as many as there are processors); FREEINIT_FUZZ_SEED repeats a run. With
+# FREEINIT_FUZZ_FIGURES=benchmarks/results/fuzzing.csv every run is a line more of that file, which
+# docs/reliability.md adds up.
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${FREEINIT_FUZZ_BUILD:-$root/build/clang}
@@ -17,23 +19,28 @@ names=("$@")
 ((${#names[@]})) || names=($(cd "$root/tests/fuzz/corpus" && echo *))
 [[ -f $build/CMakeCache.txt ]] || { echo "fuzz.sh: '$build' is not configured; see scripts/test.sh fuzz" >&2; exit 2; }
 
-# run NAME: into a log. 25 seconds of one input, or more than 2 GB, are findings.
+# run NAME: into a log, and how many seconds of a processor it took. 25 seconds of one input, or more than
+# 2 GB, are findings.
 run() {
+  local TIMEFORMAT=%U
+  { time fuzz "$1" >"$build/fuzz/$1.log" 2>&1; } 2>"$build/fuzz/$1.seconds"
+}
+
+fuzz() {
   mkdir -p "$build/fuzz/$1"
   TMPDIR="$build/fuzz" "$build/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -timeout=25 -rss_limit_mb=2048 \
     -seed="${FREEINIT_FUZZ_SEED:-0}" -print_final_stats=1 -print_funcs=0 -artifact_prefix="$build/fuzz/$1-" \
-    -dict="$root/tests/fuzz/dictionaries/$1.dict" "$build/fuzz/$1" "$root/tests/fuzz/corpus/$1" \
-    >"$build/fuzz/$1.log" 2>&1
+    -dict="$root/tests/fuzz/dictionaries/$1.dict" "$build/fuzz/$1" "$root/tests/fuzz/corpus/$1"
 }
 
-# report NAME: the last line of the log that tells of coverage, and the counts behind it.
-report() {
+# figures NAME: executions, edges reached, edges, inputs, findings; from the last line of the log that tells of
+# coverage, and the counts behind it.
+figures() {
   local log="$build/fuzz/$1.log" reached all
   reached=$(grep -oE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -n 1)
   all=$(sed -nE 's/.*\(([0-9]+) inline 8-bit counters\).*/\1/p' "$log" | head -n 1)
-  printf '%-12s %12s %8s of %-8s %7s %9s\n' "$1" \
-    "$(sed -nE 's/^stat::number_of_executed_units: *//p' "$log")" "$(cut -d' ' -f2 <<<"$reached")" "$all" \
-    "$(cut -d' ' -f6 <<<"$reached")" "$(grep -c '^SUMMARY' "$log")"
+  echo "$(sed -nE 's/^stat::number_of_executed_units: *//p' "$log") $(cut -d' ' -f2 <<<"$reached") $all" \
+    "$(cut -d' ' -f6 <<<"$reached") $(grep -c '^SUMMARY' "$log")"
 }
 
 cmake --build "$build" --parallel "$jobs" --target $(printf 'fuzz_%s ' "${names[@]}") >"$build/fuzz-build.log" 2>&1 ||
@@ -50,5 +57,10 @@ for i in "${!pids[@]}"; do
   wait "${pids[i]}" || { result=1; echo "fuzz_${names[i]}:"; tail -n 40 "$build/fuzz/${names[i]}.log"; }
 done
 printf '%-12s %12s %-20s %7s %9s\n' target executions "edges reached" inputs findings
-for name in "${names[@]}"; do report "$name"; done
+for name in "${names[@]}"; do
+  read -r executions reached all inputs findings <<<"$(figures "$name")"
+  printf '%-12s %12s %8s of %-8s %7s %9s\n' "$name" "$executions" "$reached" "$all" "$inputs" "$findings"
+  [[ -z ${FREEINIT_FUZZ_FIGURES:-} ]] ||
+    echo "$name,$(cat "$build/fuzz/$name.seconds"),$executions,$reached,$all,$inputs,$findings" >>"$FREEINIT_FUZZ_FIGURES"
+done
 exit "$result"

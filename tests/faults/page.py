@@ -1,5 +1,6 @@
 """docs/reliability.md, of what was tried."""
 
+import csv
 import json
 import pathlib
 
@@ -33,6 +34,14 @@ read or refused in one line: no crash, no wait over 10 s, at most 1 GiB.
 |---|---:|---:|
 """
 
+FUZZING = """
+**Fuzzing.** libFuzzer with ASan and UBSan, from the corpora of `tests/fuzz`, all recorded runs of `scripts/fuzz.sh`.
+More than 25 s or 2 GB for one input is a finding, too.
+
+| parser | hours of a processor | executions | edges reached | findings |
+|---|---:|---:|---:|---:|
+"""
+
 FOOT = """
 A try counts as broken, too, if the harness has no answer. `kill -9` comes at a random moment of the run's own
 time, mutants and flipped bits from seeds, so that each can be made again: `--only ROW --case NAME`.
@@ -55,6 +64,24 @@ def cost():
             " ([measured](../benchmarks/results/README.md#checkpoints)).\n")
 
 
+def fuzzing():
+    """What the fuzzers did in all their recorded runs; coverage is the best run's."""
+    path, targets = RESULTS / "fuzzing.csv", {}
+    if not path.exists():
+        return ""
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            targets.setdefault(row["target"], []).append(row)
+    lines = ""
+    for target, runs in sorted(targets.items()):
+        hours = sum(float(run["seconds"]) for run in runs) / 3600
+        executions = sum(int(run["executions"]) for run in runs)
+        reached = max(int(run["reached"]) for run in runs)
+        findings = sum(int(run["findings"]) for run in runs)
+        lines += f"| {target} | {hours:.2f} | {executions:,} | {reached:,} | {findings or 'none'} |\n"
+    return FUZZING + lines
+
+
 def counted(cases, results):
     """The last two columns; what was not tried says so."""
     known = [results[case.name] for case in cases if case.name in results]
@@ -75,5 +102,5 @@ def write(path, rows, lab, memory):
             faults += f"| {row.fault} | {row.promise} | {counts}"
         else:
             strangers += f"| {row.fault} | {counts}"
-    path.write_text(HEAD + FAULTS + faults + STRANGERS + strangers + FOOT + cost(), encoding="utf-8")
+    path.write_text(HEAD + FAULTS + faults + STRANGERS + strangers + fuzzing() + FOOT + cost(), encoding="utf-8")
     print(f"written: {path}")

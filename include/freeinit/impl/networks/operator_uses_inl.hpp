@@ -5,6 +5,7 @@
 // bodies of operators.hpp need it and that file needs operators.hpp.
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/networks/mapped_weights_inl.hpp>
 #include <freeinit/impl/networks/torchscript_archive_inl.hpp>
 
 #include <torch/csrc/jit/api/compilation_unit.h>
@@ -14,6 +15,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -76,6 +78,10 @@ inline torch::jit::Module read_network(const std::filesystem::path& file, const 
                                        at::Device device, torch::jit::ExtraFilesMap& extra) {
   check_archive(file, origin);
   try {
+    constexpr std::uintmax_t kLarge = std::uintmax_t{32} << 20;
+    if (device.is_cpu() && std::filesystem::file_size(file) >= kLarge) {
+      return read_network_in_place(file, origin, extra);
+    }
     return torch::jit::load(file.string(), device, extra);
   } catch (...) {
     rethrow_as_error(ErrorCode::invalid_file, origin + ": not a readable TorchScript file");

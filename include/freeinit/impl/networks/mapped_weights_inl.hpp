@@ -1,0 +1,182 @@
+#pragma once
+
+// A TorchScript network whose weights stay in its file. LibTorch copies every weight that it reads,
+// 2.6 GB of a large model. Here it reads the archive with a stub in place of each weight, a few
+// bytes that tell which one it is, and the tensors are pointed into the mapped file afterwards: the
+// kernel's copy of the file serves every process. `inline` in both modes: the units of several
+// backends share it.
+
+#include <freeinit/core/error.hpp>
+#include <freeinit/impl/networks/torchscript_archive_inl.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+#include <ATen/ops/from_file.h>
+#include <c10/core/Storage.h>
+#include <caffe2/serialize/inline_container.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace freeinit::inline FREEINIT_ABI {
+namespace detail {
+
+/// Where the weights of an archive are in its file, and the file in memory.
+class MappedWeights {
+ public:
+  /// Throws Error or c10::Error for what is no archive.
+  explicit MappedWeights(const std::filesystem::path& file)
+      : archive_(file.string()),
+        // Private: what is written to a weight stays in this process.
+        file_(at::from_file(file.string(), /*shared=*/false,
+                            static_cast<std::int64_t>(std::filesystem::file_size(file)), at::kByte)
+                  .storage()) {
+    for (const std::string& part : archive_.getAllRecords()) {
+      if (is_weight(part)) weights_.push_back(place_of(part));
+    }
+  }
+
+  /// Whether all of them can be used where they are. PyTorch writes them so; a zip program may not.
+  /// Of tensors that are not dense LibTorch looks at the values while it reads them.
+  [[nodiscard]] bool can_stay(const std::string& origin) {
+    std::string pickle = read_part(archive_, origin, "data.pkl");
+    for (const std::string_view dense : {"_rebuild_tensor_v2\n", "_rebuild_parameter\n"}) {
+      for (std::size_t at = 0; (at = pickle.find(dense, at)) != pickle.npos;) pickle[at] = ' ';
+    }
+    return pickle.find("_rebuild_") == pickle.npos &&
+           std::all_of(weights_.begin(), weights_.end(), [](const Place& place) {
+             return place.plain && place.offset % kAlignment == 0;
+           });
+  }
+
+  /// The archive with a stub in place of each weight.
+  [[nodiscard]] std::string archive_of_stubs() {
+    std::string stubs;
+    caffe2::serialize::PyTorchStreamWriter writer([&stubs](const void* bytes, std::size_t size) {
+      stubs.append(static_cast<const char*>(bytes), size);
+      return size;
+    });
+    writer.setMinVersion(archive_.version());
+    std::uint64_t index = 0;
+    for (const std::string& part : archive_.getAllRecords()) {
+      if (part == "version" || part == ".data/version") continue;  // the writer adds its own
+      if (is_weight(part)) {
+        const Stub stub{.mark = kMark, .index = index++};
+        writer.writeRecord(part, &stub, sizeof stub);
+      } else {
+        const auto [content, size] = archive_.getRecord(part);
+        writer.writeRecord(part, content.get(), size);
+      }
+    }
+    writer.writeEndOfFile();
+    return stubs;
+  }
+
+  /// Points the tensors of a network that was read from stubs into the file. None may be left,
+  /// since a stub is smaller than its tensor. Throws Error: invalid_file.
+  void point(const torch::jit::Module& network, const std::string& origin) const {
+    std::unordered_set<const void*> seen;  // lists and objects may hold each other
+    c10::IValue(network._ivalue()).visit([&](const c10::IValue& value) {
+      if (!value.isPtrType()) return false;
+      const bool again = !seen.insert(value.internalToPointer()).second;
+      if (value.isTensor()) {
+        if (!again) point(value.toTensor(), origin);
+      } else if (!value.isObject() && !value.isTuple() && !value.isList() &&
+                 !value.isGenericDict() && !value.isString()) {
+        raise(ErrorCode::invalid_file,
+              concat(origin, ": holds a value of the kind ", value.tagKind(),
+                     "; expected tensors, numbers, texts, and lists of them"));
+      }
+      return again;
+    });
+  }
+
+ private:
+  static constexpr std::size_t kAlignment = 64;  // PyTorch's, of a weight in its file
+  static constexpr std::uint64_t kMark = 0x7374'7562'6669'6e69;
+
+  struct Stub {
+    std::uint64_t mark;
+    std::uint64_t index;
+  };
+  struct Place {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+    bool plain = false;  // neither compressed nor beyond the file's end
+  };
+
+  [[nodiscard]] static bool is_weight(std::string_view part) {
+    constexpr std::string_view kFolder = "data/";  // in any case, as LibTorch finds parts by name
+    return part.size() > kFolder.size() &&
+           std::equal(kFolder.begin(), kFolder.end(), part.begin(),
+                      [](char wanted, unsigned char c) { return std::tolower(c) == wanted; });
+  }
+
+  [[nodiscard]] Place place_of(const std::string& part) {
+    constexpr std::size_t kHeader = 30, kMethod = 8;  // of a zip file's entry; 0: not compressed
+    const std::size_t end = file_.nbytes();
+    const std::size_t header = archive_.getRecordHeaderOffset(part);
+    Place place{.offset = archive_.getRecordOffset(part), .size = archive_.getRecordSize(part)};
+    if (header > end || end - header < kHeader) return place;
+    const auto* bytes = static_cast<const unsigned char*>(file_.data()) + header;
+    place.plain = bytes[kMethod] == 0 && bytes[kMethod + 1] == 0 && place.offset <= end &&
+                  place.size <= end - place.offset;
+    return place;
+  }
+
+  void point(const at::Tensor& tensor, const std::string& origin) const {
+    if (!tensor.has_storage()) {
+      raise(ErrorCode::invalid_file, concat(origin, ": holds a tensor that is not dense"));
+    }
+    c10::Storage storage = tensor.storage();
+    if (storage.nbytes() == 0 || is_in_file(storage.data())) return;
+    Stub stub{};
+    std::memcpy(&stub, storage.data(), sizeof stub);
+    if (stub.mark != kMark || stub.index >= weights_.size() ||
+        storage.nbytes() > weights_[stub.index].size) {
+      raise(ErrorCode::invalid_file, concat(origin, ": a tensor takes ", storage.nbytes(),
+                                            " bytes; its part of the file has fewer"));
+    }
+    auto* weight = static_cast<char*>(file_.mutable_data()) + weights_[stub.index].offset;
+    storage.set_data_ptr({weight, new c10::Storage(file_),  // keeps the file as long as itself
+                          [](void* kept) { delete static_cast<c10::Storage*>(kept); }, at::kCPU});
+  }
+
+  [[nodiscard]] bool is_in_file(const void* data) const {
+    const auto begin = reinterpret_cast<std::uintptr_t>(file_.data());
+    return reinterpret_cast<std::uintptr_t>(data) - begin < file_.nbytes();
+  }
+
+  caffe2::serialize::PyTorchStreamReader archive_;
+  c10::Storage file_;
+  std::vector<Place> weights_;
+};
+
+/// A network whose file is large; that of a small one is better copied than kept open. `origin`
+/// names the file, which `check_archive` has looked at. Throws what LibTorch throws, and Error:
+/// invalid_file.
+inline torch::jit::Module read_network_in_place(const std::filesystem::path& file,
+                                                const std::string& origin,
+                                                torch::jit::ExtraFilesMap& extra) {
+  MappedWeights weights(file);
+  if (!weights.can_stay(origin)) return torch::jit::load(file.string(), at::kCPU, extra);
+  std::istringstream archive(weights.archive_of_stubs());
+  torch::jit::Module network = torch::jit::load(archive, std::nullopt, extra);
+  weights.point(network, origin);
+  return network;
+}
+
+}  // namespace detail
+}  // namespace freeinit::inline FREEINIT_ABI
