@@ -46,7 +46,7 @@ def docs_chart(results, split, path):
     bounds = [bound for _, found in rows for one in series for bound in found[one["of"]][one["figure"]]["interval"]]
     least, most = min(0, *bounds), 1.02 * max(tick, *bounds)
     bottom = TOP + STEP * len(rows)
-    svg = Svg(WIDTH, bottom + 34)
+    svg = Svg(WIDTH, bottom + (34 if len(series) == 1 else 50))
 
     def at(value):
         return LEFT + (value - least) / (most - least) * (WIDTH - LEFT - RIGHT)
@@ -65,8 +65,8 @@ def docs_chart(results, split, path):
             svg.dot(at(figure["mean"]), y, COLOURS[place])
     if len(series) > 1:
         for place, one in enumerate(series):
-            svg.dot(26 + 250 * place, bottom + 28, COLOURS[place])
-            svg.text(36 + 250 * place, bottom + 32, one["title"], 11)
+            svg.dot(26 + 250 * place, bottom + 36, COLOURS[place])
+            svg.text(36 + 250 * place, bottom + 40, one["title"], 11)
     svg.save(path)
 
 

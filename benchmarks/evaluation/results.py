@@ -13,7 +13,7 @@ FORMS = [("latent_subject", "subject, latents"), ("latent_adjacent", "adjacent, 
          ("temporal_deviation", "deviation over time")]
 WORDS = [("all", "all words"), ("colour", "colour"), ("shape", "shape"), ("motion", "motion")]
 NAMED = ("background", "background")  # only of the prompts that name one
-HANDFUL = 10  # of prompts, too few for some tables
+HANDFUL = 5  # of prompts, too few for some tables
 SAME = 1e-4  # plain sampling of two runs differs by less: by how backends and machines round
 
 
@@ -70,10 +70,16 @@ class Results:
     @property
     def gain(self):
         """The figure that *gain* means without more."""
-        return self.plan["gains"][0]
+        return next(iter(self.plan["gains"]))
 
     def share_of_gain(self, name):
+        """Of a configuration, of *gain*."""
         return self.summary[name]["share of the gain"][self.gain]
+
+    def is_better(self, name, field):
+        """Whether a configuration moved one of `gains` the better way."""
+        change = self.summary[name]["change"][field]["mean"]
+        return change > 0 if self.plan["gains"][field] == "rises" else change < 0
 
     def is_broad(self, name):
         """Whether a configuration ran on half of the prompts or more."""
