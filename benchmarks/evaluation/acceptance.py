@@ -19,17 +19,19 @@ def figure_of(results, name, demand):
 
 
 def is_met(results, demand):
-    """A demand goes by the figure, or by the nearer end of its interval where the demand says so. A share is none
-    where what it is taken of is worse than plain sampling."""
+    """A demand goes by the figure, or by the end of its interval that is nearer to the goal where it says so. A share
+    is none where what it is taken of is no better than plain sampling."""
     if demand["of"] in results.whole and not results.is_better(results.whole[demand["of"]], demand["figure"]):
         return False
     word, bound = bound_of(demand)
     figure = figure_of(results, demand["configuration"], demand)
     if isinstance(bound, str):
         bound = figure_of(results, bound, demand)["mean"]
-    low, high = figure["interval"] if demand.get("interval") else [figure["mean"]] * 2
-    return BOUNDS[word](high if word in ("at least", "above") else low, bound) and (
-        not demand.get("clear") or is_clear(results.summary[demand["configuration"]]["change"][demand["figure"]]))
+    value = figure["mean"]
+    if demand.get("interval"):
+        value = figure["interval"][word in ("at least", "above")]
+    change = results.summary[demand["configuration"]]["change"]
+    return BOUNDS[word](value, bound) and (not demand.get("clear") or is_clear(change[demand["figure"]]))
 
 
 def goal(demand):
@@ -62,5 +64,6 @@ def acceptance_section(results):
     """Of worlds that have demands."""
     if "demands" not in results.plan:
         return ""
-    return ("## What was to be shown\n\nWritten down before the denoiser was trained. A demand goes by the figure; brackets are "
-            f"its 95 % interval. No share meets a demand where what it is taken of is no better than plain sampling.\n\n{acceptance_table(results)}\n\n")
+    return ("## What was to be shown\n\nWritten down before the denoiser was trained. A demand goes by the figure; "
+            "brackets are its 95 % interval.\nNo share meets a demand where what it is taken of is no better than plain "
+            f"sampling.\n\n{acceptance_table(results)}\n\n")

@@ -34,8 +34,9 @@ def docs_table(results):
 def chart_rows(results, split):
     """(title, figures) of each row: those split by background first."""
     docs, plain = results.plan["docs"], results.plan["plain"]
-    rows = [(f"{docs['chart']['split'][found['configuration']]}, background {'named' if found['background_named'] else 'not named'}",
-             found) for found in split if found["configuration"] in docs["chart"].get("split", {})]
+    titles = docs["chart"].get("split", {})
+    rows = [(f"{titles[found['configuration']]}, background {'' if found['background_named'] else 'not '}named", found)
+            for found in split if found["configuration"] in titles]
     return rows + [(title, results.summary[name]) for name, title in docs["rows"].items()
                    if name in results.summary and name != plain]
 

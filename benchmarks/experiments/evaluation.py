@@ -8,9 +8,9 @@
     python benchmarks/run.py evaluation picture --work FOLDER [...]
 
 Each takes --world, the training code of the model's world (benchmarks/evaluation/worlds). `judge` trains
-the judge, unless FOLDER has it. `run` makes the videos (benchmarks/evaluation/driver.cpp), measures them and appends one JSON line a
-video to WORK/<configuration>.jsonl; what is there already is not made again, so a run can be stopped
-at any time. Shards are for several processes side by side. `report` writes
+the judge, unless FOLDER has it. `run` makes the videos (benchmarks/evaluation/driver.cpp), measures them
+and appends one JSON line a video to WORK/<configuration>.jsonl; what is there already is not made again, so
+a run can be stopped at any time. Shards are for several processes side by side. `report` writes
 benchmarks/results/evaluation.csv, the page beside it with its plot, and the table and the chart of
 docs/evaluation.md, from those lines; rows that they lack are kept from the CSV that is there, if its plain
 sampling is the same. `picture` names the prompt and the seed of the README's picture.
@@ -134,7 +134,7 @@ def picture(options):
     from evaluation.results import Results
 
     plan = worlds.read_plan(options.world, options.steps)
-    results = Results(plan, options.work, {})
+    results = Results(plan, options.work, former={})
     gain, index = results.median_prompt()
     row = results.lines[plan["plain"]][index]
     print(json.dumps({key: row[key] for key in ("index", "prompt", "seed")} | {"gain": gain}))
@@ -150,8 +150,7 @@ def main():
         command.add_argument("--world", choices=worlds.NAMES, default=worlds.DEFAULT)
         return command
 
-    command = add(judge, "train the judge")
-    command.add_argument("--judge", type=Path, required=True, help="the judge's folder")
+    add(judge, "train the judge").add_argument("--judge", type=Path, required=True, help="the judge's folder")
     making = add(run, "make and measure the videos")
     making.add_argument("--driver", type=Path, required=True)
     making.add_argument("--bundle", type=Path, default=worlds.ROOT / "models" / "shapes")
@@ -165,8 +164,8 @@ def main():
     showing = add(report, "write tables and plots")
     showing.add_argument("--root", type=Path, default=worlds.ROOT, help="has benchmarks/results and docs")
     choosing = add(picture, "choose the prompt of the picture in the README")
-    for command in (showing, choosing):
-        command.add_argument("--work", type=Path, action="append", default=[], help="folder of the JSON lines")
+    showing.add_argument("--work", type=Path, action="append", default=[], help="folder of the JSON lines")
+    choosing.add_argument("--work", type=Path, action="append", required=True, help="folder of the JSON lines")
     for command in (making, showing, choosing):
         command.add_argument("--steps", type=int, help="of a full pass (default: the world's, or the model's)")
     options = parser.parse_args()
