@@ -1,4 +1,4 @@
-"""The evaluation's CSV, page and plot, from its JSON lines and the CSV of former runs."""
+"""The evaluation's CSV, pages and plots, from its JSON lines and the CSV of former runs."""
 
 import sys
 
@@ -132,8 +132,8 @@ def verdict(results):
 
 def reading(results):
     """Which way each figure moved, for the configurations that ran on half of the prompts or more."""
-    labels = {field: label for field, label, _ in results.plan["metrics"]} | {"all": "videos with all words right",
-                                                              NAMED[0]: "videos with the named background right"}
+    labels = {field: label for field, label, _ in results.plan["metrics"]}
+    labels |= {"all": "videos with all words right", NAMED[0]: "videos with the named background right"}
     headings = {"rises": "Rises", "falls": "Falls", "is not told apart from no change": "Not told apart from no change"}
     lines = []
     for name in results.names:
@@ -149,7 +149,7 @@ def reading(results):
 
 def split_by_background(results):
     """Changes of prompts that name a background, and of those that do not."""
-    rows = []
+    rows, figures = [], results.plan["split_figures"]
     for name in dict.fromkeys([results.plan["reference"], best_cheap(results), *results.plan["split"]]):
         if name not in results.lines:
             continue
@@ -158,7 +158,7 @@ def split_by_background(results):
             if indices:
                 rows.append({"configuration": name, "background_named": named, "count": len(indices),
                              "sentences": len(set(results.sentences(indices))),
-                             "change": {field: results.change(name, field, indices) for field in results.plan["split_figures"]}})
+                             "change": {field: results.change(name, field, indices) for field in figures}})
     return rows
 
 
