@@ -114,7 +114,7 @@ run_pytest_export() {
 }
 run_pytest_reference() {
   stage "tests: pytest of the command" pytest_of tests/reference
-  stage "tests: pytest of benchmarks" pytest_of benchmarks
+  PYTHONPATH="$FREEINIT_IMAGE_ENCODERS" stage "tests: pytest of benchmarks" pytest_of benchmarks
   stage "tests: pytest of training" pytest_of models/train_next/tests
 }
 

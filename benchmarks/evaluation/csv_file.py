@@ -1,14 +1,15 @@
 """The results as CSV, a figure a row: what of which configuration, on which prompts, mean and 95 % interval.
 
-`of` says whether a figure is the mean or the change against plain sampling of the same prompts and
-seeds. Rows of the configurations `judge` (how often it is right on newly rendered clips) and `core`
-(what one prompt takes with the core of configurations.json) stand at the end.
+`of` says what a figure is: the mean, or against plain sampling of the same prompts and seeds the change,
+the change as a share of its mean, or the share of a gain. Rows of the configurations `judge` (how often it
+is right on newly rendered clips) and `core` (what one prompt takes with the world's core) stand at the end.
 """
 
 import csv
 import json
 
 HEAD = ["configuration", "prompts", "figure", "of", "mean", "low", "high", "n", "sentences", "request"]
+OF = ("mean", "change", "relative change", "share of the gain", "share of the gap")
 ALL, NAMED, OTHERS = "all", "background named", "background not named"
 
 
@@ -23,8 +24,7 @@ def write(path, summary, split, notes):
         about = {"configuration": name, "prompts": ALL, "sentences": found["sentences"]}
         rows.append({**about, "figure": "network calls", "of": "mean", "mean": short(found["unet_calls"]),
                      "n": found["count"], "request": json.dumps(found["request"])})  # fmt: skip
-        rows.append({**about, **row_of("share of the gain", "mean", found["share_of_gain"])})
-        for of in ("mean", "change"):
+        for of in OF:
             rows += [{**about, **row_of(field, of, figure)} for field, figure in found[of].items()]
     for found in split:
         about = {"configuration": found["configuration"], "sentences": found["sentences"],
@@ -59,15 +59,13 @@ def read(path):
                 continue
             if row["figure"] == "network calls":
                 summary[name] = {"request": json.loads(row["request"]), "count": count, "unet_calls": value,
-                                 "sentences": int(row["sentences"]), "mean": {}, "change": {}}  # fmt: skip
+                                 "sentences": int(row["sentences"]), **{of: {} for of in OF}}  # fmt: skip
                 continue
             figure = {"mean": value, "interval": [float(row["low"]), float(row["high"])], "count": count}
             if row["prompts"] != ALL:
                 about = {"configuration": name, "background_named": row["prompts"] == NAMED, "count": count,
                          "sentences": int(row["sentences"]), "change": {}}  # fmt: skip
                 split.setdefault((name, row["prompts"]), about)["change"][row["figure"]] = figure
-            elif row["figure"] == "share of the gain":
-                summary[name]["share_of_gain"] = figure
             else:
                 summary[name][row["of"]][row["figure"]] = figure
     return summary, list(split.values()), notes

@@ -54,6 +54,15 @@ def difference(values, plain, sentences):
 def share_of_gain(values, plain, reference, sentences):
     """(plain - values) / (plain - reference) of the means, with its 95 % interval: 1 is the whole gain."""
     values, plain, reference = (numpy.asarray(x, dtype=float) for x in (values, plain, reference))
-    gain, whole = plain - values, plain - reference
-    samples = resampled_sums(gain, sentences) / resampled_sums(whole, sentences)
-    return {"mean": float(gain.mean() / whole.mean()), "interval": interval(samples), "count": len(values)}
+    return _quotient(plain - values, plain - reference, sentences)
+
+
+def relative_change(values, plain, sentences):
+    """values / plain - 1 of the means, with its 95 % interval."""
+    values, plain = (numpy.asarray(x, dtype=float) for x in (values, plain))
+    return _quotient(values - plain, plain, sentences)
+
+
+def _quotient(part, whole, sentences):
+    samples = resampled_sums(part, sentences) / resampled_sums(whole, sentences)
+    return {"mean": float(part.mean() / whole.mean()), "interval": interval(samples), "count": len(part)}

@@ -1,17 +1,20 @@
-"""The evaluation's CSV, page and plot, from its JSON lines and the CSV of former runs."""
+"""The evaluation's CSV, pages and plots, from its JSON lines and the CSV of former runs."""
+
+import sys
 
 from evaluation import csv_file
+from evaluation.acceptance import acceptance_section
+from evaluation.cells import cell, number, percent, with_interval
+from evaluation.docs import write_docs
 from evaluation.plots import plot_cost
 from evaluation.results import (
     FORMS,
-    GAIN,
-    METRICS,
+    HANDFUL,
     NAMED,
     SAME,
-    SPLIT,
-    STEADINESS,
     WORDS,
     Results,
+    is_of_world,
     notes_of,
 )
 from report.page_tables import table
@@ -23,17 +26,13 @@ PAGE = """# Evaluation: every table
 The answers in short: [docs/evaluation.md](../../docs/evaluation.md). The same figures as data: [evaluation.csv](evaluation.csv).
 
 What FreeInit and the methods beyond it do for the demo model ([models/shapes](../../models/shapes)): {prompts} pairs of {sentences} sentences and
-{prompts} seeds. Training never saw these sentences; tuning used the same sentences with other seeds. {steps} steps a full pass,
+{prompts} seeds. Training never saw these sentences; {tuning}. {steps} steps a full pass,
 guidance and everything else as the model recommends. Each configuration sets options of `freeinit generate`
-([configurations.json](../evaluation/configurations.json)). Rows with a smaller `n` were run on `n` of them, and
+([{world}.json](../evaluation/worlds/{world}.json)). Rows with a smaller `n` were run on `n` of them, and
 their shares of the gain are taken on those. A row that the last run did not make is kept from the run before, as long as
 plain sampling gives the same figures to {same:g} %.
 
-* **Consistency**: mean cosine of the first frame with each later one, the paper's temporal consistency; of latents and of pixels,
-  since no image encoder is trained on such a world. *Gain* means its rise in latents against plain sampling.
-* **Background deviation**: standard deviation over time of the pixels in the four corners, where nothing moves; less is
-  steadier. **Flicker score**: VBench's temporal flickering, 1 for a still picture. **Motion energy**: mean squared change from
-  frame to frame. The cosine is blind to a video's scale and follows its mean colour, these three follow its contrast: read them together.
+{measures}
 * **Words**: share of videos in which a classifier that was trained on rendered clips alone sees the colour, the shape and the
   motion that the prompt asks for; the background is asked for in half of the prompts, and counts there.{accuracy}
   The judge cannot tell differences where all videos are right: +0.000 [+0.000, +0.000] means that its verdict changed for no video.
@@ -41,7 +40,7 @@ plain sampling gives the same figures to {same:g} %.
   with all its seeds, 10,000 resamples. Where all or none of the videos are right, a share's interval is the exact one
   (Clopper-Pearson) of as many sentences.
 
-## Gain against cost
+{acceptance}## Gain against cost
 
 {verdict}
 
@@ -76,41 +75,23 @@ cosine to the frame before alone; *deviation over time* is the standard deviatio
 scripts/evaluate.sh
 ```
 
-It installs what is missing, builds the driver, trains the judge once (4 minutes of one core), makes the videos in two processes
-of one thread each and writes this page; results are kept in out/evaluation, and a stopped run goes on where it was. So made, the
-core of configurations.json, with something of every group, runs on 200 prompts and the rest on the first {wide}.
-Network calls that configurations of one prompt share are made once.{times} Every configuration on 200 prompts
-does not fit half an hour: they ask for {all_calls} network calls. Arguments are handed to
+It installs what is missing, builds the driver, trains the judge once ({judge_minutes} minutes of one core), makes the videos in two processes
+of one thread each and writes this page; results are kept in out/evaluation/{world}, and a stopped run goes on where it was. So made, the
+core of {world}.json, with something of every group, runs on 200 prompts and the rest on the first {wide}.
+Network calls that configurations of one prompt share are made once.{times} Every configuration on all prompts
+would ask for {all_calls} network calls. Arguments are handed to
 `run.py evaluation run`: `--core NAME ...` runs others on every prompt.
 """
 
 
-def number(value, digits):
-    return f"{value:.{digits}f}"
-
-
-def with_interval(figure, digits, sign=False):
-    low, high = figure["interval"]
-    mark = "+" if sign else ""
-    return f"{figure['mean']:{mark}.{digits}f} [{low:{mark}.{digits}f}, {high:{mark}.{digits}f}]"
-
-
-def percent(figure):
-    low, high = figure["interval"]
-    return f"{100 * figure['mean']:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
-
-
 def cost_table(results):
-    rows = []
+    rows, columns = [], results.plan["cost_columns"]
     for name, figures in sorted(results.summary.items(), key=lambda item: results.cost(item[0])):
         if name == results.plan["plain"]:
             continue
         rows.append([name, number(figures["unet_calls"], 1), number(results.cost(name), 2),
-                     with_interval(figures["change"][GAIN], 4, sign=True),
-                     percent(figures["share_of_gain"]),
-                     with_interval(figures["change"][STEADINESS], 4, sign=True), str(figures["count"])])
-    head = ["configuration", "network calls", "cost", "change of consistency",
-            f"share of the gain of {results.plan['reference']}", "change of background deviation", "n"]
+                     *(cell(figures, column) for column in columns), str(figures["count"])])
+    head = ["configuration", "network calls", "cost", *(column["heading"] for column in columns), "n"]
     return table(head, rows)
 
 
@@ -122,7 +103,7 @@ def cheap(results):
 
 
 def best_cheap(results):
-    return max(cheap(results), key=lambda name: results.summary[name]["share_of_gain"]["mean"], default=None)
+    return max(cheap(results), key=lambda name: results.share_of_gain(name)["mean"], default=None)
 
 
 def way(change):
@@ -137,22 +118,22 @@ def verdict(results):
     if best is None:
         return "No configuration was run that costs at most 1.15 times plain sampling."
     figures = results.summary[best]
-    met = "meets" if figures["share_of_gain"]["mean"] >= 0.95 else "misses"
-    changes = figures["change"]
-    beside = [f"{label} {way(changes[field])} ({with_interval(changes[field], 4, sign=True)})"
-              for field, label in (("pixel_consistency", "consistency of pixels"),
-                                   (STEADINESS, "background deviation"))]
+    share, changes = results.share_of_gain(best), figures["change"]
+    met = "meets" if share["mean"] >= 0.95 else "misses"
+    said = {field: (label.replace(", ", " of "), digits) for field, label, digits in results.plan["metrics"]}
+    beside = [f"{said[field][0]} {way(changes[field])} ({with_interval(changes[field], said[field][1], sign=True)})"
+              for field in results.plan["beside_goal"]]
     return (f"The goal was 95 % of the gain of three full passes at 1.15 times the cost of plain sampling or less. The "
-            f"best of the configurations within that cost, *{best}*, keeps {percent(figures['share_of_gain'])} at "
-            f"{results.cost(best):.2f} times the cost: it {met} the goal in consistency of latents, the figure that the "
+            f"best of the configurations within that cost, *{best}*, keeps {percent(share)} at "
+            f"{results.cost(best):.2f} times the cost: it {met} the goal in {said[results.gain][0]}, the figure that the "
             f"goal was set in. There {' and '.join(beside)} against plain sampling. It was picked as the best of "
             f"{len(cheap(results))} on these same data, so that its share is rather too high than too low.")
 
 
 def reading(results):
     """Which way each figure moved, for the configurations that ran on half of the prompts or more."""
-    labels = {field: label for field, label, _ in METRICS} | {"all": "videos with all words right",
-                                                              NAMED[0]: "videos with the named background right"}
+    labels = {field: label for field, label, _ in results.plan["metrics"]}
+    labels |= {"all": "videos with all words right", NAMED[0]: "videos with the named background right"}
     headings = {"rises": "Rises", "falls": "Falls", "is not told apart from no change": "Not told apart from no change"}
     lines = []
     for name in results.names:
@@ -168,7 +149,7 @@ def reading(results):
 
 def split_by_background(results):
     """Changes of prompts that name a background, and of those that do not."""
-    rows = []
+    rows, figures = [], results.plan["split_figures"]
     for name in dict.fromkeys([results.plan["reference"], best_cheap(results), *results.plan["split"]]):
         if name not in results.lines:
             continue
@@ -177,23 +158,24 @@ def split_by_background(results):
             if indices:
                 rows.append({"configuration": name, "background_named": named, "count": len(indices),
                              "sentences": len(set(results.sentences(indices))),
-                             "change": {field: results.change(name, field, indices) for field in SPLIT}})
+                             "change": {field: results.change(name, field, indices) for field in figures}})
     return rows
 
 
 def split_reading(results, rows):
     """Where the gain of the reference is."""
-    gains = {row["background_named"]: row["change"][GAIN]["mean"] * row["count"]
+    gains = {row["background_named"]: row["change"][results.gain]["mean"] * row["count"]
              for row in rows if row["configuration"] == results.plan["reference"]}
     return (f"Change against plain. {100 * gains.get(False, 0) / sum(gains.values()):.0f} % of the gain of "
             f"{results.plan['reference']} is that of prompts which leave the background to the model.")
 
 
-def split_table(rows):
-    labels = {field: label for field, label, _ in METRICS}
-    return table(["configuration", "background"] + [labels[field] for field in SPLIT] + ["n", "sentences"],
+def split_table(results, rows):
+    shown = [metric for field in results.plan["split_figures"] for metric in results.plan["metrics"]
+             if metric[0] == field]
+    return table(["configuration", "background"] + [label for _, label, _ in shown] + ["n", "sentences"],
                  [[row["configuration"], "named" if row["background_named"] else "not named"]
-                  + [with_interval(row["change"][field], 4, sign=True) for field in SPLIT]
+                  + [with_interval(row["change"][field], digits, sign=True) for field, _, digits in shown]
                   + [str(row["count"]), str(row["sentences"])] for row in rows])
 
 
@@ -204,25 +186,24 @@ def calls_asked(results, prompts):
 
 def plain_table(results):
     figures = results.summary[results.plan["plain"]]["mean"]
-    rows = [[label, with_interval(figures[field], digits)] for field, label, digits in METRICS]
+    rows = [[label, with_interval(figures[field], digits)] for field, label, digits in results.plan["metrics"]]
     rows += [[label, with_interval(figures[field], 3)] for field, label in WORDS + [NAMED]]
     return table(["figure", "mean"], rows)
 
 
 def group_section(results, group):
-    rows, words = [], []
+    rows, words, metrics = [], [], results.plan["metrics"]
     for name in group["configurations"]:
         if name not in results.summary or name == results.plan["plain"]:
             continue
         figures = results.summary[name]
-        shown = name
-        rows.append([shown] + [with_interval(figures["change"][field], digits, sign=True)
-                               for field, _, digits in METRICS] + [str(figures["count"])])
-        words.append([shown] + [with_interval(figures["change"][field], 3, sign=True)
-                                for field, _ in WORDS + [NAMED]])
+        rows.append([name] + [with_interval(figures["change"][field], digits, sign=True)
+                              for field, _, digits in metrics] + [str(figures["count"])])
+        words.append([name] + [with_interval(figures["change"][field], 3, sign=True)
+                               for field, _ in WORDS + [NAMED]])
     if not rows:
         return ""
-    change = table(["change against plain"] + [label for _, label, _ in METRICS] + ["n"], rows)
+    change = table(["change against plain"] + [label for _, label, _ in metrics] + ["n"], rows)
     right = table(["change of the share of right videos"] + [label for _, label in WORDS + [NAMED]], words)
     return f"## {group['title']}\n\n{group['text']}\n\n{change}\n\n{right}\n\n"
 
@@ -231,7 +212,7 @@ def forms_table(results):
     """Every form of consistency, of the rows that have them all and more than a handful of videos."""
     rows = []
     for name, figures in results.summary.items():
-        if name == results.plan["plain"] or figures["count"] <= results.plan["wide"]:
+        if name == results.plan["plain"] or figures["count"] <= HANDFUL:
             continue
         if all(field in figures["change"] for field, _ in FORMS):
             rows.append([name] + [with_interval(figures["change"][field], 4, sign=True) for field, _ in FORMS]
@@ -256,21 +237,33 @@ def times_note(notes):
 
 
 def report(plan, folders, root):
-    """`folders` of JSON lines; without any, the page and the plot of costs are made from the CSV again."""
+    """`folders` of JSON lines; without any, the pages and the plots are made from the CSV again. `root` has the
+    folders benchmarks/results and docs."""
     folder = root / "benchmarks" / "results"
     former, former_split, former_notes = csv_file.read(folder / "evaluation.csv")
+    if not is_of_world(former, plan):
+        former, former_split, former_notes = {}, [], {}
     results = Results(plan, folders, former)
+    if plan["plain"] not in results.summary:
+        sys.exit(f"no results of plain sampling in {', '.join(map(str, folders)) or folder}")
     split = split_by_background(results) if results.lines else former_split
     notes = notes_of(results, former_notes)
     csv_file.write(folder / "evaluation.csv", results.summary, split, notes)
     plot_cost(results, folder / "evaluation_cost.svg")
-    plain = results.summary[plan["plain"]]
-    prompts = plain["count"]
-    (folder / "evaluation.md").write_text(PAGE.format(
-        prompts=prompts, sentences=plain["sentences"], steps=plain["request"]["num_inference_steps"],
-        wide=plan["wide"], same=100 * SAME, verdict=verdict(results), cost=cost_table(results),
-        reading=reading(results), split_reading=split_reading(results, split), split=split_table(split),
-        plain=plain_table(results), groups="".join(group_section(results, group) for group in plan["groups"]),
-        forms=forms_table(results), accuracy=accuracy_note(notes), times=times_note(notes),
-        all_calls=calls_asked(results, {name: prompts for name in results.names})))
+    (folder / "evaluation.md").write_text(page(results, split, notes))
+    write_docs(results, split, root / "docs")
     print(f"{len(results.names)} configurations")
+
+
+def page(results, split, notes):
+    plan, plain = results.plan, results.summary[results.plan["plain"]]
+    prompts = plain["count"]
+    return PAGE.format(
+        prompts=prompts, sentences=plain["sentences"], steps=number(plain["unet_calls"], 0), world=plan["name"],
+        tuning=plan["tuning"], judge_minutes=plan["judge_minutes"], measures="\n".join(plan["measures"]),
+        wide=plan["wide"], same=100 * SAME, acceptance=acceptance_section(results), verdict=verdict(results),
+        cost=cost_table(results), reading=reading(results), split_reading=split_reading(results, split),
+        split=split_table(results, split), plain=plain_table(results),
+        groups="".join(group_section(results, group) for group in plan["groups"]),
+        forms=forms_table(results), accuracy=accuracy_note(notes), times=times_note(notes),
+        all_calls=calls_asked(results, {name: prompts for name in results.names}))

@@ -31,8 +31,7 @@ def plot_cost(results, path):
     for index, group in enumerate(results.plan["groups"]):
         for name in group["configurations"]:
             if name in results.summary and name != results.plan["plain"] and results.is_broad(name):
-                found = results.summary[name]
-                gain = found["share_of_gain"]
+                gain = results.share_of_gain(name)
                 points[name] = (results.cost(name), gain["mean"], *gain["interval"], f"C{index}")
     halves = [{name: point for name, point in points.items() if (point[0] <= CHEAP) == cheap}
               for cheap in (True, False)]
@@ -56,7 +55,8 @@ def plot_cost(results, path):
         panels[1].plot([], [], "o", color=f"C{index}", label=group["title"])
     panels[1].legend(fontsize=8)
     figure.supxlabel("network calls, plain sampling = 1", fontsize=9)
-    panels[0].set_ylabel(f"share of the gain of {results.plan['reference']}")
+    panels[0].set_ylabel(f"share of the gain of {results.plan['reference']}" + (
+        f", {results.gain.replace('_', ' ')}" if len(results.plan["gains"]) > 1 else ""))
     save(figure, path)
 
 

@@ -3,21 +3,23 @@
 import json
 
 import numpy
-from evaluation.intervals import difference, mean, share, share_of_gain
+from evaluation import csv_file
+from evaluation.intervals import difference, mean, relative_change, share, share_of_gain
 from evaluation.lines import JUDGE, TIMES, is_of, read_lines
 
-# name of a line's field, heading, digits; what a smaller value means stands in the text
-METRICS = [("latent_consistency", "consistency, latents", 4), ("pixel_consistency", "consistency, pixels", 4),
-           ("background_deviation", "background deviation", 4), ("flicker", "flicker score", 4),
-           ("motion_energy", "motion energy", 5)]
+# Of every world; its other figures stand in its plan.
 FORMS = [("latent_subject", "subject, latents"), ("latent_adjacent", "adjacent, latents"),
          ("pixel_subject", "subject, pixels"), ("pixel_adjacent", "adjacent, pixels"),
          ("temporal_deviation", "deviation over time")]
 WORDS = [("all", "all words"), ("colour", "colour"), ("shape", "shape"), ("motion", "motion")]
 NAMED = ("background", "background")  # only of the prompts that name one
-GAIN, STEADINESS = "latent_consistency", "background_deviation"
-SPLIT = [GAIN, "pixel_consistency", STEADINESS]  # shown by background
+HANDFUL = 5  # of prompts, too few for some tables
 SAME = 1e-4  # plain sampling of two runs differs by less: by how backends and machines round
+
+
+def is_of_world(former, plan):
+    """Whether a former run measured what this world does."""
+    return former.get(plan["plain"], {"mean": {}})["mean"].keys() >= {field for field, *_ in plan["metrics"]}
 
 
 def former_rows(former, made, plan):
@@ -28,7 +30,7 @@ def former_rows(former, made, plan):
     plain, own = former.get(plan["plain"]), made[plan["plain"]]
     if plain is None or plain["count"] != own["count"]:
         return {}
-    means = [(plain["mean"][field]["mean"], own["mean"][field]["mean"]) for field, *_ in METRICS]
+    means = [(plain["mean"][field]["mean"], own["mean"][field]["mean"]) for field, *_ in plan["metrics"]]
     if any(abs(a - b) > SAME * abs(b) for a, b in means):
         return {}
     handful = {"count": 0}
@@ -43,6 +45,9 @@ class Results:
     def __init__(self, plan, folders, former):
         self.plan = plan
         self.folders = folders
+        self.whole = {"share of the gain": plan["reference"]}  # of what each share is taken
+        if "upper" in plan:
+            self.whole["share of the gap"] = plan["upper"]
         plain = self.read(plan["plain"])
         self.lines = {}
         for name in plan["requests"]:
@@ -62,14 +67,28 @@ class Results:
         """Network calls against those of plain sampling."""
         return self.summary[name]["unet_calls"] / self.summary[self.plan["plain"]]["unet_calls"]
 
+    @property
+    def gain(self):
+        """The figure that *gain* means without more."""
+        return next(iter(self.plan["gains"]))
+
+    def share_of_gain(self, name):
+        """Of a configuration, of *gain*."""
+        return self.summary[name]["share of the gain"][self.gain]
+
+    def is_better(self, name, field):
+        """Whether a configuration moved one of `gains` the better way."""
+        change = self.summary[name]["change"][field]["mean"]
+        return change > 0 if self.plan["gains"][field] == "rises" else change < 0
+
     def is_broad(self, name):
         """Whether a configuration ran on half of the prompts or more."""
         return 2 * self.summary[name]["count"] >= self.summary[self.plan["plain"]]["count"]
 
     def shared(self, name):
-        """The prompts that this configuration has in common with plain sampling and the reference."""
-        return sorted(set.intersection(*(set(self.lines[each])
-                                         for each in (name, self.plan["plain"], self.plan["reference"]))))
+        """The prompts that this configuration has in common with plain sampling and what shares are taken of."""
+        needed = {name, self.plan["plain"], *self.whole.values()}
+        return sorted(set.intersection(*(set(self.lines[each]) for each in needed)))
 
     def names_background(self, index):
         return NAMED[0] in self.lines[self.plan["plain"]][index]
@@ -86,19 +105,33 @@ class Results:
 
     def summarise(self, name):
         plain, shared = self.plan["plain"], self.shared(name)
+        sentences = self.sentences(shared)
         named = [i for i in shared if self.names_background(i)]
-        kinds = {field: (mean, shared) for field, *_ in METRICS} | {field: (share, shared) for field, _ in WORDS}
-        kinds[NAMED[0]] = share, named
+        kinds = {field: (mean, shared) for field, *_ in self.plan["metrics"]}
+        kinds |= {field: (share, shared) for field, _ in WORDS} | {NAMED[0]: (share, named)}
         kinds |= {field: (mean, shared) for field, _ in FORMS if field in self.lines[name][shared[0]]}
-        calls = numpy.mean(self.column(name, "unet_calls", shared))
-        return {"request": self.plan["requests"][name], "count": len(shared),
-                "sentences": len(set(self.sentences(shared))), "unet_calls": float(calls),
-                "mean": {field: figure(self.column(name, field, rows), self.sentences(rows))
-                         for field, (figure, rows) in kinds.items()},
-                "change": {field: self.change(name, field, rows) for field, (_, rows) in kinds.items()},
-                "share_of_gain": share_of_gain(
-                    *(self.column(each, GAIN, shared) for each in (name, plain, self.plan["reference"])),
-                    self.sentences(shared))}
+        found = {of: {} for of in csv_file.OF}
+        for field, (figure, rows) in kinds.items():
+            found["mean"][field] = figure(self.column(name, field, rows), self.sentences(rows))
+            found["change"][field] = self.change(name, field, rows)
+        for field in self.plan["relative"]:
+            columns = (self.column(each, field, shared) for each in (name, plain))
+            found["relative change"][field] = relative_change(*columns, sentences)
+        for of, whole in self.whole.items():
+            for field in self.plan["gains"]:
+                columns = (self.column(each, field, shared) for each in (name, plain, whole))
+                found[of][field] = share_of_gain(*columns, sentences)
+        return {"request": self.plan["requests"][name], "count": len(shared), "sentences": len(set(sentences)),
+                "unet_calls": float(numpy.mean(self.column(name, "unet_calls", shared))), **found}
+
+    def median_prompt(self):
+        """(gain, index) of the prompt of median gain in steadiness with the reference; of two middle ones the
+        first, that of the smaller gain."""
+        name, field = self.plan["reference"], self.plan["steadiness"]
+        shared = self.shared(name)
+        values, plain = (self.column(each, field, shared) for each in (name, self.plan["plain"]))
+        ordered = sorted((before - after, index) for index, before, after in zip(shared, plain, values))
+        return ordered[(len(ordered) - 1) // 2]
 
 
 def notes_of(results, former):

@@ -1,18 +1,21 @@
 """The evaluation: the demo model with every method, on sentences that training never saw and new seeds.
 
+    python benchmarks/run.py evaluation judge --judge FOLDER
     python benchmarks/run.py evaluation run --driver build/dev/benchmarks/evaluation_driver \\
         --judge FOLDER --work FOLDER [--prompts 200] [--wide 2] [--shard 0/2] \\
         [--core plain "passes 3" ...]
     python benchmarks/run.py evaluation report [--work FOLDER ...]
+    python benchmarks/run.py evaluation picture --work FOLDER [...]
 
-`run` makes the videos (benchmarks/evaluation/driver.cpp), measures them and appends one JSON line a
-video to WORK/<configuration>.jsonl; what is there already is not made again, so a run can be stopped
-at any time. Shards are for several processes side by side. `report` writes
-benchmarks/results/evaluation.csv, the page beside it and the plot, from those lines; rows that they
-lack are kept from the CSV that is there, if its plain sampling is the same.
+Each takes --world, the training code of the model's world (benchmarks/evaluation/worlds). `judge` trains
+the judge, unless FOLDER has it. `run` makes the videos (benchmarks/evaluation/driver.cpp), measures them
+and appends one JSON line a video to WORK/<configuration>.jsonl; what is there already is not made again, so
+a run can be stopped at any time. Shards are for several processes side by side. `report` writes
+benchmarks/results/evaluation.csv, the page beside it with its plot, and the table and the chart of
+docs/evaluation.md, from those lines; rows that they lack are kept from the CSV that is there, if its plain
+sampling is the same. `picture` names the prompt and the seed of the README's picture.
 
-FOLDER of --judge holds judge.pt (models/train/train.py --stage judge --out FOLDER). Needs torch,
-safetensors, and for the report matplotlib. scripts/evaluate.sh does all of it.
+Needs torch, safetensors, and for the report matplotlib. scripts/evaluate.sh does all of it.
 """
 
 import argparse
@@ -24,21 +27,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from evaluation import worlds
 from evaluation.lines import JUDGE, TIMES, append_line, is_of, read_lines
-
-ROOT = Path(__file__).resolve().parents[2]
-STEPS = 15
-
-
-def read_plan(steps=STEPS):
-    """configurations.json, and under `requests` the fields of each configuration."""
-    plan = json.loads((ROOT / "benchmarks/evaluation/configurations.json").read_text())
-    plan["requests"] = {
-        name: {"num_inference_steps": steps, **fields}
-        for group in plan["groups"]
-        for name, fields in group["configurations"].items()
-    }
-    return plan
 
 
 def open_work(plan, options, prompts):
@@ -73,13 +63,12 @@ class Driver:
         self.process.wait()
 
 
-def make_videos(driver, plan, prompt, names, folder):
+def make_videos(driver, plan, prompt, real_clip, names, folder):
     """The driver's answers and the frames of every configuration of one prompt."""
-    from evaluation.measure import real_clip
     from safetensors.torch import load_file, save_file
 
     clip, output = f"{folder}/clip.safetensors", f"{folder}/frames.safetensors"
-    save_file({"frames": real_clip(prompt)}, clip)
+    save_file({"frames": real_clip}, clip)
     answers, videos = [], []
     for name in names:
         request = {"prompt": prompt["prompt"], "seed": prompt["seed"], **plan["requests"][name]}
@@ -94,25 +83,25 @@ def make_videos(driver, plan, prompt, names, folder):
 
 def run(options):
     import torch
-    from evaluation.measure import Measure, prompts
 
     torch.set_num_threads(options.threads)
-    plan = read_plan(options.steps)
+    world, plan = worlds.load(options.world), worlds.read_plan(options.world, options.steps)
     options.core = options.core or plan["core"]
     options.wide = plan["wide"] if options.wide is None else options.wide
     if unknown := set(options.core) - set(plan["requests"]):
         sys.exit(f"no such configuration: {', '.join(sorted(unknown))}")
     options.work.mkdir(parents=True, exist_ok=True)
-    jobs = open_work(plan, options, prompts(options.prompts))
+    jobs = open_work(plan, options, world.prompts(options.prompts))
     print(f"{len(jobs)} prompts to do", file=sys.stderr)
-    measure = Measure(options.judge)
-    (options.work / JUDGE).write_text(json.dumps(measure.accuracy()))
+    measure = world.Measure(options.judge)
+    if not (options.work / JUDGE).exists():
+        (options.work / JUDGE).write_text(json.dumps(measure.accuracy()))
     driver = Driver(options)
     with tempfile.TemporaryDirectory() as folder:
         for number, (prompt, names) in enumerate(jobs):
             start = time.monotonic()
-            answers, videos = make_videos(driver, plan, prompt, names, folder)
-            rows = measure(torch.stack(videos), prompt["combo"])
+            answers, videos = make_videos(driver, plan, prompt, world.real_clip(prompt), names, folder)
+            rows = measure(torch.stack(videos), prompt["words"])
             for name, answer, row in zip(names, answers, rows):
                 note = {key: prompt[key] for key in ("index", "prompt", "seed")}
                 calls = {key: answer[key] for key in ("unet_calls", "calls_per_pass")}
@@ -125,28 +114,59 @@ def run(options):
     driver.close()
 
 
+def judge(options):
+    """Trains the world's judge, unless it is there."""
+    world = worlds.load(options.world)
+    if not (options.judge / world.JUDGE).exists():
+        options.judge.mkdir(parents=True, exist_ok=True)
+        train = worlds.ROOT / options.world / "train.py"
+        subprocess.run([sys.executable, train, *world.JUDGE_OPTIONS, options.judge], check=True)
+
+
+def report(options):
+    from evaluation.page import report
+
+    report(worlds.read_plan(options.world, options.steps), options.work, options.root)
+
+
+def picture(options):
+    """Names the prompt of the README's picture, for docs/images/make_passes.sh."""
+    from evaluation.results import Results
+
+    plan = worlds.read_plan(options.world, options.steps)
+    results = Results(plan, options.work, former={})
+    gain, index = results.median_prompt()
+    row = results.lines[plan["plain"]][index]
+    print(json.dumps({key: row[key] for key in ("index", "prompt", "seed")} | {"gain": gain}))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("run", help="make and measure the videos")
-    command.add_argument("--driver", type=Path, required=True)
-    command.add_argument("--bundle", type=Path, default=ROOT / "models" / "shapes")
-    command.add_argument("--judge", type=Path, required=True, help="folder with judge.pt")
-    command.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
-    command.add_argument("--prompts", type=int, default=200)
-    command.add_argument("--wide", type=int,
-                         help="prompts that get every configuration (default: that of configurations.json)")  # fmt: skip
-    command.add_argument("--core", nargs="+", help="what the other prompts get (default: core of configurations.json)")
-    command.add_argument("--steps", type=int, default=STEPS)
-    command.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")
-    command.add_argument("--threads", type=int, default=1)
-    command = commands.add_parser("report", help="write tables and the plot")
-    command.add_argument("--work", type=Path, action="append", default=[])
-    command.add_argument("--steps", type=int, default=STEPS)
-    options = parser.parse_args()
-    if options.command == "run":
-        run(options)
-    else:
-        from evaluation.page import report
 
-        report(read_plan(options.steps), options.work, ROOT)
+    def add(call, text):
+        command = commands.add_parser(call.__name__, help=text)
+        command.set_defaults(call=call)
+        command.add_argument("--world", choices=worlds.NAMES, default=worlds.DEFAULT)
+        return command
+
+    add(judge, "train the judge").add_argument("--judge", type=Path, required=True, help="the judge's folder")
+    making = add(run, "make and measure the videos")
+    making.add_argument("--driver", type=Path, required=True)
+    making.add_argument("--bundle", type=Path, default=worlds.ROOT / "models" / "shapes")
+    making.add_argument("--judge", type=Path, required=True, help="the judge's folder")
+    making.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
+    making.add_argument("--prompts", type=int, default=200)
+    making.add_argument("--wide", type=int, help="prompts that get every configuration (default: the world's)")
+    making.add_argument("--core", nargs="+", help="what the other prompts get (default: the world's core)")
+    making.add_argument("--shard", default="0/1", help="i/n: every n-th prompt from the i-th on")
+    making.add_argument("--threads", type=int, default=1)
+    showing = add(report, "write tables and plots")
+    showing.add_argument("--root", type=Path, default=worlds.ROOT, help="has benchmarks/results and docs")
+    choosing = add(picture, "choose the prompt of the picture in the README")
+    showing.add_argument("--work", type=Path, action="append", default=[], help="folder of the JSON lines")
+    choosing.add_argument("--work", type=Path, action="append", required=True, help="folder of the JSON lines")
+    for command in (making, showing, choosing):
+        command.add_argument("--steps", type=int, help="of a full pass (default: the world's, or the model's)")
+    options = parser.parse_args()
+    options.call(options)

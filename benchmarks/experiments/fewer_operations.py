@@ -4,7 +4,7 @@
 
 For every option the same prompts and seeds: CPU time against the exact run, the relative difference
 of the latents (root mean square over that of the exact latents), the correlation of neighbouring
-frames, and by --judge (the folder of judge.pt, see models/train) the background deviation and the
+frames, and by --judge (the judge's folder, see benchmarks/evaluation) the background deviation and the
 shares of clips whose words are right, as benchmarks/evaluation has them. Changes are paired, with
 bootstrap intervals over sentences. The prompts name words together that training never saw together.
 Options take turns, prompt by prompt; what a stopped run has made is kept in --work and not made again.
@@ -19,8 +19,8 @@ import statistics
 from pathlib import Path
 
 import torch
+from evaluation import worlds
 from evaluation.intervals import difference
-from evaluation.measure import Measure, tuning_prompts
 from experiments.compare import start
 from measuring.models import SIZES, prepare
 from measuring.options import conditions, measuring_parser, write_result
@@ -83,10 +83,10 @@ def run_all(workers: dict, prompts: list[dict], folder: Path, options) -> dict[s
     return {name: {**v, "latents": torch.cat(v["latents"])} for name, v in found.items()}
 
 
-def scores_of(clips: torch.Tensor, prompts: list[dict], measure: Measure) -> list[dict]:
+def scores_of(clips: torch.Tensor, prompts: list[dict], measure) -> list[dict]:
     """Of each clip its consistency and what the judge sees."""
     frames = (clips * 255).round().to(torch.uint8).permute(0, 1, 3, 4, 2)
-    judged = [measure(frame[None], prompt["combo"])[0] for frame, prompt in zip(frames, prompts, strict=True)]
+    judged = [measure(frame[None], prompt["words"])[0] for frame, prompt in zip(frames, prompts, strict=True)]
     return [{"consistency": value, **row} for value, row in zip(correlation(clips), judged, strict=True)]
 
 
@@ -108,12 +108,13 @@ def decoded(pipeline: Path, latents: torch.Tensor) -> torch.Tensor:
 def main() -> None:
     parser = measuring_parser(__doc__.splitlines()[0], steps=25, passes=1, threads=1)
     parser.add_argument("program", help="the built compare_worker")
-    parser.add_argument("--judge", type=Path, required=True, help="the folder that holds judge.pt")
+    parser.add_argument("--judge", type=Path, required=True, help="the judge's folder")
     parser.add_argument("--videos", type=int, default=40)
     options = parser.parse_args()
 
-    prompts = tuning_prompts(options.videos)
-    measure = Measure(options.judge)
+    world = worlds.load()
+    prompts = world.tuning_prompts(options.videos)
+    measure = world.Measure(options.judge)
     model = prepare("demo", options.work)
     workers = {
         backend: start(f"freeinit-{backend}", model, options.work / "demo", options)

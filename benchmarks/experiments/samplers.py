@@ -17,8 +17,8 @@ import subprocess
 from pathlib import Path
 
 import torch
+from evaluation import worlds
 from evaluation.intervals import difference
-from evaluation.measure import tuning_prompts
 from measuring.models import ROOT
 from measuring.options import conditions, measuring_parser, write_result
 from safetensors.torch import load_file
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=10)
     options = parser.parse_args()
 
-    prompts = tuning_prompts(options.videos)
+    prompts = worlds.load().tuning_prompts(options.videos)
     rows: dict[str, dict] = {}
     for sampler, sigmas in (*DETERMINISTIC, *DRAWING):
         row: dict = {}

@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from make_charts import ROOT, Svg
+from make_charts import ROOT
 from PIL import Image
+from report.svg import Svg
 from safetensors.numpy import load_file
 
 HERE = Path(__file__).resolve().parent
