@@ -1,4 +1,4 @@
-"""Start-up: from the start of a `generate` to its first UNet call, and the parts of that time."""
+"""From the start of a `generate` to its first UNet call, and the parts of that time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def first_call(command: str, options: list[str]) -> dict[str, float]:
         trace = Path(folder) / "trace.json"
         arguments = [command, "generate", "a red circle moving right", "--seed", "1"]
         arguments += ["--num-iters", "1", "--num-inference-steps", "1", "-o", f"{folder}/v.gif"]
-        arguments += ["--profile-trace", str(trace), *options]
+        arguments += ["--trace", str(trace), *options]
         start = time.time()
-        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:

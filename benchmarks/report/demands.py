@@ -111,6 +111,11 @@ def _startup(result: dict) -> Iterator[Demand]:
     yield Demand("demo: process start to the first UNet call", "below 1 s", first, first < 1, " s")
 
 
+def _first_call(result: dict) -> Iterator[Demand]:
+    seconds = result["programs"]["freeinit generate"]["first_call"]
+    yield Demand("1.3 billion parameters: process start to the first UNet call", "at most 2 s", seconds, seconds <= 2, " s")
+
+
 def _busy_machine(result: dict) -> Iterator[Demand]:
     one, threads, spinning = ("one thread", "a thread a core", "the same, waiting as LibTorch does by default")
     busy, idle = (result["machines"][machine] for machine in ("busy", "idle"))
@@ -134,6 +139,7 @@ MADE_FROM = {
     "memory_default": (_memory,),
     "early_passes": (_early_passes,),
     "startup": (_startup,),
+    "first_call": (_first_call,),
     "busy_machine": (_busy_machine,),
     "reinit": (_reinit,),
 }
