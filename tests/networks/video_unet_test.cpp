@@ -114,6 +114,27 @@ TEST_F(VideoUNet, RunsWithoutAutograd) {
   EXPECT_FALSE(load()->predict({watched, 10, text()}).requires_grad());
 }
 
+/// The network here returns how many samples it saw, and the text of each.
+TEST_F(VideoUNet, TakesTheSamplesOfALargeBatchOneByOne) {
+  replace_by(
+      "def forward(self, latents, timestep, text, fps):\n"
+      "    return latents * 0 + latents.size(0) + 10 * text[:, 0, 0].reshape(-1, 1, 1, 1, 1)\n");
+  const auto unet = load();
+  const at::Tensor texts = at::zeros({2, 12, 8});
+  texts[1].fill_(1);
+  const auto seen = [&](std::int64_t width) {
+    const at::Tensor output =
+        unet->predict({.latents = at::ones({2, 4, 8, 64, width}), .text = texts});
+    EXPECT_EQ(output.sizes(), (std::vector<std::int64_t>{2, 4, 8, 64, width}));
+    return output.select(4, width - 1).select(3, 0).select(2, 0).select(1, 0);
+  };
+  EXPECT_TRUE(at::equal(seen(64), at::tensor({2.0F, 12.0F})));
+  EXPECT_TRUE(at::equal(seen(66), at::tensor({1.0F, 11.0F})));
+  EXPECT_ERROR(
+      invalid_argument, "batch 1, but the latents have batch 2",
+      unet->predict({.latents = at::ones({2, 4, 8, 64, 66}), .text = texts.narrow(0, 0, 1)}));
+}
+
 TEST_F(VideoUNet, RefusesShapesBeforeTheNetworkRuns) {
   EXPECT_ERROR(invalid_argument, "height 5 is not a multiple of 2; use 4 or 6",
                load()->predict({at::zeros({1, 4, 3, 5, 6}), 10, text().narrow(0, 0, 1)}));

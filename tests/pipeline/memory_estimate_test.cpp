@@ -57,6 +57,14 @@ TEST_F(Memory, OfTheUNetIsThatOfItsLatents) {
   EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.num_videos = 9; }), 0);
 }
 
+// The samples of a large batch go one after another, but what a feature cache keeps is of all.
+TEST_F(Memory, OfALargeUNetCallIsThatOfOneSample) {
+  request.height = request.width = 260;  // 4 frames of 130x130 latents
+  EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.guidance_scale = 1; }), 0);
+  EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.cache_interval = 2; }),
+            std::int64_t{4 * 130 * 130} * 100'000);
+}
+
 // OpenVINO keeps weights beside the graph, which is what a manifest names.
 TEST_F(Memory, OfAUNetWithAFileOfItsOwnIsThatOfItsWeights) {
   manifest.files["other/unet.xml"] = {.bytes = 7'000'000, .sha256 = ""};

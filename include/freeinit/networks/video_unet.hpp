@@ -29,7 +29,8 @@ class FREEINIT_API VideoUNet {
  public:
   virtual ~VideoUNet() = default;
 
-  /// Returns [B,C,F,H,W] in the dtype of the latents, without autograd. Throws Error:
+  /// Returns [B,C,F,H,W] in the dtype of the latents, without autograd. The bundle's networks take
+  /// the samples of a batch of more than 65,536 positions one after another on a CPU. Throws Error:
   /// invalid_argument (a shape outside the limits, named with the limit), model.
   [[nodiscard]] virtual at::Tensor predict(const UNetInput& input) const = 0;
 

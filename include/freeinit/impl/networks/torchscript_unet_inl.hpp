@@ -28,7 +28,9 @@ class TorchScriptUNet final : public VideoUNet {
 
   [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const c10::InferenceMode guard;
-    return checked(module_(inputs_(spec_, input)), input.latents);
+    return sample_by_sample(spec_, input, [this](const UNetInput& part) {
+      return checked(module_(inputs_(spec_, part)), part.latents);
+    });
   }
 
   [[nodiscard]] bool can_reuse_features() const noexcept override { return spec_.feature_cache; }

@@ -6,10 +6,12 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/networks/video_unet.hpp>
 
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <c10/util/StringUtil.h>
 
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -63,6 +65,32 @@ class UNetInputs {
   mutable at::Tensor timesteps_;
   mutable at::Tensor fps_;
 };
+
+/// Whether the samples of a batch of `latents` positions in all go one after another. A call on a
+/// CPU takes as long for each of them, and gigabytes for a large batch. By the size alone: the same
+/// rounding on every machine.
+inline bool is_large_batch(std::int64_t latents, at::Device device) {
+  constexpr std::int64_t kMost = 16 * 64 * 64;  // one sample of 16 frames of 512x512 pixels
+  return device.is_cpu() && latents > kMost;
+}
+
+/// predict(input), or predict(part) for each sample of a large batch. Throws Error:
+/// invalid_argument.
+template <class Predict>
+at::Tensor sample_by_sample(const UNetSpec& spec, const UNetInput& input, const Predict& predict) {
+  const at::Tensor& latents = input.latents;
+  if (!is_large_batch(latents.numel() / spec.in_channels, latents.device())) return predict(input);
+  const at::Tensor& text = input.text.single();
+  check_unet_input(spec, latents.sizes(), text.sizes());
+  at::Tensor output = at::empty_like(latents);
+  UNetInput part = input;
+  for (std::int64_t i = 0; i < latents.size(0); ++i) {
+    part.latents = latents.narrow(0, i, 1);
+    part.text = text.narrow(0, i, 1);
+    output.narrow(0, i, 1).copy_(predict(part));
+  }
+  return output;
+}
 
 /// Refuses a result of another shape than the interface promises. Throws Error: model.
 inline void check_unet_output(const std::string& name, at::IntArrayRef output,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/impl/networks/unet_call_inl.hpp>
 #include <freeinit/impl/pipeline/request_check_inl.hpp>
 #include <freeinit/networks/autoencoder.hpp>
 #include <freeinit/networks/backends/unet_backend.hpp>
@@ -39,13 +40,16 @@ FREEINIT_INLINE std::int64_t workspace_of(const UNetBackend& backend) {
   return backend.convolutions == nullptr ? 0 : std::int64_t{90} << 20;
 }
 
-/// Latent positions that the UNet sees at once: of one window, with and without the text.
+/// Latent positions that the UNet sees at once: of one window, with and without the text. A feature
+/// cache keeps what is of the whole batch.
 FREEINIT_INLINE std::int64_t latents_of_call(const GenerationRequest& request,
-                                             const Manifest& manifest) {
+                                             const Manifest& manifest, at::Device device) {
   const LatentShape shape = latent_shape(request, manifest);
   const auto context = context_of(request, manifest);
   const std::int64_t frames = context ? *context->length : shape.frames;
-  return (request.guidance_scale > 1.0 ? 2 : 1) * frames * shape.height * shape.width;
+  const std::int64_t sample = frames * shape.height * shape.width;
+  if (request.guidance_scale <= 1.0) return sample;
+  return request.cache_interval <= 1 && is_large_batch(2 * sample, device) ? sample : 2 * sample;
 }
 
 /// Latent positions that the autoencoder sees at once: a chunk of frames, or of tiles.
@@ -101,7 +105,7 @@ FREEINIT_INLINE std::optional<MemoryEstimate> estimate_memory(const Manifest& ma
 
   MemoryEstimate estimate;
   estimate.text = network + (all ? others : text.weights) + detail::bytes_of_call(text, 0, heap);
-  const std::int64_t latents = detail::latents_of_call(request, manifest);
+  const std::int64_t latents = detail::latents_of_call(request, manifest, options.device);
   estimate.denoise = network + others + detail::bytes_of_call(unet, latents, heap);
   const std::int64_t default_chunk = default_chunk_size(request.height, request.width);
   const std::int64_t chunk = request.decode_chunk_size.value_or(default_chunk);

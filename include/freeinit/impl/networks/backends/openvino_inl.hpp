@@ -70,9 +70,11 @@ class OpenVinoUNet final : public VideoUNet {
 
   [[nodiscard]] at::Tensor predict(const UNetInput& input) const override {
     const c10::InferenceMode guard;
-    auto inputs = inputs_(spec_, input);
-    for (at::Tensor& tensor : inputs) tensor = tensor.contiguous();
-    return run(inputs).to(input.latents.scalar_type());
+    return sample_by_sample(spec_, input, [this](const UNetInput& part) {
+      auto inputs = inputs_(spec_, part);
+      for (at::Tensor& tensor : inputs) tensor = tensor.contiguous();
+      return run(inputs).to(part.latents.scalar_type());
+    });
   }
 
   void check_input(at::IntArrayRef latents, at::IntArrayRef text) const override {
