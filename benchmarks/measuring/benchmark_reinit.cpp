@@ -4,8 +4,9 @@
 //   pass_cold, pass_cached    the same with add_noise and the draw of fresh noise around it: all
 //                             work between two passes, what diffusers' _apply_free_init does
 //   mask, fft_pair            the mask alone; the bare rfftn and irfftn of the same tensor
+//   finite_check              the look for NaN and infinity after a pass
 //
-// compare_reinit.py runs this beside diffusers and prints the ratios.
+// `run.py reinit` runs this beside diffusers and prints the ratios.
 #include <freeinit/noise/noise_reinitializer.hpp>
 #include <freeinit/noise/noise_source.hpp>
 #include <freeinit/sampling/noise_schedule.hpp>
@@ -14,6 +15,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/fft_irfftn.h>
 #include <ATen/ops/fft_rfftn.h>
+#include <ATen/ops/isfinite.h>
 #include <benchmark/benchmark.h>
 
 namespace {
@@ -89,12 +91,18 @@ void fft_pair(benchmark::State& state) {
   }
 }
 
+void finite_check(benchmark::State& state) {
+  const at::Tensor latents = randn(1);
+  for (auto _ : state) benchmark::DoNotOptimize(at::isfinite(latents).all().item<bool>());
+}
+
 BENCHMARK(mask)->Unit(benchmark::kMillisecond);
 BENCHMARK(mix_cold)->Unit(benchmark::kMillisecond);
 BENCHMARK(mix_cached)->Unit(benchmark::kMillisecond);
 BENCHMARK(pass_cold)->Unit(benchmark::kMillisecond);
 BENCHMARK(pass_cached)->Unit(benchmark::kMillisecond);
 BENCHMARK(fft_pair)->Unit(benchmark::kMillisecond);
+BENCHMARK(finite_check)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 
