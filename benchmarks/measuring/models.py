@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "models" / "export" / "tests"))  # tiny_pipeline.py
 
 PROMPT = "a red circle moving right"
-OF_UNET_FILE = ("torchscript", "winograd")  # backends that need no converted file
+OF_UNET_FILE = ("torchscript", "winograd", "bfloat16")  # backends that need no converted file
 
 
 @dataclass(frozen=True)
