@@ -35,10 +35,10 @@ TEST_F(BundleFiles, NoFolderAndNoManifest) {
   EXPECT_ERROR(not_found, "bundle '/nonexistent': no such folder",
                freeinit::read_manifest("/nonexistent"));
   std::filesystem::remove(folder_.path() / "manifest.json");
-  EXPECT_ERROR(not_found, "': no bundle; expected a folder with a manifest.json",
+  EXPECT_ERROR(not_found, "': has no manifest.json; expected the folder that freeinit-export",
                freeinit::read_manifest(folder_.path()));
   const auto file = folder_.path() / "unet.pt";
-  EXPECT_ERROR(not_found, "': is a file; expected the folder of a bundle",
+  EXPECT_ERROR(not_found, "': is a file; expected the folder that freeinit-export makes",
                freeinit::read_manifest(file));
 }
 

@@ -154,6 +154,8 @@ TEST_F(VideoFile, WriterRefuses) {
   EXPECT_ERROR(invalid_argument,
                "unknown extension '.avi'; known are .mp4, .webm, .gif, .webp, .mov, .mkv, and",
                open("a.avi", 8, 8, 8));
+  EXPECT_ERROR(invalid_argument, "output: no name; expected a file or a folder",
+               freeinit::check_video_writer("", {8, 8, 8}));
   EXPECT_ERROR(invalid_argument, "picture width '0': outside its range; expected 1 to 16384",
                open("a.mp4", 0, 8, 8));
   EXPECT_ERROR(invalid_argument, "picture height '20000'", open("a.mp4", 8, 20000, 8));

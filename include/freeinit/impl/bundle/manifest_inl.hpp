@@ -135,19 +135,21 @@ FREEINIT_INLINE Manifest parse_manifest(const std::string& json, const std::stri
 
 FREEINIT_INLINE Manifest read_manifest(const std::filesystem::path& bundle) {
   std::error_code ignored;
-  if (!std::filesystem::is_directory(bundle, ignored)) {
-    const char* what = std::filesystem::exists(bundle, ignored)
-                           ? "': is a file; expected the folder of a bundle"
-                           : "': no such folder";
-    raise(ErrorCode::not_found, "bundle '" + bundle.string() + what);
-  }
   const std::filesystem::path path = bundle / "manifest.json";
-  const std::string origin = "manifest '" + path.string() + "'";
-  if (!std::filesystem::exists(path, ignored)) {
-    raise(ErrorCode::not_found, "bundle " + quote(bundle.string()) +
-                                    ": no bundle; expected a folder with a manifest.json, as "
-                                    "freeinit-export makes it (docs/bundle.md)");
+  const auto has = [&](const char* file) {
+    return std::filesystem::exists(bundle / file, ignored);
+  };
+  if (!has("manifest.json")) {
+    const bool is_folder = std::filesystem::is_directory(bundle, ignored);
+    const char* const what = !std::filesystem::exists(bundle, ignored) ? "no such folder"
+                             : !is_folder                              ? "is a file"
+                             : has("model_index.json") ? "is a pipeline of diffusers"
+                                                       : "has no manifest.json";
+    raise(ErrorCode::not_found,
+          concat("bundle ", quote(bundle.string()), ": ", what,
+                 "; expected the folder that freeinit-export makes of a model (docs/bundle.md)"));
   }
+  const std::string origin = "manifest '" + path.string() + "'";
   // The list of files is no exception to what holds for the files: a link would show parts of any
   // text of this machine in messages, and in `inspect --json`.
   detail::check_inside(std::filesystem::canonical(bundle, ignored), path, origin + ": ");

@@ -115,6 +115,8 @@ FREEINIT_INLINE DecodedVideo read_pictures(const std::filesystem::path& path,
 }  // namespace detail
 
 FREEINIT_INLINE VideoFormat video_format_of(const std::filesystem::path& path) {
+  if (path.empty())
+    raise(ErrorCode::invalid_argument, "output: no name; expected a file or a folder");
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
