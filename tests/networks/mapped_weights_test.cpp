@@ -124,6 +124,21 @@ TEST_F(MappedWeights, LieInOneMapping) {
                               static_cast<std::ptrdiff_t>(reader.getRecordOffset(half_part)));
 }
 
+/// A weight that goes, as one that is widened does, takes its pages along, and no others.
+TEST_F(MappedWeights, ThatGoLeaveTheOthers) {
+  torch::jit::Module large("network");
+  for (const char* name : {"a", "b", "c"}) {
+    large.register_parameter(name, at::full({3000}, 1.0F + static_cast<float>(*name)), false);
+  }
+  large.save(file().string());
+  const torch::jit::Module found = read_in_place();
+  at::Tensor middle = found.attr("b").toTensor();
+  middle.set_data(middle.to(at::kDouble));
+  for (const char* name : {"a", "b", "c"}) {
+    EXPECT_TRUE(at::eq(found.attr(name).toTensor(), 1.0 + *name).all().item<bool>()) << name;
+  }
+}
+
 TEST_F(MappedWeights, ThatAreCompressedAreRead) {
   rewrite([](auto& writer, const auto& part, const auto& content) {
     writer.writeRecord(part, content.data(), content.size(), /*compress=*/true);

@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -30,8 +31,32 @@
 #include <utility>
 #include <vector>
 
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
+
+/// One weight of the file, which it keeps. Where it goes, as one that is widened, its pages go,
+/// too.
+struct MappedWeight {
+  c10::Storage file;
+  char* begin;
+  std::size_t size;
+
+  ~MappedWeight() {
+#if __has_include(<sys/mman.h>)
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto from = reinterpret_cast<std::uintptr_t>(begin) + page - 1;
+    const auto first = from - from % page;
+    const auto end = reinterpret_cast<std::uintptr_t>(begin) + size;
+    const auto last = end - end % page;
+    if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+#endif
+  }
+};
 
 /// Where the weights of an archive are in its file, and the file in memory.
 class MappedWeights {
@@ -86,7 +111,7 @@ class MappedWeights {
 
   /// Points the tensors of a network that was read from stubs into the file. None may be left,
   /// since a stub is smaller than its tensor. Throws Error: invalid_file.
-  void point(const torch::jit::Module& network, const std::string& origin) const {
+  void point(const torch::jit::Module& network, const std::string& origin) {
     std::unordered_set<const void*> seen;  // lists and objects may hold each other
     c10::IValue(network._ivalue()).visit([&](const c10::IValue& value) {
       if (!value.isPtrType()) return false;
@@ -114,7 +139,8 @@ class MappedWeights {
   struct Place {
     std::size_t offset = 0;
     std::size_t size = 0;
-    bool plain = false;  // neither compressed nor beyond the file's end
+    bool plain = false;                            // neither compressed nor beyond the file's end
+    std::shared_ptr<const MappedWeight> mapped{};  // by all tensors that are of it
   };
 
   [[nodiscard]] static bool is_weight(std::string_view part) {
@@ -136,7 +162,7 @@ class MappedWeights {
     return place;
   }
 
-  void point(const at::Tensor& tensor, const std::string& origin) const {
+  void point(const at::Tensor& tensor, const std::string& origin) {
     if (!tensor.has_storage()) {
       raise(ErrorCode::invalid_file, concat(origin, ": holds a tensor that is not dense"));
     }
@@ -149,9 +175,12 @@ class MappedWeights {
       raise(ErrorCode::invalid_file, concat(origin, ": a tensor takes ", storage.nbytes(),
                                             " bytes; its part of the file has fewer"));
     }
-    auto* weight = static_cast<char*>(file_.mutable_data()) + weights_[stub.index].offset;
-    storage.set_data_ptr({weight, new c10::Storage(file_),  // keeps the file as long as itself
-                          [](void* kept) { delete static_cast<c10::Storage*>(kept); }, at::kCPU});
+    Place& place = weights_[stub.index];
+    auto* const begin = static_cast<char*>(file_.mutable_data()) + place.offset;
+    if (!place.mapped) place.mapped.reset(new MappedWeight{file_, begin, place.size});
+    using Kept = std::shared_ptr<const MappedWeight>;
+    storage.set_data_ptr({begin, new Kept(place.mapped),
+                          [](void* kept) { delete static_cast<Kept*>(kept); }, at::kCPU});
   }
 
   [[nodiscard]] bool is_in_file(const void* data) const {
