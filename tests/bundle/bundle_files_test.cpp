@@ -34,6 +34,7 @@ TEST_F(BundleFiles, MissingTruncatedAndAlteredFilesAreNamed) {
 TEST_F(BundleFiles, NoFolderAndNoManifest) {
   EXPECT_ERROR(not_found, "bundle '/nonexistent': no such folder",
                freeinit::read_manifest("/nonexistent"));
+  EXPECT_ERROR(not_found, "bundle '': no such folder", freeinit::read_manifest(""));
   std::filesystem::remove(folder_.path() / "manifest.json");
   EXPECT_ERROR(not_found, "': has no manifest.json; expected the folder that freeinit-export",
                freeinit::read_manifest(folder_.path()));

@@ -2,6 +2,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <freeinit/impl/networks/mapped_weights_inl.hpp>
+#include <freeinit/impl/networks/operator_uses_inl.hpp>
 
 #include <ATen/Functions.h>
 #include <caffe2/serialize/inline_container.h>
@@ -9,9 +10,12 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace mapped_weights_test {
@@ -31,6 +35,7 @@ torch::jit::Module network() {
   torch::jit::Module inner("inner");
   inner.register_parameter("weight", at::linspace(-1, 1, 30).reshape({30, 1}), false);
   module.register_module("inner", inner);
+  module.register_attribute("widens_weights", c10::BoolType::get(), true);
   module.define(R"(
 def forward(self, x):
     y = torch.tensor([1.5, 2.5])
@@ -44,10 +49,11 @@ class MappedWeights : public testing::Test {
   MappedWeights() { network().save(file_.string()); }
 
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
-  [[nodiscard]] torch::jit::Module read_in_place() const {
+  [[nodiscard]] std::optional<torch::jit::Module> try_in_place() const {
     torch::jit::ExtraFilesMap extra;
-    return freeinit::detail::read_network_in_place(file_, "network 'a.pt'", extra);
+    return freeinit::detail::read_in_place(file_, "network 'a.pt'", extra);
   }
+  [[nodiscard]] torch::jit::Module read_in_place() const { return try_in_place().value(); }
 
   /// The file again, each part as `write` writes it.
   void rewrite(const std::function<void(PyTorchStreamWriter&, const std::string& part,
@@ -124,34 +130,111 @@ TEST_F(MappedWeights, LieInOneMapping) {
                               static_cast<std::ptrdiff_t>(reader.getRecordOffset(half_part)));
 }
 
+/// Bytes of the file's mapping that are in memory; nothing where the system does not tell.
+std::size_t resident_bytes(const std::filesystem::path& file) {
+  std::ifstream mappings("/proc/self/smaps");
+  bool is_of_file = false;
+  std::size_t kib = 0;
+  for (std::string line; std::getline(mappings, line);) {
+    if (line.find(" kB") == line.npos) is_of_file = line.find(file.string()) != line.npos;
+    if (is_of_file && line.starts_with("Rss:")) kib += std::stoul(line.substr(4));
+  }
+  return kib << 10;
+}
+
 /// A weight that goes, as one that is widened does, takes its pages along, and no others.
 TEST_F(MappedWeights, ThatGoLeaveTheOthers) {
   torch::jit::Module large("network");
   for (const char* name : {"a", "b", "c"}) {
-    large.register_parameter(name, at::full({3000}, 1.0F + static_cast<float>(*name)), false);
+    large.register_parameter(name, at::full({1 << 18}, 1.0), false);
   }
   large.save(file().string());
   const torch::jit::Module found = read_in_place();
+  for (const char* name : {"a", "b", "c"}) found.attr(name).toTensor().fill_(*name);
+  const std::size_t before = resident_bytes(file());
   at::Tensor middle = found.attr("b").toTensor();
   middle.set_data(middle.to(at::kDouble));
+  if (before > 0) {
+    EXPECT_GT(before, resident_bytes(file()) + 1'000'000);
+  }
   for (const char* name : {"a", "b", "c"}) {
-    EXPECT_TRUE(at::eq(found.attr(name).toTensor(), 1.0 + *name).all().item<bool>()) << name;
+    EXPECT_TRUE(at::eq(found.attr(name).toTensor(), *name).all().item<bool>()) << name;
   }
 }
 
-TEST_F(MappedWeights, ThatAreCompressedAreRead) {
+TEST_F(MappedWeights, OfALargeFileAlone) {
+  const auto read = [this](std::int64_t size) {
+    torch::jit::Module module("network");
+    module.register_parameter("a", at::ones({size}), false);
+    module.save(file().string());
+    torch::jit::ExtraFilesMap extra;
+    const auto found = freeinit::detail::read_network(file(), "network 'a.pt'", at::kCPU, extra);
+    EXPECT_EQ(found.attr("a").toTensor().sum().item<float>(), static_cast<float>(size));
+    return resident_bytes(file());
+  };
+  EXPECT_EQ(read(1 << 10), 0U);
+#ifdef __linux__
+  EXPECT_GT(read(9 << 20), 32U << 20);
+#endif
+}
+
+TEST_F(MappedWeights, DoNotStayWhereTheyAreCompressed) {
   rewrite([](auto& writer, const auto& part, const auto& content) {
     writer.writeRecord(part, content.data(), content.size(), /*compress=*/true);
   });
-  expect_same(read_in_place(), network());
+  EXPECT_FALSE(try_in_place().has_value());
 }
 
-TEST_F(MappedWeights, ThatAreNotDenseAreRead) {
+TEST_F(MappedWeights, DoNotStayWhereTheyAreWidened) {
+  torch::jit::Module module("network");
+  module.register_parameter("half", at::ones({20, 30}, at::kHalf), false);
+  module.save(file().string());
+  EXPECT_TRUE(try_in_place().has_value());
+  module.register_parameter("bias", at::ones({20}), false);
+  module.save(file().string());
+  EXPECT_FALSE(try_in_place().has_value());
+}
+
+TEST_F(MappedWeights, DoNotStayBesideTensorsThatAreNotDense) {
   torch::jit::Module module = network();
   module.register_buffer("sparse", at::eye(4).to_sparse());
   module.save(file().string());
-  const auto found = read_in_place();
-  EXPECT_TRUE(at::equal(found.attr("sparse").toTensor().to_dense(), at::eye(4)));
+  EXPECT_FALSE(try_in_place().has_value());
+}
+
+/// What is not a weight is held in memory while the network is read.
+TEST_F(MappedWeights, DoNotStayBesideLargeParts) {
+  rewrite([](auto& writer, const auto& part, const auto& content) {
+    writer.writeRecord(part, content.data(), content.size());
+    if (part != "data.pkl") return;
+    const std::string large(65U << 20, ' ');
+    writer.writeRecord("extra/large", large.data(), large.size(), /*compress=*/true);
+  });
+  EXPECT_FALSE(try_in_place().has_value());
+}
+
+/// A file says on which device its tensors were.
+TEST_F(MappedWeights, OfAnotherDeviceComeToTheProcessor) {
+  const auto say = [this](const std::string& device) {
+    rewrite([&](auto& writer, const auto& part, std::string content) {
+      const std::string cpu("X\3\0\0\0cpu", 8);
+      const auto at = content.find(cpu);
+      if (part == "data.pkl" && at != content.npos) {
+        const std::string length(1, static_cast<char>(device.size()));
+        content.replace(at, cpu.size(), "X" + length + std::string(3, '\0') + device);
+      }
+      writer.writeRecord(part, content.data(), content.size());
+    });
+  };
+  say("cuda:0");
+  expect_same(read_in_place(), network());
+  network().save(file().string());
+  say("meta");
+  try {
+    if (const auto found = try_in_place()) expect_same(*found, network());
+  } catch (const freeinit::Error& error) {
+    EXPECT_EQ(error.code(), freeinit::ErrorCode::invalid_file) << error.what();
+  }
 }
 
 /// A tensor that says it has more values than the file would reach beyond it.

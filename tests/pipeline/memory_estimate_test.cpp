@@ -57,12 +57,25 @@ TEST_F(Memory, OfTheUNetIsThatOfItsLatents) {
   EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.num_videos = 9; }), 0);
 }
 
-// The samples of a large batch go one after another, but what a feature cache keeps is of all.
+// The samples of a large batch go one after another on a CPU, but what a feature cache keeps is of
+// all.
 TEST_F(Memory, OfALargeUNetCallIsThatOfOneSample) {
-  request.height = request.width = 260;  // 4 frames of 130x130 latents
-  EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.guidance_scale = 1; }), 0);
-  EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.cache_interval = 2; }),
-            std::int64_t{4 * 130 * 130} * 100'000);
+  request.height = request.width = 204;  // 4 frames of 102x102 latents: two samples are too many
+  constexpr std::int64_t kSample = std::int64_t{4 * 102 * 102} * 100'000;
+  const auto unguided = [](auto& r) { r.guidance_scale = 1; };
+  EXPECT_EQ(more(&MemoryEstimate::denoise, unguided), 0);
+  EXPECT_EQ(more(&MemoryEstimate::denoise, [](auto& r) { r.cache_interval = 2; }), kSample);
+  request.height = request.width = 180;  // 4 frames of 90x90
+  EXPECT_EQ(more(&MemoryEstimate::denoise, unguided), -std::int64_t{4 * 90 * 90} * 100'000);
+  request.height = request.width = 204;
+  const auto on_gpu = [this](const GenerationRequest& asked) {
+    return estimate_memory(manifest, asked, {.device = at::kCUDA, .backend = "torchscript"}, {})
+        .value()
+        .denoise;
+  };
+  GenerationRequest alone = request;
+  unguided(alone);
+  EXPECT_EQ(on_gpu(request) - on_gpu(alone), kSample);
 }
 
 // OpenVINO keeps weights beside the graph, which is what a manifest names.

@@ -37,7 +37,8 @@ class FREEINIT_API VideoUNet {
   /// Whether the two methods below work: the bundle's network was split at export.
   [[nodiscard]] virtual bool can_reuse_features() const noexcept { return false; }
 
-  /// `predict`, and the deep feature to keep. Throws Error: as `predict`; unsupported.
+  /// `predict`, up to rounding, and the deep feature to keep. Throws Error: as `predict`;
+  /// unsupported.
   [[nodiscard]] virtual DeepPrediction predict_deep(const UNetInput& input) const;
 
   /// The first and last layers alone, around the `deep` of a call with the same shapes at a

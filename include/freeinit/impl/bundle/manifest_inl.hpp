@@ -134,12 +134,12 @@ FREEINIT_INLINE Manifest parse_manifest(const std::string& json, const std::stri
 }
 
 FREEINIT_INLINE Manifest read_manifest(const std::filesystem::path& bundle) {
-  std::error_code ignored;
+  std::error_code ignored;  // what cannot be looked at is not there for us either
   const std::filesystem::path path = bundle / "manifest.json";
   const auto has = [&](const char* file) {
     return std::filesystem::exists(bundle / file, ignored);
   };
-  if (!has("manifest.json")) {
+  if (bundle.empty() || !has("manifest.json")) {
     const bool is_folder = std::filesystem::is_directory(bundle, ignored);
     const char* const what = !std::filesystem::exists(bundle, ignored) ? "no such folder"
                              : !is_folder                              ? "is a file"
@@ -152,7 +152,11 @@ FREEINIT_INLINE Manifest read_manifest(const std::filesystem::path& bundle) {
   const std::string origin = "manifest '" + path.string() + "'";
   // The list of files is no exception to what holds for the files: a link would show parts of any
   // text of this machine in messages, and in `inspect --json`.
-  detail::check_inside(std::filesystem::canonical(bundle, ignored), path, origin + ": ");
+  std::error_code failed;
+  const std::filesystem::path folder = std::filesystem::canonical(bundle, failed);
+  if (failed)
+    raise(ErrorCode::io, concat("bundle ", quote(bundle.string()), ": ", failed.message()));
+  detail::check_inside(folder, path, origin + ": ");
   return parse_manifest(detail::read_file(path, "manifest"), origin);
 }
 

@@ -24,6 +24,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -69,18 +70,30 @@ class MappedWeights {
                             static_cast<std::int64_t>(std::filesystem::file_size(file)), at::kByte)
                   .storage()) {
     for (const std::string& part : archive_.getAllRecords()) {
-      if (is_weight(part)) weights_.push_back(place_of(part));
+      if (is_weight(part)) {
+        weights_.push_back(place_of(part));
+      } else {
+        const std::size_t size = archive_.getRecordSize(part);
+        beside_ = size > kLargestPart - std::min(beside_, kLargestPart) ? kLargestPart + 1
+                                                                        : beside_ + size;
+      }
     }
   }
 
-  /// Whether all of them can be used where they are. PyTorch writes them so; a zip program may not.
-  /// Of tensors that are not dense LibTorch looks at the values while it reads them.
+  /// Whether the network may be read so. Weights of another zip program than PyTorch's may not lie
+  /// as tensors do; of tensors that are not dense LibTorch looks at the values while it reads them;
+  /// weights that are widened are soon copied anyway; what is read beside the weights is held in
+  /// memory; and formats before PyTorch 1.6 are read in another way.
   [[nodiscard]] bool can_stay(const std::string& origin) {
+    constexpr std::uint64_t kFirstVersion = 3;
     std::string pickle = read_part(archive_, origin, "data.pkl");
     for (const std::string_view dense : {"_rebuild_tensor_v2\n", "_rebuild_parameter\n"}) {
       for (std::size_t at = 0; (at = pickle.find(dense, at)) != pickle.npos;) pickle[at] = ' ';
     }
-    return pickle.find("_rebuild_") == pickle.npos &&
+    const auto has = [&pickle](const char* text) { return pickle.find(text) != pickle.npos; };
+    const bool is_widened = has("HalfStorage") && has("FloatStorage") && !has("widens_weights");
+    return !has("_rebuild_") && !is_widened && archive_.version() >= kFirstVersion &&
+           beside_ <= kLargestPart &&
            std::all_of(weights_.begin(), weights_.end(), [](const Place& place) {
              return place.plain && place.offset % kAlignment == 0;
            });
@@ -89,6 +102,8 @@ class MappedWeights {
   /// The archive with a stub in place of each weight.
   [[nodiscard]] std::string archive_of_stubs() {
     std::string stubs;
+    stubs.reserve(beside_ +
+                  (weights_.size() + 64) * kLargestStub);  // LibTorch's writer may not throw
     caffe2::serialize::PyTorchStreamWriter writer([&stubs](const void* bytes, std::size_t size) {
       stubs.append(static_cast<const char*>(bytes), size);
       return size;
@@ -110,26 +125,28 @@ class MappedWeights {
   }
 
   /// Points the tensors of a network that was read from stubs into the file. None may be left,
-  /// since a stub is smaller than its tensor. Throws Error: invalid_file.
-  void point(const torch::jit::Module& network, const std::string& origin) {
+  /// since a stub is smaller than its tensor: false for a network with a value that may hide one.
+  /// Throws Error: invalid_file.
+  [[nodiscard]] bool point(const torch::jit::Module& network, const std::string& origin) {
     std::unordered_set<const void*> seen;  // lists and objects may hold each other
+    bool all = true;
     c10::IValue(network._ivalue()).visit([&](const c10::IValue& value) {
       if (!value.isPtrType()) return false;
       const bool again = !seen.insert(value.internalToPointer()).second;
       if (value.isTensor()) {
         if (!again) point(value.toTensor(), origin);
       } else if (!value.isObject() && !value.isTuple() && !value.isList() &&
-                 !value.isGenericDict() && !value.isString()) {
-        raise(ErrorCode::invalid_file,
-              concat(origin, ": holds a value of the kind ", value.tagKind(),
-                     "; expected tensors, numbers, texts, and lists of them"));
+                 !value.isGenericDict() && !value.isString() && !value.isComplexDouble()) {
+        all = false;
       }
       return again;
     });
+    return all;
   }
 
  private:
-  static constexpr std::size_t kAlignment = 64;  // PyTorch's, of a weight in its file
+  static constexpr std::size_t kAlignment = 64;     // PyTorch's, of a weight in its file
+  static constexpr std::size_t kLargestStub = 512;  // with its name, twice, and padding
   static constexpr std::uint64_t kMark = 0x7374'7562'6669'6e69;
 
   struct Stub {
@@ -150,6 +167,8 @@ class MappedWeights {
                       [](char wanted, unsigned char c) { return std::tolower(c) == wanted; });
   }
 
+  /// The header of an entry says once more how it is compressed. Where a file lies about it, the
+  /// weights are noise.
   [[nodiscard]] Place place_of(const std::string& part) {
     constexpr std::size_t kHeader = 30, kMethod = 8;  // of a zip file's entry; 0: not compressed
     const std::size_t end = file_.nbytes();
@@ -169,6 +188,11 @@ class MappedWeights {
     c10::Storage storage = tensor.storage();
     if (storage.nbytes() == 0 || is_in_file(storage.data())) return;
     Stub stub{};
+    if (!storage.device().is_cpu() || storage.data() == nullptr) {  // as of PyTorch's "meta"
+      raise(ErrorCode::invalid_file,
+            concat(origin, ": holds a tensor without values, on the device ",
+                   storage.device().str()));
+    }
     std::memcpy(&stub, storage.data(), sizeof stub);
     if (stub.mark != kMark || stub.index >= weights_.size() ||
         storage.nbytes() > weights_[stub.index].size) {
@@ -191,20 +215,27 @@ class MappedWeights {
   caffe2::serialize::PyTorchStreamReader archive_;
   c10::Storage file_;
   std::vector<Place> weights_;
+  std::size_t beside_ = 0;  ///< bytes of all other parts, at most a little above kLargestPart
 };
 
-/// A network whose file is large; that of a small one is better copied than kept open. `origin`
-/// names the file, which `check_archive` has looked at. Throws what LibTorch throws, and Error:
-/// invalid_file.
-inline torch::jit::Module read_network_in_place(const std::filesystem::path& file,
-                                                const std::string& origin,
-                                                torch::jit::ExtraFilesMap& extra) {
-  MappedWeights weights(file);
-  if (!weights.can_stay(origin)) return torch::jit::load(file.string(), at::kCPU, extra);
-  std::istringstream archive(weights.archive_of_stubs());
-  torch::jit::Module network = torch::jit::load(archive, std::nullopt, extra);
-  weights.point(network, origin);
-  return network;
+/// A network on the CPU whose weights stay in its file, or nothing where that cannot be: another
+/// kind of archive, a file system or a limit of memory that has no room for the mapping. `origin`
+/// names the file, which `check_archive` has looked at. Throws Error: invalid_file.
+inline std::optional<torch::jit::Module> read_in_place(const std::filesystem::path& file,
+                                                       const std::string& origin,
+                                                       torch::jit::ExtraFilesMap& extra) {
+  try {
+    MappedWeights weights(file);
+    if (!weights.can_stay(origin)) return std::nullopt;
+    torch::jit::ExtraFilesMap found = extra;
+    std::istringstream archive(weights.archive_of_stubs());
+    torch::jit::Module network = torch::jit::load(archive, at::kCPU, found);
+    if (!weights.point(network, origin)) return std::nullopt;
+    extra = std::move(found);
+    return network;
+  } catch (const c10::Error&) {
+    return std::nullopt;  // LibTorch's own reader has the last word
+  }
 }
 
 }  // namespace detail

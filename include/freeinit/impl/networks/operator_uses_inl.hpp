@@ -78,9 +78,9 @@ inline torch::jit::Module read_network(const std::filesystem::path& file, const 
                                        at::Device device, torch::jit::ExtraFilesMap& extra) {
   check_archive(file, origin);
   try {
-    constexpr std::uintmax_t kLarge = std::uintmax_t{32} << 20;
+    constexpr std::uintmax_t kLarge = std::uintmax_t{32} << 20;  // a small one is better copied
     if (device.is_cpu() && std::filesystem::file_size(file) >= kLarge) {
-      return read_network_in_place(file, origin, extra);
+      if (auto network = read_in_place(file, origin, extra)) return *std::move(network);
     }
     return torch::jit::load(file.string(), device, extra);
   } catch (...) {

@@ -79,9 +79,9 @@ inline bool is_large_batch(std::int64_t latents, at::Device device) {
 template <class Predict>
 at::Tensor sample_by_sample(const UNetSpec& spec, const UNetInput& input, const Predict& predict) {
   const at::Tensor& latents = input.latents;
-  if (!is_large_batch(latents.numel() / spec.in_channels, latents.device())) return predict(input);
   const at::Tensor& text = input.text.single();
   check_unet_input(spec, latents.sizes(), text.sizes());
+  if (!is_large_batch(latents.numel() / latents.size(1), latents.device())) return predict(input);
   at::Tensor output = at::empty_like(latents);
   UNetInput part = input;
   for (std::int64_t i = 0; i < latents.size(0); ++i) {
