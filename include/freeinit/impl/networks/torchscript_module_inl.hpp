@@ -82,8 +82,9 @@ inline TorchScriptModule::TorchScriptModule(const TorchScriptRequest& request)
   module_.eval();
   check_contract(name_, extra["freeinit.json"], request.source.contract);
   check_forward(request.inputs);
+  if (request.source.rewrite)
+    request.source.rewrite(module_);  // may narrow weights, so it is first
   widen_parameters();
-  if (request.source.rewrite) request.source.rewrite(module_);
 }
 
 inline void TorchScriptModule::check_forward(const std::vector<std::string_view>& inputs) const {
@@ -102,16 +103,13 @@ inline void TorchScriptModule::check_forward(const std::vector<std::string_view>
   }
 }
 
-/// Weights may be stored in a narrower dtype than the graph computes in; exact, since every float16
-/// is a float32. Wider ones are left: a graph may compute some layers in float32 (VideoCrafter's
-/// group norms). A graph that widens what it uses (`freeinit-export backend float16-weights`) says
-/// so.
+/// Weights of a graph in float32 may be stored in float16; exact, since every float16 is a float32.
+/// Others are left: a graph may compute some layers in float32 (VideoCrafter's group norms). A
+/// graph that widens what it uses (`freeinit-export backend float16-weights`) says so.
 inline void TorchScriptModule::widen_parameters() {
-  if (module_.hasattr("widens_weights")) return;
+  if (module_.hasattr("widens_weights") || dtype_ != at::kFloat) return;
   for (at::Tensor parameter : module_.parameters()) {
-    if (parameter.is_floating_point() && parameter.itemsize() < c10::elementSize(dtype_)) {
-      parameter.set_data(parameter.to(dtype_));
-    }
+    if (parameter.scalar_type() == at::kHalf) parameter.set_data(parameter.to(at::kFloat));
   }
 }
 

@@ -86,7 +86,8 @@ inline std::optional<c10::IValue> attribute_of(const torch::jit::Module& layer,
   return owner->toObjectRef().getAttr(node->s(c10::attr::name));
 }
 
-/// Rounds the weights of such layers in `block` where they are: they are read as they are kept.
+/// Rounds the weights of such layers in `block` where they are, those in float16 too, which then
+/// are never widened: they are read as they are kept.
 inline void narrow_weights(const torch::jit::Module& layer, const torch::jit::Block& block) {
   static const std::array narrow{c10::Symbol::fromQualString(kBfloat16Linear.name),
                                  c10::Symbol::fromQualString(kBfloat16Pointwise.name)};
@@ -94,8 +95,10 @@ inline void narrow_weights(const torch::jit::Module& layer, const torch::jit::Bl
     for (const torch::jit::Block* const inner : node->blocks()) narrow_weights(layer, *inner);
     if (std::ranges::find(narrow, node->kind()) == narrow.end()) continue;
     const auto weight = attribute_of(layer, node->input(1));
-    if (!weight || !weight->isTensor() || weight->toTensor().scalar_type() != at::kFloat) continue;
+    if (!weight || !weight->isTensor()) continue;
     at::Tensor matrix = weight->toTensor();
+    const at::ScalarType stored = matrix.scalar_type();
+    if (stored != at::kFloat && stored != at::kHalf) continue;
     matrix.set_data(matrix.to(at::kBFloat16));
   }
 }
