@@ -145,7 +145,7 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
 
     def add(call, text):
-        command = commands.add_parser(call.__name__, help=text)
+        command = commands.add_parser(call.__name__, help=text, allow_abbrev=False)
         command.set_defaults(call=call)
         command.add_argument("--world", choices=worlds.NAMES, default=worlds.DEFAULT)
         return command
