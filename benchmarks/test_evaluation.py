@@ -106,8 +106,10 @@ def test_a_line_of_another_sentence_is_not_taken_for_the_prompts(tmp_path):
 
     append_line(tmp_path / "lines", "passes 3", {"index": 5, "prompt": "sentence 7", "seed": 5})
     page_of(plan, tmp_path)
-    results, _, _ = csv_file.read(tmp_path / "benchmarks/results/evaluation.csv")
-    assert results["passes 2"]["count"] == results["passes 3"]["count"] == 7 and results["plain"]["count"] == 7
+    _, results, _, _ = csv_file.read(tmp_path / "benchmarks/results/evaluation.csv")
+    assert results["passes 3"]["count"] == 7 and results["plain"]["count"] == results["passes 2"]["count"] == 8
+    share = results["passes 2"]["share of the gain"][next(iter(plan["gains"]))]
+    assert share["count"] == 7  # of what passes 3 has, too
 
 
 def test_rows_of_a_former_run_are_kept_while_plain_sampling_is_the_same(tmp_path):

@@ -34,13 +34,25 @@ fuzz() {
 }
 
 # figures NAME: executions, edges reached, edges, inputs, findings; from the last line of the log that tells of
-# coverage, and the counts behind it.
+# coverage, and the counts behind it. What the log does not tell is 0: an input may crash before that line.
 figures() {
-  local log="$build/fuzz/$1.log" reached all
-  reached=$(grep -oE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -n 1)
+  local log="$build/fuzz/$1.log" executions reached all inputs findings
+  executions=$(sed -nE 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
+  read -r _ reached _ _ _ inputs <<<"$(grep -oE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -n 1)"
   all=$(sed -nE 's/.*\(([0-9]+) inline 8-bit counters\).*/\1/p' "$log" | head -n 1)
-  echo "$(sed -nE 's/^stat::number_of_executed_units: *//p' "$log") $(cut -d' ' -f2 <<<"$reached") $all" \
-    "$(cut -d' ' -f6 <<<"$reached") $(grep -c '^SUMMARY' "$log")"
+  findings=$(grep -c '^SUMMARY' "$log")
+  echo "${executions:-0} ${reached:-0} ${all:-0} ${inputs:-0} ${findings:-0}"
+}
+
+# record NAME FIGURE...: a line of FREEINIT_FUZZ_FIGURES, where it is set. The shell may tell of a signal before the
+# seconds.
+record() {
+  local file=${FREEINIT_FUZZ_FIGURES:-} name=$1 taken
+  [[ -n $file ]] || return 0
+  shift
+  taken=$(grep -xE '[0-9.]+' "$build/fuzz/$name.seconds" | tail -n 1)
+  [[ -s $file ]] || echo "target,seconds,executions,reached,edges,inputs,findings" >"$file"
+  (IFS=,; echo "$name,${taken:-0},$*") >>"$file"
 }
 
 cmake --build "$build" --parallel "$jobs" --target $(printf 'fuzz_%s ' "${names[@]}") >"$build/fuzz-build.log" 2>&1 ||
@@ -60,7 +72,6 @@ printf '%-12s %12s %-20s %7s %9s\n' target executions "edges reached" inputs fin
 for name in "${names[@]}"; do
   read -r executions reached all inputs findings <<<"$(figures "$name")"
   printf '%-12s %12s %8s of %-8s %7s %9s\n' "$name" "$executions" "$reached" "$all" "$inputs" "$findings"
-  [[ -z ${FREEINIT_FUZZ_FIGURES:-} ]] ||
-    echo "$name,$(cat "$build/fuzz/$name.seconds"),$executions,$reached,$all,$inputs,$findings" >>"$FREEINIT_FUZZ_FIGURES"
+  record "$name" "$executions" "$reached" "$all" "$inputs" "$findings"
 done
 exit "$result"

@@ -20,10 +20,14 @@ def percent(figure, sign=False):
 
 
 def cell(found, column):
-    """What a column of the plan shows of a configuration."""
-    figure, of = found[column["of"]][column["figure"]], column["of"]
+    """What a column of the plan shows of a configuration: nothing of a share that is not there. A share that was taken
+    on fewer prompts than the configuration has says so."""
+    figure, of = found[column["of"]].get(column["figure"]), column["of"]
+    if figure is None:
+        return ""
     if of in SHARES:
-        return percent(figure, sign=of == "relative change")
+        fewer = f", n {figure['count']}" if figure["count"] < found["count"] else ""
+        return percent(figure, sign=of == "relative change") + fewer
     return with_interval(figure, column["digits"], sign=of == "change")
 
 

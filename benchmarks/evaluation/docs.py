@@ -18,7 +18,7 @@ def docs_cell(results, name, column):
     if name == results.plan["plain"]:
         return ""
     text = cell(found, column)
-    if of in ("change", "relative change") and is_clear(found[of][column["figure"]]):
+    if text and of in ("change", "relative change") and is_clear(found[of][column["figure"]]):
         mean, interval = text.split(" [")
         text = f"**{mean}** [{interval}"
     return text
@@ -41,11 +41,17 @@ def chart_rows(results, split):
                    if name in results.summary and name != plain]
 
 
+def figure_of(found, one):
+    """None of a share that is not there."""
+    return found[one["of"]].get(one["figure"])
+
+
 def docs_chart(results, split, path):
     chart = results.plan["docs"]["chart"]
     rows, series, tick = chart_rows(results, split), chart["series"], chart["tick"]
-    bounds = [bound for _, found in rows for one in series for bound in found[one["of"]][one["figure"]]["interval"]]
-    least, most = min(0, *bounds), 1.02 * max(tick, *bounds)
+    bounds = [bound for _, found in rows for one in series if (figure := figure_of(found, one))
+              for bound in figure["interval"]]
+    least, most = min([0, *bounds]), 1.02 * max([tick, *bounds])
     bottom = TOP + STEP * len(rows)
     svg = Svg(WIDTH, bottom + (34 if len(series) == 1 else 50))
 
@@ -61,7 +67,9 @@ def docs_chart(results, split, path):
     for row, (title, found) in enumerate(rows):
         svg.text(20, TOP + row * STEP + 4, title)
         for place, one in enumerate(series):
-            figure, y = found[one["of"]][one["figure"]], TOP + row * STEP + 8 * (place - (len(series) - 1) / 2)
+            figure, y = figure_of(found, one), TOP + row * STEP + 8 * (place - (len(series) - 1) / 2)
+            if not figure:
+                continue
             svg.line(at(figure["interval"][0]), y, at(figure["interval"][1]), y, COLOURS[place], 2)
             svg.dot(at(figure["mean"]), y, COLOURS[place])
     if len(series) > 1:

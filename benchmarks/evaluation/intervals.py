@@ -27,11 +27,16 @@ def interval(samples):
     return [float(low), float(high)]
 
 
+def figure(found, samples, sentences):
+    return {"mean": float(found), "interval": interval(samples), "count": len(sentences),
+            "sentences": len(set(sentences))}
+
+
 def mean(values, sentences):
     """Mean with its 95 % interval."""
     values = numpy.asarray(values, dtype=float)
     samples = resampled_sums(values, sentences) / resampled_sums(numpy.ones(len(values)), sentences)
-    return {"mean": float(values.mean()), "interval": interval(samples), "count": len(values)}
+    return figure(values.mean(), samples, sentences)
 
 
 def share(values, sentences):
@@ -65,4 +70,4 @@ def relative_change(values, plain, sentences):
 
 def _quotient(part, whole, sentences):
     samples = resampled_sums(part, sentences) / resampled_sums(whole, sentences)
-    return {"mean": float(part.mean() / whole.mean()), "interval": interval(samples), "count": len(part)}
+    return figure(part.mean() / whole.mean(), samples, sentences)

@@ -17,6 +17,7 @@ from evaluation.results import (
     is_of_world,
     notes_of,
 )
+from evaluation.worlds import DEFAULT
 from report.page_tables import table
 
 PAGE = """# Evaluation: every table
@@ -25,7 +26,7 @@ PAGE = """# Evaluation: every table
 
 The answers in short: [docs/evaluation.md](../../docs/evaluation.md). The same figures as data: [evaluation.csv](evaluation.csv).
 
-What FreeInit and the methods beyond it do for the demo model ([models/shapes](../../models/shapes)): {prompts} pairs of {sentences} sentences and
+What FreeInit and the methods beyond it do for {model}: {prompts} pairs of {sentences} sentences and
 {prompts} seeds. Training never saw these sentences; {tuning}. {steps} steps a full pass,
 guidance and everything else as the model recommends. Each configuration sets options of `freeinit generate`
 ([{world}.json](../evaluation/worlds/{world}.json)). Rows with a smaller `n` were run on `n` of them, and
@@ -72,7 +73,7 @@ cosine to the frame before alone; *deviation over time* is the standard deviatio
 ## Again
 
 ```
-scripts/evaluate.sh
+{again}
 ```
 
 It installs what is missing, builds the driver, trains the judge once ({judge_minutes} minutes of one core), makes the videos in two processes
@@ -96,10 +97,10 @@ def cost_table(results):
 
 
 def cheap(results):
-    """The configurations within the cost of the goal."""
+    """The configurations within the cost of the goal that have a share of the gain."""
     group = next(group for group in results.plan["groups"] if group["title"] == results.plan["goal_group"])
     return [name for name in group["configurations"]
-            if name in results.summary and results.cost(name) <= 1.15 + 1e-9]
+            if name in results.summary and results.cost(name) <= 1.15 + 1e-9 and results.share_of_gain(name)]
 
 
 def best_cheap(results):
@@ -114,9 +115,12 @@ def way(change):
 
 def verdict(results):
     """The goal of 95 % of the gain at 1.15 times the cost, checked against the figures."""
-    best = best_cheap(results)
+    best, reference = best_cheap(results), results.plan["reference"]
     if best is None:
-        return "No configuration was run that costs at most 1.15 times plain sampling."
+        return (f"No configuration that costs at most 1.15 times plain sampling was run beside *{reference}*, of whose "
+                "gain a share would be taken.")
+    if not results.is_better(reference, results.gain):
+        return f"The gain of *{reference}* is not told apart from no change, so that there is none to keep a share of."
     figures = results.summary[best]
     share, changes = results.share_of_gain(best), figures["change"]
     met = "meets" if share["mean"] >= 0.95 else "misses"
@@ -166,6 +170,8 @@ def split_reading(results, rows):
     """Where the gain of the reference is."""
     gains = {row["background_named"]: row["change"][results.gain]["mean"] * row["count"]
              for row in rows if row["configuration"] == results.plan["reference"]}
+    if not sum(gains.values()):
+        return "Change against plain."
     return (f"Change against plain. {100 * gains.get(False, 0) / sum(gains.values()):.0f} % of the gain of "
             f"{results.plan['reference']} is that of prompts which leave the background to the model.")
 
@@ -236,19 +242,26 @@ def times_note(notes):
             f" each ({found['n']} prompts timed, with the OpenVINO form of the bundle).")
 
 
+def again(plan):
+    """The command that makes all of this."""
+    world = f"models/{plan['name']}"
+    other = "" if world == DEFAULT else f" --world {world} --bundle BUNDLE"
+    return f"scripts/evaluate.sh{other}" + (f" --steps {plan['asked_steps']}" if plan["asked_steps"] else "")
+
+
 def report(plan, folders, root):
     """`folders` of JSON lines; without any, the pages and the plots are made from the CSV again. `root` has the
     folders benchmarks/results and docs."""
     folder = root / "benchmarks" / "results"
-    former, former_split, former_notes = csv_file.read(folder / "evaluation.csv")
-    if not is_of_world(former, plan):
+    world, former, former_split, former_notes = csv_file.read(folder / "evaluation.csv")
+    if not is_of_world(world, former, plan):
         former, former_split, former_notes = {}, [], {}
     results = Results(plan, folders, former)
     if plan["plain"] not in results.summary:
         sys.exit(f"no results of plain sampling in {', '.join(map(str, folders)) or folder}")
     split = split_by_background(results) if results.lines else former_split
     notes = notes_of(results, former_notes)
-    csv_file.write(folder / "evaluation.csv", results.summary, split, notes)
+    csv_file.write(folder / "evaluation.csv", plan["name"], results.summary, split, notes)
     plot_cost(results, folder / "evaluation_cost.svg")
     (folder / "evaluation.md").write_text(page(results, split, notes))
     write_docs(results, split, root / "docs")
@@ -260,6 +273,7 @@ def page(results, split, notes):
     prompts = plain["count"]
     return PAGE.format(
         prompts=prompts, sentences=plain["sentences"], steps=number(plain["unet_calls"], 0), world=plan["name"],
+        model=plan["model"], again=again(plan),
         tuning=plan["tuning"], judge_minutes=plan["judge_minutes"], measures="\n".join(plan["measures"]),
         wide=plan["wide"], same=100 * SAME, acceptance=acceptance_section(results), verdict=verdict(results),
         cost=cost_table(results), reading=reading(results), split_reading=split_reading(results, split),

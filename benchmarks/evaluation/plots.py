@@ -32,12 +32,14 @@ def plot_cost(results, path):
         for name in group["configurations"]:
             if name in results.summary and name != results.plan["plain"] and results.is_broad(name):
                 gain = results.share_of_gain(name)
+                if gain is None:
+                    continue
                 points[name] = (results.cost(name), gain["mean"], *gain["interval"], f"C{index}")
     halves = [{name: point for name, point in points.items() if (point[0] <= CHEAP) == cheap}
               for cheap in (True, False)]
     for axes, inside in zip(panels, halves):
         for x, y, low, high, colour in inside.values():
-            axes.errorbar(x, y, yerr=[[y - low], [high - y]], fmt="o", markersize=4, capsize=2, color=colour)
+            axes.errorbar(x, y, yerr=[[max(0, y - low)], [max(0, high - y)]], fmt="o", markersize=4, capsize=2, color=colour)
         for curve in results.plan["curves"]:
             steps = [inside[name] for name in curve if name in inside]
             if len(steps) > 1:

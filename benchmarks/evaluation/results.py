@@ -4,6 +4,7 @@ import json
 
 import numpy
 from evaluation import csv_file
+from evaluation.cells import is_clear
 from evaluation.intervals import difference, mean, relative_change, share, share_of_gain
 from evaluation.lines import JUDGE, TIMES, is_of, read_lines
 
@@ -17,9 +18,10 @@ HANDFUL = 5  # of prompts, too few for some tables
 SAME = 1e-4  # plain sampling of two runs differs by less: by how backends and machines round
 
 
-def is_of_world(former, plan):
-    """Whether a former run measured what this world does."""
-    return former.get(plan["plain"], {"mean": {}})["mean"].keys() >= {field for field, *_ in plan["metrics"]}
+def is_of_world(world, former, plan):
+    """Whether a former run is of this world, and measured all that the world does by now."""
+    measured = former.get(plan["plain"], {"mean": {}})["mean"].keys()
+    return world == plan["name"] and measured >= {field for field, *_ in plan["metrics"]}
 
 
 def former_rows(former, made, plan):
@@ -73,22 +75,22 @@ class Results:
         return next(iter(self.plan["gains"]))
 
     def share_of_gain(self, name):
-        """Of a configuration, of *gain*."""
-        return self.summary[name]["share of the gain"][self.gain]
+        """Of a configuration, of *gain*; None where the reference was not run on its prompts."""
+        return self.summary[name]["share of the gain"].get(self.gain)
 
     def is_better(self, name, field):
-        """Whether a configuration moved one of `gains` the better way."""
-        change = self.summary[name]["change"][field]["mean"]
-        return change > 0 if self.plan["gains"][field] == "rises" else change < 0
+        """Whether a configuration moved one of `gains` the better way, clear of no change."""
+        change = self.summary[name]["change"][field]
+        better = change["mean"] > 0 if self.plan["gains"][field] == "rises" else change["mean"] < 0
+        return better and is_clear(change)
 
     def is_broad(self, name):
         """Whether a configuration ran on half of the prompts or more."""
         return 2 * self.summary[name]["count"] >= self.summary[self.plan["plain"]]["count"]
 
-    def shared(self, name):
-        """The prompts that this configuration has in common with plain sampling and what shares are taken of."""
-        needed = {name, self.plan["plain"], *self.whole.values()}
-        return sorted(set.intersection(*(set(self.lines[each]) for each in needed)))
+    def shared(self, *names):
+        """The prompts that these configurations have in common with plain sampling."""
+        return sorted(set.intersection(*(set(self.lines.get(each, ())) for each in (self.plan["plain"], *names))))
 
     def names_background(self, index):
         return NAMED[0] in self.lines[self.plan["plain"]][index]
@@ -118,9 +120,10 @@ class Results:
             columns = (self.column(each, field, shared) for each in (name, plain))
             found["relative change"][field] = relative_change(*columns, sentences)
         for of, whole in self.whole.items():
-            for field in self.plan["gains"]:
-                columns = (self.column(each, field, shared) for each in (name, plain, whole))
-                found[of][field] = share_of_gain(*columns, sentences)
+            both = self.shared(name, whole)
+            for field in self.plan["gains"] if both else ():
+                columns = (self.column(each, field, both) for each in (name, plain, whole))
+                found[of][field] = share_of_gain(*columns, self.sentences(both))
         return {"request": self.plan["requests"][name], "count": len(shared), "sentences": len(set(sentences)),
                 "unet_calls": float(numpy.mean(self.column(name, "unet_calls", shared))), **found}
 

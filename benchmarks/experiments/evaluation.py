@@ -12,8 +12,8 @@ the judge, unless FOLDER has it. `run` makes the videos (benchmarks/evaluation/d
 and appends one JSON line a video to WORK/<configuration>.jsonl; what is there already is not made again, so
 a run can be stopped at any time. Shards are for several processes side by side. `report` writes
 benchmarks/results/evaluation.csv, the page beside it with its plot, and the table and the chart of
-docs/evaluation.md, from those lines; rows that they lack are kept from the CSV that is there, if its plain
-sampling is the same. `picture` names the prompt and the seed of the README's picture.
+docs/evaluation.md, from those lines; rows that they lack are kept from the CSV that is there, if it is of
+this world and its plain sampling is the same. `picture` names the prompt and the seed of the README's picture.
 
 Needs torch, safetensors, and for the report matplotlib. scripts/evaluate.sh does all of it.
 """
@@ -135,6 +135,8 @@ def picture(options):
 
     plan = worlds.read_plan(options.world, options.steps)
     results = Results(plan, options.work, former={})
+    if not results.shared(plan["reference"]):
+        sys.exit(f"no results of {plan['reference']} beside plain sampling in {', '.join(map(str, options.work))}")
     gain, index = results.median_prompt()
     row = results.lines[plan["plain"]][index]
     print(json.dumps({key: row[key] for key in ("index", "prompt", "seed")} | {"gain": gain}))
@@ -145,7 +147,7 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
 
     def add(call, text):
-        command = commands.add_parser(call.__name__, help=text)
+        command = commands.add_parser(call.__name__, help=text, allow_abbrev=False)
         command.set_defaults(call=call)
         command.add_argument("--world", choices=worlds.NAMES, default=worlds.DEFAULT)
         return command

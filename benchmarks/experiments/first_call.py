@@ -10,10 +10,10 @@ are in the page cache: the first turn reads them and does not count. Writes resu
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 
+from measuring.child import run_to_end
 from measuring.first_call import first_call, medians
 from measuring.models import PROMPT, Model, ensure_backend, prepare_true_size
 from measuring.options import conditions, measuring_parser, write_result
@@ -35,11 +35,7 @@ sys.exit("the UNet was not called")
 def diffusers_first_call(model: Model, threads: int) -> dict[str, float]:
     command = [sys.executable, "-c", SCRIPT, str(model.pipeline), str(threads), PROMPT]
     start = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"diffusers ended with code {process.returncode}")
+    usage = run_to_end(command, env={**os.environ, "OMP_NUM_THREADS": str(threads)})
     return {"first_call": time.perf_counter() - start, "peak_mib": usage.ru_maxrss / 1024}
 
 

@@ -76,7 +76,7 @@ def time_reference(jobs, samples):
 def time_ours(program, samples):
     command = [program, "--benchmark_format=json", "--benchmark_repetitions=5", "--benchmark_min_time=0.1"]
     command.append("--benchmark_enable_random_interleaving=true")  # a slow moment then meets every benchmark
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # errors are shown as they come
     for row in json.loads(output)["benchmarks"]:
         if row["run_type"] == "iteration":
             samples.setdefault(row["name"], []).append((row["cpu_time"], row["real_time"]))

@@ -13,12 +13,12 @@ Writes results/samplers.json.
 from __future__ import annotations
 
 import statistics
-import subprocess
 from pathlib import Path
 
 import torch
 from evaluation import worlds
 from evaluation.intervals import difference
+from measuring.child import run_to_end
 from measuring.models import ROOT
 from measuring.options import conditions, measuring_parser, write_result
 from safetensors.torch import load_file
@@ -53,7 +53,7 @@ def latents_of(options, prompt: dict, sampler: str, sigmas: str | None, steps: i
         command += ["--num-iters", passes, "--threads", options.threads, "--save-latents", file,
                     "-o", folder / "video.mp4", "--overwrite"]
         command += ["--sigmas", sigmas] if sigmas else []
-        subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        run_to_end(command)
     return load_file(file)["latents"][0].double()
 
 

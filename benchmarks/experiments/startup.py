@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+from measuring.child import run_to_end
 from measuring.first_call import first_call, medians
 from measuring.models import PROMPT, ROOT, SIZES, Model, prepare_apart
 from measuring.options import conditions, measuring_parser, write_result
@@ -40,14 +40,8 @@ export_to_gif(video.frames[0], sys.argv[2])
 def timed(command: list, threads: int) -> dict:
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [str(part) for part in command], env=environment,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    _, status, usage = os.wait4(process.pid, 0)
+    usage = run_to_end(command, env=environment)
     seconds = time.perf_counter() - start
-    if status:
-        raise SystemExit(f"{command[0]}: ended with {os.waitstatus_to_exitcode(status)}")
     return {
         "seconds": seconds,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,

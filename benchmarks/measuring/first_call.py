@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+from measuring.child import run_to_end
 
 
 def first_call(command: str, options: list[str]) -> dict[str, float]:
@@ -19,11 +19,7 @@ def first_call(command: str, options: list[str]) -> dict[str, float]:
         arguments += ["--num-iters", "1", "--num-inference-steps", "1", "-o", f"{folder}/v.gif"]
         arguments += ["--trace", str(trace), *options]
         start = time.time()
-        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"{' '.join(arguments)} ended with code {process.returncode}")
+        usage = run_to_end(arguments)
         recorded = json.loads(trace.read_text())
     begin = recorded["otherData"]["unix_seconds"] - start  # the process up to reading the bundle
     spans = recorded["traceEvents"]

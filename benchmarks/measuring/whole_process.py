@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from measuring.child import last_lines
+
 INTERVAL = 0.1  # seconds between two looks at the memory
 
 
@@ -75,7 +77,7 @@ def measured(command: list[str], **options) -> Measured:
     watcher.join()
     seconds, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: ended with {process.returncode}\n{errors[-2000:]}")
+        raise SystemExit(f"{' '.join(command)}: ended with {process.returncode}\n{last_lines(errors)}")
     cpu = sum(getattr(after, key) - getattr(before, key) for key in ("ru_utime", "ru_stime"))
     return Measured(seconds, cpu, peaks[0] // 1024, peaks[1] // 1024, output)
 

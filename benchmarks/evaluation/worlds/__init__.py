@@ -23,10 +23,10 @@ _loaded = []
 
 
 def read_plan(world=DEFAULT, steps=None):
-    """NAME.json, and under `requests` the fields of each configuration. Without `steps`, here or there, the
+    """NAME.json, and under `requests` the fields of each configuration, `asked_steps` the steps. Without `steps`, here or there, the
     model's own number is taken."""
     name = Path(world).name
-    plan = {"name": name, **json.loads((HERE / f"{name}.json").read_text())}
+    plan = {"name": name, "asked_steps": steps, **json.loads((HERE / f"{name}.json").read_text())}
     steps = steps or plan.get("steps")
     common = {"num_inference_steps": steps} if steps else {}
     plan["requests"] = {configuration: {**common, **fields} for group in plan["groups"]
