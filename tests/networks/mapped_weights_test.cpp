@@ -2,7 +2,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <freeinit/impl/networks/mapped_weights_inl.hpp>
-#include <freeinit/impl/networks/operator_uses_inl.hpp>
+#include <freeinit/impl/networks/torchscript_module_inl.hpp>
 
 #include <ATen/Functions.h>
 #include <caffe2/serialize/inline_container.h>
@@ -35,7 +35,6 @@ torch::jit::Module network() {
   torch::jit::Module inner("inner");
   inner.register_parameter("weight", at::linspace(-1, 1, 30).reshape({30, 1}), false);
   module.register_module("inner", inner);
-  module.register_attribute("widens_weights", c10::BoolType::get(), true);
   module.define(R"(
 def forward(self, x):
     y = torch.tensor([1.5, 2.5])
@@ -162,7 +161,7 @@ TEST_F(MappedWeights, ThatGoLeaveTheOthers) {
   }
 }
 
-TEST_F(MappedWeights, OfALargeFileAlone) {
+TEST_F(MappedWeights, OfALargeFileAloneAndNotWhereTheyAreWidened) {
   const auto read = [this](std::int64_t size) {
     torch::jit::Module module("network");
     module.register_parameter("a", at::ones({size}), false);
@@ -176,22 +175,21 @@ TEST_F(MappedWeights, OfALargeFileAlone) {
 #ifdef __linux__
   EXPECT_GT(read(9 << 20), 32U << 20);
 #endif
+  torch::jit::Module module("network");
+  module.register_parameter("half", at::ones({17 << 20}, at::kHalf), false);
+  module.register_parameter("bias", at::ones({20}), false);
+  module.define("def forward(self, x):\n    return x * self.half.sum() * self.bias.sum()\n");
+  module.save(file().string());
+  const freeinit::detail::TorchScriptModule found(
+      {.source = {.file = file()}, .inputs = {"x"}, .dtype = "float32"});
+  EXPECT_EQ(resident_bytes(file()), 0U);
+  EXPECT_EQ(found({at::ones({1})}).item<float>(), 20.0F * (17 << 20));
 }
 
 TEST_F(MappedWeights, DoNotStayWhereTheyAreCompressed) {
   rewrite([](auto& writer, const auto& part, const auto& content) {
     writer.writeRecord(part, content.data(), content.size(), /*compress=*/true);
   });
-  EXPECT_FALSE(try_in_place().has_value());
-}
-
-TEST_F(MappedWeights, DoNotStayWhereTheyAreWidened) {
-  torch::jit::Module module("network");
-  module.register_parameter("half", at::ones({20, 30}, at::kHalf), false);
-  module.save(file().string());
-  EXPECT_TRUE(try_in_place().has_value());
-  module.register_parameter("bias", at::ones({20}), false);
-  module.save(file().string());
   EXPECT_FALSE(try_in_place().has_value());
 }
 

@@ -59,6 +59,16 @@ struct MappedWeight {
   }
 };
 
+inline void let_go_of_mapped_weight(void* kept) {
+  delete static_cast<std::shared_ptr<const MappedWeight>*>(kept);
+}
+
+/// Whether a tensor keeps a whole file mapped.
+inline bool is_mapped(const at::Tensor& tensor) {
+  return tensor.has_storage() &&
+         tensor.storage().data_ptr().get_deleter() == &let_go_of_mapped_weight;
+}
+
 /// Where the weights of an archive are in its file, and the file in memory.
 class MappedWeights {
  public:
@@ -82,17 +92,15 @@ class MappedWeights {
 
   /// Whether the network may be read so. Weights of another zip program than PyTorch's may not lie
   /// as tensors do; of tensors that are not dense LibTorch looks at the values while it reads them;
-  /// weights that are widened are soon copied anyway; what is read beside the weights is held in
-  /// memory; and formats before PyTorch 1.6 are read in another way.
+  /// what is read beside the weights is held in memory; and formats before PyTorch 1.6 are read in
+  /// another way.
   [[nodiscard]] bool can_stay(const std::string& origin) {
     constexpr std::uint64_t kFirstVersion = 3;
     std::string pickle = read_part(archive_, origin, "data.pkl");
     for (const std::string_view dense : {"_rebuild_tensor_v2\n", "_rebuild_parameter\n"}) {
       for (std::size_t at = 0; (at = pickle.find(dense, at)) != pickle.npos;) pickle[at] = ' ';
     }
-    const auto has = [&pickle](const char* text) { return pickle.find(text) != pickle.npos; };
-    const bool is_widened = has("HalfStorage") && has("FloatStorage") && !has("widens_weights");
-    return !has("_rebuild_") && !is_widened && archive_.version() >= kFirstVersion &&
+    return pickle.find("_rebuild_") == pickle.npos && archive_.version() >= kFirstVersion &&
            beside_ <= kLargestPart &&
            std::all_of(weights_.begin(), weights_.end(), [](const Place& place) {
              return place.plain && place.offset % kAlignment == 0;
@@ -202,9 +210,8 @@ class MappedWeights {
     Place& place = weights_[stub.index];
     auto* const begin = static_cast<char*>(file_.mutable_data()) + place.offset;
     if (!place.mapped) place.mapped.reset(new MappedWeight{file_, begin, place.size});
-    using Kept = std::shared_ptr<const MappedWeight>;
-    storage.set_data_ptr({begin, new Kept(place.mapped),
-                          [](void* kept) { delete static_cast<Kept*>(kept); }, at::kCPU});
+    storage.set_data_ptr(
+        {begin, new std::shared_ptr(place.mapped), &let_go_of_mapped_weight, at::kCPU});
   }
 
   [[nodiscard]] bool is_in_file(const void* data) const {

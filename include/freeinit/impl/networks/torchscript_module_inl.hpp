@@ -105,12 +105,22 @@ inline void TorchScriptModule::check_forward(const std::vector<std::string_view>
 
 /// Weights of a graph in float32 may be stored in float16; exact, since every float16 is a float32.
 /// Others are left: a graph may compute some layers in float32 (VideoCrafter's group norms). A
-/// graph that widens what it uses (`freeinit-export backend float16-weights`) says so.
+/// graph that widens what it uses (`freeinit-export backend float16-weights`) says so. After it
+/// nothing is left of a file that was mapped: what is narrow in it would count twice.
 inline void TorchScriptModule::widen_parameters() {
   if (module_.hasattr("widens_weights") || dtype_ != at::kFloat) return;
+  bool any = false;
   for (at::Tensor parameter : module_.parameters()) {
-    if (parameter.scalar_type() == at::kHalf) parameter.set_data(parameter.to(at::kFloat));
+    if (parameter.scalar_type() != at::kHalf) continue;
+    parameter.set_data(parameter.to(at::kFloat));
+    any = true;
   }
+  if (!any) return;
+  const auto keep_without_file = [](at::Tensor tensor) {
+    if (is_mapped(tensor)) tensor.set_data(tensor.clone());
+  };
+  for (const at::Tensor& parameter : module_.parameters()) keep_without_file(parameter);
+  for (const at::Tensor& buffer : module_.buffers()) keep_without_file(buffer);
 }
 
 /// The tensors of a method's result. Throws Error: model for any other value.
