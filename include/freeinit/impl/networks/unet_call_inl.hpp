@@ -70,7 +70,7 @@ class UNetInputs {
 /// CPU takes as long for each of them, and gigabytes for a large batch. By the size alone: the same
 /// rounding on every machine.
 inline bool is_large_batch(std::int64_t latents, at::Device device) {
-  constexpr std::int64_t kMost = 16 * 64 * 64;  // one sample of 16 frames of 512x512 pixels
+  constexpr std::int64_t kMost = std::int64_t{16} * 64 * 64;  // 16 frames of 512x512 pixels
   return device.is_cpu() && latents > kMost;
 }
 
