@@ -49,12 +49,10 @@ struct MappedWeight {
 
   ~MappedWeight() {
 #if __has_include(<sys/mman.h>)
-    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const auto from = reinterpret_cast<std::uintptr_t>(begin) + page - 1;
-    const auto first = from - from % page;
-    const auto end = reinterpret_cast<std::uintptr_t>(begin) + size;
-    const auto last = end - end % page;
-    if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t skipped = (page - reinterpret_cast<std::uintptr_t>(begin) % page) % page;
+    const std::size_t whole = skipped < size ? (size - skipped) / page * page : 0;
+    if (whole > 0) ::madvise(begin + skipped, whole, MADV_DONTNEED);
 #endif
   }
 };
@@ -193,7 +191,7 @@ class MappedWeights {
     if (!tensor.has_storage()) {
       raise(ErrorCode::invalid_file, concat(origin, ": holds a tensor that is not dense"));
     }
-    c10::Storage storage = tensor.storage();
+    const c10::Storage& storage = tensor.storage();
     if (storage.nbytes() == 0 || is_in_file(storage.data())) return;
     Stub stub{};
     if (!storage.device().is_cpu() || storage.data() == nullptr) {  // as of PyTorch's "meta"

@@ -116,7 +116,7 @@ inline void TorchScriptModule::widen_parameters() {
     any = true;
   }
   if (!any) return;
-  const auto keep_without_file = [](at::Tensor tensor) {
+  const auto keep_without_file = [](const at::Tensor& tensor) {
     if (is_mapped(tensor)) tensor.set_data(tensor.clone());
   };
   for (const at::Tensor& parameter : module_.parameters()) keep_without_file(parameter);
