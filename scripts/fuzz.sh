@@ -22,7 +22,7 @@ names=("$@")
 # run NAME: into a log, and how many seconds of a processor it took. 25 seconds of one input, or more than
 # 2 GB, are findings.
 run() {
-  local TIMEFORMAT=%U
+  local TIMEFORMAT='%U %S'
   { time fuzz "$1" >"$build/fuzz/$1.log" 2>&1; } 2>"$build/fuzz/$1.seconds"
 }
 
@@ -50,7 +50,7 @@ record() {
   local file=${FREEINIT_FUZZ_FIGURES:-} name=$1 taken
   [[ -n $file ]] || return 0
   shift
-  taken=$(grep -xE '[0-9.]+' "$build/fuzz/$name.seconds" | tail -n 1)
+  taken=$(awk '/^[0-9.]+ [0-9.]+$/ { sum = $1 + $2 } END { printf "%.1f", sum }' "$build/fuzz/$name.seconds")
   [[ -s $file ]] || echo "target,seconds,executions,reached,edges,inputs,findings" >"$file"
   (IFS=,; echo "$name,${taken:-0},$*") >>"$file"
 }
