@@ -105,7 +105,7 @@ SECTIONS = [  # title, text, results
      " allocator has reserved there. All must agree within 2e-2 for one call and 5e-2 for a generation.",
      ["cuda_mid", "cuda_modelscope", "cuda_demo"]),
     ("From nothing to a file", "", ["startup"]),
-    ("The start of a large model", "AnimateDiff at its true size, 1.3 billion random weights. Here they are mapped, not copied.",
+    ("The start of a large model", "AnimateDiff at its true size, 1.3 billion random weights, which both map.",
      ["first_call"]),
     ("Many videos", "One load of the model for all of them. The shorter a video, the more of `generate` is its start: these, of one step, are"
      " the shortest. What is left to a batch is to make them, which is most of what diffusers does, too. The programs ran beside"
