@@ -14,7 +14,7 @@ from pathlib import Path
 from report import tables
 from report.demands import demands
 from report.page_tables import fill_places
-from report.real_size import one_step, times_and_memory
+from report.real_size import one_step, times_and_memory, whole_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -84,6 +84,7 @@ $run long_clips build/bin/freeinit --threads 1
 $run cuda $worker                                    # on a CUDA device
 $run real_size modelscope --freeinit build/bin/freeinit
 $run one_step $worker --threads 1 --size animatediff-512
+$run stable_diffusion_cpp build/bin/freeinit SD_CLI --threads 1 --size animatediff-512
 $run report                                          # writes this page
 ```
 """
@@ -134,6 +135,9 @@ SECTIONS = [  # title, text, results
     ("One step and its decoding", "AnimateDiff and ModelScope at their true size, random weights, 16 frames with guidance, decoded one"
      " at a time. Python's peers run in a plain loop. Each round is a new process.",
      ["one_step_animatediff-512", "one_step_animatediff-256", "one_step_modelscope-256"]),
+    ("Beside stable-diffusion.cpp", "The same, as whole commands that load the same weights in float16, begin with the same noise and write"
+     " 16 pictures. \"difference\" is the root mean square between their pixels, of values from 0 to 1.",
+     ["stable_diffusion_cpp_animatediff-512", "stable_diffusion_cpp_animatediff-256"]),
 ]  # fmt: skip
 
 ANSWERED = """## Answered, and no longer measured
@@ -170,6 +174,7 @@ MADE_BY = {
     "reinit": tables.reinit,
     "real_size": times_and_memory,
     **dict.fromkeys(("one_step_animatediff-512", "one_step_animatediff-256", "one_step_modelscope-256"), one_step),
+    **dict.fromkeys(("stable_diffusion_cpp_animatediff-512", "stable_diffusion_cpp_animatediff-256"), whole_commands),
     "long_clips": tables.long_clips,
 }  # fmt: skip
 

@@ -43,6 +43,20 @@ def one_step(result: dict) -> str:
     )
 
 
+def whole_commands(result: dict) -> str:
+    """A step and the decoding as whole commands, loading included."""
+    where, programs = result["conditions"], result["programs"]
+    clock = clock_of(where)
+    here = programs["freeinit"][clock]
+    head = ["", CLOCKS[clock], "freeinit's share", "peak memory", "of it not mapped", "difference"]
+    rows = [
+        [name, f"{found[clock]:.0f} s", f"{here / found[clock]:.2f}", _gib(found["peak_mib"]),
+         _gib(found["peak_anonymous_mib"]), f"{found['difference']:.1e}"]
+        for name, found in programs.items()
+    ]  # fmt: skip
+    return f"{machine(where)}, medians of {result['repeats']}.\n\n" + table(head, rows)
+
+
 def _row(title: str, found: dict) -> list[str]:
     export, generate, weights = found["export"], found.get("generate"), found["bundle_mib"]
     row = [

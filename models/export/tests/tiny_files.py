@@ -50,8 +50,13 @@ def tiny_adapter(positions: int = 32, mid: bool = True, widths=BLOCKS) -> Motion
 
 def original_motion_states(adapter: MotionAdapter) -> dict[str, torch.Tensor]:
     """As in mm_sd_v15_v2.ckpt."""
+    return in_original_names(adapter.state_dict())
+
+
+def in_original_names(motion_modules: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights of motion modules, named as in mm_sd_v15_v2.ckpt."""
     states = {}
-    for name, tensor in adapter.state_dict().items():
+    for name, tensor in motion_modules.items():
         name = re.sub(r"(motion_modules\.\d+)", r"\1.temporal_transformer", name)
         for new, old in (
             (".norm1", ".norms.0"),
