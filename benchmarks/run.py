@@ -31,8 +31,9 @@ def main() -> None:
     parser.add_argument("name", nargs="?", choices=list(MODULES), metavar="NAME", help=", ".join(MODULES))
     options = parser.parse_args(sys.argv[1:2])
     if options.name is None:
+        width = max(map(len, MODULES)) + 2
         for name, module in MODULES.items():
-            print(f"{name:18}{first_line(module)}")
+            print(f"{name:{width}}{first_line(module)}")
         return
     sys.argv = [f"run.py {options.name}", *sys.argv[2:]]
     importlib.import_module(MODULES[options.name]).main()

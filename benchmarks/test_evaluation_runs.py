@@ -163,3 +163,11 @@ def test_a_page_names_its_model_and_its_command(tmp_path):
     assert again(read_plan()) == "scripts/evaluate.sh"
     assert again(read_plan(steps=10)) == "scripts/evaluate.sh --steps 10"
     assert again(read_plan(NEXT, 10)) == "scripts/evaluate.sh --world models/train_next --bundle BUNDLE --steps 10"
+
+
+@pytest.mark.parametrize("world", [NEXT, "models/train"])
+def test_a_run_whose_prompts_name_no_background_asks_for_more(tmp_path, world):
+    plan = read_plan(world)
+    made_up_lines(plan, tmp_path, ["plain", "passes 3"], count=1)
+    with pytest.raises(SystemExit, match="plain: no prompt .* names a background; run more of them"):
+        report(plan, [tmp_path / "lines"], tmp_path)

@@ -109,6 +109,8 @@ class Results:
         plain, shared = self.plan["plain"], self.shared(name)
         sentences = self.sentences(shared)
         named = [i for i in shared if self.names_background(i)]
+        if not named:
+            raise SystemExit(f"{name}: no prompt that it ran on names a background; run more of them (--prompts)")
         kinds = {field: (mean, shared) for field, *_ in self.plan["metrics"]}
         kinds |= {field: (share, shared) for field, _ in WORDS} | {NAMED[0]: (share, named)}
         kinds |= {field: (mean, shared) for field, _ in FORMS if field in self.lines[name][shared[0]]}
