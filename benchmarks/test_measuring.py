@@ -1,10 +1,12 @@
-"""A program that fails while it is measured says why."""
+"""What measurements stand on: a program that fails says why, algorithms are what they are called."""
 
 import sys
 
 import pytest
+import torch
 from measuring.child import LAST, run_to_end
 from measuring.first_call import first_call
+from measuring.winograd import Winograd
 
 
 def python(text):
@@ -36,3 +38,14 @@ def test_a_first_call_that_fails_says_why(tmp_path):
     command.chmod(0o755)
     with pytest.raises(SystemExit, match="ended with code 4\nerror: no such bundle"):
         first_call(str(command), [])
+
+
+@pytest.mark.parametrize("outputs, points", [(2, (0, 1, -1)), (4, (0, 1, -1, 2, -2)), (4, (0, 0.65, -0.65, 1.5, -1.5))])
+def test_winograds_convolution_is_the_definitions(outputs, points):
+    generator = torch.Generator().manual_seed(1)
+    images, weight = (torch.randn(shape, generator=generator) for shape in ((2, 8, 9, 14), (5, 8, 3, 3)))
+    expected = torch.nn.functional.conv2d(images, weight, padding=1)
+    found = Winograd(outputs, points).conv2d(images, weight, narrow=False)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+    narrow = Winograd(outputs, points).conv2d(images, weight)
+    assert 1e-3 < float((narrow - expected).abs().max() / expected.abs().max()) < 0.1

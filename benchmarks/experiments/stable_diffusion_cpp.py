@@ -31,8 +31,8 @@ HERE = "freeinit"
 PEER = "stable-diffusion.cpp"
 BACKEND = "float16-weights"
 # Root mean square of the frames' differences, of their values from 0 to 1. stable-diffusion.cpp rounds the
-# inputs of its products to float16; frames that have nothing to do with each other differ by ten times as much.
-TOLERANCE = 0.02
+# inputs of its products to float16; two frames of such a video differ by .16.
+TOLERANCE = 0.005
 
 
 def bundle_for_both(model: Model, folder: Path) -> Path:
@@ -60,7 +60,7 @@ def freeinit_command(program: str, bundle: Path, noise: Path, output: Path, job:
     return [
         program, "generate", job["prompt"], "--bundle", str(bundle), "--backend", BACKEND, *options,
         "--num-iters", "1", "--init-noise", str(noise), "--threads", str(threads), "--overwrite",
-        "-o", str(output / "%03d.png"),
+        "-o", str(output),
     ]  # fmt: skip
 
 

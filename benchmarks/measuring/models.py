@@ -81,7 +81,7 @@ def prepare(size: str, folder: Path, dtype: str = "float32", all_bits: bool = Fa
     notes = target / "model.json"
     if not notes.exists():
         torch.manual_seed(0)
-        pipeline = {"demo": _demo, "mid": _mid, "modelscope": _modelscope}[size]()
+        pipeline = {"demo": _demo, "mid": mid_pipeline, "modelscope": _modelscope}[size]()
         if size != "demo" and not all_bits:
             for parameter in pipeline.unet.parameters():
                 parameter.data = parameter.data.half().float()
@@ -224,7 +224,7 @@ def _small_parts(text_width: int) -> dict:
     }
 
 
-def _mid():
+def mid_pipeline():
     from diffusers import AnimateDiffPipeline, UNetMotionModel
 
     unet = UNetMotionModel(

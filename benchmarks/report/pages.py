@@ -79,6 +79,7 @@ $run operators $worker
 $run fewer_operations $worker --judge FOLDER --videos 80 --steps 15
 $run samplers build/bin/freeinit
 $run smaller_weights $worker
+$run narrow_convolutions
 $run reinit build/benchmarks/benchmark_reinit
 $run long_clips build/bin/freeinit --threads 1
 $run cuda $worker                                    # on a CUDA device
@@ -123,6 +124,11 @@ SECTIONS = [  # title, text, results
      " difference relative to that of the exact latents; two unrelated latents differ by 1.4. \"consistency\" is the correlation"
      " of neighbouring frames, the last columns are shares of clips that the demo model's judge finds right. Changes are paired"
      " by prompt and seed, with 95 % intervals over sentences. `--backend int8` is the former one (see \"Smaller weights\").", ["fewer_operations"]),
+    ("Convolutions in bfloat16", "What a call loses where the inputs of products are rounded to bfloat16: root mean square error of the"
+     " result, relative to it. Such products are twice as fast as float32's. So the definition is no faster than Winograd's F(4x4, 3x3)"
+     " in float32, which has a quarter of its products, and neither is F(2x2, 3x3), which has 1.8 times those. F(4x4, 3x3) would be"
+     " faster, but loses more than OpenVINO's bfloat16 does (last column of \"One step and its decoding\"), even with the points that lose"
+     " least. So convolutions of `--backend bfloat16` stay in float32.", ["narrow_convolutions"]),
     ("Samplers", "Samplers that draw noise make another video each time and have no such distance. PNDM makes one call more"
      " than it has steps, Heun's method about twice as many.", ["samplers"]),
     ("Smaller weights", "The weights have all bits of float32 here, so that float16 rounds them. `freeinit-int8` is the"
@@ -159,6 +165,7 @@ MADE_BY = {
         ("compare_demo", "compare_mid", "compare_modelscope", "default_mid", "default_modelscope", "avx2_mid",
          "two_threads_mid", "cuda_demo", "cuda_mid", "cuda_modelscope"), tables.compared),
     "fewer_operations": tables.fewer_operations,
+    "narrow_convolutions": tables.narrow_convolutions,
     "samplers": tables.samplers,
     "startup": tables.startup,
     "first_call": tables.first_call,

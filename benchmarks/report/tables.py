@@ -320,3 +320,18 @@ def long_clips(result: dict) -> str:
         text + table(["frames", "seen by the network", "time of a step", "ratio", "peak memory", "runs"], costs),
         table(["frames", "overlap", "windows", "noise", *(f"seam, pass {number}" for number in passes)], seams),
     ])  # fmt: skip
+
+
+def narrow_convolutions(result: dict) -> str:
+    found = result["convolutions"]
+    base = found["float32"]["linear"]["rms"]
+    rows = [["float32, linear layers in bfloat16: `--backend bfloat16`", "", *_errors(found["float32"]["linear"], base)]]
+    for name, errors in found.items():
+        if "both" in errors:
+            rows.append([name, f"{errors['convolutions']['rms']:.2%}", *_errors(errors["both"], base)])
+    head = ["3x3 convolutions", "alone", "with linear layers", "largest", "against float32's"]
+    return f"AnimateDiff, mid size, {result['frames']} frames, one call.\n\n" + table(head, rows)
+
+
+def _errors(found: dict, base: float) -> list[str]:
+    return [f"{found['rms']:.2%}", f"{found['largest']:.2%}", f"{found['rms'] / base:.1f}"]
