@@ -9,6 +9,7 @@ import run
 from report import pages, tables
 from report.demands import demands
 from report.page_tables import fill_places
+from report.real_size import whole_commands
 
 
 def test_the_page_shows_the_recorded_results():
@@ -32,3 +33,12 @@ def test_only_the_named_places_of_a_page_change(tmp_path):
     fill_places(page, {"one": "new", "three": "nowhere"})
     assert page.read_text() == (
         "a\n<!-- begin one -->\nnew\n<!-- end one -->\n<!-- begin two -->\nkept\n<!-- end two -->\n")  # fmt: skip
+
+
+def test_commands_are_compared_by_the_share_of_the_other():
+    programs = {name: {"cpu_seconds": seconds, "seconds": 1, "peak_mib": 2048, "peak_anonymous_mib": 1024, "difference": 0.001}
+                for name, seconds in (("freeinit", 100), ("stable-diffusion.cpp", 400))}  # fmt: skip
+    where = {"processor": "P", "threads": 1}
+    page = whole_commands({"conditions": where, "repeats": 3, "programs": programs})
+    assert "| freeinit | 100 s | 1.00 | 2.0 GiB | 1.0 GiB | 1.0e-03 |" in page
+    assert "| stable-diffusion.cpp | 400 s | 0.25 | 2.0 GiB | 1.0 GiB | 1.0e-03 |" in page
