@@ -6,6 +6,7 @@ import pytest
 import torch
 from measuring.child import LAST, run_to_end
 from measuring.first_call import first_call
+from measuring.models import shape_of
 from measuring.winograd import Winograd
 
 
@@ -49,3 +50,9 @@ def test_winograds_convolution_is_the_definitions(outputs, points):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
     narrow = Winograd(outputs, points).conv2d(images, weight)
     assert 1e-3 < float((narrow - expected).abs().max() / expected.abs().max()) < 0.1
+
+
+def test_a_size_that_is_not_square():
+    wide, square = shape_of("videocrafter-320x512"), shape_of("animatediff-256")
+    assert wide.latents == (2, 4, 16, 40, 64) and (wide.height, wide.width) == (320, 512)
+    assert square.latents == (2, 4, 16, 32, 32) and (square.height, square.width) == (256, 256)

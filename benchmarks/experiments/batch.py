@@ -64,7 +64,7 @@ def main() -> None:
     programs = {
         "diffusers, loaded once": [sys.executable, "-c", LOOP, model.pipeline, folder / "diffusers", options.passes,
                                    options.steps, options.threads, PROMPT, scale, SIZES["demo"].frames, options.jobs,
-                                   SIZES["demo"].pixels],
+                                   SIZES["demo"].height],
         "freeinit generate, each": ["env", f"FOLDER={folder / 'generate'}", "bash", "-c", CALLS, "calls", options.jobs,
                                     *generate],
         "freeinit batch": [options.freeinit, "batch", jobs, "--out", folder / "batch", *machine, "--format", "gif"],

@@ -50,7 +50,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "kept"
     keep = ["--checkpoint", kept]
-    pixels = 4 * SIZES["mid"].latent  # of both models
+    pixels = SIZES["mid"].height  # of both models
 
     demo = prepare_apart("demo", options.work)
     many = line(options.freeinit, demo.bundle, pixels, MANY, 1, folder)

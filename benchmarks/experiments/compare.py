@@ -111,15 +111,15 @@ def jobs_of(model: Model, folder: Path, options) -> dict[str, dict]:
     inputs = folder / "inputs.safetensors"
     save_file(unet_inputs(model.size), inputs)
     shape = shape_of(model.size)
-    recommended = json.loads((model.bundle / "manifest.json").read_text())["vae"]
-    pixels = shape.latent * recommended["spatial_scale"]
+    scale = json.loads((model.bundle / "manifest.json").read_text())["vae"]["spatial_scale"]
+    height, width = (scale * latents for latents in shape.latents[3:])
     jobs = {
         "generate": {
             "prompt": PROMPT,
             "seed": 7,
             "num_frames": shape.frames,
-            "height": pixels,
-            "width": pixels,
+            "height": height,
+            "width": width,
             "num_inference_steps": options.steps,
             "num_iters": options.passes,
             "guidance_scale": shape.guidance_scale,

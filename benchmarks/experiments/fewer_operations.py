@@ -60,7 +60,7 @@ def correlation(clips: torch.Tensor) -> list[float]:
 
 def run_all(workers: dict, prompts: list[dict], folder: Path, options) -> dict[str, dict]:
     """Latents and CPU seconds of every option."""
-    pixels = SIZES["demo"].pixels
+    pixels = SIZES["demo"].height
     common = {"num_frames": SIZES["demo"].frames, "height": pixels, "width": pixels, "guidance_scale": 4.0}
     common |= {"num_inference_steps": options.steps, "num_iters": options.passes}
     folder.mkdir(exist_ok=True)

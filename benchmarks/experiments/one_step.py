@@ -1,10 +1,11 @@
 """One step and the decoding of its video at true size, beside the peers.
 
     python benchmarks/run.py one_step build/benchmarks/compare_worker --threads 1 --size animatediff-512
+    python benchmarks/run.py one_step build/benchmarks/compare_worker --threads 1 --size videocrafter-320x512 --source VideoCrafter
 
 A video of 16 frames: the text, one call of the UNet with guidance, 16 frames decoded one at a time. The
 models have the true architectures and random weights. Python's peers run in a plain loop, in which
-diffusers' own networks take what they take in its pipeline. A peer is a process of its own for each round,
+diffusers' own networks take what they take in its pipeline; so do VideoCrafter's from a checkout of it. A peer is a process of its own for each round,
 since no two fit into memory: the first call counts, as it does for who makes one video. Every other round
 goes backwards. Writes results/one_step_SIZE.json after every round, so a run can be ended when there are
 enough.
@@ -23,6 +24,8 @@ from measuring.reference import reference_of
 
 PEERS = ("diffusers", "diffusers-compile", "openvino", "freeinit-float16-weights",
          "openvino-bfloat16", "freeinit-bfloat16")  # fmt: skip
+# Which diffusers does not have, so that Python's other peers have no text encoder and VAE.
+PEERS_OF_VIDEOCRAFTER = ("videocrafter", "freeinit-openvino", "freeinit-float16-weights", "freeinit-bfloat16")
 PARTS = ("text", "unet", "decode")
 # Largest difference of latents, relative to their largest value: a step with guidance scale 7.5 multiplies
 # that of a call by up to 15. bfloat16 has three digits; what it does to a video is measured elsewhere.
@@ -52,11 +55,13 @@ def main() -> None:
     parser = measuring_parser(__doc__.splitlines()[0], repeats=3, steps=1, passes=1)
     parser.add_argument("program", help="the built compare_worker")
     parser.add_argument("--size", choices=list(TRUE_SIZES), required=True)
-    parser.add_argument("--only", nargs="+", default=list(PEERS))
+    parser.add_argument("--source", type=Path, help="of videocrafter: a checkout of the original")
+    parser.add_argument("--only", nargs="+", help="peers")
     parser.add_argument("--name", default="one_step", help="of the results")
     options = parser.parse_args()
+    options.only = options.only or (PEERS_OF_VIDEOCRAFTER if options.size.startswith("videocrafter") else PEERS)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(options.work / "inductor"))
-    model = prepare_true_size(options.size, options.work)
+    model = prepare_true_size(options.size, options.work, options.source)
     folder = model.pipeline.parent
     options.jobs = ["generate"]
     job = {**jobs_of(model, folder, options)["generate"], "parts": True, "decode_chunk_size": 1}

@@ -94,7 +94,7 @@ def main() -> None:
         write_files(model.pipeline, folder)
     bundle = bundle_for_both(model, model.pipeline.parent / "bundle-as-stable-diffusion-cpp")
     job = {"prompt": PROMPT, "seed": 7, "num_inference_steps": 1, "guidance_scale": shape.guidance_scale,
-           "num_frames": shape.frames, "height": shape.pixels, "width": shape.pixels}  # fmt: skip
+           "num_frames": shape.frames, "height": shape.height, "width": shape.width}  # fmt: skip
     noise = folder / f"noise-{options.size}.safetensors"
     save_file({"noise": first_noise(job["seed"], shape.frames, shape.latent, last_alpha(bundle))}, noise)
 

@@ -53,7 +53,7 @@ def diffusers_process(model: Model, options) -> list:
     """The command line of a process that makes the video of `freeinit_process` with diffusers."""
     scale = json.loads((model.bundle / "manifest.json").read_text())["recommended"]["guidance_scale"]
     return [sys.executable, "-c", SCRIPT, model.pipeline, options.work / "whole.gif", options.passes, options.steps,
-            options.threads, PROMPT, scale, SIZES[model.size].frames, SIZES[model.size].pixels]  # fmt: skip
+            options.threads, PROMPT, scale, SIZES[model.size].frames, SIZES[model.size].height]  # fmt: skip
 
 
 def freeinit_process(bundle: Path, options, *more: str) -> list:

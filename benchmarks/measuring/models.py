@@ -22,6 +22,7 @@ import multiprocessing
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,16 +40,30 @@ class Size:
     """What one run makes of a model."""
 
     frames: int
-    latent: int  # height and width
+    latent: int  # height, and width where it is square
     text_width: int
     text_length: int = 77
     guidance_scale: float = 7.5
     scale: int = 4  # pixels of a latent: 4 of the demo's autoencoder and of the small one
+    wide_latent: int | None = None  # width where it is not
 
     @property
-    def pixels(self) -> int:
-        """Height and width of the video."""
+    def latents(self) -> tuple[int, ...]:
+        """Of one call with guidance."""
+        return (2, 4, self.frames, self.latent, self.wide_latent or self.latent)
+
+    @property
+    def text(self) -> tuple[int, ...]:
+        return (2, self.text_length, self.text_width)
+
+    @property
+    def height(self) -> int:
+        """Of the video."""
         return self.latent * self.scale
+
+    @property
+    def width(self) -> int:
+        return (self.wide_latent or self.latent) * self.scale
 
 
 SIZES = {
@@ -60,6 +75,7 @@ TRUE_SIZES = {  # MODEL-PIXELS; one model for all sizes of its videos
     "animatediff-256": Size(frames=16, latent=32, text_width=768, scale=8),
     "animatediff-512": Size(frames=16, latent=64, text_width=768, scale=8),
     "modelscope-256": Size(frames=16, latent=32, text_width=1024, scale=8),
+    "videocrafter-320x512": Size(frames=16, latent=40, wide_latent=64, text_width=1024, scale=8),
 }
 
 
@@ -94,12 +110,17 @@ def prepare(size: str, folder: Path, dtype: str = "float32", all_bits: bool = Fa
     return model
 
 
-def prepare_true_size(size: str, folder: Path) -> Model:
-    """Makes what is missing, in processes of their own. Weights are such as float16 holds."""
+def prepare_true_size(size: str, folder: Path, source: Path | None = None) -> Model:
+    """Makes what is missing, in processes of their own. Weights are such as float16 holds, but for VideoCrafter's,
+    which its own code and the exporter draw; `source` is a checkout of it."""
     import diffusers
 
     name = size.split("-")[0]
     target = folder / f"{name}-true"
+    if name == "videocrafter":
+        from measuring import videocrafter  # which imports this module
+
+        return videocrafter.prepare(size, target, source)
     maker = {"animatediff": "animatediff-pipeline"}.get(name, name)
     if not (target / "pipeline").exists():
         shutil.rmtree(target, ignore_errors=True)
@@ -134,22 +155,26 @@ def unet_inputs(size: str) -> dict[str, torch.Tensor]:
     """One call with guidance: latents [2,4,F,h,w], text [2,77,D]."""
     shape = shape_of(size)
     generator = torch.Generator().manual_seed(1)
-    latents = torch.randn((2, 4, shape.frames, shape.latent, shape.latent), generator=generator)
-    return {"latents": latents, "text": torch.randn((2, shape.text_length, shape.text_width), generator=generator)}
+    latents = torch.randn(shape.latents, generator=generator)
+    return {"latents": latents, "text": torch.randn(shape.text, generator=generator)}
+
+
+def unet_flops(unet, size: Size) -> dict[str, float]:
+    """Multiplications and additions of one call by aten operator."""
+    unet = unet.to("meta")
+    latents, text = (torch.empty(shape, device="meta") for shape in (size.latents, size.text))
+    if type(unet).__name__ == "UNetMotionModel":
+        text = text.repeat_interleave(size.frames, dim=0)
+    return counted_flops(lambda: unet(latents, torch.zeros((), device="meta"), encoder_hidden_states=text))
 
 
 @torch.no_grad()
-def unet_flops(unet, size: Size) -> dict[str, float]:
-    """Multiplications and additions of one call by aten operator, counted by torch without computing."""
+def counted_flops(call: Callable[[], object]) -> dict[str, float]:
+    """Of a call on the device "meta": torch counts without computing."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    unet = unet.to("meta")
-    latents = torch.empty((2, 4, size.frames, size.latent, size.latent), device="meta")
-    text = torch.empty((2, size.text_length, size.text_width), device="meta")
-    if type(unet).__name__ == "UNetMotionModel":
-        text = text.repeat_interleave(size.frames, dim=0)
     with FlopCounterMode(display=False) as counter:
-        unet(latents, torch.zeros((), device="meta"), encoder_hidden_states=text)
+        call()
     counts = counter.get_flop_counts()["Global"]
     return {str(operator).removeprefix("aten."): float(count) for operator, count in counts.items()}
 
@@ -159,7 +184,7 @@ def _export(model: Model, dtype: str) -> None:
         shutil.copytree(ROOT / "models" / "shapes", model.bundle)
         return
     size = shape_of(model.size)
-    settings = {"num_frames": size.frames, "height": size.pixels, "width": size.pixels}
+    settings = {"num_frames": size.frames, "height": size.height, "width": size.width}
     command = [sys.executable, "-m", "freeinit_export", "diffusers"]
     command += [str(model.pipeline), str(model.bundle), "--dtype", dtype]
     for key, value in settings.items():

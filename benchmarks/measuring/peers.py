@@ -122,8 +122,15 @@ class OnnxRuntime:
         return self.loop.generate(run)
 
 
+def videocrafter(setting: Setting):
+    from measuring.videocrafter import VideoCrafter
+
+    return VideoCrafter(setting.model)
+
+
 PEERS = {
     "diffusers": Diffusers,
+    "videocrafter": videocrafter,
     "diffusers-compile": lambda setting: Diffusers(setting, compiled=True),
     "openvino": OpenVino,
     "openvino-bfloat16": lambda setting: OpenVino(setting, "bf16"),

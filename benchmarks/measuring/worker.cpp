@@ -203,7 +203,8 @@ freeinit::GenerationRequest request_of(const json& job, const freeinit::Manifest
   request.width = job.at("width");
   request.num_inference_steps = job.at("num_inference_steps");
   request.guidance_scale = job.at("guidance_scale");
-  request.free_init = {};  // as peers: FreeInit's defaults, whatever the bundle recommends
+  request.eta = 0.0;       // as peers, whatever the bundle recommends;
+  request.free_init = {};  // and FreeInit's defaults
   request.free_init.num_iters = job.at("num_iters");
   request.free_init.fast_sampling = job.value("fast_sampling", false);
   if (job.contains("intermediate_steps")) {

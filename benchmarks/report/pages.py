@@ -85,6 +85,7 @@ $run long_clips build/bin/freeinit --threads 1
 $run cuda $worker                                    # on a CUDA device
 $run real_size modelscope --freeinit build/bin/freeinit
 $run one_step $worker --threads 1 --size animatediff-512
+$run one_step $worker --threads 1 --size videocrafter-320x512 --source VIDEOCRAFTER
 $run stable_diffusion_cpp build/bin/freeinit SD_CLI --threads 1 --size animatediff-512
 $run report                                          # writes this page
 ```
@@ -94,6 +95,8 @@ DEMANDS = """What the project set out to reach. A demand is reached or not by th
 rounds give; *within noise* is one that holds 1, so that another run may say the opposite. What is judged is what a user gets who
 names no backend."""
 
+ONE_STEP = [f"one_step_{size}" for size in ("animatediff-512", "animatediff-256", "modelscope-256", "videocrafter-320x512")]
+STABLE_DIFFUSION_CPP = [f"stable_diffusion_cpp_{size}" for size in ("animatediff-512", "animatediff-256")]
 SECTIONS = [  # title, text, results
     ("AnimateDiff, mid size", "Winograd's layers gave their scratch memory back after each call in this run.", ["compare_mid"]),
     ("ModelScope, mid size", "As above.", ["compare_modelscope"]),
@@ -138,12 +141,11 @@ SECTIONS = [  # title, text, results
     ("Clips longer than the model", "Seams: the mean change of latents where a static window begins or ends, over that elsewhere;"
      " 1 is no seam. What the columns of windows mean: [docs/long_clips.md](../../docs/long_clips.md).", ["long_clips"]),
     ("Models of true size", "Random weights: time and memory do not depend on them.", ["real_size"]),
-    ("One step and its decoding", "AnimateDiff and ModelScope at their true size, random weights, 16 frames with guidance, decoded one"
-     " at a time. Python's peers run in a plain loop. Each round is a new process.",
-     ["one_step_animatediff-512", "one_step_animatediff-256", "one_step_modelscope-256"]),
+    ("One step and its decoding", "Models of true size, random weights, 16 frames with guidance, decoded one at a time. Python's peers run in"
+     " a plain loop; `videocrafter` is the original's networks. Each round is a new process.", ONE_STEP),
     ("Beside stable-diffusion.cpp", "The same, as whole commands that load the same weights in float16, begin with the same noise and write"
      " 16 pictures. \"difference\" is the root mean square between their pixels, of values from 0 to 1.",
-     ["stable_diffusion_cpp_animatediff-512", "stable_diffusion_cpp_animatediff-256"]),
+     STABLE_DIFFUSION_CPP),
 ]  # fmt: skip
 
 ANSWERED = """## Answered, and no longer measured
@@ -180,8 +182,8 @@ MADE_BY = {
     "operators": tables.operators,
     "reinit": tables.reinit,
     "real_size": times_and_memory,
-    **dict.fromkeys(("one_step_animatediff-512", "one_step_animatediff-256", "one_step_modelscope-256"), one_step),
-    **dict.fromkeys(("stable_diffusion_cpp_animatediff-512", "stable_diffusion_cpp_animatediff-256"), whole_commands),
+    **dict.fromkeys(ONE_STEP, one_step),
+    **dict.fromkeys(STABLE_DIFFUSION_CPP, whole_commands),
     "long_clips": tables.long_clips,
 }  # fmt: skip
 
