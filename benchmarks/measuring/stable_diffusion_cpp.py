@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import measuring.models  # where tiny_files is found
+import measuring.models  # noqa: F401, where original_names is found
 import torch
+from original_names import in_original_names
 from safetensors.torch import load_file, save_file
-from tiny_files import in_original_names
 
 # Where its own files have the weights (ModelLoader::init_from_diffusers_file).
 PARTS = {

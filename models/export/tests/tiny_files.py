@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from diffusers import DDIMScheduler, MotionAdapter, StableDiffusionPipeline, UNet2DConditionModel
+from original_names import in_original_names
 from tiny_pipeline import WIDTH, randomise, tiny_text_encoder, tiny_tokenizer, tiny_vae
 
 LAYERS = 1  # per block
@@ -51,28 +52,6 @@ def tiny_adapter(positions: int = 32, mid: bool = True, widths=BLOCKS) -> Motion
 def original_motion_states(adapter: MotionAdapter) -> dict[str, torch.Tensor]:
     """As in mm_sd_v15_v2.ckpt."""
     return in_original_names(adapter.state_dict())
-
-
-def in_original_names(motion_modules: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights of motion modules, named as in mm_sd_v15_v2.ckpt."""
-    states = {}
-    for name, tensor in motion_modules.items():
-        name = re.sub(r"(motion_modules\.\d+)", r"\1.temporal_transformer", name)
-        for new, old in (
-            (".norm1", ".norms.0"),
-            (".norm2", ".norms.1"),
-            (".norm3", ".ff_norm"),
-            (".attn1", ".attention_blocks.0"),
-            (".attn2", ".attention_blocks.1"),
-        ):
-            name = name.replace(new, old)
-        if name.endswith("pos_embed.pe"):
-            for attention in range(2):
-                block = f"attention_blocks.{attention}.pos_encoder"
-                states[name.replace("pos_embed", block)] = tensor.clone()
-        else:
-            states[name] = tensor.clone()
-    return states
 
 
 def original_image_states(pipeline: StableDiffusionPipeline) -> dict[str, torch.Tensor]:
