@@ -4,7 +4,7 @@
 
 The UNet of `mid`, one call, in float32; then with the inputs of products rounded to bfloat16: of linear
 layers and pointwise convolutions, of 3x3 convolutions, of both. Convolutions are the definition's, or
-Winograd's with the usual points or with those that lose least. Needs no processor with bfloat16: a
+Winograd's with the usual points or with closer ones, which lose less. Needs no processor with bfloat16: a
 product of two such numbers is exact in float32, where sums are made. Writes
 results/narrow_convolutions.json.
 """
@@ -30,8 +30,7 @@ def in_pieces(winograd: Winograd) -> Convolution:
     return lambda images, weight: torch.cat([winograd.conv2d(part, weight) for part in images.split(IMAGES)])
 
 
-# Points a and b of 0, a, -a, b, -b: of 56 pairs from .5 to .8 and 1.1 to 2 these lose least for noise, and about
-# least for smooth images.
+# Points a and b mean 0, a, -a, b, -b and infinity. Powers of closer points are of more equal size.
 CONVOLUTIONS: dict[str, Convolution] = {
     "the definition": lambda images, weight: functional.conv2d(rounded(images), rounded(weight), padding=1),
     "Winograd, F(2x2, 3x3)": in_pieces(Winograd(2, (0, 1, -1))),

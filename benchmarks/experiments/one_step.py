@@ -1,14 +1,14 @@
 """One step and the decoding of its video at true size, beside the peers.
 
     python benchmarks/run.py one_step build/benchmarks/compare_worker --threads 1 --size animatediff-512
-    python benchmarks/run.py one_step build/benchmarks/compare_worker --threads 1 --size videocrafter-320x512 --source VideoCrafter
+    python benchmarks/run.py one_step ... --size videocrafter-320x512 --source VideoCrafter
 
 A video of 16 frames: the text, one call of the UNet with guidance, 16 frames decoded one at a time. The
 models have the true architectures and random weights. Python's peers run in a plain loop, in which
-diffusers' own networks take what they take in its pipeline; so do VideoCrafter's from a checkout of it. A peer is a process of its own for each round,
-since no two fit into memory: the first call counts, as it does for who makes one video. Every other round
-goes backwards. Writes results/one_step_SIZE.json after every round, so a run can be ended when there are
-enough.
+diffusers' own networks take what they take in its pipeline; so do VideoCrafter's from a checkout of it. A
+peer is a process of its own for each round, since no two fit into memory: the first call counts, as it does
+for who makes one video. Every other round goes backwards. Writes results/one_step_SIZE.json after every
+round, so a run can be ended when there are enough.
 """
 
 from __future__ import annotations

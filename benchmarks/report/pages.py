@@ -128,10 +128,11 @@ SECTIONS = [  # title, text, results
      " of neighbouring frames, the last columns are shares of clips that the demo model's judge finds right. Changes are paired"
      " by prompt and seed, with 95 % intervals over sentences. `--backend int8` is the former one (see \"Smaller weights\").", ["fewer_operations"]),
     ("Convolutions in bfloat16", "What a call loses where the inputs of products are rounded to bfloat16: root mean square error of the"
-     " result, relative to it. Such products are twice as fast as float32's. So the definition is no faster than Winograd's F(4x4, 3x3)"
-     " in float32, which has a quarter of its products, and neither is F(2x2, 3x3), which has 1.8 times those. F(4x4, 3x3) would be"
-     " faster, but loses more than OpenVINO's bfloat16 does (last column of \"One step and its decoding\"), even with the points that lose"
-     " least. So convolutions of `--backend bfloat16` stay in float32.", ["narrow_convolutions"]),
+     " result, relative to it. An instruction of AVX512-BF16 has twice as many products as one of float32. By that count the definition is"
+     " no faster than Winograd's F(4x4, 3x3) in float32, which has a quarter of its products, and F(2x2, 3x3), with 1.8 times those,"
+     " hardly. F(4x4, 3x3) would be faster, but loses several times as much as the backend does, also with points that lose half of"
+     " what the usual ones do; OpenVINO's bfloat16 loses 1.5 times as much (last column of \"One step and its decoding\"). So"
+     " convolutions of `--backend bfloat16` stay in float32.", ["narrow_convolutions"]),
     ("Samplers", "Samplers that draw noise make another video each time and have no such distance. PNDM makes one call more"
      " than it has steps, Heun's method about twice as many.", ["samplers"]),
     ("Smaller weights", "The weights have all bits of float32 here, so that float16 rounds them. `freeinit-int8` is the"
