@@ -199,6 +199,9 @@ class Threads : public testing::TestWithParam<std::string> {};
 
 // What several threads could share by mistake: memory kept between calls, the generator, progress.
 TEST_P(Threads, EightOnOnePipelineEachMakeTheVideoOfASingleRun) {
+  const std::string refusal =
+      freeinit::unet_backend(GetParam()).refusal(manifest(), at::kCPU);  // of this processor
+  if (!refusal.empty()) GTEST_SKIP() << refusal;
   const freeinit::TextToVideoPipeline pipeline(
       freeinit::ModelBundle::load(bundle(), {.backend = GetParam(), .low_memory = true}));
   std::vector<freeinit::GenerationRequest> requests;
