@@ -24,7 +24,7 @@ import world
 from trainer import Plan, Trainer
 
 FRAMES = Plan(seed=5, steps=6000, batch=48, rate=1.5e-3, narrow=True)
-MOTION = Plan(seed=6, steps=5000, batch=4, rate=1e-3, floor=0.05, narrow=True)
+MOTION = Plan(seed=6, steps=4500, batch=4, rate=1e-3, floor=0.05, narrow=True)
 HIGH = 0.4  # of the clips take their timestep from 500 on, where motion is decided
 NO_CAPTION = 0.1  # share of empty captions, for guidance
 # Until this share of the steps, in this share of the examples the signal is hidden.
