@@ -122,7 +122,10 @@ class Score(AnalysisTest):
         self.fails(3, "score", "absent.mp4", says="absent.mp4")
         self.fails(2, "score", "clip.y4m", "--max-frames", 0, says="1 to")
         self.fails(4, "score", "clip.y4m", "--start", 8, says="holds 8 frames")
-        self.fails(4, "score", "clip.y4m", "--features", "clip.y4m", says="TorchScript")
+        done = self.run_command("score", "clip.y4m", "--features", "clip.y4m")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("not a readable TorchScript file", done.stderr)
+        self.assertTrue(done.stderr.endswith("failed finding central directory\n"), done.stderr)
         self.fails(2, "score", "clip.y4m", "--save-features", "f.safetensors", says="--features")
         self.fails(2, "score", says="FILE")
         write_tensor(self.folder / "nan.safetensors", [1, 4, 2, 2, 2], [float("nan")] * 32)
@@ -197,6 +200,8 @@ class Analyze(AnalysisTest):
     def test_what_cannot_be_analysed(self):
         write_y4m(self.folder / "four.y4m", 4)  # as many as are used: no warning
         self.fails(2, "analyze", says="--passes")
+        self.assertIn("'four.y4m': has 4 frames of the selection; 5 were asked for",
+                      self.succeeds("analyze", "four.y4m", "--num-frames", 5, "--num-draws", 1).stderr)
         self.fails(2, "analyze", "four.y4m", "--passes", "x", says="either")
         self.fails(2, "analyze", "four.y4m", "--plot", "a.png", says=".svg")
         self.fails(2, "analyze", "four.y4m", "--timesteps", 1000, says="timestep '1000'")

@@ -19,7 +19,7 @@ class BadBundle(CommandTest):
 
     def test_unknown_bundle(self):
         self.fails(3, "generate", "x", "--bundle", "nowhere", says="nowhere")
-        self.fails(3, "inspect", "nowhere", says="nowhere")
+        self.fails(3, "inspect", "nowhere", says="'nowhere': no such bundle or file")
         self.fails(3, "tokenize", "x", "--bundle", "nowhere", says="nowhere")
         self.fails(3, "generate", "x", env=self.environment(FREEINIT_BUNDLE="nowhere"),
                    says="nowhere")

@@ -200,7 +200,7 @@ class ConfigFile(CommandTest):
         for text, code, says in (
                 ("seed 3", 4, ["c.toml' line 1", "'='"]),
                 ("\nprompt = red", 4, "line 2"),
-                ('prompt = "red', 4, "string"),
+                ('prompt = "red', 4, ["line 1", "expected a closing quotation mark"]),
                 ("seed = 1 2", 4, "line 1"),
                 ("seed = 1\nseed = 2", 4, "line 2"),
                 ("num_frames = 1\nnum-frames = 2", 4, "twice"),

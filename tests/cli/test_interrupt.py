@@ -40,7 +40,7 @@ class Interrupt(CommandTest):
         self.assertIn("load", {event["cat"] for event in events})
 
     def test_after_a_pass(self):
-        process = self.start("--num-iters", "500", "--fast-sampling", "--save-passes", "passes")
+        process = self.start("--num-iters", "500", "--fast-sampling", "--save-passes", "passes", "--checkpoint", "kept")
         while not (self.folder / "passes/pass_2.gif").exists():
             self.assertIsNone(process.poll(), "ended by itself")
             time.sleep(0.01)
@@ -48,6 +48,7 @@ class Interrupt(CommandTest):
         stdout, stderr = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 0, stderr)
         self.assertIn("warning: stopped", stderr)
+        self.assertIn("to go on: freeinit generate --resume kept --overwrite\n", stderr)
         self.assertTrue(stdout.startswith("clip.gif "), stdout)
         self.assertIn("clip.gif", self.files())
 

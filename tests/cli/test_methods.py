@@ -86,6 +86,34 @@ class Methods(CommandTest):
         self.assertIn("nothing comes of --mix --filter-schedule", said)
         self.assertNotIn("nothing comes", self.succeeds(*args, "--num-iters", 2).stderr)
 
+    def test_settings_that_change_nothing_are_named_where_they_were_asked_for(self):
+        args = ["generate", "x", "--num-inference-steps", 2]
+        for options, idle, beside in (
+                (("--sampler", "euler", "--eta", 0.5), "--eta", "sampler 'euler'"),
+                (("--filter", "gaussian", "--order", 2), "--order", "a filter other than butterworth"),
+                (("--filter-axes", "spatial", "--temporal-stop", 0.3), "--temporal-stop", "--filter-axes spatial"),
+                (("--filter-axes", "temporal", "--spatial-stop", 0.3), "--spatial-stop", "--filter-axes temporal"),
+                (("--vae-tile-size", 8), "--vae-tile-size", "no --vae-tiling"),
+                (("--guidance-scale", 1, "--negative-prompt", "blue"), "--negative-prompt", "a guidance scale of 1 or less"),
+                (("--num-iters", 1, "--filter", "gaussian", "--fast-sampling"), "--filter --fast-sampling",
+                 "--num-iters 1, which is plain sampling")):
+            with self.subTest(options):
+                said = self.succeeds(*args, "--num-iters", 2, *options).stderr if "--num-iters" not in options else (
+                    self.succeeds(*args, *options).stderr)
+                self.assertIn(f"warning: nothing comes of {idle} beside {beside}\n", said)
+        used = self.succeeds(*args, "--num-iters", 2, "--sampler", "tcd", "--eta", 0.5, "--order", 2, "--spatial-stop", 0.3,
+                             "--temporal-stop", 0.3, "--negative-prompt", "blue", "--vae-tiling", "--vae-tile-size", 8)
+        self.assertNotIn("nothing comes", used.stderr)
+        self.assertNotIn("nothing comes", self.succeeds(*args, "--num-iters", 1, "--filter", "butterworth").stderr)
+
+    def test_a_budget_for_one_pass_alone_is_said(self):
+        args = ["generate", "x", "--num-inference-steps", 4, "--num-iters", 3]
+        said = self.succeeds(*args, "--budget-calls", 7).stderr
+        self.assertIn("warning: --budget-calls 7: leaves 1 of 3 passes, which is plain sampling; passes of", said)
+        self.assertNotIn("plain sampling", self.succeeds(*args, "--budget-calls", 8).stderr)
+        early = ("--intermediate", "prediction", "--intermediate-steps", 2)
+        self.assertNotIn("plain sampling", self.succeeds(*args, "--budget-calls", 5, *early).stderr)
+
     def test_a_mask_from_a_file_is_the_filter_it_came_from(self):
         shape = self.manifest["recommended"]["num_frames"], *(
             self.manifest["recommended"][side] // self.manifest["vae"]["spatial_scale"]

@@ -34,7 +34,7 @@ class Replay(CommandTest):
         self.assertEqual(self.succeeds("replay", "clip.gif").stdout, "clip.gif: the same file, byte for byte\n")
 
     def test_nothing_is_said_of_settings_that_nobody_chose(self):
-        self.make("-o", "clip.gif", "--num-iters", 1)
+        self.make("-o", "clip.gif", "--num-iters", 1, "--filter", "gaussian")
         said = self.succeeds("replay", "clip.gif").stderr
         self.assertNotIn("warning", said)
         self.assertNotIn("wrote", said)  # a file that is gone with the command
@@ -58,6 +58,9 @@ class Replay(CommandTest):
         for name in ("start.gif", "clip.gif"):
             shutil.move(self.folder / name, self.folder / "else" / name)
         self.assertTrue(self.replay("else/clip.gif")["same_frames"])
+        self.make("-o", "frames/")
+        self.make("--init-video", "frames/", "--strength", 0.7, "-o", "of_folder.gif")
+        self.assertTrue(self.replay("of_folder.gif")["same_frames"])
         (self.folder / "else/start.gif").unlink()
         self.fails(3, "replay", "else/clip.gif", says="start.gif")
 

@@ -23,6 +23,8 @@ class Filter(CommandTest):
         self.assertEqual(figures["kept_bins"], sum(value >= 0.5 for value in mask))
         self.assertAlmostEqual(figures["dc"], mask[(2 * 6 + 3) * 8 + 4], places=6)
         self.assertGreater(figures["symmetry_error"], 0)  # the official mask at an odd size
+        settings = json.loads(self.succeeds("inspect", "mask.safetensors").stdout)
+        self.assertEqual((settings["filter"], settings["spatial_stop"], settings["order"]), ("gaussian", 0.6, 4))
 
     def test_variance_is_that_of_the_mix(self):
         # Where the mask is m, the mix of two unit variances has m^2 + (1 - m)^2.

@@ -13,6 +13,8 @@ class Typing(CommandTest):
     def test_slips_get_a_hint(self):
         for arguments, says in (
                 (("genrate", "a red circle"), "'genrate': no command; did you mean 'generate'?"),
+                (("--verison",), "'--verison': no command; did you mean '--version'?"),
+                (("help",), "'help': no command; did you mean '--help'?"),
                 (("generate", "x", "--num-inference-step", 3),
                  ["'--num-inference-step': no option of 'freeinit generate'",
                   "did you mean '--num-inference-steps'?"]),
@@ -57,14 +59,25 @@ class Typing(CommandTest):
                    says="key 'cfg-scale' is no option of 'freeinit generate'; did you mean 'guidance-scale'?")
         (self.folder / "c.json").write_text('{"steps": 3}')
         self.fails(2, "generate", "x", "--config", "c.json", says="did you mean 'num_inference_steps'?")
+        (self.folder / "c.json").write_text('{"num_frames": null, "foo": null}')
+        done = self.run_command("generate", "x", "--config", "c.json")
+        self.assertEqual(done.returncode, 2)
+        self.assertTrue(done.stderr.endswith("key 'foo' is no option of 'freeinit generate'\n"), done.stderr)
 
     def test_errors_of_the_command_line_are_sentences_of_ours(self):
         for arguments, says in (
                 (["batch"], "JOBS: missing; --help says what it is"),
                 (["batch", "jobs.jsonl", "--bundle"], "--bundle: expected DIR behind it"),
                 (["generate", "x", "--on-cancel", "never"], "--on-cancel 'never': expected one of save,discard"),
-                (["filter", "--shape", 1, 2], "--shape: has 2 values; expected at least 3"),
-                (["generate", "x", "--seed", 1, "--seed", 2], "--seed: has 2 values; expected at most 1")):
+                (["filter", "--shape", 1, 2], "--shape: has 2 of 3 values"),
+                (["generate", "x", "--seed", 1, "--seed", 2], "--seed: given 2 times; expected once"),
+                (["generate", "x", "--seed", -1], "--seed: '-1': expected a whole number, 0 to 2^64 - 1"),
+                (["generate", "x", "--checkpoint", "a", "--resume", "a"], ": expected one of them"),
+                (["generate", "x", "-o", "-"], "output '-': is no file; expected a name"),
+                (["decode", "clip.mp4"], "tensor of 'clip.mp4': is a video; expected a file .safetensors or .npy"),
+                (["generate", "x", "--init-video", "a.safetensors"],
+                 "--init-video 'a.safetensors': is a file of tensors; --init-latents takes latents"),
+                (["reinit", "--latents", "a", "--fresh", "b", "-o", "c.npy"], "reinit: --noise: missing"))):
             with self.subTest(arguments):
                 self.fails(2, *arguments, says="error: " + says)
         self.fails(2, "generate", "x", "--on-cancel", "n" * 100_000, says="--on-cancel")

@@ -11,6 +11,7 @@
 #include "shared/output_files.hpp"
 
 #include <freeinit/analysis/forward_process.hpp>
+#include <freeinit/core/text.hpp>
 #include <freeinit/io/text_file.hpp>
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/pipeline/clip_latents.hpp>
@@ -91,6 +92,13 @@ class LatentReader {
   std::unique_ptr<const freeinit::Autoencoder> autoencoder_;
 };
 
+void warn_of_few_frames(const Clip& clip, std::optional<std::int64_t> asked, Console& console) {
+  const std::int64_t frames = clip.frames.defined() ? clip.frames.size(0) : clip.latents.size(2);
+  if (frames >= asked.value_or(frames)) return;
+  console.warning(freeinit::concat("'", clip.name, "': has ", frames, " frames of the selection; ",
+                                   *asked, " were asked for"));
+}
+
 std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Console& console) {
   const auto folder = bundle_or_default(arguments.bundle);
   const auto manifest = freeinit::read_manifest(folder);
@@ -103,6 +111,7 @@ std::vector<NamedAnalysis> analyze_files(const AnalyzeArguments& arguments, Cons
   std::vector<NamedAnalysis> analyses;
   for (const std::string& file : arguments.files) {
     for (const Clip& clip : load_clips(file, reading, console)) {
+      warn_of_few_frames(clip, arguments.num_frames, console);
       console.progress("analyze " + clip.name, {});
       analyses.push_back({clip.name, freeinit::analyze_forward_process(
                                          reader.latents(clip), schedule, arguments.options)});
@@ -157,7 +166,7 @@ void add_analyze(CLI::App& app, Action& selected) {
   auto& a = *arguments;
   command->add_option(
       "FILE", a.files,
-      "Videos, folders of numbered pictures, or latents [B,C,F,h,w] (.safetensors)");
+      "Videos, folders of numbered pictures, or latents [B,C,F,h,w] (.safetensors, .npy)");
   command->add_option("--passes", a.passes, "Folder of generate --save-passes")->type_name("DIR");
   command->add_option("--bundle", a.bundle, kBundleHelp)->type_name("DIR");
   add_number(*command, "--num-frames", a.num_frames, "Frames of a clip [the bundle's]", 1,

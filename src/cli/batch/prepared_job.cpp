@@ -1,5 +1,6 @@
 #include "batch/prepared_job.hpp"
 
+#include "generate/idle_options.hpp"
 #include "shared/default_bundle.hpp"
 #include "shared/error_report.hpp"
 
@@ -84,6 +85,7 @@ PreparedJob prepare_job(const Job& job, const BatchArguments& batch, const Batch
   PreparedJob prepared{.arguments = arguments_of(job, batch), .run = {}, .hash = {}, .name = {}};
   auto& arguments = prepared.arguments;
   prepared.run = check_settings(arguments, bundle.folder, bundle.manifest, nullptr, console);
+  warn_of_idle_options(arguments, prepared.run, console);
   const bool has_seed = arguments.settings.given("seed");
   prepared.hash = hash_of(prepared.run, has_seed, bundle);
   if (!has_seed) prepared.run.request.seed = std::stoul(prepared.hash.substr(0, 8), nullptr, 16);

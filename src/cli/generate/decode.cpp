@@ -121,8 +121,9 @@ void add_decode(CLI::App& app, Action& selected) {
   auto arguments = std::make_shared<DecodeArguments>();
   auto& a = *arguments;
   command
-      ->add_option("LATENTS", a.latents,
-                   "Latents [B,C,F,h,w] (.safetensors, with :NAME if it holds several; .latent)")
+      ->add_option(
+          "LATENTS", a.latents,
+          "Latents [B,C,F,h,w] (.safetensors, with :NAME if it holds several; .npy, .latent)")
       ->required();
   command->add_option("--bundle", a.bundle, kBundleHelp)->type_name("DIR");
   command

@@ -1,6 +1,7 @@
 #include "generate/dry_run.hpp"
 #include "generate/generate_options.hpp"
 #include "generate/generate_report.hpp"
+#include "generate/idle_options.hpp"
 #include "generate/kept_run.hpp"
 #include "generate/prepared_run.hpp"
 #include "generate/run_needs.hpp"
@@ -80,6 +81,7 @@ void run_generate(const GenerateArguments& given, Console& console) {
   auto kept = open_kept_run(given.checkpoint);
   const GenerateArguments arguments = kept ? with_kept(given, *kept, console) : given;
   auto run = prepare(arguments, kept ? &*kept : nullptr, console);
+  warn_of_idle_options(arguments, run, console);
   warn_of_more_passes(arguments, run.request.free_init.num_iters, console);
   std::stop_source stop;
   ProgressView view(console);

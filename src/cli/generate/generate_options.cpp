@@ -41,7 +41,8 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
                     "after every N network calls",
                     1, 1'000'000);
   output.add("--compare", a.compare,
-             "Write the passes beside each other, labelled, too: .png, or a video (.mp4, ...)",
+             "Write the passes beside each other, labelled, too: .png, or a video (.mp4, ...); not "
+             "with --resume",
              "FILE");
   output.add_flag("--overwrite", a.overwrite, "Replace files that are there");
   output.add_flag("--no-metadata", a.no_metadata, kNoMetadataHelp);

@@ -87,6 +87,11 @@ Calls totals(const freeinit::GenerationResult& result) {
   return calls;
 }
 
+/// Of a folder, too, however it is spelt.
+std::string name_without_folder(const std::filesystem::path& path) {
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
 }  // namespace
 
 std::map<std::string, std::string> video_metadata(const GenerateArguments& arguments,
@@ -99,7 +104,7 @@ std::map<std::string, std::string> video_metadata(const GenerateArguments& argum
   json.erase("decode_chunk_size");
   for (const char* key : {"filter_mask", "init_noise", "init_video", "init_latents"}) {
     if (!json.contains(key)) continue;
-    json[key] = std::filesystem::path(json[key].get<std::string>()).filename().string();
+    json[key] = name_without_folder(json[key].get<std::string>());
   }
   if (passes < request.free_init.num_iters) json["completed_passes"] = passes;
   json["model"] = model;

@@ -26,14 +26,6 @@ bool is_pass_name(const std::string& name) {
   return std::regex_match(name, form);
 }
 
-bool names_video_file(const std::filesystem::path& path) {
-  try {
-    return freeinit::video_format_of(path) != freeinit::VideoFormat::png_sequence;
-  } catch (const freeinit::Error&) {
-    return false;
-  }
-}
-
 [[noreturn]] void refuse_output(const std::filesystem::path& path, const std::string& reason) {
   freeinit::raise(freeinit::ErrorCode::invalid_argument, "'" + path.string() + "': " + reason);
 }

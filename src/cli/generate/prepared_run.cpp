@@ -15,22 +15,6 @@
 namespace freeinit_cli {
 namespace {
 
-/// Not an error: who compares numbers of passes leaves the other options as they are. `usual`: what
-/// nobody needs to be told of, as a video's own settings name it too.
-void warn_of_idle_options(const GenerateArguments& arguments,
-                          const freeinit::GenerationRequest& request,
-                          const freeinit::FreeInitOptions& usual, Console& console) {
-  const freeinit::FreeInitOptions& asked = request.free_init;
-  if (asked.mix == usual.mix && asked.intermediate == usual.intermediate &&
-      asked.filters == usual.filters) {
-    return;
-  }
-  const std::string idle = arguments.settings.given_of({"mix", "filter_schedule", "intermediate"});
-  // The low band of a video is mixed as that of a pass is.
-  if (asked.num_iters != 1 || request.real_video.low_band || idle.empty()) return;
-  console.warning("--num-iters 1 is plain sampling: nothing comes of " + idle);
-}
-
 /// The authors' settings are those of the models that they had: a few-step model asks for others.
 void warn_of_foreign_timesteps(const freeinit::Manifest& manifest,
                                const freeinit::GenerationRequest& request, Console& console) {
@@ -80,7 +64,7 @@ PreparedRun check_settings(const GenerateArguments& arguments, std::filesystem::
   const bool begins =
       std::any_of(keys.begin(), keys.end(), [](const auto& key) { return key.frame == 0; });
   if (run.request.prompt.empty() && !begins) {
-    refuse("PROMPT: missing or empty; expected a text, here or as 'prompt' in --config");
+    refuse("prompt: missing or empty; expected PROMPT, or 'prompt' in a file of settings");
   }
   run.bundle_options = arguments.bundle_options(run.manifest, run.request);
   if (kept) {
@@ -90,7 +74,6 @@ PreparedRun check_settings(const GenerateArguments& arguments, std::filesystem::
     run.init_frames = arguments.video_init.read(run.request, run.manifest.vae, run.inputs, console);
   }
   freeinit::check_request(run.request, run.manifest, run.inputs);
-  warn_of_idle_options(arguments, run.request, run.manifest.recommended.free_init, console);
   warn_of_foreign_timesteps(run.manifest, run.request, console);
   if (!run.request.decode_chunk_size) {
     run.request.decode_chunk_size =

@@ -68,8 +68,12 @@ std::string stop_note(const freeinit::GenerationRequest& request,
   return note;
 }
 
-void say_how_to_go_on(const std::optional<freeinit::CheckpointFolder>& kept, Console& console) {
-  if (kept) console.info("to go on: freeinit generate --resume " + kept->path().string());
+/// `written`: a video stands under its name already, of fewer passes.
+void say_how_to_go_on(const std::optional<freeinit::CheckpointFolder>& kept, bool written,
+                      Console& console) {
+  if (!kept) return;
+  console.info("to go on: freeinit generate --resume " + kept->path().string() +
+               (written ? " --overwrite" : ""));
 }
 
 WriterOptions writer_options(const GenerateArguments& arguments, const PreparedRun& run,
@@ -158,12 +162,12 @@ freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments
       console.warning(how + " in video " + std::to_string(writer.videos_written() + 1) + " of " +
                       std::to_string(request.num_videos) + "; those before it are written");
     }
-    say_how_to_go_on(kept, console);
+    say_how_to_go_on(kept, /*written=*/false, console);
     throw;
   }
   if (result.cancelled) {
     console.warning(stop_note(request, result));
-    say_how_to_go_on(kept, console);
+    say_how_to_go_on(kept, /*written=*/true, console);
   }
   for (const auto& times : {result.seconds, writer.seconds()}) {
     for (const auto& [phase, time] : times) seconds[phase] += time;

@@ -28,15 +28,18 @@ at::Tensor VideoInitArguments::read(const freeinit::GenerationRequest& request,
     inputs.video_latents = read_latents(latents, {vae.latent_channels, vae.scaling_factor});
     return {};
   }
+  if (names_tensor_file(video)) {
+    refuse("--init-video '" + video + "': is a file of tensors; --init-latents takes latents");
+  }
   auto wanted = selection;
   wanted.max_frames = request.num_frames;
   const auto read = freeinit::load_video_frames(video, wanted);
   const at::Tensor& frames = read.frames;
   if (frames.size(0) < request.num_frames) {
     refuse("init-video '" + video + "': gives " + std::to_string(frames.size(0)) +
-           " frames from frame " + std::to_string(selection.first) + " on with stride " +
-           std::to_string(selection.stride) + "; expected " + std::to_string(request.num_frames) +
-           " (--num-frames)");
+           (frames.size(0) == 1 ? " frame" : " frames") + " from frame " +
+           std::to_string(selection.first) + " on with stride " + std::to_string(selection.stride) +
+           "; expected " + std::to_string(request.num_frames) + " (--num-frames)");
   }
   const at::Tensor fitted = freeinit::fit_frames(frames, request.height, request.width);
   // The checks before the networks are read ask no more of the latents than their shape.
@@ -55,8 +58,8 @@ void add_video_init_options(CLI::App& command, VideoInitArguments& arguments) {
       "Start from the noise of this video, or of the numbered pictures of a folder, instead of "
       "Gaussian noise; with --strength from the video itself",
       "FILE");
-  noise.add("--init-latents", arguments.latents, "The same from latents [B,C,F,h,w] (.safetensors)",
-            "FILE");
+  noise.add("--init-latents", arguments.latents,
+            "The same from latents [B,C,F,h,w] (.safetensors, .npy)", "FILE");
   add_frame_options(noise, "init-", arguments.selection);
 }
 

@@ -27,7 +27,8 @@ struct Setting {
   std::string option;  ///< spelt like its option
   std::vector<std::string> values;
   bool is_array = false;
-  unsigned line = 0;  ///< 0: not known
+  bool is_null = false;  ///< of JSON: as if it were not there
+  unsigned line = 0;     ///< 0: not known
 };
 
 std::string option_of(std::string key) {
@@ -40,8 +41,12 @@ std::string number_text(double number) {
   return {digits, std::to_chars(std::begin(digits), std::end(digits), number).ptr};
 }
 
-/// What the parser says, but for whole numbers that TOML cannot hold.
+/// What the parser says, but for texts without an end and whole numbers that TOML cannot hold.
 std::string complaint(std::string_view description) {
+  if (description.find("unescaped control characters") != description.npos) {
+    return "a text ends with its line, or holds a control character; expected a closing quotation "
+           "mark";
+  }
   const auto begin = description.find('\''), end = description.rfind('\'');
   if (description.find("not representable") == description.npos || begin == end) {
     return std::string(description);
@@ -118,8 +123,11 @@ class TomlReader {
     const std::string option = option_of(name);
     if (!seen_.insert(option).second)
       fail(key.source(), "key " + freeinit::quote(name) + " is there twice");
-    settings_.push_back(
-        {name, option, texts_of(name, node), node.is_array(), node.source().begin.line});
+    settings_.push_back({.key = name,
+                         .option = option,
+                         .values = texts_of(name, node),
+                         .is_array = node.is_array(),
+                         .line = node.source().begin.line});
   }
 
   /// The elements of an array, for options that take several values.
@@ -163,10 +171,16 @@ std::vector<Setting> json_settings(const nlohmann::ordered_json& json, const std
                                    std::span<const std::string_view> results) {
   std::vector<Setting> settings;
   for (const auto& [key, value] : json.items()) {
-    const bool is_result = std::find(results.begin(), results.end(), key) != results.end();
-    if (is_result || value.is_null()) continue;
-    Setting setting{
-        .key = key, .option = option_of(key), .values = {}, .is_array = value.is_array()};
+    if (std::find(results.begin(), results.end(), key) != results.end()) continue;
+    Setting setting{.key = key,
+                    .option = option_of(key),
+                    .values = {},
+                    .is_array = value.is_array(),
+                    .is_null = value.is_null()};
+    if (setting.is_null) {
+      settings.push_back(std::move(setting));
+      continue;
+    }
     for (const auto& element : value.is_array() ? value : nlohmann::ordered_json::array({value})) {
       setting.values.push_back(json_value_text(element, name, key));
     }
@@ -210,14 +224,14 @@ void check_count(const CLI::Option& option, const std::string& key, std::size_t 
 void apply_settings(CLI::App& command, const std::vector<Setting>& settings,
                     const std::string& name) {
   for (const Setting& setting : settings) {
-    const auto& [key, spelt, values, is_array, line] = setting;
+    const auto& [key, spelt, values, is_array, is_null, line] = setting;
     CLI::Option* option = find_option(command, spelt);
     if (option == nullptr || !option->get_configurable()) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
                       name + ": key " + freeinit::quote(key) + " is no option of 'freeinit " +
                           command.get_name() + "'" + key_hint(command, key));
     }
-    if (!option->empty()) continue;  // the command line has the last word
+    if (is_null || !option->empty()) continue;  // the command line has the last word
     const std::string place = line > 0 ? name + " line " + std::to_string(line) : name;
     check_count(*option, key, values.size(), is_array, place);
     const bool is_flag = option->get_expected_max() == 0;

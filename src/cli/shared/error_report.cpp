@@ -27,9 +27,12 @@ std::string without_jargon(const std::string& text) {
       {std::regex("(\\S+): 1 required (.+) missing"), "$1: expected $2 behind it"},
       {std::regex("(\\S+): (\\d+) required (.+) missing"), "$1: expected $2 more $3 behind it"},
       {std::regex("(\\S+): At least (\\d+) required but received (\\d+)"),
-       "$1: has $3 values; expected at least $2"},
+       "$1: has $3 of $2 values"},
+      {std::regex("(\\S+): At Most 1 required but received (\\d+)"),
+       "$1: given $2 times; expected once"},
       {std::regex("(\\S+): At Most (\\d+) required but received (\\d+)"),
        "$1: has $3 values; expected at most $2"},
+      {std::regex("(\\S+) excludes (\\S+)"), "$1 and $2: expected one of them"},
       {std::regex("(\\S+): (.*) not in \\{(.+)\\}"), "$1 '$2': expected one of $3"}};
   for (const auto& [theirs, ours] : kSentences) {
     if (std::regex_match(text, theirs)) return std::regex_replace(text, theirs, ours);

@@ -42,7 +42,9 @@ CLI::Option* add_number(CLI::App& command, const std::string& names, Value& valu
     return fits ? std::string()
                 : freeinit::concat(freeinit::quote(text), ": expected ", kind, " from ", range);
   };
-  return command.add_option(names, value, help)->check(CLI::Validator(problem, range));
+  return command.add_option(names, value, help + " (" + range + ")")
+      ->check(CLI::Validator(problem, ""))
+      ->type_name(std::is_integral_v<Number> ? "N" : "X");
 }
 
 /// More frames than any clip has.

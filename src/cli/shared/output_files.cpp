@@ -3,6 +3,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
 #include <freeinit/io/output_file.hpp>
+#include <freeinit/io/video_file.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -12,11 +13,23 @@
 
 namespace freeinit_cli {
 
+bool names_video_file(const std::filesystem::path& path) {
+  try {
+    return freeinit::video_format_of(path) != freeinit::VideoFormat::png_sequence;
+  } catch (const freeinit::Error&) {
+    return false;
+  }
+}
+
 void add_overwrite_option(CLI::App& command, bool& overwrite) {
   command.add_flag("--overwrite", overwrite, "Replace files that are there");
 }
 
 void check_output(const std::filesystem::path& path, bool overwrite) {
+  if (path == "-") {
+    freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                    "output '-': is no file; expected a name");
+  }
   const freeinit::OutputFile probe(path);
   if (overwrite || !probe.replaces()) return;
   freeinit::raise(freeinit::ErrorCode::invalid_argument,

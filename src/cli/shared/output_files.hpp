@@ -21,6 +21,9 @@ namespace freeinit_cli {
 /// What names of video files end in.
 inline constexpr const char* kVideoFiles = ".mp4, .webm, .gif, .webp, .mov or .mkv";
 
+/// Whether a name ends as one of them.
+[[nodiscard]] bool names_video_file(const std::filesystem::path& path);
+
 void add_overwrite_option(CLI::App& command, bool& overwrite);
 
 /// Throws freeinit::Error: io when `path` cannot be written, invalid_argument when something of

@@ -24,13 +24,16 @@ std::string option_name(std::string_view field) {
   return name;
 }
 
-/// What the table says of a text that does not fit; empty if it does.
+/// What the table says of a text that does not fit, behind the name of its option; empty if it
+/// does.
 std::string problem_of(const RequestField& field, const std::string& text) {
   try {
     static_cast<void>(freeinit::field_from_text(field, text));
     return {};
   } catch (const freeinit::Error& error) {
-    return error.what();
+    const std::string_view said = error.what();
+    const std::string name = std::string(field.name) + " ";
+    return std::string(said.starts_with(name) ? said.substr(name.size()) : said);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "shared/tensor_input.hpp"
 
 #include "shared/comfy_latents.hpp"
+#include "shared/output_files.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
@@ -41,6 +42,10 @@ bool is_npy(const std::filesystem::path& path) {
 /// The place with a name: the only tensor's that is not empty, where none was given.
 TensorPlace named_place(const std::string& file) {
   TensorPlace place(file);
+  if (names_video_file(place.path)) {
+    refuse_file(freeinit::ErrorCode::invalid_argument, file,
+                "is a video; expected a file .safetensors or .npy");
+  }
   if (!place.name.empty() || is_npy(place.path)) return place;
   std::vector<std::string> names;
   const freeinit::SafetensorsReader reader(place.path);

@@ -33,8 +33,9 @@ std::string unknown_command(const CLI::App& app, const std::string& name) {
     list += (list.empty() ? "" : ", ") + command->get_name();
   }
   const std::string near = freeinit::near_name(name, known);
-  return freeinit::quote(name) + ": no command" +
-         (near.empty() ? "; expected one of " + list : freeinit::did_you_mean({near}));
+  std::string hint = near.empty() ? option_hint(app, name) : freeinit::did_you_mean({near});
+  if (hint.empty()) hint = "; expected one of " + list;
+  return freeinit::quote(name) + ": no command" + hint;
 }
 
 /// The words that a shell took apart, as the one text they were meant to be.

@@ -10,12 +10,14 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/noise/frequency_filter.hpp>
 #include <freeinit/noise/noise_mix.hpp>
+#include <freeinit/options/request_fields.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -112,6 +114,16 @@ nlohmann::ordered_json figures_json(const FilterCommandArguments& arguments, con
   return json;
 }
 
+/// What `generate --config` takes, as videos have it.
+std::map<std::string, std::string> settings_of(const SettingOptions& settings) {
+  const auto all = nlohmann::ordered_json::parse(freeinit::request_to_json(settings.over({})));
+  nlohmann::ordered_json found;
+  for (const std::string_view field : kFilterFields) {
+    found[std::string(field)] = all.at(std::string(field));
+  }
+  return {{"comment", found.dump()}};
+}
+
 void run_filter(const FilterCommandArguments& arguments, Console& console) {
   arguments.filter.check();
   const auto options = arguments.filter.filter();
@@ -124,7 +136,12 @@ void run_filter(const FilterCommandArguments& arguments, Console& console) {
   const auto frames = mask.size(0), height = mask.size(1), width = mask.size(2);
   const std::span<const float> values(mask.const_data_ptr<float>(),
                                       static_cast<std::size_t>(mask.numel()));
-  if (format == MaskFormat::safetensors) freeinit::save_tensors(arguments.output, {{"mask", mask}});
+  if (format == MaskFormat::safetensors) {
+    const bool is_made = arguments.filter.mask_file.empty();
+    freeinit::save_tensors(
+        arguments.output, {{"mask", mask}},
+        is_made ? settings_of(arguments.filter.settings) : std::map<std::string, std::string>{});
+  }
   if (format == MaskFormat::png) write_mask_image(arguments.output, values, frames, height, width);
   if (format != MaskFormat::none) say_written(arguments.output, console);
 

@@ -240,6 +240,10 @@ void show_metadata(const std::filesystem::path& path, Console& console) {
 void run_inspect(const InspectArguments& arguments, Console& console) {
   const std::filesystem::path given = arguments.bundle;
   if (!given.empty() && is_output_file(given)) return show_metadata(given, console);
+  if (!given.empty() && !std::filesystem::exists(given)) {
+    freeinit::raise(freeinit::ErrorCode::not_found,
+                    freeinit::quote(given.string()) + ": no such bundle or file");
+  }
   const auto folder = bundle_or_default(arguments.bundle);
   if (arguments.check) {
     run_check(folder, arguments, console);

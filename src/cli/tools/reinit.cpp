@@ -58,7 +58,8 @@ void check_combination(const ReinitArguments& arguments) {
     refuse("reinit: expected either --diffused F, or --latents F with --noise F");
   }
   if (sampled && (arguments.latents.empty() || arguments.noise.empty())) {
-    refuse("reinit: --latents and --noise belong together; one is missing");
+    refuse(std::string("reinit: ") + (arguments.noise.empty() ? "--noise" : "--latents") +
+           ": missing; --latents and --noise belong together");
   }
   const bool betas = arguments.num_train_timesteps || arguments.beta_start || arguments.beta_end ||
                      arguments.beta_schedule;
@@ -147,7 +148,8 @@ void run_reinit(const ReinitArguments& arguments, Console& console) {
   const at::Tensor diffused = diffused_latents(arguments);
   const auto reinitialize = make_reinitializer(arguments, options, mix, diffused);
   if (arguments.fresh.size() != reinitialize.num_fresh()) {
-    refuse("reinit: --fresh names " + std::to_string(arguments.fresh.size()) + " files; mix " +
+    refuse("reinit: --fresh names " + std::to_string(arguments.fresh.size()) +
+           (arguments.fresh.size() == 1 ? " file; mix " : " files; mix ") +
            std::string(to_string(mix.method)) + " expects " +
            std::to_string(reinitialize.num_fresh()));
   }
@@ -170,7 +172,8 @@ void add_reinit(CLI::App& app, Action& selected) {
   auto* command = app.add_subcommand("reinit", "Re-initialise noise once, from files");
   auto arguments = std::make_shared<ReinitArguments>();
   auto& a = *arguments;
-  command->add_option("--latents", a.latents, "Sampled latents (.safetensors)")->type_name("FILE");
+  command->add_option("--latents", a.latents, "Sampled latents (.safetensors, .npy)")
+      ->type_name("FILE");
   command->add_option("--noise", a.noise, "The noise their sampling started from")
       ->type_name("FILE");
   command->add_option("--diffused", a.diffused, "Latents that are diffused already")
@@ -186,7 +189,7 @@ void add_reinit(CLI::App& app, Action& selected) {
       ->type_name("FILE")
       ->expected(1, 4)
       ->required();
-  command->add_option("-o,--output", a.output, "The result, tensor `noise` (.safetensors)")
+  command->add_option("-o,--output", a.output, "The result, tensor `noise` (.safetensors), or .npy")
       ->type_name("FILE")
       ->required();
   add_filter_options(*command, a.filter);

@@ -91,8 +91,9 @@ FREEINIT_INLINE DecodedVideo read_pictures(const std::filesystem::path& path,
                                            const FrameSelection& selection) {
   const std::string what = "frames '" + path.string() + "'";
   if (selection.fps > 0) {
-    raise(ErrorCode::invalid_argument,
-          what + ": have no times; expected no frames per second to take them by");
+    raise(
+        ErrorCode::invalid_argument,
+        what + ": pictures have no times to take a number a second by; a stride takes every n-th");
   }
   const auto count = static_cast<std::int64_t>(pictures.size());
   DecodedVideo video;

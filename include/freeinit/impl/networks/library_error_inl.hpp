@@ -25,7 +25,9 @@ inline std::string cause_in_one_line(std::string_view text) {
       break;
     }
   }
-  return std::string(text.substr(0, text.find('\n')));
+  text = text.substr(0, text.find('\n'));
+  // What follows in an archive's message is advice, two sentences of it.
+  return std::string(text.substr(0, text.find(". This is an internal miniz error")));
 }
 
 inline bool mentions(std::string_view text, std::string_view part) {

@@ -46,7 +46,7 @@ FREEINIT_INLINE void IntermediatePassOptions::validate() const {
   raise(ErrorCode::invalid_argument,
         concat("intermediate result '", to_string(result), "': ",
                steps ? "runs to its end; expected partial or prediction with "
-                     : "ends early, but nothing says where; expected ",
+                     : "ends early, and nothing says where; expected ",
                "intermediate steps"));
 }
 
