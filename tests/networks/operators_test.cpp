@@ -5,10 +5,15 @@
 #include <freeinit/networks/model_bundle.hpp>
 #include <freeinit/networks/operators.hpp>
 
+#include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/api/module.h>
 
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
+#include <tuple>
+#include <vector>
 
 namespace operators_test {
 
@@ -105,6 +110,54 @@ def forward(self, latents, timestep, text, fps):
   EXPECT_ERROR(invalid_file, "has a method __setstate__",
                freeinit::torchscript_operators(folder() / "unet.pt"));
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+}
+
+/// Writes the archive again, with `after` in place of `before` in its code, and another source.
+void change_code(const std::filesystem::path& file, const std::string& before,
+                 const std::string& after) {
+  std::map<std::string, std::string> parts;
+  {
+    caffe2::serialize::PyTorchStreamReader archive(file.string());
+    for (const std::string& part : archive.getAllRecords()) {
+      const auto [data, size] = archive.getRecord(part);
+      parts[part] = {static_cast<const char*>(data.get()), size};
+    }
+  }
+  caffe2::serialize::PyTorchStreamWriter writer(file.string());
+  for (auto& [part, text] : parts) {
+    if (part == "version" || part.starts_with(".data/")) continue;  // the writer's own
+    const auto at = part.ends_with(".py") ? text.find(before) : text.npos;
+    if (at != text.npos) text.replace(at, before.size(), after);
+    writer.writeRecord(part, text.data(), text.size());
+  }
+  const std::string helper = "def three() -> int:\n  return 3\n";
+  writer.writeRecord("code/__torch__/helper.py", helper.data(), helper.size());
+  writer.writeEndOfFile();
+}
+
+// LibTorch computes such values while it compiles, before anybody can look at their operators.
+TEST_F(Operators, OfDefaultsAndConstantsAreNotComputed) {
+  const std::string parameter = "fps: Tensor) ->";
+  const std::string method = "  def forward(";
+  for (const auto& [before, after, is_plain] :
+       std::vector<std::tuple<std::string, std::string, bool>>{
+           {parameter, "fps: Tensor,\n    p: int=__torch__.helper.three()) ->", false},
+           {parameter, "fps: Tensor,\n    p: Tensor=torch.zeros([1])) ->", false},
+           {parameter, "fps: Tensor,\n    p: List[int]=[1, __torch__.helper.three()]) ->", false},
+           {parameter, "fps: Tensor,\n    p: List[float]=[-1., 2.]) ->", true},
+           {parameter, "fps: Tensor,\n    p: Optional[str]=None) ->", true},
+           {method, "  p : Final[int] = __torch__.helper.three()\n" + method, false},
+           {method, "  p : Final[Tuple[int, str]] = (3, \"three\")\n" + method, true}}) {
+    put_in_front("latents = latents + fps.sum()");
+    change_code(folder() / "unet.pt", before, after);
+    if (is_plain) {
+      EXPECT_NO_THROW((void)freeinit::torchscript_operators(folder() / "unet.pt")) << after;
+    } else {
+      EXPECT_ERROR(invalid_file, "computes a default or a constant, which runs while", load());
+      EXPECT_ERROR(invalid_file, "computes a default or a constant, which runs while",
+                   freeinit::torchscript_operators(folder() / "unet.pt"));
+    }
+  }
 }
 
 }  // namespace operators_test

@@ -5,6 +5,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
+#include <freeinit/impl/networks/archive_code_inl.hpp>
 #include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/networks/library_error_inl.hpp>
 
@@ -21,54 +22,6 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
-
-/// Refuses a part of an archive. `origin` names the file.
-[[noreturn]] inline void refuse_archive(const std::string& origin, std::string_view part,
-                                        const std::string& what) {
-  raise(ErrorCode::invalid_file, concat(origin, ": ", quote(part), " ", what));
-}
-
-/// Brackets and indentation inside each other: LibTorch's parser recurses on them. Brackets in
-/// texts do not count.
-inline std::size_t deepest_nesting(std::string_view code) {
-  std::size_t deepest = 0;
-  std::size_t brackets = 0;
-  std::size_t indent = 0;
-  bool at_start = true;  // of a line
-  char quote_mark = 0;
-  for (std::size_t i = 0; i < code.size(); ++i) {
-    const char c = code[i];
-    if (quote_mark != 0) {
-      if (c == '\\') ++i;
-      if (c == quote_mark || c == '\n') quote_mark = 0;
-    } else if (c == '"' || c == '\'') {
-      quote_mark = c;
-    } else if (c == '(' || c == '[' || c == '{') {
-      ++brackets;
-    } else if ((c == ')' || c == ']' || c == '}') && brackets > 0) {
-      --brackets;
-    }
-    at_start = c == '\n' || (at_start && c == ' ');
-    indent = c == '\n' ? 0 : indent + (at_start ? 1 : 0);
-    deepest = std::max({deepest, brackets, indent / 2});  // two blanks a level
-  }
-  return deepest;
-}
-
-/// Refuses code that runs while it is read (`__setstate__`) and code too deep to be read.
-inline void check_archive_code(const std::string& origin, std::string_view part,
-                               std::string_view code) {
-  constexpr std::size_t kDeepest = 256;
-  if (code.find("__setstate__") != code.npos) {
-    refuse_archive(origin, part,
-                   "has a method __setstate__, which runs while the file is read; expected a "
-                   "network without one");
-  }
-  if (deepest_nesting(code) > kDeepest) {
-    refuse_archive(origin, part,
-                   concat("has more than ", kDeepest, " levels of code inside each other"));
-  }
-}
 
 /// Refuses objects of classes that are not written in the archive but built into LibTorch. A pickle
 /// names a class in two lines that split anywhere.
