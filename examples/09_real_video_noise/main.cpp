@@ -35,7 +35,7 @@ void run(const char* folder, const char* clip, const char* prompt, const char* o
   std::cout << "network calls: "
             << freeinit::planned_calls(request, pipeline.bundle().manifest(), inputs) << '\n';
   const freeinit::GenerationResult result = pipeline.generate(request, inputs);
-  freeinit::save_video_frames(output, result.videos[0].frames, request.fps);
+  freeinit::save_video_frames(output, result.videos[0].frames, request.file_fps());
   std::cout << output << ": made with " << result.unet_calls() << " network calls\n";
 }
 

@@ -42,7 +42,7 @@ void make_videos(Work& work) {
     const auto result = work.pipeline.generate(request, {}, control);
     if (result.cancelled) return;
     const auto file = work.folder / ("video_" + std::to_string(request.seed) + ".mp4");
-    freeinit::save_video_frames(file, result.videos[0].frames, request.fps);
+    freeinit::save_video_frames(file, result.videos[0].frames, request.file_fps());
   }
 }
 
