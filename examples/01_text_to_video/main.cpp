@@ -17,8 +17,9 @@ void print_progress(const freeinit::Progress& progress) {
             << "      ";
 }
 
-void print_message(freeinit::LogLevel, std::string_view message) {
-  std::cerr << "\nnote: " << message << '\n';
+void print_message(freeinit::LogLevel level, std::string_view message) {
+  const bool warns = level == freeinit::LogLevel::warning;
+  std::cerr << (warns ? "\nwarning: " : "\nnote: ") << message << '\n';
 }
 
 void run(const char* folder, const char* prompt, const char* output, const char* device) {
