@@ -23,8 +23,7 @@
 /// any thread. A result belongs to one thread at a time. Callbacks run on the thread that called
 /// the function they were given to. Nothing may be freed while a call that uses it runs. The number
 /// of threads inside a network is LibTorch's: set OMP_NUM_THREADS before the program starts, and
-/// GOMP_SPINCOUNT=1000, without which those threads spin while they wait. OpenMP reads both while
-/// it is loaded.
+/// GOMP_SPINCOUNT=1000, which docs/embedding.md explains. OpenMP reads both while it is loaded.
 
 #include <stddef.h>
 #include <stdint.h>
