@@ -17,8 +17,9 @@ void print_progress(const freeinit::Progress& progress) {
             << "      ";
 }
 
-void print_message(freeinit::LogLevel, std::string_view message) {
-  std::cerr << "\nnote: " << message << '\n';
+void print_message(freeinit::LogLevel level, std::string_view message) {
+  const bool warns = level == freeinit::LogLevel::warning;
+  std::cerr << (warns ? "\nwarning: " : "\nnote: ") << message << '\n';
 }
 
 void run(const char* folder, const char* prompt, const char* output, const char* device) {
@@ -35,7 +36,7 @@ void run(const char* folder, const char* prompt, const char* output, const char*
   request.free_init.num_iters = 3;  // 1 = plain sampling
 
   const freeinit::GenerationResult result = pipeline.generate(request, {}, control);
-  freeinit::save_video_frames(output, result.videos[0].frames, request.fps);
+  freeinit::save_video_frames(output, result.videos[0].frames, request.file_fps());
   std::cerr << '\n'
             << output << ": " << request.num_frames << " frames, " << result.unet_calls()
             << " network calls, " << result.seconds.at(freeinit::Phase::denoise)

@@ -9,5 +9,5 @@ int main() {
   request.free_init.num_iters = 3;  // 1 = plain sampling
 
   const freeinit::GenerationResult result = pipeline.generate(request);
-  freeinit::save_video_frames("circle.mp4", result.videos[0].frames, request.fps);
+  freeinit::save_video_frames("circle.mp4", result.videos[0].frames, request.file_fps());
 }

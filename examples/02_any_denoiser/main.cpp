@@ -42,6 +42,7 @@ int main() {
         {.sampler = "dpmsolver++", .beta_start = 0.00085, .beta_end = 0.012, .clip_sample = false});
     const at::Tensor target = moving_spot();
     const freeinit::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
+      // A whole number with ddim and dpmsolver++. With euler and heun it is none: interpolate.
       const double abar = schedule.alphas_cumprod()[static_cast<std::size_t>(timestep)];
       return (latents - std::sqrt(abar) * target) / std::sqrt(1.0 - abar);
     };

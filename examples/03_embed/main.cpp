@@ -72,7 +72,8 @@ int main(int argc, char** argv) {
   try {
     return run(argc > 1 ? std::atof(argv[1]) : 1e9);
   } catch (const freeinit::Error& error) {
-    std::cerr << "error: " << error.what() << '\n';  // "stopped before any pass was complete", too
+    // "sampling: stopped before the first pass was complete", too
+    std::cerr << "error: " << error.what() << '\n';
     return static_cast<int>(error.code());
   }
 }

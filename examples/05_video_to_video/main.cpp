@@ -30,7 +30,7 @@ void run(const char* folder, const char* clip, const char* prompt, const char* o
 
   const freeinit::GenerationResult result = pipeline.generate(request, inputs);
   const freeinit::GeneratedVideo& video = result.videos[0];
-  freeinit::save_video_frames(output, video.frames, request.fps);
+  freeinit::save_video_frames(output, video.frames, request.file_fps());
   std::cout << output << ": " << video.completed_passes << " passes of "
             << video.calls_per_pass.front() << " network calls\n";
 }

@@ -12,14 +12,13 @@
 namespace {
 
 /// Decodes the latents of a video, a few frames at a time.
-void write(const freeinit::Autoencoder& autoencoder, const at::Tensor& latents, double fps,
-           const char* output) {
-  const std::int64_t scale = autoencoder.spec().spatial_scale;
+void write(const freeinit::Autoencoder& autoencoder, const at::Tensor& latents,
+           const freeinit::GenerationRequest& request, const char* output) {
   freeinit::VideoWriter video(
-      output, {.width = latents.size(4) * scale, .height = latents.size(3) * scale, .fps = fps});
-  const auto add = [&video](std::int64_t, std::int64_t, const at::Tensor& frames) {
+      output, {.width = request.width, .height = request.height, .fps = request.file_fps()});
+  const auto add = [&](std::int64_t, std::int64_t, const at::Tensor& frames) {
     for (std::int64_t i = 0; i < frames.size(0); ++i) {
-      const at::Tensor bytes = freeinit::frame_bytes(frames[i]);
+      const at::Tensor bytes = freeinit::frame_bytes(frames[i], request.free_init.profile);
       video.add_frame(std::span(bytes.const_data_ptr<std::uint8_t>(), bytes.nbytes()));
     }
   };
@@ -40,7 +39,7 @@ void run(const char* folder, std::int64_t frames, const char* first, const char*
   freeinit::GenerationHooks hooks;
   hooks.decode = false;
   hooks.on_video = [&](const freeinit::GeneratedVideo& video) {
-    write(*pipeline.bundle().autoencoder(), video.latents, request.fps, output);
+    write(*pipeline.bundle().autoencoder(), video.latents, request, output);
   };
   freeinit::RunControl control;
   control.log = [](freeinit::LogLevel, std::string_view note) { std::cerr << note << '\n'; };

@@ -60,7 +60,7 @@ void run(const char* folder, const char* prompt, const char* output, const char*
   // A stop before the first pass is complete is an error; a later one keeps the last complete pass.
   const freeinit::GenerationResult result = pipeline.generate(request, {}, control, hooks);
   const freeinit::GeneratedVideo& video = result.videos[0];
-  freeinit::save_video_frames(output, video.frames, request.fps);
+  freeinit::save_video_frames(output, video.frames, request.file_fps());
   std::cerr << output << ": " << (video.cancelled ? "stopped" : "finished") << " after "
             << video.completed_passes << " passes\n";
 }

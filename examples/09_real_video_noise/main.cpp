@@ -3,9 +3,9 @@
 //
 //   real_video_noise BUNDLE CLIP PROMPT OUTPUT.mp4 [diffuse|invert] [full|low]
 //
-// diffuse adds noise up to the last level; invert walks the sampler backwards, which costs the
-// calls of one more pass and stays closer to the clip. low keeps only the low frequencies of that
-// noise, which is where layout and movement are, and draws the high ones afresh.
+// diffuse adds noise up to the last level; invert walks DDIM backwards, whatever sampler runs then,
+// which costs the calls of one more pass and stays closer to the clip. low keeps only the low
+// frequencies of that noise, where layout and movement are, and draws the high ones afresh.
 
 #include <freeinit/freeinit.hpp>
 
@@ -15,14 +15,14 @@
 namespace {
 
 void run(const char* folder, const char* clip, const char* prompt, const char* output,
-         std::string_view source, bool low_band) {
+         std::string_view source, std::string_view band) {
   const freeinit::TextToVideoPipeline pipeline(freeinit::ModelBundle::load(folder));
 
   freeinit::GenerationRequest request = pipeline.bundle().manifest().recommended;
   request.prompt = prompt;
   request.seed = 42;
   request.real_video.source = freeinit::video_noise_source_from_string(source);
-  request.real_video.low_band = low_band;
+  request.real_video.low_band = band == "low";
 
   const freeinit::VideoFrames read =
       freeinit::load_video_frames(clip, {.max_frames = request.num_frames});
@@ -35,21 +35,21 @@ void run(const char* folder, const char* clip, const char* prompt, const char* o
   std::cout << "network calls: "
             << freeinit::planned_calls(request, pipeline.bundle().manifest(), inputs) << '\n';
   const freeinit::GenerationResult result = pipeline.generate(request, inputs);
-  freeinit::save_video_frames(output, result.videos[0].frames, request.fps);
+  freeinit::save_video_frames(output, result.videos[0].frames, request.file_fps());
   std::cout << output << ": made with " << result.unet_calls() << " network calls\n";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5 || argc > 7) {
+  const std::string_view band = argc > 6 ? argv[6] : "full";
+  if (argc < 5 || argc > 7 || (band != "full" && band != "low")) {
     std::cerr
         << "usage: real_video_noise BUNDLE CLIP PROMPT OUTPUT.mp4 [diffuse|invert] [full|low]\n";
     return 2;
   }
   try {
-    run(argv[1], argv[2], argv[3], argv[4], argc > 5 ? argv[5] : "diffuse",
-        argc > 6 && std::string_view(argv[6]) == "low");
+    run(argv[1], argv[2], argv[3], argv[4], argc > 5 ? argv[5] : "diffuse", band);
     return 0;
   } catch (const freeinit::Error& error) {
     std::cerr << "error: " << error.what() << '\n';

@@ -55,7 +55,7 @@ void run(const char* bundle, const char* prompt, const char* output, const char*
   };
   const auto& record = kept.record();
   const auto result = pipeline.generate(record.request, record.inputs, control, hooks);
-  freeinit::save_video_frames(output, result.videos[0].frames, record.request.fps);
+  freeinit::save_video_frames(output, result.videos[0].frames, record.request.file_fps());
   std::cout << output << ": " << made << " network calls in this process\n";
 }
 

@@ -42,7 +42,7 @@ void make_videos(Work& work) {
     const auto result = work.pipeline.generate(request, {}, control);
     if (result.cancelled) return;
     const auto file = work.folder / ("video_" + std::to_string(request.seed) + ".mp4");
-    freeinit::save_video_frames(file, result.videos[0].frames, request.fps);
+    freeinit::save_video_frames(file, result.videos[0].frames, request.file_fps());
   }
 }
 
@@ -82,8 +82,14 @@ int main(int argc, char** argv) {
     std::cerr << "usage: threads BUNDLE PROMPT THREADS VIDEOS FOLDER\n";
     return 2;
   }
+  const int threads = std::atoi(argv[3]);  // 0 for what is no number
+  const int videos = std::atoi(argv[4]);
+  if (threads < 1 || videos < 1) {
+    std::cerr << "error: THREADS and VIDEOS: expected 1 or more of each\n";
+    return 2;
+  }
   try {
-    run(argv[1], argv[2], std::atoi(argv[3]), std::atoi(argv[4]), argv[5]);
+    run(argv[1], argv[2], threads, videos, argv[5]);
     return 0;
   } catch (const freeinit::Error& error) {
     std::cerr << "error: " << error.what() << '\n';

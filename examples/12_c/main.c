@@ -32,15 +32,19 @@ static int write_frame(void* user_data, const freeinit_frame* frame) {
   return fclose(file) != 0 || failed;
 }
 
-/* The JSON object of a request; quotes and backslashes of the prompt are escaped. NULL: no memory.
- */
+/* The JSON object of a request. Quotes, backslashes and control characters of the prompt, which may
+ * not stand in a JSON text, are written by their numbers. NULL: no memory. */
 static char* new_request(const char* prompt) {
-  char* request = malloc(2 * strlen(prompt) + 64);
+  char* request = malloc(6 * strlen(prompt) + 64);
   if (!request) return NULL;
   char* end = request + sprintf(request, "{\"seed\": 42, \"num_iters\": 3, \"prompt\": \"");
   for (; *prompt; ++prompt) {
-    if (*prompt == '"' || *prompt == '\\') *end++ = '\\';
-    *end++ = *prompt;
+    const unsigned char byte = (unsigned char)*prompt;
+    if (byte == '"' || byte == '\\' || byte < 0x20) {
+      end += sprintf(end, "\\u%04x", (unsigned)byte);
+    } else {
+      *end++ = *prompt;
+    }
   }
   strcpy(end, "\"}");
   return request;
@@ -70,7 +74,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   char* request = new_request(argv[2]);
-  if (!request) return FREEINIT_MODEL;
+  if (!request) {
+    fprintf(stderr, "error: out of memory\n");
+    return EXIT_FAILURE;
+  }
   const freeinit_status status = run(argv[1], request, argv[3]);
   free(request);
   if (status != FREEINIT_OK) fprintf(stderr, "\nerror: %s\n", freeinit_last_error());

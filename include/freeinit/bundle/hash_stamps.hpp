@@ -25,7 +25,7 @@ class FREEINIT_API HashStamps {
   /// Whether `path` is, untouched, a file that had this hash.
   [[nodiscard]] bool knows(const std::filesystem::path& path, const std::string& sha256) const;
 
-  /// Checks the hash, or believes the stamp. Returns the file's hash.
+  /// Checks the hash, or believes the stamp. Returns the file's hash. Throws Error: not_found, io.
   [[nodiscard]] std::string sha256_of(const std::filesystem::path& path, const std::string& sha256);
 
   /// Writes new stamps, if there are any. Failing to is no error: the next start hashes again.

@@ -49,7 +49,7 @@ struct Manifest {
 [[nodiscard]] FREEINIT_API Manifest parse_manifest(const std::string& json,
                                                    const std::string& origin);
 
-/// Reads `bundle/manifest.json`. Throws Error: not_found and as `parse_manifest`.
+/// Reads `bundle/manifest.json`. Throws Error: not_found, io and as `parse_manifest`.
 [[nodiscard]] FREEINIT_API Manifest read_manifest(const std::filesystem::path& bundle);
 
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -23,8 +23,7 @@
 /// any thread. A result belongs to one thread at a time. Callbacks run on the thread that called
 /// the function they were given to. Nothing may be freed while a call that uses it runs. The number
 /// of threads inside a network is LibTorch's: set OMP_NUM_THREADS before the program starts, and
-/// GOMP_SPINCOUNT=1000, without which those threads spin while they wait. OpenMP reads both while
-/// it is loaded.
+/// GOMP_SPINCOUNT=1000, which docs/embedding.md explains. OpenMP reads both while it is loaded.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -200,8 +199,9 @@ FREEINIT_C_API void freeinit_cancel_free(freeinit_cancel* cancel);
 /// `*json` is to be freed by freeinit_string_free.
 FREEINIT_C_API freeinit_status freeinit_bundle_info(const char* folder, char** json);
 
-/// Loads the bundle in `folder`, checked whole. `options` may be NULL. Errors: NOT_FOUND,
-/// INVALID_FILE, UNSUPPORTED (schema, dtype, device, backend), MODEL (memory), CANCELLED.
+/// Loads the bundle in `folder`, checked whole. `options` may be NULL. Errors: INVALID_ARGUMENT
+/// (unknown device, dtype or backend), NOT_FOUND, INVALID_FILE, IO, UNSUPPORTED (schema, dtype,
+/// device, backend), MODEL (memory), CANCELLED.
 FREEINIT_C_API freeinit_status freeinit_pipeline_load(const char* folder,
                                                       const freeinit_load_options* options,
                                                       freeinit_pipeline** pipeline);

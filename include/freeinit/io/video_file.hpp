@@ -55,7 +55,7 @@ class FREEINIT_API VideoWriter {
   void add_frame(std::span<const std::uint8_t> rgb);
 
   /// Flushes the encoder and moves the finished file to its name. Without it nothing is left
-  /// behind.
+  /// behind. Throws Error: invalid_argument (no frame, finished before), io.
   void finish();
 
  private:
@@ -65,7 +65,8 @@ class FREEINIT_API VideoWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Writes one RGB image as PNG, through a temporary name. `rgb`: height * width * 3 bytes.
+/// Writes one RGB image as PNG, through a temporary name. `rgb`: height * width * 3 bytes. Throws
+/// Error: invalid_argument (size, number of bytes), unsupported (FFmpeg lacks the encoder), io.
 FREEINIT_API void write_png(const std::filesystem::path& path, std::span<const std::uint8_t> rgb,
                             std::int64_t width, std::int64_t height);
 
@@ -91,7 +92,7 @@ class FREEINIT_API PictureWriter {
   /// io.
   void add_frame(std::span<const float> rgb);
 
-  /// Moves the finished folder to its name.
+  /// Moves the finished folder to its name. Throws Error: io.
   void finish();
 
  private:
@@ -131,14 +132,14 @@ struct FrameSelection {
 /// bounded by the frames asked for: others are decoded and dropped one by one, and the file is left
 /// as soon as all are there. A truncated or damaged file gives the frames it still holds, and
 /// `damaged`.
-/// Throws Error: not_found, invalid_file (no video stream, no wanted frame, truncated before the
-/// first frame, a size change inside), unsupported (this FFmpeg lacks the decoder or a filter for
-/// HDR), invalid_argument (max_frames or stride < 1, first or fps < 0, no such stream, fps for
+/// Throws Error: not_found, io, invalid_file (no video stream, no wanted frame, truncated before
+/// the first frame, a size change inside), unsupported (this FFmpeg lacks the decoder or a filter
+/// for HDR), invalid_argument (max_frames or stride < 1, first or fps < 0, no such stream, fps for
 /// pictures without times).
 [[nodiscard]] FREEINIT_API DecodedVideo read_video(const std::filesystem::path& path,
                                                    const FrameSelection& selection);
 
-/// The first `max_frames` frames.
+/// The first `max_frames` frames. Throws as above.
 [[nodiscard]] FREEINIT_API DecodedVideo read_video(const std::filesystem::path& path,
                                                    std::int64_t max_frames);
 

@@ -67,9 +67,9 @@ FREEINIT_API void decode_video_to(const Autoencoder& autoencoder, const at::Tens
                                   std::optional<std::int64_t> chunk_size, const FrameConsumer& sink,
                                   const RunControl& control = {});
 
-/// Encodes frames [B,F,H,W,3] (0..1) to latents [B,C,F,h,w], float32 on the autoencoder's device,
-/// in chunks of frames. Reports Phase::encode, counting frames of all videos. Throws Error:
-/// invalid_argument, unsupported (no encoder), model, cancelled.
+/// Encodes frames [B,F,H,W,3] (0..1, any dtype and device) to latents [B,C,F,h,w], float32 on the
+/// autoencoder's device, in chunks of frames. Reports Phase::encode, counting frames of all videos.
+/// Throws Error: invalid_argument, unsupported (no encoder), model, cancelled.
 [[nodiscard]] FREEINIT_API at::Tensor encode_video(const Autoencoder& autoencoder,
                                                    const at::Tensor& frames,
                                                    std::optional<std::int64_t> chunk_size = {},

@@ -35,7 +35,7 @@ class FREEINIT_API Conditioning {
   [[nodiscard]] const at::Tensor& single() const;
 
   /// The text [B,L,D] at a frame, or between two: before the first key and behind the last one it
-  /// is theirs.
+  /// is theirs; undefined if there is none.
   [[nodiscard]] at::Tensor at_frame(double frame) const;
 
   /// [negative; text] at every key, the batch of guidance. `negative` [B,L,D]. Throws Error:

@@ -31,7 +31,7 @@ struct ContextWindow {
                                                                       std::int64_t step);
 
 /// What each frame of each window counts, `weights[window][i]`: those of one frame of the clip have
-/// the sum 1.
+/// the sum 1. `windows` are those of `context_windows` for as many frames; nothing is checked.
 [[nodiscard]] FREEINIT_API std::vector<std::vector<double>> context_weights(
     const std::vector<ContextWindow>& windows, FuseMethod fuse, std::int64_t num_frames);
 

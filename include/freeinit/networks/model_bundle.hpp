@@ -52,8 +52,9 @@ struct BundleOptions {
 /// Immutable; copies share the networks, and threads may share a bundle.
 class FREEINIT_API ModelBundle {
  public:
-  /// Throws Error: not_found, invalid_file, unsupported (another schema, format, dtype or device),
-  /// model (out of memory), cancelled. Reports Phase::load after each of five stages.
+  /// Throws Error: not_found, invalid_file, io, invalid_argument (no backend of that name),
+  /// unsupported (another schema, format, dtype, device or backend), model (out of memory),
+  /// cancelled. Reports Phase::load after each of five stages.
   [[nodiscard]] static ModelBundle load(const std::filesystem::path& folder,
                                         const BundleOptions& options = {},
                                         const RunControl& control = {});

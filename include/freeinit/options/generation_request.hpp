@@ -64,6 +64,9 @@ struct GenerationRequest {
   std::optional<std::int64_t> decode_chunk_size{};
   VaeTilingOptions vae_tiling{};  ///< whether the autoencoder sees tiles of a frame
 
+  /// The rate of the video file: `output_fps`, or else `fps`.
+  [[nodiscard]] double file_fps() const { return output_fps.value_or(fps); }
+
   /// Throws Error: invalid_argument for what no model can do.
   FREEINIT_API void validate() const;
 

@@ -29,12 +29,13 @@ struct FreeInitSettings {
   at::ScalarType dtype = at::kFloat;  ///< of latents and noise
   /// Of latents and noise; fresh noise is drawn on the CPU and copied.
   at::Device device = at::kCPU;
-  /// [B,C,F,H,W], unit variance. Replaces the first draw of the noise source, which then is not
-  /// made: the fresh noise of the second pass comes first, as in diffusers when `latents` are
-  /// given.
+  /// [B,C,F,H,W], unit variance, floating point, cast to `dtype` and `device`. Replaces the first
+  /// draw of the noise source, which then is not made: the fresh noise of the second pass comes
+  /// first, as in diffusers when `latents` are given.
   at::Tensor initial_noise{};
-  /// [B,C,F,H,W] clean latents. Given: video to video. Every pass starts from them, noised to the
-  /// level of its first step; each but the first takes the low frequencies of the last result.
+  /// [B,C,F,H,W] clean latents, floating point, cast likewise. Given: video to video. Every pass
+  /// starts from them, noised to the level of its first step; each but the first takes the low
+  /// frequencies of the last result.
   at::Tensor initial_sample{};
   /// The share of each pass's steps, its last ones, that are run with `initial_sample`: above 0, at
   /// most 1.
@@ -112,8 +113,9 @@ class FREEINIT_API FreeInit {
   /// One denoiser call and its step; before the first one of a pass also what leads to it. Makes no
   /// call once the stop token has fired or the run is done. Reports Phase::denoise after each step
   /// and Phase::reinit before each further pass; either also reports step 0 when it begins. Throws
-  /// what the denoiser throws, and Error: model where a pass or, with `check_steps`, a step leaves
-  /// NaN or infinity: with its number and the first place [b,c,f,y,x], and before any hook of it.
+  /// what the denoiser throws, and Error: invalid_argument for a prediction of another shape, dtype
+  /// or device; model where a pass or, with `check_steps`, a step leaves NaN or infinity: with its
+  /// number and the first place [b,c,f,y,x], and before any hook of it.
   void advance(FreeInitState& state, const Denoiser& denoiser, const RunControl& control = {},
                const RunHooks& hooks = {}) const;
 
@@ -145,7 +147,7 @@ class FREEINIT_API FreeInit {
 
 /// Runs FreeInit to its end, or until the stop token fires. With `num_iters == 1` this is plain
 /// sampling. Throws Error: invalid_argument before the first call for unusable settings; cancelled
-/// when the stop token fires before any pass is complete; whatever the denoiser throws.
+/// when the stop token fires before any pass is complete; else as `FreeInit::advance`.
 [[nodiscard]] FREEINIT_API FreeInitResult
 free_init(const Denoiser& denoiser, const NoiseSchedule& schedule, const FreeInitSettings& settings,
           NoiseSource noise, const RunControl& control = {}, const RunHooks& hooks = {});

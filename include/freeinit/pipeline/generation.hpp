@@ -15,7 +15,8 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
-/// The tensors that a run may start from, beside its GenerationRequest. All may stay undefined.
+/// The tensors that a run may start from, beside its GenerationRequest. All may stay undefined;
+/// others are floating point, of any dtype and on any device, and cast where the run needs it.
 struct GenerationInputs {
   /// [num_videos,C,F,h,w] or [1,C,F,h,w], unit variance: replaces the first draw only.
   at::Tensor initial_noise{};

@@ -64,7 +64,7 @@ class FREEINIT_API TextToVideoPipeline {
   /// another. Warns of a prompt that is cut since it is too long, that holds what the model does
   /// not know or the syntax of other programs, and of a size far from the model's own. After a stop
   /// the last video is what its last complete pass left, decoded like any other. Throws Error:
-  /// invalid_argument, model, cancelled (no pass of any video complete).
+  /// invalid_argument, unsupported, model, cancelled (no pass of any video complete).
   [[nodiscard]] GenerationResult generate(const GenerationRequest& request,
                                           const GenerationInputs& inputs = {},
                                           const RunControl& control = {},

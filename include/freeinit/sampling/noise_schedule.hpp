@@ -47,7 +47,7 @@ class FREEINIT_API NoiseSchedule {
   [[nodiscard]] std::vector<double> sigmas() const;
 
   /// The level at timestep `t`; below the first timestep it is the first one, without any noise if
-  /// `set_alpha_to_one`. `t` < num_train_timesteps.
+  /// `set_alpha_to_one`. Undefined for `t` >= num_train_timesteps.
   [[nodiscard]] NoiseLevel level(std::int64_t t) const;
 
   /// The grid of `timestep_spacing` for a number of steps, from the noisiest timestep to the

@@ -65,8 +65,8 @@ class FREEINIT_API Sampler {
     return skipped_steps;
   }
 
-  /// The state before the first step. `unit_noise` [B,C,F,H,W], unit variance; it is never written
-  /// to.
+  /// The state before the first step. `unit_noise` [B,C,F,H,W], floating point, unit variance; it
+  /// is not checked and never written to.
   [[nodiscard]] SamplerState start(const at::Tensor& unit_noise) const;
 
   /// The state before step `index` of a run that starts from the clean sample `original`, noised to
@@ -77,6 +77,7 @@ class FREEINIT_API Sampler {
 
   /// What the denoiser is called with (diffusers' `scale_model_input`): the latents in
   /// variance-preserving scale. It shares memory with the state, which the next step writes to.
+  /// Where that depends on the step it throws Error: invalid_argument (no step left).
   [[nodiscard]] virtual at::Tensor scale_model_input(SamplerState& state) const {
     return state.latents;
   }

@@ -49,7 +49,7 @@ FREEINIT_INLINE void GenerationRequest::validate() const {
                                               "': expected 0 <= A <= B <= 1, where 1 is noise"));
   }
   detail::check_rate("fps", fps);
-  detail::check_rate("output fps", output_fps.value_or(fps));
+  detail::check_rate("output fps", file_fps());
   if (const auto strength = real_video.strength) {
     check_setting(*strength > 0.0 && *strength <= 1.0, "strength", *strength, "above 0, at most 1");
   }
