@@ -26,7 +26,7 @@ Examples:
 'freeinit COMMAND --help' lists the options of a command. Exit codes: 0 success, 2 bad option or
 setting, 3 not found, 4 damaged or foreign file, 5 not supported here, 6 reading or writing failed,
 7 a network failed, 8 some jobs of a batch failed, 9 a replay differs, 130, 143 or 129 stopped by
-SIGINT (Ctrl-C), SIGTERM or SIGHUP with nothing to write, 1 anything else.)";
+SIGINT (Ctrl-C), SIGTERM or SIGHUP, 1 anything else.)";
 
 /// Lets no flag have a value (`--overwrite=no`): CLI11 takes a number for a count, and throws what
 /// is no error of its own for other texts.

@@ -90,6 +90,12 @@ class ForeignFiles(CommandTest):
         self.assertEqual(listed["vae_decoder.pt"]["aten::conv2d"], {"count": 2, "rule": "tensor"})
         for args in (("generate", "x"), ("inspect", "--check")):
             self.succeeds(*args, "--allow-operators", "aten::wait,prim::fork")
+            for name in ("aten::save", "mine::add", "x y"):
+                self.fails(2, *args, "--allow-operators", name,
+                           says=f"--allow-operators '{name}': no operator that a network may use")
+        for option in ("--check", "--code"):
+            self.fails(2, "inspect", BUNDLE / "unet.pt", option, says="is a file; --check and --code look at the folder")
+        self.fails(2, "inspect", "--check", "--code", says="expected one of them")
 
 
 if __name__ == "__main__":

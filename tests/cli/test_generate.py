@@ -209,7 +209,9 @@ class ConfigFile(CommandTest):
                 ("guidance_interval = [0.5]", 4, "'guidance_interval' takes an array of 2"),
                 ("[other]\nseed = 1", 4, "[generate]"),
                 ("sede = 1", 2, "'sede'"),
-                ("config = 'x'", 2, "'config'"),
+                ("config = 'x'", 2, "'config': only the command line sets it"),
+                ("overwrite = true", 2, "'overwrite': only the command line sets it"),
+                ("allow_operators = 'aten::digamma'", 2, "'allow_operators': only the command line sets it"),
                 ('prompt = "x"\nseed = "many"', 2, "--seed"),
                 ('prompt = "x"\nnum_frames = 1.5', 2, "--num-frames")):
             with self.subTest(text):

@@ -206,7 +206,7 @@ class Tools(CommandTest):
             self.reinit(*diffused, "--fresh", fresh[0], "--mix", "variance-preserving"), base)
         self.assertNotEqual(self.reinit(*diffused, "--mix", "freqprior", "--fresh", *fresh), base)
         self.fails(2, "reinit", *diffused, "--mix", "freqprior", "--fresh", fresh[0], "-o",
-                   "n.safetensors", says=["1 files", "expects 4"])
+                   "n.safetensors", says=["names 1 file;", "expects 4"])
         self.fails(2, "reinit", *diffused, "--fresh", *fresh, "-o", "n.safetensors",
                    says="expects 1")
 

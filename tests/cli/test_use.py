@@ -72,15 +72,15 @@ class Typing(CommandTest):
                 (["filter", "--shape", 1, 2], "--shape: has 2 of 3 values"),
                 (["generate", "x", "--seed", 1, "--seed", 2], "--seed: given 2 times; expected once"),
                 (["generate", "x", "--seed", -1], "--seed: '-1': expected a whole number, 0 to 2^64 - 1"),
-                (["generate", "x", "--checkpoint", "a", "--resume", "a"], ": expected one of them"),
+                (["generate", "x", "--checkpoint", "a", "--resume", "a"], "--checkpoint and --resume: expected one of them"),
                 (["generate", "x", "-o", "-"], "output '-': is no file; expected a name"),
-                (["decode", "clip.mp4"], "tensor of 'clip.mp4': is a video; expected a file .safetensors or .npy"),
                 (["generate", "x", "--init-video", "a.safetensors"],
                  "--init-video 'a.safetensors': is a file of tensors; --init-latents takes latents"),
-                (["reinit", "--latents", "a", "--fresh", "b", "-o", "c.npy"], "reinit: --noise: missing"))):
+                (["reinit", "--latents", "a", "--fresh", "b", "-o", "c.npy"], "reinit: --noise: missing")):
             with self.subTest(arguments):
                 self.fails(2, *arguments, says="error: " + says)
         self.fails(2, "generate", "x", "--on-cancel", "n" * 100_000, says="--on-cancel")
+        self.fails(4, "decode", "clip.mp4", says="tensor of 'clip.mp4': is a video; expected a file .safetensors or .npy")
 
     def test_json_errors_have_no_words_of_the_parser(self):
         (self.folder / "c.json").write_text('{"steps": }')

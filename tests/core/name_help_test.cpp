@@ -31,7 +31,8 @@ TEST(NameHelp, SeesSlipsAndWords) {
 }
 
 TEST(NameHelp, IsSilentAboutOtherWords) {
-  for (const char* name : {"device", "zzz", "threads", ""}) {
+  for (const std::string& name : {std::string("device"), std::string("zzz"), std::string("threads"),
+                                  std::string("sd"), std::string(), std::string(5000, 'x')}) {
     EXPECT_TRUE(meant_names(name, kKnown).empty()) << name;
     EXPECT_EQ(freeinit::near_name(name, kKnown), "") << name;
   }

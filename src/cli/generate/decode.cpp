@@ -77,7 +77,7 @@ void run_decode(const DecodeArguments& arguments, Console& console) {
   const OutputPlan plan = plan_of(arguments, latents.size(0));
   plan.check();
   const auto& own = manifest.recommended;
-  const double fps = arguments.fps.value_or(own.output_fps.value_or(own.fps));
+  const double fps = arguments.fps.value_or(own.file_fps());
   const std::int64_t scale = manifest.vae.spatial_scale;
   for (int i = 0; i < plan.num_videos; ++i) {
     freeinit::check_video_writer(

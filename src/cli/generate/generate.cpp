@@ -8,6 +8,7 @@
 #include "generate/run_parts.hpp"
 #include "shared/command.hpp"
 #include "shared/config_file.hpp"
+#include "shared/error_report.hpp"
 #include "shared/interrupt.hpp"
 #include "shared/json_text.hpp"
 #include "shared/output_files.hpp"
@@ -51,7 +52,8 @@ Examples:
   freeinit generate "a blue square" --checkpoint run
   freeinit generate --resume run --num-iters 5      (after a crash, or for more passes)
 
-Ctrl-C ends the run after the current step and writes the last complete pass; a second one kills.)";
+Ctrl-C ends the run after the current step, writes the last complete pass and exits with 130; a second
+one kills.)";
 
 /// The folder that keeps this run, with its record written; nothing without one.
 void keep_run(std::optional<freeinit::CheckpointFolder>& kept, const GenerateArguments& arguments,
@@ -121,6 +123,9 @@ void run_generate(const GenerateArguments& given, Console& console) {
   console.end_progress();
   console.result(arguments.json ? json_text(report_json(arguments, run, pipeline, result, seconds))
                                 : report_line(run.plan, run.request, result, seconds));
+  if (result.cancelled) {
+    throw CommandFailure(stopped_exit_code(), stop_note(run.request, result));
+  }
 }
 
 }  // namespace

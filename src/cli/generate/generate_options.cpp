@@ -44,7 +44,7 @@ void add_output_options(CLI::App& command, GenerateArguments& a) {
              "Write the passes beside each other, labelled, too: .png, or a video (.mp4, ...); not "
              "with --resume",
              "FILE");
-  output.add_flag("--overwrite", a.overwrite, "Replace files that are there");
+  add_overwrite_option(command, a.overwrite)->group("Output");
   output.add_flag("--no-metadata", a.no_metadata, kNoMetadataHelp);
   output.add_flag("--json", a.json, "Print the result as one JSON object");
   output.add_flag("--dry-run", a.dry_run,

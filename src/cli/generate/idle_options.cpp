@@ -5,8 +5,10 @@
 #include <freeinit/sampling/sampler_table.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace freeinit_cli {
@@ -40,7 +42,7 @@ std::vector<IdleSettings> idle_filter_settings(const freeinit::FreeInitOptions& 
   return idle;
 }
 
-std::vector<IdleSettings> idle_settings(const PreparedRun& run) {
+std::vector<IdleSettings> idle_settings_of_passes(const PreparedRun& run) {
   const freeinit::GenerationRequest& request = run.request;
   const freeinit::FreeInitOptions& options = request.free_init;
   // The low band of a video is mixed as that of a pass is.
@@ -53,7 +55,7 @@ std::vector<IdleSettings> idle_settings(const PreparedRun& run) {
   return idle_filter_settings(options);
 }
 
-std::vector<IdleSettings> other_idle_settings(const PreparedRun& run) {
+std::vector<IdleSettings> idle_settings_of_steps(const PreparedRun& run) {
   const freeinit::GenerationRequest& request = run.request;
   std::vector<IdleSettings> idle;
   const auto sampler =
@@ -84,17 +86,25 @@ void warn_of_small_budget(const PreparedRun& run, Console& console) {
       "--intermediate-steps N take N calls each"));
 }
 
+/// Whether a field is as the model recommends it. Schedules are filters, in one text or in several.
+bool is_usual(const PreparedRun& run, std::string_view field) {
+  const freeinit::GenerationRequest& usual = run.manifest.recommended;
+  if (field == "filter_schedule") return run.request.free_init.filters == usual.free_init.filters;
+  return freeinit::field_value(run.request, field) == freeinit::field_value(usual, field);
+}
+
+void append(std::vector<IdleSettings>& all, std::vector<IdleSettings> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(all));
+}
+
 }  // namespace
 
 void warn_of_idle_options(const GenerateArguments& arguments, const PreparedRun& run,
                           Console& console) {
-  auto all = idle_settings(run);
-  for (auto& settings : other_idle_settings(run)) all.push_back(std::move(settings));
+  std::vector<IdleSettings> all = idle_settings_of_passes(run);
+  append(all, idle_settings_of_steps(run));
   for (auto& [fields, beside] : all) {
-    std::erase_if(fields, [&](std::string_view field) {
-      return freeinit::field_value(run.request, field) ==
-             freeinit::field_value(run.manifest.recommended, field);
-    });
+    std::erase_if(fields, [&run](std::string_view field) { return is_usual(run, field); });
     const std::string given = arguments.settings.given_of(fields);
     if (!given.empty()) console.warning("nothing comes of " + given + " beside " + beside);
   }

@@ -36,10 +36,6 @@ OutputPlan plan_of(const GenerateArguments& arguments, const freeinit::Generatio
 
 }  // namespace
 
-double file_fps(const freeinit::GenerationRequest& request) {
-  return request.output_fps.value_or(request.fps);
-}
-
 PassComparison comparison_of(const PreparedRun& run, int index) {
   const auto& request = run.request;
   return PassComparison(run.plan.compare_path(index), request.free_init.num_iters,
@@ -95,9 +91,9 @@ void plan_outputs(PreparedRun& run, const GenerateArguments& arguments,
   for (int i = 0; i < run.plan.num_videos; ++i) {
     freeinit::check_video_writer(
         run.plan.video_path(i),
-        {.width = run.request.width, .height = run.request.height, .fps = file_fps(run.request)});
+        {.width = run.request.width, .height = run.request.height, .fps = run.request.file_fps()});
     if (run.plan.compare.empty()) continue;
-    comparison_of(run, i).check(file_fps(run.request));
+    comparison_of(run, i).check(run.request.file_fps());
   }
 }
 

@@ -28,9 +28,6 @@ struct PreparedRun {
   std::optional<freeinit::MemoryEstimate> memory;  ///< nothing for a bundle that does not tell
 };
 
-/// Frames per second of the file.
-[[nodiscard]] double file_fps(const freeinit::GenerationRequest& request);
-
 /// What the plan's comparison of the passes of video `index` starts as. Throws freeinit::Error: as
 /// PassComparison.
 [[nodiscard]] PassComparison comparison_of(const PreparedRun& run, int index);

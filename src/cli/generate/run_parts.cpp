@@ -55,19 +55,6 @@ freeinit::GenerationHooks output_hooks(OutputWriter& writer, bool discards, Cons
   return hooks;
 }
 
-std::string stop_note(const freeinit::GenerationRequest& request,
-                      const freeinit::GenerationResult& result) {
-  const auto of = [](std::int64_t i, std::int64_t n) {
-    return std::to_string(i) + " of " + std::to_string(n);
-  };
-  std::string note = "stopped: written as it was after pass " +
-                     of(result.videos.back().completed_passes, request.free_init.num_iters);
-  if (request.num_videos > 1) {
-    note += " of video " + of(static_cast<std::int64_t>(result.videos.size()), request.num_videos);
-  }
-  return note;
-}
-
 /// `written`: a video stands under its name already, of fewer passes.
 void say_how_to_go_on(const std::optional<freeinit::CheckpointFolder>& kept, bool written,
                       Console& console) {
@@ -79,7 +66,7 @@ void say_how_to_go_on(const std::optional<freeinit::CheckpointFolder>& kept, boo
 WriterOptions writer_options(const GenerateArguments& arguments, const PreparedRun& run,
                              const freeinit::RunControl& control, Console& console) {
   const auto& request = run.request;
-  return {.fps = file_fps(request),
+  return {.fps = request.file_fps(),
           .profile = request.free_init.profile,
           .chunk_size = request.decode_chunk_size,
           .num_passes = request.free_init.num_iters,
@@ -135,6 +122,19 @@ void complete_inputs(PreparedRun& run, const freeinit::TextToVideoPipeline& pipe
   autoencoder->release();
 }
 
+std::string stop_note(const freeinit::GenerationRequest& request,
+                      const freeinit::GenerationResult& result) {
+  const auto of = [](std::int64_t i, std::int64_t n) {
+    return std::to_string(i) + " of " + std::to_string(n);
+  };
+  std::string note = "stopped: written as it was after pass " +
+                     of(result.videos.back().completed_passes, request.free_init.num_iters);
+  if (request.num_videos > 1) {
+    note += " of video " + of(static_cast<std::int64_t>(result.videos.size()), request.num_videos);
+  }
+  return note;
+}
+
 freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments,
                                               const PreparedRun& run,
                                               const freeinit::TextToVideoPipeline& pipeline,
@@ -165,10 +165,7 @@ freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments
     say_how_to_go_on(kept, /*written=*/false, console);
     throw;
   }
-  if (result.cancelled) {
-    console.warning(stop_note(request, result));
-    say_how_to_go_on(kept, /*written=*/true, console);
-  }
+  if (result.cancelled) say_how_to_go_on(kept, /*written=*/true, console);
   for (const auto& times : {result.seconds, writer.seconds()}) {
     for (const auto& [phase, time] : times) seconds[phase] += time;
   }

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 namespace freeinit_cli {
 
@@ -46,5 +47,9 @@ void complete_inputs(PreparedRun& run, const freeinit::TextToVideoPipeline& pipe
     const freeinit::TextToVideoPipeline& pipeline,
     const std::optional<freeinit::CheckpointFolder>& kept, const freeinit::RunControl& control,
     Console& console, PhaseSeconds& seconds);
+
+/// What was written of a run that was stopped after a complete pass.
+[[nodiscard]] std::string stop_note(const freeinit::GenerationRequest& request,
+                                    const freeinit::GenerationResult& result);
 
 }  // namespace freeinit_cli

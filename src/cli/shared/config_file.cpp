@@ -43,12 +43,15 @@ std::string number_text(double number) {
 
 /// What the parser says, but for texts without an end and whole numbers that TOML cannot hold.
 std::string complaint(std::string_view description) {
-  if (description.find("unescaped control characters") != description.npos) {
+  const auto says = [description](const char* words) {
+    return description.find(words) != description.npos;
+  };
+  if (says("parsing string") && (says("end-of-file") || says("control characters"))) {
     return "a text ends with its line, or holds a control character; expected a closing quotation "
            "mark";
   }
   const auto begin = description.find('\''), end = description.rfind('\'');
-  if (description.find("not representable") == description.npos || begin == end) {
+  if (!says("not representable") || begin == end) {
     return std::string(description);
   }
   return "whole number " + std::string(description.substr(begin, end + 1 - begin)) +
@@ -226,7 +229,11 @@ void apply_settings(CLI::App& command, const std::vector<Setting>& settings,
   for (const Setting& setting : settings) {
     const auto& [key, spelt, values, is_array, is_null, line] = setting;
     CLI::Option* option = find_option(command, spelt);
-    if (option == nullptr || !option->get_configurable()) {
+    if (option != nullptr && !option->get_configurable()) {
+      freeinit::raise(freeinit::ErrorCode::invalid_argument,
+                      name + ": key " + freeinit::quote(key) + ": only the command line sets it");
+    }
+    if (option == nullptr) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,
                       name + ": key " + freeinit::quote(key) + " is no option of 'freeinit " +
                           command.get_name() + "'" + key_hint(command, key));

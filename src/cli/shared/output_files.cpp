@@ -21,8 +21,9 @@ bool names_video_file(const std::filesystem::path& path) {
   }
 }
 
-void add_overwrite_option(CLI::App& command, bool& overwrite) {
-  command.add_flag("--overwrite", overwrite, "Replace files that are there");
+CLI::Option* add_overwrite_option(CLI::App& command, bool& overwrite) {
+  return command.add_flag("--overwrite", overwrite, "Replace files that are there")
+      ->configurable(false);
 }
 
 void check_output(const std::filesystem::path& path, bool overwrite) {

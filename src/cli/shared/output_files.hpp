@@ -10,6 +10,7 @@
 
 namespace CLI {
 class App;
+class Option;
 }
 
 namespace freeinit_cli {
@@ -24,7 +25,8 @@ inline constexpr const char* kVideoFiles = ".mp4, .webm, .gif, .webp, .mov or .m
 /// Whether a name ends as one of them.
 [[nodiscard]] bool names_video_file(const std::filesystem::path& path);
 
-void add_overwrite_option(CLI::App& command, bool& overwrite);
+/// Not for files of settings: those may come from anybody.
+CLI::Option* add_overwrite_option(CLI::App& command, bool& overwrite);
 
 /// Throws freeinit::Error: io when `path` cannot be written, invalid_argument when something of
 /// that name is there and may not be overwritten. Pipes, devices and empty folders take what is

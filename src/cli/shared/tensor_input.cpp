@@ -43,7 +43,7 @@ bool is_npy(const std::filesystem::path& path) {
 TensorPlace named_place(const std::string& file) {
   TensorPlace place(file);
   if (names_video_file(place.path)) {
-    refuse_file(freeinit::ErrorCode::invalid_argument, file,
+    refuse_file(freeinit::ErrorCode::invalid_file, file,
                 "is a video; expected a file .safetensors or .npy");
   }
   if (!place.name.empty() || is_npy(place.path)) return place;

@@ -1,5 +1,6 @@
 #include "shared/command.hpp"
 #include "shared/default_bundle.hpp"
+#include "shared/error_report.hpp"
 #include "shared/json_text.hpp"
 #include "shared/operator_options.hpp"
 #include "shared/text_output.hpp"
@@ -239,7 +240,13 @@ void show_metadata(const std::filesystem::path& path, Console& console) {
 
 void run_inspect(const InspectArguments& arguments, Console& console) {
   const std::filesystem::path given = arguments.bundle;
-  if (!given.empty() && is_output_file(given)) return show_metadata(given, console);
+  if (!given.empty() && is_output_file(given)) {
+    if (arguments.check || arguments.code) {
+      refuse("inspect " + freeinit::quote(given.string()) +
+             ": is a file; --check and --code look at the folder of a bundle");
+    }
+    return show_metadata(given, console);
+  }
   if (!given.empty() && !std::filesystem::exists(given)) {
     freeinit::raise(freeinit::ErrorCode::not_found,
                     freeinit::quote(given.string()) + ": no such bundle or file");
@@ -268,10 +275,12 @@ void add_inspect(CLI::App& app, Action& selected) {
   auto arguments = std::make_shared<InspectArguments>();
   command->add_option("BUNDLE", arguments->bundle, std::string(kBundleHelp) + "; or a file");
   command->add_flag("--json", arguments->json, "Print everything as one JSON object");
-  command->add_flag("--check", arguments->check,
-                    "Try every part, run each network once, say what is wrong");
-  command->add_flag("--code", arguments->code,
-                    "List the operators that each network in TorchScript uses");
+  auto* check = command->add_flag("--check", arguments->check,
+                                  "Try every part, run each network once, say what is wrong");
+  command
+      ->add_flag("--code", arguments->code,
+                 "List the operators that each network in TorchScript uses")
+      ->excludes(check);
   add_allow_operators(*command, arguments->allow_operators);
   command->footer(kInspectFooter);
   command->callback(

@@ -63,9 +63,10 @@ FREEINIT_INLINE bool stand_in(const std::vector<std::string>& words,
 }  // namespace detail
 
 FREEINIT_INLINE std::string near_name(std::string_view name, const std::set<std::string>& known) {
-  constexpr std::size_t kShort = 3;  // of which two letters are most of the word
+  constexpr std::size_t kShort = 3;     // of which two letters are most of the word
+  constexpr std::size_t kLongest = 64;  // of any name
   const std::size_t few = name.size() <= kShort ? 1 : 2;
-  return nearest_name(name, known, std::max(few, name.size() / 5));
+  return nearest_name(name, known, std::max(few, std::min(name.size(), kLongest) / 5));
 }
 
 FREEINIT_INLINE std::vector<std::string> meant_names(std::string_view name,

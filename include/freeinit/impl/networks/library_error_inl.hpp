@@ -7,6 +7,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -25,6 +26,7 @@ inline std::string cause_in_one_line(std::string_view text) {
       break;
     }
   }
+  text.remove_prefix(std::min(text.find_first_not_of(" \n"), text.size()));
   text = text.substr(0, text.find('\n'));
   // What follows in an archive's message is advice, two sentences of it.
   return std::string(text.substr(0, text.find(". This is an internal miniz error")));
