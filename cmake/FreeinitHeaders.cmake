@@ -53,7 +53,7 @@ set(FREEINIT_BODIES
   passes/checkpoint passes/finite_check passes/free_init passes/free_init_state
   passes/pass_plan passes/real_video_noise passes/state_check
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
-  networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
+  networks/archive_code networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
   networks/image_encoder networks/latent_rgb networks/late_network networks/late_networks networks/library_error networks/mapped_weights
   networks/model_bundle networks/nearest_multiples networks/operator_check networks/operator_uses networks/operators networks/tensor_operators networks/text_encoder
   networks/tiled_autoencoder networks/torchscript_archive networks/torchscript_module networks/torchscript_unet
