@@ -1,5 +1,6 @@
 #include "shared/command.hpp"
 #include "shared/error_report.hpp"
+#include "shared/option_group.hpp"
 #include "shared/typing_help.hpp"
 
 #include <freeinit/core/config.hpp>
@@ -58,6 +59,7 @@ int run(int argc, char** argv) {
     add_inspect(app, selected);
     add_replay(app, selected);
     refuse_values_of_flags(app);
+    for (CLI::App* command : app.get_subcommands({})) refuse_empty_names(*command);
     app.parse(argc, argv);
     if (!selected) {
       freeinit::raise(freeinit::ErrorCode::invalid_argument,

@@ -145,6 +145,26 @@ class BadSettings(CommandTest):
         (self.folder / "broken.safetensors").write_bytes(b"\xff" * 20)
         self.fails(4, "generate", "x", "--init-noise", "broken.safetensors", says="broken")
 
+    def test_tensors_of_no_numbers(self):
+        shape = [1, 4, 2, 2, 2]
+        write_tensor(self.folder / "good.safetensors", shape, [0.5] * 32)
+        for value in ("nan", "inf", "-inf"):
+            write_tensor(self.folder / "bad.safetensors", shape, [0.5] * 31 + [float(value)])
+            write_tensor(self.folder / "mask.safetensors", [2, 2, 2], [0.5] * 7 + [float(value)])
+            good, bad, mask = ("good.safetensors", "bad.safetensors", ["--filter-mask", "mask.safetensors"])
+            write = ["-o", "o.safetensors"]
+            for line, name in ((["generate", "x", "--init-noise", bad], "bad"),
+                               (["generate", "x", "--init-latents", bad], "bad"),
+                               (["generate", "x", *mask], "mask"),
+                               (["filter", *mask], "mask"),
+                               (["reinit", "--diffused", bad, "--fresh", good, *write], "bad"),
+                               (["reinit", "--diffused", good, "--fresh", bad, *write], "bad"),
+                               (["reinit", "--latents", bad, "--noise", good, "--fresh", good, *write], "bad"),
+                               (["reinit", "--latents", good, "--noise", bad, "--fresh", good, *write], "bad"),
+                               (["reinit", "--diffused", good, "--fresh", good, *mask, *write], "mask")):
+                with self.subTest(line=line, value=value):
+                    self.fails(4, *line, says=f"tensor of '{name}.safetensors': holds NaN or infinite values")
+
 
 class BadOutput(CommandTest):
     def test_unknown_extension(self):
@@ -225,6 +245,19 @@ class CommandLine(CommandTest):
         self.fails(2, "generate", "x", "--sede", 3, says="--sede")
         self.fails(2, "generate", "x", "y", says="y")
         self.fails(2, "filter", says="--shape")
+
+    def test_an_empty_name_is_none(self):
+        folders = ("--bundle", "--save-passes", "--checkpoint", "--resume")
+        files = ("--output", "--save-latents", "--save-frames", "--preview", "--compare", "--trace", "--config",
+                 "--init-video", "--init-latents", "--init-noise", "--filter-mask")
+        for options, kind in ((folders, "folder"), (files, "file")):
+            for option in options:
+                with self.subTest(option):
+                    self.fails(2, "generate", "x", option, "", says=f"{option}: is empty; expected a {kind}")
+        self.fails(2, "inspect", "", says="BUNDLE: is empty; expected a folder")
+        self.fails(2, "filter", "--shape", 4, 4, 4, "-o", "", says="--output: is empty; expected a file")
+        (self.folder / "settings.toml").write_text('init_noise = ""\n')
+        self.fails(2, "generate", "x", "--config", "settings.toml", says="--init-noise: is empty; expected a file")
 
     def test_help_and_version(self):
         self.assertRegex(self.succeeds("--version").stdout, r"^freeinit \d+\.\d+\.\d+\n$")

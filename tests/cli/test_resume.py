@@ -1,5 +1,8 @@
 """A run that was killed, stopped or finished goes on from its folder of checkpoints to the same bytes."""
 
+import hashlib
+import json
+import re
 import resource
 import shutil
 import signal
@@ -124,6 +127,88 @@ class Resume(CommandTest):
         self.fails(2, *resume, "--bundle", bundle, says=["another bundle", "manifest.json"])
         # The same line again, with --resume in place of --checkpoint, is one that fits.
         self.succeeds(*RUN, *resume[1:])
+
+    def kill_after_its_first_line(self, line):
+        process = self.start(run=line)
+        self.assertIn("seed", process.stderr.readline())
+        process.kill()
+        process.wait()
+
+    def test_what_is_added_can_be_taken_back(self):
+        """Until there is a checkpoint of it, all; then what was not begun."""
+        self.succeeds(*run_of(400, 1), "--checkpoint", "kept", "-o", "clip.gif")
+        record, state = self.bytes_of("kept/run.safetensors"), self.bytes_of("kept/video_0.safetensors")
+        resume = ["generate", "--resume", "kept", "-o"]
+        for name, more in (("long", ["--num-iters", "500"]), ("two", ["--num-videos", "2"])):
+            self.kill_after_its_first_line([*resume, f"{name}.gif", *more, "--checkpoint-every", "0"])
+            self.assertEqual(self.bytes_of("kept/run.safetensors"), record)
+        process = self.start(run=[*resume, "long.gif", "--num-iters", "500", "--checkpoint-every", "1"])
+        while process.poll() is None and self.bytes_of("kept/video_0.safetensors") == state:
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+        self.assertNotEqual(self.bytes_of("kept/run.safetensors"), record)
+        self.succeeds(*run_of(400, 2), "-o", "whole.gif")
+        self.succeeds(*resume, "again.gif", "--num-iters", "2")
+        self.assert_same("again.gif", "whole.gif")
+        self.fails(2, *resume, "one.gif", "--num-iters", "1", says="none that was begun is taken back")
+        self.succeeds(*resume, "later.gif")
+        self.assert_same("later.gif", "whole.gif")
+
+    def change_texts(self, name, changes):
+        """Of a file without tensors, with its SHA-256 put right: texts by name, each with its length in front."""
+        data = self.bytes_of(name)
+        header = json.loads(data[8:])
+        texts = {**header["__metadata__"], **changes}
+        del texts["sha256"]
+        digest = hashlib.sha256()
+        for entry in sorted(texts.items()):
+            for text in entry:
+                digest.update(f"{len(text.encode())}:{text}".encode())
+        header["__metadata__"] = {**texts, "sha256": digest.hexdigest()}
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        (self.folder / name).write_bytes(len(text).to_bytes(8, "little") + text)
+
+    def test_other_versions_are_said(self):
+        self.succeeds(*run_of(2), "--checkpoint", "kept", "-o", "clip.gif")
+        resume = ["generate", "--resume", "kept", "-o", "other.gif", "--overwrite"]
+        self.assertNotIn("last digits", self.succeeds(*resume).stderr)
+        self.change_texts("kept/run.safetensors", {"note.libtorch": "1.0.0", "note.instructions": "ABACUS"})
+        stderr = self.succeeds(*resume).stderr
+        for kept in (r"LibTorch 1\.0\.0, this is \d+\.\d+\.\d+\S*", r"the instruction set ABACUS, this is \S+"):
+            self.assertRegex(stderr, f"the run was kept with {kept}; the last digits may differ")
+
+    def test_numbers_that_are_none_are_not_kept(self):
+        self.succeeds(*run_of(2, 1), "-o", "x.gif", "--save-latents", "noise.safetensors")
+        noise = self.bytes_of("noise.safetensors")
+        line = [*RUN, "--init-noise", "noise.safetensors", "--checkpoint", "kept", "-o", "clip.gif"]
+        (self.folder / "noise.safetensors").write_bytes(noise[:-4] + b"\x00\x00\xc0\x7f")  # NaN
+        self.fails(4, *line, says="holds NaN")
+        # The largest number: the network makes infinity of it.
+        (self.folder / "noise.safetensors").write_bytes(noise[:-4] + b"\xff\xff\x7f\x7f")
+        done = self.run_command(*line, "--checkpoint-every", "1")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        found = re.search(r"sampling: pass 1, steps 1 to (\d+): the latents hold ", done.stderr)
+        self.assertTrue(found, done.stderr)
+        self.assertLess(int(found[1]), STEPS)
+
+    def test_folders_that_are_none(self):
+        bundle = self.copy_of_bundle()
+        (bundle / "unet.pt").unlink()  # known before it is read
+        (self.folder / "base.gif").write_bytes(b"a video")
+        (self.folder / "link").symlink_to("gone")
+        for name, says in (("base.gif", "a file"), ("link", "a link to nothing")):
+            for spelt in (name, f"{name}/"):
+                self.fails(2, *RUN, "--bundle", bundle, "--checkpoint", spelt, "-o", "clip.gif",
+                           says=f"checkpoint '{name}': is {says}; expected a folder")
+
+    def test_decode_names_the_latents_of_a_folder(self):
+        self.succeeds(*run_of(2, 1), "--checkpoint", "kept", "-o", "clip.gif")
+        for folder in ("kept", "kept/"):
+            self.fails(2, "decode", folder, says=["is the folder of a run", "'kept/video_0.safetensors:latents'"])
+        self.fails(3, "decode", "kept/run.safetensors", says="'kept/run.safetensors': the file holds no tensor")
+        self.succeeds("decode", "kept/video_0.safetensors:latents", "-o", "again.gif")
 
     def test_refuses_damage(self):
         self.succeeds(*run_of(2), "--checkpoint", "kept", "-o", "clip.gif")

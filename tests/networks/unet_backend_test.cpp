@@ -31,6 +31,10 @@ TEST(UNetBackend, NamesAreRead) {
                freeinit::unet_backend("onnx"));
 }
 
+TEST(UNetBackend, TheVersionOfOpenVinoIsThereWhereItIs) {
+  EXPECT_NE(freeinit::openvino_version().empty(), freeinit::unet_backend("openvino").is_built());
+}
+
 TEST(UNetBackend, TorchScriptIsAlwaysBuilt) {
   EXPECT_TRUE(freeinit::unet_backend("torchscript").is_built());
 }

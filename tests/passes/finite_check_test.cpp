@@ -73,6 +73,22 @@ TEST(FiniteCheck, EveryKindOfPassIsChecked) {
   EXPECT_ERROR(model, "pass 1, steps 1 to 2", (run(breaks_in(1, kNan), early), 0));
 }
 
+TEST(FiniteCheck, AStateIsCheckedOnDemand) {
+  const freeinit::FreeInit run(schedule(), settings());
+  const freeinit::Denoiser denoiser = breaks_in(6, kNan);
+  freeinit::FreeInitState state = run.begin(freeinit::NoiseSource(1));
+  for (int call = 1; call < 6; ++call) run.advance(state, denoiser);
+  EXPECT_NO_THROW(run.check_values(state));
+  run.advance(state, denoiser);
+  EXPECT_ERROR(model,
+               "sampling: pass 2, steps 1 to 2: the latents hold NaN, first at [0, 1, 2, 0, 3]",
+               (run.check_values(state), 0));
+  freeinit::FreeInitState fresh = run.begin(freeinit::NoiseSource(1));
+  fresh.first_noise[0][1][2][0][3] = kInfinity;
+  EXPECT_ERROR(model, "sampling: before pass 1: the first noise holds infinity",
+               (run.check_values(fresh), 0));
+}
+
 TEST(FiniteCheck, AnInversionIsCheckedToo) {
   freeinit::NoiseSource noise(std::uint64_t{1});
   const freeinit::RealVideoSettings inversion{.source = freeinit::VideoNoiseSource::invert,

@@ -9,6 +9,10 @@
 
 #include <ATen/ops/ones.h>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <functional>
 #include <stdexcept>
@@ -190,6 +194,27 @@ TEST_F(KeptRun, OfMorePassesRepeatsNone) {
   EXPECT_TRUE(latents_of(extended).equal(latents()));
 }
 
+TEST_F(KeptRun, OfFewerPassesTakesBackWhatWasNotBegun) {
+  request.free_init.num_iters = 9;
+  stop_after(4 + 1);  // in the second pass
+  request.free_init.num_iters = 1;
+  EXPECT_ERROR(invalid_argument, "none that was begun is taken back; expected 2 or more",
+               (open().set_request(request), 0));
+  for (const int passes : {2, 4}) {  // and more again
+    request.free_init.num_iters = passes;
+    open().set_request(request);
+    EXPECT_TRUE(latents_of(resume()).equal(latents())) << passes;
+  }
+}
+
+TEST_F(KeptRun, KeepsTheFormerRequestWhereTheNewOneCannotBeWritten) {
+  auto kept = create();
+  std::filesystem::remove_all(run_folder);
+  request.num_videos = 2;
+  EXPECT_ERROR(io, "does not exist", (kept.set_request(request), 0));
+  EXPECT_EQ(kept.record().request.num_videos, 1);
+}
+
 // What the caller has seen of a pass is on the disk already.
 TEST_F(KeptRun, IsKeptBeforeAPassIsHandedOn) {
   const auto kept = create();
@@ -205,7 +230,7 @@ TEST_F(KeptRun, IsKeptBeforeAPassIsHandedOn) {
 }
 
 TEST_F(KeptRun, RefusesAnotherRequest) {
-  stop_after(3);
+  stop_after(4 + 1);  // in the second pass
   auto kept = open();
   const auto refuses = [&](const char* says,
                            const std::function<void(freeinit::GenerationRequest&)>& change) {
@@ -280,13 +305,24 @@ TEST_F(KeptRun, RefusesOtherVersionsAndDamage) {
   EXPECT_ERROR(invalid_file, "safetensors", resume());
 }
 
-TEST_F(KeptRun, LeavesNothingUnfinished) {
+TEST_F(KeptRun, LeavesNothingUnfinishedButWhatIsBeingWritten) {
   stop_after(3);
   const auto unfinished = run_folder / ".freeinit-0123456789abcdef.safetensors";
-  std::ofstream(unfinished) << "half";
+  const auto held = run_folder / ".freeinit-00000000000000ff.safetensors";
+  for (const auto& path : {unfinished, held}) std::ofstream(path) << "half";
+  const int writer = ::open(held.c_str(), O_RDONLY);
+  ASSERT_EQ(::flock(writer, LOCK_EX | LOCK_NB), 0);
   (void)open();
   EXPECT_FALSE(std::filesystem::exists(unfinished));
+  EXPECT_TRUE(std::filesystem::exists(held));
+  ::close(writer);
   EXPECT_TRUE(open().read(0));
+  EXPECT_FALSE(std::filesystem::exists(held));
+}
+
+TEST_F(KeptRun, RefusesAFileInPlaceOfTheFolder) {
+  std::ofstream(run_folder) << "a video";
+  EXPECT_ERROR(io, "is a file; expected a folder", create());
 }
 
 TEST_F(KeptRun, ANewOneReplacesTheFormer) {

@@ -222,8 +222,21 @@ TEST_F(Generate, StopReturnsTheLastCompletePassDecoded) {
 }
 
 TEST_F(Generate, LatentsThatAreNoNumbersAreAnError) {
-  inputs.initial_noise = latents().mul(std::nan(""));
-  EXPECT_ERROR(model, "latents hold NaN", generate());
+  const auto failing = make_failing_pipeline(0);
+  EXPECT_ERROR(model, "latents hold NaN", failing.generate(request, inputs));
+}
+
+TEST_F(Generate, InputsThatAreNoNumbersAreRefused) {
+  for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    const at::Tensor broken = at::ones({1, 4, 4, 8, 8}).mul(value);
+    const auto refused = [&](const char* says, const freeinit::GenerationInputs& given) {
+      EXPECT_ERROR(invalid_argument, says, pipeline.generate(request, given));
+    };
+    refused("initial noise: NaN or infinite values", {.initial_noise = broken});
+    refused("initial noise: NaN or infinite values", {.initial_noise = broken.to(at::kHalf)});
+    refused("video latents: NaN or infinite values", {.video_latents = broken});
+    refused("mask: holds NaN or infinite values", {.filter_mask = broken[0][0]});
+  }
 }
 
 TEST_F(Generate, StopBeforeTheFirstPassIsComplete) {
@@ -248,25 +261,8 @@ TEST_F(Generate, StopInALaterVideoKeepsTheVideosBefore) {
   EXPECT_TRUE(latents_of(one).equal(latents()));
 }
 
-/// Gives NaN in every call of one video on.
-class FailingUNet final : public freeinit::VideoUNet {
- public:
-  FailingUNet(std::shared_ptr<const VideoUNet> inner, int good_calls)
-      : inner_(std::move(inner)), left_(good_calls) {}
-  at::Tensor predict(const freeinit::UNetInput& input) const override {
-    at::Tensor output = inner_->predict(input);
-    return left_-- > 0 ? output : output.mul(std::nan(""));
-  }
-
- private:
-  std::shared_ptr<const VideoUNet> inner_;
-  mutable int left_;
-};
-
 TEST_F(Generate, AVideoIsHandedOnBeforeALaterOneFails) {
-  freeinit::ModelBundle bundle = make_tiny_bundle();
-  bundle = bundle.with(std::make_shared<FailingUNet>(bundle.unet(), 8 + 1));
-  const freeinit::TextToVideoPipeline failing(std::move(bundle));
+  const auto failing = make_failing_pipeline(8 + 1);
   request.num_videos = 2;
   std::vector<freeinit::GeneratedVideo> seen;
   hooks.on_video = [&](const freeinit::GeneratedVideo& video) { seen.push_back(video); };

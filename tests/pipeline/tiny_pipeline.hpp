@@ -9,6 +9,9 @@
 #include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <memory>
+#include <utility>
 #include <vector>
 
 /// The folder of a tiny bundle, there until the process ends: networks may be read late.
@@ -28,6 +31,27 @@ inline freeinit::ModelBundle make_tiny_bundle(at::Device device = at::kCPU) {
 
 inline freeinit::TextToVideoPipeline make_tiny_pipeline(at::Device device = at::kCPU) {
   return freeinit::TextToVideoPipeline(make_tiny_bundle(device));
+}
+
+/// A network whose outputs are NaN after so many calls.
+class FailingUNet final : public freeinit::VideoUNet {
+ public:
+  FailingUNet(std::shared_ptr<const VideoUNet> inner, int good_calls)
+      : inner_(std::move(inner)), left_(good_calls) {}
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    at::Tensor output = inner_->predict(input);
+    return left_-- > 0 ? output : output.mul(std::nan(""));
+  }
+
+ private:
+  std::shared_ptr<const VideoUNet> inner_;
+  mutable int left_;
+};
+
+inline freeinit::TextToVideoPipeline make_failing_pipeline(int good_calls) {
+  freeinit::ModelBundle bundle = make_tiny_bundle();
+  bundle = bundle.with(std::make_shared<FailingUNet>(bundle.unet(), good_calls));
+  return freeinit::TextToVideoPipeline(std::move(bundle));
 }
 
 /// The latents of all videos, [B,C,F,h,w].

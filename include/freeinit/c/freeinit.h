@@ -159,7 +159,7 @@ typedef struct freeinit_run_options {
   /// itself.
   const freeinit_clip* clip;
   /// NULL, or unit-variance noise in place of the first draw, the same for every video; not
-  /// together with a clip. The caller's, read until the call returns.
+  /// together with a clip, without NaN and infinity. The caller's, read until the call returns.
   const freeinit_latents* initial_noise;
 } freeinit_run_options;
 

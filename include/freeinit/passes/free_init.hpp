@@ -107,6 +107,10 @@ class FREEINIT_API FreeInit {
   /// invalid_argument.
   void check_state(const FreeInitState& state) const;
 
+  /// Refuses a state that holds NaN or infinity. Waits for the device. Throws Error: model, with
+  /// the pass, its steps so far and the first place.
+  void check_values(const FreeInitState& state) const;
+
   /// Whether all passes of the run are complete.
   [[nodiscard]] bool is_done(const FreeInitState& state) const noexcept;
 

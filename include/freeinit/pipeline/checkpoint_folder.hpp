@@ -30,10 +30,12 @@ struct RunRecord {
 
 /// Refuses a request that makes other bits than the kept one, with the field that differs. What may
 /// change: the number of videos, the rate of the files, the frames that are decoded at once; and
-/// more passes, which extend a run whose passes are all alike (no `fast_sampling`, whole passes, no
-/// budget of calls). Throws Error: invalid_argument.
+/// the number of passes of a run whose passes are all alike (no `fast_sampling`, whole passes, no
+/// budget of calls): more, or down to `passes_begun`; not known: not fewer. Throws Error:
+/// invalid_argument.
 FREEINIT_API void check_continued_request(const GenerationRequest& kept,
-                                          const GenerationRequest& wanted);
+                                          const GenerationRequest& wanted,
+                                          std::optional<std::int64_t> passes_begun = {});
 
 /// A folder that keeps a run: `run.safetensors` is its record, `video_<k>.safetensors` where video
 /// k stands. Each file is written whole or not at all and holds a SHA-256 of its content.
@@ -52,8 +54,8 @@ class FREEINIT_API CheckpointFolder {
   [[nodiscard]] static CheckpointFolder create(const std::filesystem::path& folder,
                                                RunRecord record);
 
-  /// Removes what a killed run was writing. Throws Error: not_found, io, invalid_file (damaged),
-  /// unsupported (of another version).
+  /// Removes what a killed run was writing; what a running one writes stays. Throws Error:
+  /// not_found, io, invalid_file (damaged), unsupported (of another version).
   [[nodiscard]] static CheckpointFolder open(const std::filesystem::path& folder);
 
   /// Whether the record of a run is in the folder.
@@ -68,7 +70,12 @@ class FREEINIT_API CheckpointFolder {
   /// invalid_argument.
   void check_bundle(const std::map<std::string, std::string>& hashes) const;
 
-  /// The run goes on with another request. Throws Error: as check_continued_request, io.
+  /// Refuses a request that the run cannot go on with: as check_continued_request, with the passes
+  /// that its videos have begun. Throws Error: invalid_argument, io, invalid_file.
+  void check_request(const GenerationRequest& request) const;
+
+  /// The run goes on with another request; where that cannot be written, with the former. Throws
+  /// Error: as check_request.
   void set_request(const GenerationRequest& request);
 
   /// The file in which the state of video `video` (k of `seed + k`) is kept.

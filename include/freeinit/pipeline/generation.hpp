@@ -15,8 +15,14 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
+<<<<<<< HEAD
 /// The tensors that a run may start from, beside its GenerationRequest. All may stay undefined;
 /// others are floating point, of any dtype and on any device, and cast where the run needs it.
+=======
+/// The tensors that a run may start from, beside its GenerationRequest. All may stay undefined. NaN
+/// and infinity are refused before the first call, in noise and latents where they lie on the CPU;
+/// on a device they show at the first checkpoint or at the end of the first pass.
+>>>>>>> fix-kept
 struct GenerationInputs {
   /// [num_videos,C,F,h,w] or [1,C,F,h,w], unit variance: replaces the first draw only.
   at::Tensor initial_noise{};
@@ -59,7 +65,8 @@ struct GenerationHooks : RunHooks {
   /// What the run needs to go on: after each pass, before `on_pass` and decoding; after every
   /// `checkpoint_every` network calls within one; after the inversion of a real video; at a stop.
   /// With a cache interval above 1 not before the next whole call, since features are not kept. The
-  /// run changes its tensors afterwards.
+  /// run changes its tensors afterwards. A state with NaN or infinity is never handed on: the run
+  /// ends there, as after a pass that leaves them, and one that was stopped says so in the log.
   std::function<void(const VideoState& state)> on_checkpoint{};
   std::int64_t checkpoint_every = 0;  ///< 0: not within passes
   /// Asked before each video where it stands, as `on_checkpoint` was told; nothing: at its start.

@@ -142,6 +142,7 @@ GenerateArguments arguments_of(const Job& job, const BatchArguments& batch) {
   std::string name;
   add_request_options(command, arguments);
   command.add_option("--name", name);
+  refuse_empty_names(command);
   for (const auto& item : job.settings.items()) check_key(command, item.key());
   apply_json(command, job.settings, "job", kResultKeys);
   return arguments;

@@ -58,7 +58,7 @@ one kills.)";
 /// The folder that keeps this run, with its record written; nothing without one.
 void keep_run(std::optional<freeinit::CheckpointFolder>& kept, const GenerateArguments& arguments,
               const PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline) {
-  if (kept && run.request != kept->record().request) kept->set_request(run.request);
+  if (kept) keep_request(*kept, run.request);
   const std::string& folder = arguments.checkpoint.folder;
   if (folder.empty()) return;
   kept = freeinit::CheckpointFolder::create(

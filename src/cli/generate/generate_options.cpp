@@ -63,7 +63,10 @@ freeinit::GenerationRequest GenerateArguments::request(const freeinit::Manifest&
 
 freeinit::GenerationInputs GenerateArguments::inputs() const {
   freeinit::GenerationInputs inputs;
-  if (!init_noise.empty()) inputs.initial_noise = read_tensor(init_noise);
+  if (!init_noise.empty()) {
+    inputs.initial_noise = read_tensor(init_noise);
+    check_values(inputs.initial_noise, init_noise);
+  }
   inputs.filter_mask = load_mask(filter_mask);
   return inputs;
 }

@@ -10,10 +10,12 @@
 #include <freeinit/options/request_fields.hpp>
 
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 
 #include <charconv>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace freeinit_cli {
 namespace {
@@ -44,6 +46,31 @@ void restore(std::string& value, const Notes& notes, const std::string& name, bo
   if (!given) value = kept;
 }
 
+/// What rounds, beside the device: the name of the note, what it is of, and what it is now. Empty
+/// where the run has none of it.
+struct Version {
+  const char* name;
+  const char* what;
+  std::string now;
+};
+
+std::vector<Version> versions(bool uses_openvino) {
+  return {{"libtorch", "LibTorch", FREEINIT_LIBTORCH_VERSION},
+          {"instructions", "the instruction set", at::get_cpu_capability()},
+          {"openvino", "OpenVINO", uses_openvino ? freeinit::openvino_version() : std::string()}};
+}
+
+/// Nothing of this can be chosen, so another one is a warning.
+void warn_of_other_versions(const Notes& notes, Console& console) {
+  const bool uses_openvino = !note(notes, "openvino").empty();
+  for (const auto& [name, what, now] : versions(uses_openvino)) {
+    const std::string kept = note(notes, name);
+    if (kept.empty() || now.empty() || kept == now) continue;
+    console.warning(freeinit::concat("the run was kept with ", what, " ", freeinit::excerpt(kept),
+                                     ", this is ", now, "; the last digits may differ"));
+  }
+}
+
 void restore_machine(RuntimeArguments& runtime, const Notes& notes, Console& console) {
   restore(runtime.device, notes, "device", !runtime.device.empty(), console);
   restore(runtime.backend, notes, "backend", !runtime.backend.empty(), console);
@@ -53,6 +80,7 @@ void restore_machine(RuntimeArguments& runtime, const Notes& notes, Console& con
                     std::to_string(*threads) + "; the last digits may differ");
   }
   if (!runtime.threads) runtime.threads = threads;
+  warn_of_other_versions(notes, console);
 }
 
 /// For what the videos say of themselves.
@@ -69,6 +97,20 @@ void restore_sources(GenerateArguments& arguments, const Notes& notes) {
   selection.stream = number_note<int>(notes, "init_stream").value_or(selection.stream);
 }
 
+/// Whether the request adds what a crash may leave undone.
+bool asks_for_more(const freeinit::GenerationRequest& request,
+                   const freeinit::GenerationRequest& kept) {
+  return request.free_init.num_iters > kept.free_init.num_iters ||
+         request.num_videos > kept.num_videos;
+}
+
+/// Whether nothing is left to do for a video. What it says of itself is of the request at that
+/// time, which had fewer passes or more; those of a budget alone are always the same.
+bool is_complete(const freeinit::VideoState& state, const freeinit::GenerationRequest& request) {
+  const auto& options = request.free_init;
+  return options.budget_calls ? state.done : state.run.pass >= options.num_iters;
+}
+
 }  // namespace
 
 std::optional<freeinit::CheckpointFolder> open_kept_run(const CheckpointArguments& arguments) {
@@ -81,9 +123,16 @@ std::optional<freeinit::CheckpointFolder> open_kept_run(const CheckpointArgument
 }
 
 void check_checkpoint_folder(const GenerateArguments& arguments) {
-  const std::filesystem::path folder = arguments.checkpoint.folder;
+  std::filesystem::path folder = arguments.checkpoint.folder;
   if (folder.empty()) return;
-  const bool is_there = std::filesystem::exists(folder);
+  if (!folder.has_filename()) folder = folder.parent_path();  // "run/": what is called "run"
+  std::error_code unknown;
+  const bool is_there = std::filesystem::exists(folder, unknown);
+  const bool is_folder = std::filesystem::is_directory(folder, unknown);
+  if (!is_folder && (is_there || std::filesystem::is_symlink(folder, unknown))) {
+    refuse("checkpoint '" + folder.string() + "': is " +
+           (is_there ? "a file" : "a link to nothing") + "; expected a folder");
+  }
   check_output(is_there ? folder / "run.safetensors" : folder, /*overwrite=*/true);
   if (arguments.overwrite || !freeinit::CheckpointFolder::holds_run(folder)) return;
   refuse("checkpoint '" + folder.string() +
@@ -108,6 +157,8 @@ Notes notes_of_run(const GenerateArguments& arguments, const OutputPlan& plan,
               {"init_stride", freeinit::concat(selection.stride)},
               {"init_fps", freeinit::field_text(selection.fps)},
               {"init_stream", freeinit::concat(selection.stream)}};
+  const bool uses_openvino = bundle.backend().runtime == freeinit::Runtime::openvino;
+  for (const auto& [name, what, now] : versions(uses_openvino)) notes[name] = now;
   for (auto& [name, text] : notes) text = freeinit::excerpt(text, std::string::npos);
   return notes;
 }
@@ -139,8 +190,13 @@ freeinit::GenerationRequest kept_request(const GenerateArguments& arguments,
   auto request = kept.record().request;
   if (arguments.runtime.low_memory) request.decode_chunk_size = 1;
   request = arguments.settings.over(std::move(request));
-  freeinit::check_continued_request(kept.record().request, request);
+  kept.check_request(request);
   return request;
+}
+
+void keep_request(freeinit::CheckpointFolder& kept, const freeinit::GenerationRequest& request) {
+  const auto& former = kept.record().request;
+  if (request != former && !asks_for_more(request, former)) kept.set_request(request);
 }
 
 std::set<std::filesystem::path> written_videos(const OutputPlan& plan,
@@ -155,7 +211,7 @@ std::set<std::filesystem::path> written_videos(const OutputPlan& plan,
     const auto file_time = std::filesystem::last_write_time(path, missing);
     if (missing) continue;
     const auto state = kept.read(index);
-    const bool done = state && state->done;
+    const bool done = state && is_complete(*state, request);
     if (done && file_time >= std::filesystem::last_write_time(kept.video_path(index))) {
       written.insert(path);
     }
@@ -164,12 +220,19 @@ std::set<std::filesystem::path> written_videos(const OutputPlan& plan,
 }
 
 void add_checkpoints(freeinit::GenerationHooks& hooks, const freeinit::CheckpointFolder& folder,
+                     const freeinit::GenerationRequest& request,
                      const CheckpointArguments& arguments, at::Device device, Console& console) {
   folder.add_to(hooks, device);
   hooks.checkpoint_every = arguments.every;
-  hooks.on_checkpoint =
-      [&folder, spare = SpareOutput(console, "the run goes on without newer checkpoints")](
-          const freeinit::VideoState& state) mutable { spare.write([&] { folder.write(state); }); };
+  hooks.on_checkpoint = [kept = folder, &request,
+                         spare = SpareOutput(console, "the run goes on without newer checkpoints")](
+                            const freeinit::VideoState& state) mutable {
+    spare.write([&] {
+      // First the request: a state that is further than it would fit none.
+      if (kept.record().request != request) kept.set_request(request);
+      kept.write(state);
+    });
+  };
 }
 
 }  // namespace freeinit_cli

@@ -6,6 +6,7 @@
 #include "shared/default_bundle.hpp"
 #include "shared/error_report.hpp"
 #include "shared/json_text.hpp"
+#include "shared/option_group.hpp"
 #include "shared/output_files.hpp"
 #include "shared/temporary_folder.hpp"
 #include "shared/text_output.hpp"
@@ -72,6 +73,7 @@ GenerateArguments arguments_of(const ReplayArguments& given, const std::filesyst
   GenerateArguments arguments = given.run;
   CLI::App command("", "generate");
   add_request_options(command, arguments);
+  refuse_empty_names(command);
   apply_json(command, settings, "settings in '" + video.string() + "'", kResultKeys);
   for (std::string* file : {&arguments.filter_mask, &arguments.init_noise,
                             &arguments.video_init.video, &arguments.video_init.latents}) {

@@ -147,7 +147,8 @@ freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments
   OutputWriter writer(run.plan, *autoencoder, writer_options(arguments, run, control, console));
   auto hooks = output_hooks(writer, discards, console);
   if (kept) {
-    add_checkpoints(hooks, *kept, arguments.checkpoint, pipeline.bundle().device(), console);
+    add_checkpoints(hooks, *kept, request, arguments.checkpoint, pipeline.bundle().device(),
+                    console);
   }
   hooks.check_steps = arguments.check_steps;
   freeinit::GenerationResult result;

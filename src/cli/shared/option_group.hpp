@@ -47,6 +47,20 @@ CLI::Option* add_number(CLI::App& command, const std::string& names, Value& valu
       ->type_name(std::is_integral_v<Number> ? "N" : "X");
 }
 
+/// Lets no file or folder of `command` have an empty name, which would count as not given: a shell
+/// makes one of "$UNSET". Told by the type of an option in the help, FILE or DIR.
+inline void refuse_empty_names(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    const std::string type = option->get_type_name();
+    if (type != "FILE" && type != "DIR") continue;
+    const std::string expected = type == "DIR" ? "a folder" : "a file";
+    const auto problem = [=](std::string& name) {
+      return name.empty() ? "is empty; expected " + expected : std::string();
+    };
+    option->check(CLI::Validator(problem, ""));
+  }
+}
+
 /// More frames than any clip has.
 inline constexpr std::int64_t kMostFrames = 1'000'000;
 

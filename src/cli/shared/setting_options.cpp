@@ -157,10 +157,13 @@ void add_mask_option(CLI::App& command, std::string& mask_file) {
 at::Tensor load_mask(const std::string& mask_file) {
   if (mask_file.empty()) return {};
   const at::Tensor mask = read_tensor(mask_file);
-  if (mask.dim() == 3 && mask.is_floating_point()) return mask;
-  freeinit::raise(
-      freeinit::ErrorCode::invalid_argument,
-      "filter mask '" + mask_file + "': expected floating point values of shape [T,H,W]");
+  if (mask.dim() != 3 || !mask.is_floating_point()) {
+    freeinit::raise(
+        freeinit::ErrorCode::invalid_argument,
+        "filter mask '" + mask_file + "': expected floating point values of shape [T,H,W]");
+  }
+  check_values(mask, mask_file);
+  return mask;
 }
 
 nlohmann::ordered_json filter_json(const freeinit::FrequencyFilterOptions& options) {

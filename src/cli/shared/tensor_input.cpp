@@ -6,6 +6,7 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
 #include <freeinit/io/safetensors.hpp>
+#include <freeinit/pipeline/checkpoint_folder.hpp>
 #include <freeinit/tensors/tensor_file.hpp>
 
 #include <ATen/ops/isfinite.h>
@@ -46,9 +47,17 @@ TensorPlace named_place(const std::string& file) {
     refuse_file(freeinit::ErrorCode::invalid_file, file,
                 "is a video; expected a file .safetensors or .npy");
   }
+  if (freeinit::CheckpointFolder::holds_run(place.path)) {
+    refuse_file(freeinit::ErrorCode::invalid_argument, file,
+                "is the folder of a run; expected the latents of a video in it, '" +
+                    (place.path / "video_0.safetensors").string() + ":latents'");
+  }
   if (!place.name.empty() || is_npy(place.path)) return place;
   std::vector<std::string> names;
   const freeinit::SafetensorsReader reader(place.path);
+  if (reader.tensors().empty()) {
+    refuse_file(freeinit::ErrorCode::not_found, file, "the file holds no tensor");
+  }
   for (const auto& [name, entry] : reader.tensors()) {
     if (entry.begin != entry.end) names.push_back(name);
   }

@@ -273,7 +273,8 @@ void add_inspect(CLI::App& app, Action& selected) {
   auto* command =
       app.add_subcommand("inspect", "Show what a bundle is, or check it; what made a file");
   auto arguments = std::make_shared<InspectArguments>();
-  command->add_option("BUNDLE", arguments->bundle, std::string(kBundleHelp) + "; or a file");
+  command->add_option("BUNDLE", arguments->bundle, std::string(kBundleHelp) + "; or a file")
+      ->type_name("DIR");
   command->add_flag("--json", arguments->json, "Print everything as one JSON object");
   auto* check = command->add_flag("--check", arguments->check,
                                   "Try every part, run each network once, say what is wrong");

@@ -94,6 +94,7 @@ at::Tensor load_video_tensor(const std::string& path) {
            std::to_string(tensor.dim()) + " dimensions" +
            (tensor.is_floating_point() ? "" : " that are not floating point"));
   }
+  check_values(tensor, path);
   return tensor;
 }
 

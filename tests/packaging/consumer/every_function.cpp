@@ -81,7 +81,8 @@ void functions_of_noise_sampling_and_passes() {
       &make_heun, &make_lcm, &make_pndm, &make_tcd, &make_unipc, &make_inversion,
       static_cast<SamplerFactory (*)(const NoiseSchedule&, double)>(&sampler_factory));
   use(&FreeInitState::clone, &FreeInit::begin, &FreeInit::is_done, &FreeInit::advance,
-      &FreeInit::result, &plan_passes, &free_init, &initial_noise_from_video);
+      &FreeInit::check_values, &FreeInit::result, &plan_passes, &free_init,
+      &initial_noise_from_video);
 }
 
 void functions_of_tensors() {
@@ -106,8 +107,8 @@ void functions_of_models_and_pipeline() {
   use(&FeatureCache::start_pass, &FeatureCache::predict, &VideoUNet::predict_deep,
       &VideoUNet::predict_shallow);
   use(&probe_bundle, &ProbeReport::first_failure, &ProbeReport::num_failures);
-  use(&unet_backends, &unet_backend, &default_unet_backend, &load_unet, &decode_video_to,
-      &operator_rule, &torchscript_operators);
+  use(&unet_backends, &unet_backend, &default_unet_backend, &openvino_version, &load_unet,
+      &decode_video_to, &operator_rule, &torchscript_operators);
   use(&parse_image_encoder_spec, &load_torchscript_image_encoder, &preprocess_images,
       &image_features);
   use(&ProfileTrace::json, &ProfileTrace::write,

@@ -5,6 +5,7 @@
 #include <freeinit/io/output_file.hpp>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -228,7 +229,9 @@ FREEINIT_INLINE void OutputFile::commit_file() {
   if (named_) {
     detail::rename_output(temporary_, target_);
   } else if (!detail::link_output(descriptor_, target_)) {
-    // No call links over a name that is there.
+    // No call links over a name that is there. The lock says that somebody still needs the hidden
+    // one.
+    static_cast<void>(::flock(descriptor_, LOCK_EX | LOCK_NB));
     const std::filesystem::path hidden =
         detail::hidden_name(detail::folder_of(target_), path_.filename());
     if (!detail::link_output(descriptor_, hidden)) detail::refuse_output(path_, "writing failed");

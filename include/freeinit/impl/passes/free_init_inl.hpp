@@ -179,6 +179,25 @@ FREEINIT_INLINE void FreeInit::check_step(const FreeInitState& state, const at::
   detail::check_finite(state.sample.latents, where, "the latents hold");
 }
 
+FREEINIT_INLINE void FreeInit::check_values(const FreeInitState& state) const {
+  std::string where = c10::str("sampling: before pass ", state.pass + 1);
+  if (state.sample.latents.defined() && !is_done(state)) {
+    const PassPlan& pass = passes_[static_cast<std::size_t>(state.pass)];
+    where = c10::str("sampling: pass ", state.pass + 1, ", steps 1 to ",
+                     state.sample.index - pass.first);
+  }
+  const auto check = [&where](const at::Tensor& tensor, const char* what) {
+    if (tensor.defined()) detail::check_finite(tensor, where, what);
+  };
+  check(state.first_noise, "the first noise holds");
+  check(state.latents, "the latents hold");
+  check(state.partial, "the latents hold");
+  check(state.sample.latents, "the latents hold");
+  for (const at::Tensor& output : state.sample.history) {
+    check(output, "an earlier output of the network holds");
+  }
+}
+
 /// `prediction`: defined where the pass ended early. A partial pass that did not is complete.
 FREEINIT_INLINE void FreeInit::end_pass(FreeInitState& state, const at::Tensor& prediction,
                                         const RunHooks& hooks) const {

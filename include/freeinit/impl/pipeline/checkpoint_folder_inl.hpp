@@ -2,6 +2,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
+#include <freeinit/impl/io/temporary_output_inl.hpp>
 #include <freeinit/io/sha256.hpp>
 #include <freeinit/options/request_fields.hpp>
 #include <freeinit/passes/checkpoint.hpp>
@@ -40,25 +41,21 @@ FREEINIT_INLINE std::string random_name() {
   return digits.data();
 }
 
-/// Files that a killed run was writing.
-FREEINIT_INLINE void remove_unfinished(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(".freeinit-")) std::filesystem::remove(entry.path(), ignored);
-  }
-}
-
 FREEINIT_INLINE std::string shown_value(const std::optional<FieldValue>& value) {
   return value ? quote(field_text(*value)) : "(none)";
 }
 
-FREEINIT_INLINE void check_more_passes(const FreeInitOptions& kept, std::int64_t wanted) {
+/// `begun`: passes that are not taken back.
+FREEINIT_INLINE void check_other_passes(const FreeInitOptions& kept, std::int64_t wanted,
+                                        std::int64_t begun) {
   const auto refuse = [&](const std::string& why) {
     raise(ErrorCode::invalid_argument,
           concat("num_iters '", wanted, "': the kept run has ", kept.num_iters, " passes, ", why));
   };
-  if (wanted < kept.num_iters) refuse("and none is taken back; expected at least as many");
+  if (wanted < begun) {
+    refuse(concat("and none that was begun is taken back; expected ", begun, " or more"));
+  }
+  if (wanted == kept.num_iters) return;
   if (kept.fast_sampling) refuse("whose steps depend on their number (fast_sampling)");
   if (kept.intermediate.result != IntermediateResult::full) {
     refuse("of which the last is longer than the others (intermediate)");
@@ -121,7 +118,8 @@ FREEINIT_INLINE std::map<std::string, std::string> bundle_hashes(
 }
 
 FREEINIT_INLINE void check_continued_request(const GenerationRequest& kept,
-                                             const GenerationRequest& wanted) {
+                                             const GenerationRequest& wanted,
+                                             std::optional<std::int64_t> passes_begun) {
   // Through the text of a record, so that both have lost the bytes that it cannot hold.
   const GenerationRequest before = request_from_json(request_to_json(kept));
   const GenerationRequest now = request_from_json(request_to_json(wanted));
@@ -135,8 +133,8 @@ FREEINIT_INLINE void check_continued_request(const GenerationRequest& kept,
           concat(field.name, " ", detail::shown_value(is), ": the run was kept with ",
                  detail::shown_value(was), "; expected the same, or a new run"));
   }
-  const std::int64_t passes = now.free_init.num_iters;
-  if (passes != before.free_init.num_iters) detail::check_more_passes(before.free_init, passes);
+  detail::check_other_passes(before.free_init, now.free_init.num_iters,
+                             passes_begun.value_or(before.free_init.num_iters));
 }
 
 FREEINIT_INLINE CheckpointFolder::CheckpointFolder(std::filesystem::path folder)
@@ -154,11 +152,15 @@ FREEINIT_INLINE std::filesystem::path CheckpointFolder::video_path(std::int64_t 
 FREEINIT_INLINE CheckpointFolder CheckpointFolder::create(const std::filesystem::path& folder,
                                                           RunRecord record) {
   std::error_code failure;
+  if (std::filesystem::is_regular_file(folder, failure)) {
+    detail::refuse_checkpoint(ErrorCode::io, folder, "is a file; expected a folder");
+  }
   std::filesystem::create_directory(folder, failure);
-  if (!std::filesystem::is_directory(folder)) {
+  std::error_code unknown;
+  if (!std::filesystem::is_directory(folder, unknown)) {
     detail::refuse_checkpoint(ErrorCode::io, folder, "no folder (" + failure.message() + ")");
   }
-  detail::remove_unfinished(folder);
+  detail::remove_left_behind(folder, detail::kAnyAge);
   CheckpointFolder made(folder);
   made.record_ = std::move(record);
   made.run_ = detail::random_name();
@@ -196,7 +198,7 @@ FREEINIT_INLINE CheckpointFolder CheckpointFolder::open(const std::filesystem::p
         ErrorCode::unsupported, file,
         concat("made by freeinit ", quote(version), "; expected ", FREEINIT_VERSION));
   }
-  detail::remove_unfinished(folder);
+  detail::remove_left_behind(folder, detail::kAnyAge);
   CheckpointFolder opened(folder);
   opened.run_ = detail::text_of(checkpoint, "run", file);
   opened.record_ = {.request = detail::request_of(checkpoint, file),
@@ -223,10 +225,25 @@ FREEINIT_INLINE void CheckpointFolder::check_bundle(
   }
 }
 
+FREEINIT_INLINE void CheckpointFolder::check_request(const GenerationRequest& request) const {
+  request.validate();  // a number of videos that can be gone through
+  std::int64_t begun = 0;
+  for (std::int64_t video = 0; video < request.num_videos; ++video) {
+    const std::optional<VideoState> state = read(video);
+    if (!state) continue;
+    // A pass that runs has drawn of the generator: without it more passes would be others later.
+    const bool runs = state->run.sample.latents.defined();
+    begun = std::max<std::int64_t>(begun, state->run.pass + (runs ? 1 : 0));
+  }
+  check_continued_request(record_.request, request, begun);
+}
+
 FREEINIT_INLINE void CheckpointFolder::set_request(const GenerationRequest& request) {
-  check_continued_request(record_.request, request);
-  record_.request = request;
-  write_record();
+  check_request(request);
+  CheckpointFolder changed = *this;
+  changed.record_.request = request;
+  changed.write_record();
+  record_.request = request;  // what is on the disk
 }
 
 FREEINIT_INLINE void CheckpointFolder::write(const VideoState& state) const {

@@ -11,6 +11,8 @@
 #include <freeinit/sampling/inversion.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/isfinite.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
@@ -97,7 +99,8 @@ FREEINIT_INLINE void check_guidance(const GenerationRequest& request, const Mani
                  "': this model was distilled to run without; expected at most ", *most));
 }
 
-/// Refuses a tensor that is not the latents of one video, or of each video of the request.
+/// Refuses a tensor that is not the latents of one video, or of each video of the request, and on
+/// the CPU one that holds NaN or infinity.
 FREEINIT_INLINE void check_start(const char* name, const at::Tensor& tensor,
                                  const GenerationRequest& request, const Manifest& manifest) {
   if (!tensor.defined()) return;
@@ -111,6 +114,11 @@ FREEINIT_INLINE void check_start(const char* name, const at::Tensor& tensor,
   if (!tensor.is_floating_point()) {
     raise(ErrorCode::invalid_argument, c10::str(name, " of '", c10::toString(tensor.scalar_type()),
                                                 "': expected floating point numbers"));
+  }
+  // As the run sees them; a device is not waited for.
+  if (tensor.is_cpu() && !at::isfinite(tensor.to(at::kFloat)).all().item<bool>()) {
+    raise(ErrorCode::invalid_argument,
+          c10::str(name, ": NaN or infinite values in it; expected finite ones"));
   }
 }
 
@@ -165,7 +173,7 @@ FREEINIT_INLINE FreeInitOptions options_after_inversion(const GenerationRequest&
                  steps, " and the last pass ", last, "; expected at least ", steps + last));
 }
 
-/// The shapes of what the run starts from.
+/// What the run starts from: shapes and values.
 FREEINIT_INLINE void check_inputs(const GenerationRequest& request, const GenerationInputs& inputs,
                                   const Manifest& manifest) {
   check_start("initial noise", inputs.initial_noise, request, manifest);

@@ -120,10 +120,12 @@ FREEINIT_INLINE RunHooks hooks_of_video(const RunParts& parts, std::int64_t vide
       .prediction_every = parts.hooks.prediction_every};
 }
 
-/// Hands on where the run stands, unless that is in the middle of reused features.
-FREEINIT_INLINE void keep(const RunParts& parts, const VideoState& state) {
+/// Hands on where the run stands, unless that is in the middle of reused features. What holds NaN
+/// or infinity would go over a state that can go on. Throws Error: model.
+FREEINIT_INLINE void keep(const RunParts& parts, const FreeInit& run, const VideoState& state) {
   if (!parts.hooks.on_checkpoint) return;
   if (parts.feature_cache && !parts.feature_cache->is_fresh()) return;
+  run.check_values(state.run);
   parts.clock.lap(Phase::denoise);
   parts.hooks.on_checkpoint(state);
   parts.clock.skip();
@@ -135,8 +137,17 @@ FREEINIT_INLINE void run_passes(const RunParts& parts, const FreeInit& run, Vide
   std::int64_t kept = state.run.calls;
   const auto keep_now = [&] {
     state.done = run.is_done(state.run);
-    keep(parts, state);
+    keep(parts, run, state);
     kept = state.run.calls;
+  };
+  // A stop still writes the last complete pass, whatever became of the one behind it.
+  const auto keep_stopped = [&] {
+    try {
+      keep_now();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::model) throw;
+      control.message(LogLevel::warning, c10::str(error.what(), "; the run is not kept there"));
+    }
   };
   RunHooks hooks = hooks_of_video(parts, state.video);
   hooks.on_pass = [&, on_pass = hooks.on_pass](const RunPoint& point, const at::Tensor& latents) {
@@ -150,7 +161,7 @@ FREEINIT_INLINE void run_passes(const RunParts& parts, const FreeInit& run, Vide
     const bool fresh = !parts.feature_cache || parts.feature_cache->is_fresh();
     if (every > 0 && state.run.calls - kept >= every && fresh) keep_now();
   }
-  if (state.run.calls != kept) keep_now();  // stopped within a pass
+  if (state.run.calls != kept) keep_stopped();  // within a pass
 }
 
 /// Where the caller says that the video stands.
@@ -194,7 +205,7 @@ FREEINIT_INLINE GeneratedVideo sample_video(const RunParts& parts, std::int64_t 
                              : VideoState{.video = index,
                                           .run = run.begin(std::move(noise)),
                                           .inversion_calls = inversion_calls};
-  if (inversion_calls > 0) keep(parts, state);
+  if (inversion_calls > 0) keep(parts, run, state);
   run_passes(parts, run, state, control);
   const FreeInitResult result = run.result(state.run);
   GeneratedVideo video{.index = index,

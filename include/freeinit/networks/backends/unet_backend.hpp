@@ -66,6 +66,9 @@ struct UNetBackend {
                                                                    at::Device device,
                                                                    bool reuses_features = false);
 
+/// The version of OpenVINO that this build runs networks with; empty where it has none.
+[[nodiscard]] FREEINIT_API std::string openvino_version();
+
 /// Loads the UNet of the bundle in `folder` with the backend called `backend`. `dtype` and
 /// `allow_operators`: as in `NetworkSource`. Throws Error: invalid_argument (no such backend, a
 /// manifest without contracts), unsupported (this build or this bundle lacks the backend; a device

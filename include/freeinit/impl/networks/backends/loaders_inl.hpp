@@ -5,6 +5,7 @@
 #include <freeinit/networks/backends/unet_backend.hpp>
 
 #include <memory>
+#include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -18,6 +19,7 @@ FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_cuda_graphs_unet(const Net
 FREEINIT_INLINE void compute_by_winograd(torch::jit::Module& network);
 FREEINIT_INLINE void compute_in_bfloat16(torch::jit::Module& network);
 FREEINIT_INLINE bool has_bfloat16_products();
+FREEINIT_INLINE std::string version_of_openvino();
 
 }  // namespace detail
 }  // namespace freeinit::inline FREEINIT_ABI

@@ -14,6 +14,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/InferenceMode.h>
 
+#include <openvino/core/version.hpp>
 #include <openvino/runtime/core.hpp>
 #include <openvino/runtime/properties.hpp>
 
@@ -169,6 +170,10 @@ class OpenVinoUNet final : public VideoUNet {
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_openvino_unet(const NetworkSource& source,
                                                                     const UNetSpec& spec) {
   return std::make_unique<const OpenVinoUNet>(source, spec);
+}
+
+FREEINIT_INLINE std::string version_of_openvino() {
+  return ov::get_openvino_version().buildNumber;
 }
 
 }  // namespace detail

@@ -177,6 +177,14 @@ FREEINIT_INLINE const UNetBackend& default_unet_backend(const Manifest& manifest
   raise(ErrorCode::internal, "backends: none serves; expected that torchscript does");
 }
 
+FREEINIT_INLINE std::string openvino_version() {
+#ifdef FREEINIT_WITH_OPENVINO
+  return detail::version_of_openvino();
+#else
+  return {};
+#endif
+}
+
 FREEINIT_INLINE std::unique_ptr<const VideoUNet> load_unet(
     const std::filesystem::path& folder, const Manifest& manifest, std::string_view backend,
     at::Device device, std::optional<at::ScalarType> dtype,
