@@ -15,14 +15,10 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 
-<<<<<<< HEAD
 /// The tensors that a run may start from, beside its GenerationRequest. All may stay undefined;
-/// others are floating point, of any dtype and on any device, and cast where the run needs it.
-=======
-/// The tensors that a run may start from, beside its GenerationRequest. All may stay undefined. NaN
+/// others are floating point, of any dtype and on any device, and cast where the run needs it. NaN
 /// and infinity are refused before the first call, in noise and latents where they lie on the CPU;
 /// on a device they show at the first checkpoint or at the end of the first pass.
->>>>>>> fix-kept
 struct GenerationInputs {
   /// [num_videos,C,F,h,w] or [1,C,F,h,w], unit variance: replaces the first draw only.
   at::Tensor initial_noise{};
