@@ -2,7 +2,7 @@
 set(FREEINIT_DECLARATIONS
   freeinit fwd
   core/checks core/config core/error core/freed_memory core/log core/name_help core/names core/process_memory core/progress
-  core/run_control core/shapes core/text
+  core/run_control core/saturated core/shapes core/text
   options/context_options options/free_init_options options/frequency_filter_options
   options/generation_request
   options/noise_mix_options options/real_video_options options/request_fields

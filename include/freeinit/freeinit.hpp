@@ -21,6 +21,7 @@
 #include <freeinit/core/process_memory.hpp>
 #include <freeinit/core/progress.hpp>
 #include <freeinit/core/run_control.hpp>
+#include <freeinit/core/saturated.hpp>
 #include <freeinit/core/shapes.hpp>
 #include <freeinit/core/text.hpp>
 #include <freeinit/io/file_metadata.hpp>

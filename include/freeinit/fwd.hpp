@@ -11,6 +11,7 @@ enum class ErrorCode : int;
 enum class LogLevel;
 enum class Phase;
 class Error;
+class Saturated;
 struct LatentShape;
 struct ProcessMemory;
 struct Progress;

@@ -2,19 +2,32 @@
 
 import json
 import resource
+import signal
+import struct
 import subprocess
+import time
 import unittest
 
-from support import CommandTest, write_tensor
+from support import COMMAND, CommandTest, write_tensor
 
 PROMPT = ("generate", "a cat", "--seed", "3")
+SAMPLERS = ("ddim", "pndm", "euler", "euler-ancestral", "heun", "dpmsolver++", "unipc", "lcm", "tcd")
+MOST = 2**63 - 1
 
 
-class DryRunTest(CommandTest):
-    def figures(self, *options):
-        done = self.succeeds(*PROMPT, "--dry-run", "--json", *options)
-        self.assertEqual(self.files(), [])
+class NeedsTest(CommandTest):
+    def planned(self, *options, of=PROMPT):
+        """What is said of a run, which leaves nothing."""
+        before = self.files()
+        done = self.succeeds(*of, "--dry-run", "--json", *options)
+        self.assertEqual(self.files(), before)
         return json.loads(done.stdout)
+
+
+class DryRunTest(NeedsTest):
+    def figures(self, *options):
+        self.assertEqual(self.files(), [])
+        return self.planned(*options)
 
     def test_calls_are_those_of_the_run(self):
         for options in ((), ("--num-videos", 2), ("--fast-sampling",), ("--budget-calls", 6)):
@@ -54,6 +67,61 @@ class DryRunTest(CommandTest):
         done = self.succeeds(*PROMPT, "--dry-run")
         for word in ("network calls", "memory", "denoise", "peak", "disk", "time", "about"):
             self.assertIn(word, done.stdout)
+        self.assertEqual([line[:15].rstrip() for line in done.stdout.splitlines()],
+                         ["network calls", "memory", "disk", "time"])
+
+    def test_what_is_known_is_said_before_networks_load(self):
+        bundle = self.copy_of_bundle()
+        with open(bundle / "unet.pt", "ab") as file:
+            file.write(b"x")
+        run = (*PROMPT, "--dry-run", "--bundle", bundle)
+        done = self.run_command(*run)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertEqual([line[:15].rstrip() for line in done.stdout.splitlines()],
+                         ["network calls", "memory", "disk"])
+        self.fails(4, *run, "--json", says="unet.pt")
+
+    def test_a_signal_ends_it(self):
+        """While networks load, or are measured: seconds at this size."""
+        run = [COMMAND, *PROMPT, "--dry-run", "--height", "1024", "--width", "1024", "--num-frames", "8"]
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=number.name):
+                process = subprocess.Popen(
+                    run, cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    text=True, preexec_fn=lambda number=number: signal.signal(number, signal.SIG_DFL))
+                self.addCleanup(process.kill)
+                self.assertIn("network calls", process.stdout.readline())
+                time.sleep(0.2)
+                process.send_signal(number)
+                stdout, stderr = process.communicate(timeout=300)
+                self.assertEqual(process.returncode, 128 + number, stderr)
+                self.assertNotIn("time", stdout)
+                self.assertTrue(stderr.splitlines()[-1].startswith("error: "), stderr)
+
+    def test_more_than_a_number_holds(self):
+        figures = self.figures("--height", 16384, "--width", 16384, "--num-frames", 1000000, "--num-videos", 1024,
+                               "--num-iters", 1000, "--save-passes", "pz", "--save-frames", "f.safetensors",
+                               "--checkpoint", "kept", "--decode-chunk-size", 1000000)
+        self.assertEqual(figures["disk"], {"tensors": MOST, "videos_at_most": MOST})
+        for stage in ("denoise", "decode", "write", "peak"):
+            self.assertGreater(figures["memory"][stage], 1 << 30)
+
+    def test_time_is_that_of_each_kind_of_call(self):
+        self.assertEqual([(kind["guided"], kind["cached"], kind["share"]) for kind in
+                          self.figures()["seconds"]["kinds"]], [(True, False, 1.0)])
+        # Half of the steps are guided; features of a step without guidance are none for one with it.
+        seconds = self.figures("--num-inference-steps", 8, "--guidance-interval", 0, 0.5,
+                               "--cache-interval", 3)["seconds"]
+        kinds = {(kind["guided"], kind["cached"]): kind for kind in seconds["kinds"]}
+        self.assertEqual({kind: found["share"] for kind, found in kinds.items()},
+                         {(guided, cached): 0.25 for guided in (True, False) for cached in (True, False)})
+        self.assertTrue(all(kind["network_call"] > 0 for kind in kinds.values()), kinds)
+        mean = sum(kind["network_call"] / 4 for kind in kinds.values())
+        self.assertAlmostEqual(seconds["network_call"], mean, delta=1e-6 * mean)
+
+    def test_passes_that_are_written_are_decoded(self):
+        for options, decoded in (((), 2), (("--save-passes", "run", "--num-iters", 3), 6)):
+            self.assertEqual(self.figures("--num-videos", 2, *options)["decoded_videos"], decoded)
 
     def test_a_bundle_that_does_not_tell(self):
         bundle = self.copy_of_bundle()
@@ -68,6 +136,84 @@ class DryRunTest(CommandTest):
         (self.folder / "report.json").write_text(done.stdout)
         again = self.succeeds("generate", "--config", "report.json", "--json", "-o", "w.gif")
         self.assertTrue(json.loads(again.stdout)["vae_tiling"])
+
+
+class CheckpointsTest(NeedsTest):
+    overwrites = False
+    SIZE = ("--height", 64, "--width", 64, "--num-frames", 8)
+    LATENTS = 8 * 32 * 32 * 4 * 4  # bytes
+
+    def kept_with_files_of(self, most, *run):
+        """Whether all checkpoints could be written where no file may take more bytes."""
+        line = self.line([*run, "--checkpoint", "kept", "--checkpoint-every", 1, "-o", "v.gif", "--overwrite"])
+        done = subprocess.run(
+            line, cwd=self.folder, env=self.environment(), capture_output=True, text=True, timeout=300,
+            restore_signals=False,  # Python ignores SIGXFSZ: writing fails
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return "goes on without newer checkpoints" not in done.stderr
+
+    def test_disk_is_two_copies_of_the_largest_state(self):
+        partial = ("--intermediate", "partial", "--intermediate-steps", 6)
+        kinds = [("--sampler", sampler) for sampler in SAMPLERS]
+        kinds += [("--num-iters", 1), ("--sampler", "pndm", *partial)]
+        for options in kinds:
+            run = (*PROMPT, "--num-inference-steps", 8, "--num-iters", 2, *self.SIZE, *options)
+            if "--num-iters" in options:
+                run = (*PROMPT, "--num-inference-steps", 8, *self.SIZE, *options)
+            with self.subTest(options=options):
+                planned = self.planned("--checkpoint", "kept", of=run)["disk"]["tensors"]
+                self.assertTrue(self.kept_with_files_of(planned // 2, *run), planned)
+                self.assertFalse(self.kept_with_files_of(planned // 4, *run), planned)
+                for file in sorted(self.folder.rglob("*"), reverse=True):
+                    file.rmdir() if file.is_dir() else file.unlink()
+
+    def test_what_the_run_starts_from_is_kept_too(self):
+        write_tensor(self.folder / "n.safetensors", [1, 4, 8, 32, 32], [0.5] * (self.LATENTS // 4))
+        bytes_of = lambda *options: self.planned("--checkpoint", "kept", *self.SIZE, *options)["disk"]["tensors"]
+        self.assertEqual(bytes_of("--init-noise", "n.safetensors") - bytes_of(), self.LATENTS)
+
+    def test_finished_work_is_not_counted(self):
+        resume = ("generate", "--resume", "kept")
+        self.succeeds(*PROMPT, "--num-iters", 3, "--checkpoint", "kept", "-o", "a.gif")
+        done = self.planned(of=resume)
+        self.assertEqual(done["network_calls"], 0)
+        self.assertEqual(done["seconds"]["denoise"], 0)
+        self.assertEqual(done["decoded_videos"], 0)
+        self.assertEqual(done["disk"], {"tensors": 0, "videos_at_most": 0})
+        extended = self.planned("--num-iters", 5, "--save-passes", "run", of=resume)
+        more = self.planned("--num-iters", 2, "--save-passes", "run")
+        self.assertEqual(extended["network_calls"], more["network_calls"])
+        self.assertGreater(extended["disk"]["tensors"], more["disk"]["tensors"])  # of checkpoints
+        report = json.loads(self.succeeds(*resume, "--num-iters", 5, "--json").stdout)
+        self.assertEqual(report["unet_calls"], self.planned("--num-iters", 3)["network_calls"] +
+                         extended["network_calls"])
+
+    def calls_of(self, state):
+        data = state.read_bytes()
+        (length,) = struct.unpack("<Q", data[:8])
+        begin, end = (8 + length + offset for offset in json.loads(data[8:8 + length])["counters"]["data_offsets"])
+        return struct.unpack(f"<{(end - begin) // 8}q", data[begin:end])[1]
+
+    def test_a_run_that_was_killed_goes_on_with_less(self):
+        run = (*PROMPT, "--num-inference-steps", 500, "--num-iters", 2, "--num-videos", 2)
+        process = subprocess.Popen(
+            self.line([*run, "--checkpoint", "kept", "--checkpoint-every", 1, "-o", "a.gif"]), cwd=self.folder,
+            env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.kill)
+        state = self.folder / "kept/video_0.safetensors"
+        while not state.exists():
+            self.assertIsNone(process.poll(), "ended by itself")
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+        for unfinished in state.parent.glob(".freeinit-*"):  # --resume removes it
+            unfinished.unlink()
+        planned = self.planned(of=("generate", "--resume", "kept"))
+        made = self.calls_of(state)
+        self.assertGreater(made, 0)
+        self.assertEqual(planned["network_calls"], 2000 - made)
+        self.assertGreater(planned["disk"]["tensors"], 2 * state.stat().st_size)
 
 
 class ShortageTest(CommandTest):

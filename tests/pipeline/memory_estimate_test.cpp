@@ -3,7 +3,9 @@
 #include <freeinit/pipeline/memory_estimate.hpp>
 #include <freeinit/pipeline/text_to_video_pipeline.hpp>
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 
 namespace memory_estimate_test {
 
@@ -121,6 +123,22 @@ TEST_F(Memory, TheHeapWastesAPartOfACall) {
   EXPECT_EQ(estimate().denoise, bare + 7 + call / 2);
   heap.most_waste = 99;
   EXPECT_EQ(estimate().denoise, bare + 7 + 99);
+}
+
+TEST_F(Memory, IsTheLargestNumberWhereNoneHoldsIt) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  for (auto& [name, network] : manifest.memory) network.per_latent = kMost / 2;
+  heap = freeinit::HeapOverhead::keeping();
+  const MemoryEstimate most = estimate(false, true);
+  for (const std::int64_t stage : {most.encode, most.denoise, most.decode, most.peak()}) {
+    EXPECT_EQ(stage, kMost);
+  }
+  for (auto& [name, network] : manifest.memory) network.weights = kMost;
+  EXPECT_EQ(estimate(false, true).text, kMost);
+  request.height = request.width = 16384;
+  request.num_frames = 1'000'000;
+  request.decode_chunk_size = 1'000'000;
+  EXPECT_EQ(estimate().decode, kMost);
 }
 
 TEST_F(Memory, CallsAreKnownBeforehand) {

@@ -1,5 +1,6 @@
 #include "generate/dry_run.hpp"
 
+#include "generate/call_kinds.hpp"
 #include "generate/run_needs.hpp"
 #include "shared/json_text.hpp"
 #include "shared/stopwatch.hpp"
@@ -13,6 +14,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -27,41 +30,84 @@ using nlohmann::ordered_json;
 struct TimeEstimate {
   double load = 0.0, call = 0.0, chunk = 0.0;
   double denoise = 0.0, decode = 0.0;
+  std::vector<CallKind> kinds{};
 
   [[nodiscard]] double total() const { return load + denoise + decode; }
 };
 
-/// The time of the first network call of the run, which is stopped after it.
-double seconds_of_call(const PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline) {
-  freeinit::GenerationRequest request = run.request;
+void refuse_when_stopped(const freeinit::RunControl& control) {
+  if (!control.stop.stop_requested()) return;
+  freeinit::raise(freeinit::ErrorCode::cancelled, "dry run: stopped");
+}
+
+/// The run's request as one pass of calls that are guided, or none of them.
+freeinit::GenerationRequest request_of_kind(const PreparedRun& run, bool guided) {
+  auto request = run.request;
+  request.real_video = {};
+  request.free_init.num_iters = 1;
+  request.free_init.fast_sampling = false;
+  request.free_init.intermediate = {};
+  request.free_init.budget_calls.reset();
+  request.guidance_interval = {};
+  if (!guided) request.guidance_scale = 1.0;
+  return request;
+}
+
+/// Seconds of the first `count` network calls of such a run, which is stopped after them: the first
+/// is whole, and where features are kept the second reuses them.
+std::vector<double> seconds_of_calls(const PreparedRun& run,
+                                     const freeinit::TextToVideoPipeline& pipeline,
+                                     const freeinit::RunControl& given, bool guided,
+                                     std::size_t count) {
   freeinit::GenerationInputs inputs = run.inputs;
   inputs.video_latents.reset();  // an inversion calls the network as well, but reports it otherwise
-  request.real_video = {};
   std::stop_source stop;
+  const std::stop_callback stop_too(given.stop, [&stop] { stop.request_stop(); });
   std::optional<Stopwatch> started;
-  double seconds = 0.0;
+  std::vector<double> seconds;
   freeinit::RunControl control;
   control.stop = stop.get_token();
   control.progress = [&](const freeinit::Progress& progress) {
-    if (progress.phase != freeinit::Phase::denoise) return;
-    if (progress.step == 0) started.emplace();
-    if (progress.step == 1 && seconds == 0.0) {
-      seconds = started->seconds();
-      stop.request_stop();
+    const bool denoises = progress.phase == freeinit::Phase::denoise;
+    if (denoises && progress.step > 0 && seconds.size() < count) {
+      seconds.push_back(started->seconds());
     }
+    given.report(progress);
+    if (seconds.size() == count) stop.request_stop();
+    if (denoises) started.emplace();
   };
   try {
     freeinit::GenerationHooks hooks;
     hooks.decode = false;
-    (void)pipeline.generate(request, inputs, control, hooks);
+    (void)pipeline.generate(request_of_kind(run, guided), inputs, control, hooks);
   } catch (const freeinit::Error& error) {
     if (error.code() != freeinit::ErrorCode::cancelled) throw;
   }
+  refuse_when_stopped(given);
   return seconds;
 }
 
+/// Measures each kind of call that the run has.
+std::vector<CallKind> timed_kinds(const PreparedRun& run,
+                                  const freeinit::TextToVideoPipeline& pipeline,
+                                  const freeinit::RunControl& control) {
+  auto kinds = call_kinds(run);
+  for (const bool guided : {true, false}) {
+    std::size_t count = 0;
+    for (const CallKind& kind : kinds) {
+      if (kind.guided == guided) count = std::max(count, std::size_t{kind.cached ? 2U : 1U});
+    }
+    if (count == 0) continue;
+    const auto seconds = seconds_of_calls(run, pipeline, control, guided, count);
+    for (CallKind& kind : kinds) {
+      if (kind.guided == guided) kind.seconds = seconds.at(kind.cached ? 1 : 0);
+    }
+  }
+  return kinds;
+}
+
 double seconds_of_chunk(const PreparedRun& run, const freeinit::TextToVideoPipeline& pipeline,
-                        std::int64_t chunk_size) {
+                        const freeinit::RunControl& control, std::int64_t chunk_size) {
   const auto& vae = run.manifest.vae;
   const auto autoencoder =
       freeinit::with_tiling(pipeline.bundle().autoencoder(), run.request.vae_tiling);
@@ -69,24 +115,31 @@ double seconds_of_chunk(const PreparedRun& run, const freeinit::TextToVideoPipel
       at::zeros({1, vae.latent_channels, chunk_size, run.request.height / vae.spatial_scale,
                  run.request.width / vae.spatial_scale});
   const Stopwatch decoding;
-  (void)freeinit::decode_video(*autoencoder, latents, chunk_size);
-  return decoding.seconds();
+  (void)freeinit::decode_video(*autoencoder, latents, chunk_size, control);
+  const double seconds = decoding.seconds();
+  refuse_when_stopped(control);
+  return seconds;
 }
 
 TimeEstimate measure(const PreparedRun& run,
                      const std::function<freeinit::TextToVideoPipeline()>& load,
-                     std::int64_t calls) {
+                     const freeinit::RunControl& control) {
   const auto& request = run.request;
   TimeEstimate time;
   const Stopwatch loading;
   const auto pipeline = load();
   time.load = loading.seconds();
-  const std::int64_t chunk_size = std::min(*request.decode_chunk_size, request.num_frames);
-  time.call = seconds_of_call(run, pipeline);
-  time.chunk = seconds_of_chunk(run, pipeline, chunk_size);
-  time.denoise = static_cast<double>(calls) * time.call;
-  const std::int64_t chunks = (request.num_frames + chunk_size - 1) / chunk_size;
-  time.decode = static_cast<double>(request.num_videos * chunks) * time.chunk;
+  if (run.left.calls > 0) {
+    time.kinds = timed_kinds(run, pipeline, control);
+    for (const CallKind& kind : time.kinds) time.call += kind.share * kind.seconds;
+    time.denoise = static_cast<double>(run.left.calls) * time.call;
+  }
+  if (run.left.decodes > 0) {
+    const std::int64_t chunk_size = std::min(*request.decode_chunk_size, request.num_frames);
+    const std::int64_t chunks = (request.num_frames + chunk_size - 1) / chunk_size;
+    time.chunk = seconds_of_chunk(run, pipeline, control, chunk_size);
+    time.decode = static_cast<double>(run.left.decodes * chunks) * time.chunk;
+  }
   return time;
 }
 
@@ -120,42 +173,52 @@ std::string time_line(const TimeEstimate& time, std::int64_t calls) {
          fixed_number(time.decode, 1) + " s, loading " + fixed_number(time.load, 1) + " s";
 }
 
+ordered_json time_json(const TimeEstimate& time) {
+  auto kinds = ordered_json::array();
+  for (const CallKind& kind : time.kinds) {
+    kinds.push_back({{"guided", kind.guided},
+                     {"cached", kind.cached},
+                     {"share", kind.share},
+                     {"network_call", kind.seconds}});
+  }
+  return {{"load", time.load},       {"network_call", time.call}, {"kinds", kinds},
+          {"denoise", time.denoise}, {"decode", time.decode},     {"total", time.total()}};
+}
+
 }  // namespace
 
 void dry_run(const GenerateArguments& arguments, PreparedRun& run,
-             const std::function<freeinit::TextToVideoPipeline()>& load, Console& console) {
-  const std::int64_t calls = freeinit::planned_calls(run.request, run.manifest, run.inputs);
+             const std::function<freeinit::TextToVideoPipeline()>& load,
+             const freeinit::RunControl& control, Console& console) {
+  const std::int64_t calls = run.left.calls;
   const auto process = freeinit::process_memory();
   const std::int64_t room = process.resident + process.available;
   const DiskNeed disk = disk_need(run);
-  const bool fits = !run.memory || !process.is_known() || run.memory->peak() <= room;
-  std::optional<TimeEstimate> time;
-  if (fits) time = measure(run, load, calls);
-  console.end_progress();
+  const std::string calls_name = "network calls";
   if (!arguments.json) {
-    print_facts({{"network calls", std::to_string(calls)},
+    print_facts({{calls_name, std::to_string(calls)},
                  {"memory", memory_line(run, room)},
                  {"disk", size_text(disk.all_tensors()) + ", and videos of at most " +
-                              size_text(disk.videos)},
-                 {"time", time ? time_line(*time, calls) : ""}},
+                              size_text(disk.videos)}},
                 console);
+  }
+  const bool fits = !run.memory || !process.is_known() || run.memory->peak() <= room;
+  std::optional<TimeEstimate> time;
+  if (fits) time = measure(run, load, control);
+  console.end_progress();
+  if (!arguments.json) {
+    if (time) print_facts({{"time", time_line(*time, calls)}}, console, calls_name.size());
     return;
   }
-  ordered_json json{{"dry_run", true},
-                    {"network_calls", calls},
-                    {"memory", memory_json(run, room)},
-                    {"low_memory", run.bundle_options.low_memory},
-                    {"decode_chunk_size", *run.request.decode_chunk_size},
-                    {"disk", {{"tensors", disk.all_tensors()}, {"videos_at_most", disk.videos}}},
-                    {"seconds", nullptr}};
-  if (time) {
-    json["seconds"] = {{"load", time->load},
-                       {"network_call", time->call},
-                       {"denoise", time->denoise},
-                       {"decode", time->decode},
-                       {"total", time->total()}};
-  }
-  console.result(json_text(json));
+  console.result(
+      json_text({{"dry_run", true},
+                 {"network_calls", calls},
+                 {"decoded_videos", run.left.decodes},
+                 {"memory", memory_json(run, room)},
+                 {"low_memory", run.bundle_options.low_memory},
+                 {"decode_chunk_size", *run.request.decode_chunk_size},
+                 {"disk", {{"tensors", disk.all_tensors()}, {"videos_at_most", disk.videos}}},
+                 {"seconds", time ? time_json(*time) : ordered_json()}}));
 }
 
 }  // namespace freeinit_cli

@@ -89,12 +89,13 @@ void run_generate(const GenerateArguments& given, Console& console) {
   ProgressView view(console);
   std::optional<freeinit::ProfileTrace> trace;
   if (!run.plan.trace.empty()) trace.emplace();
-  auto control = make_control(console, view, interrupt, stop, arguments.checkpoint.discards());
+  const bool discards = arguments.dry_run || arguments.checkpoint.discards();
+  auto control = make_control(console, view, interrupt, stop, discards);
   if (trace) control = trace->watch(std::move(control));
 
   if (arguments.dry_run) {
     dry_run(
-        arguments, run, [&] { return load_pipeline(run, trace, control); }, console);
+        arguments, run, [&] { return load_pipeline(run, trace, control); }, control, console);
     return;
   }
   const Stopwatch loading;

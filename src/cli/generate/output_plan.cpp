@@ -13,6 +13,8 @@
 namespace freeinit_cli {
 namespace {
 
+constexpr int kMostNumbers = 100'000;  ///< that a name which is taken gets
+
 std::filesystem::path pass_base(const OutputPlan& plan, int pass, int index,
                                 const std::string& stem = "pass_") {
   auto name = stem + std::to_string(pass + 1);
@@ -66,7 +68,6 @@ void check_distinct(const OutputPlan& plan) {
 }  // namespace
 
 OutputPlan OutputPlan::with_free_name() const {
-  constexpr int kMostNumbers = 100'000;
   OutputPlan plan = *this;
   const auto is_free = [&plan] {
     std::error_code ignored;
@@ -155,9 +156,23 @@ std::filesystem::path OutputPlan::video_path(int index) const {
 
 std::filesystem::path OutputPlan::preview_path(int index) const {
   if (!has_preview() || !preview.empty()) return numbered(preview, index);
+  return beside_video(index, ".preview.png");
+}
+
+std::filesystem::path OutputPlan::beside_video(int index, const char* extension) const {
   auto path = video_path(index);
   if (!path.has_filename()) path = path.parent_path();  // a folder of frames
-  return path.replace_extension(".preview.png");
+  return path.replace_extension(extension);
+}
+
+std::filesystem::path OutputPlan::free_latents_path(int index) const {
+  const auto first = beside_video(index, ".latents.safetensors");
+  auto path = first;
+  std::error_code ignored;
+  for (int number = 2; std::filesystem::exists(path, ignored) && number < kMostNumbers; ++number) {
+    path = with_number(first, number);
+  }
+  return path;
 }
 
 std::filesystem::path OutputPlan::compare_path(int index) const {

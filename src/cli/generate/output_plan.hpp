@@ -48,6 +48,10 @@ struct OutputPlan {
   [[nodiscard]] std::filesystem::path preview_path(int index) const;
   [[nodiscard]] std::filesystem::path compare_path(int index) const;
 
+  /// Where the latents of video `index` go that could not be decoded: NAME.latents.safetensors
+  /// beside the video, or NAME.latents_2.safetensors, ... where that is taken.
+  [[nodiscard]] std::filesystem::path free_latents_path(int index) const;
+
   /// Where the pictures of video `index` go: `frames`, or DIR_<index>/NAME when there are several.
   /// Only where `frames` is a pattern of pictures.
   [[nodiscard]] std::filesystem::path pictures_path(int index) const;
@@ -60,6 +64,7 @@ struct OutputPlan {
   [[nodiscard]] std::filesystem::path pass_noise_path(int pass, int index) const;
 
  private:
+  [[nodiscard]] std::filesystem::path beside_video(int index, const char* extension) const;
   [[nodiscard]] std::filesystem::path numbered(const std::filesystem::path& path, int index) const;
   void check_passes_folder() const;
 };

@@ -11,10 +11,27 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 
+#include <exception>
 #include <span>
+#include <system_error>
 #include <utility>
 
 namespace freeinit_cli {
+namespace {
+
+/// Whether the exception that is being handled is a stop.
+bool is_stop() {
+  try {
+    throw;
+  } catch (const freeinit::Error& error) {
+    return error.code() == freeinit::ErrorCode::cancelled;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
 OutputWriter::OutputWriter(OutputPlan plan, const freeinit::Autoencoder& autoencoder,
                            WriterOptions options)
     : plan_(std::move(plan)), autoencoder_(autoencoder), options_(std::move(options)) {}
@@ -50,7 +67,14 @@ void OutputWriter::pass_done(const freeinit::RunPoint& at, const at::Tensor& lat
     save_pass(at, latents);
     path = plan_.pass_video_path(at.pass, video);
   }
-  pass_frames_ = write_decoded(path, video, latents, /*keep=*/true, nullptr);
+  try {
+    pass_frames_ = write_decoded(path, video, latents, /*keep=*/true, nullptr);
+  } catch (...) {
+    const bool saved = !plan_.passes_folder.empty();
+    const auto file = saved ? plan_.pass_latents_path(at.pass, video) : std::filesystem::path();
+    if (!is_stop()) leave_latents(video, latents, file);
+    throw;
+  }
   if (!plan_.compare.empty()) compare_pass(at);
 }
 
@@ -99,9 +123,23 @@ void OutputWriter::write_comparison(int index) {
 void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   const auto index = static_cast<int>(video.index);
   passes_ = video.completed_passes;
+  if (!plan_.latents.empty()) {
+    latents_.push_back(video.latents);
+    write_latents();
+  }
   std::optional<ContactSheet> sheet;
   if (plan_.has_preview()) sheet.emplace(video.latents.size(2), frame_size(video.latents));
-  const at::Tensor frames = write_frames(index, video.latents, sheet ? &*sheet : nullptr);
+  at::Tensor frames;
+  try {
+    frames = write_frames(index, video.latents, sheet ? &*sheet : nullptr);
+  } catch (...) {
+    if (is_stop()) {
+      take_back_latents();
+    } else {
+      leave_latents(index, video.latents, plan_.latents);
+    }
+    throw;
+  }
   const Stopwatch drawing;
   if (sheet) {
     sheet->write(plan_.preview_path(index));
@@ -110,13 +148,12 @@ void OutputWriter::video_done(const freeinit::GeneratedVideo& video) {
   if (comparison_) write_comparison(index);
   seconds_[freeinit::Phase::write] += drawing.seconds();
   ++videos_written_;
-  if (!plan_.latents.empty()) latents_.push_back(video.latents);
   if (freeinit::is_picture_pattern(plan_.frames)) {
     write_pictures(plan_.pictures_path(index), frames);
   } else if (!plan_.frames.empty()) {
     frames_.push_back(frames);
+    write_frames_file();
   }
-  write_tensors();
 }
 
 at::Tensor OutputWriter::write_frames(int index, const at::Tensor& latents, ContactSheet* sheet) {
@@ -135,15 +172,40 @@ at::Tensor OutputWriter::write_frames(int index, const at::Tensor& latents, Cont
 }
 
 /// All videos so far, whole or not at all: a later one that fails takes none of them along.
-void OutputWriter::write_tensors() const {
-  if (plan_.latents.extension() == comfy::kExtension) {
-    freeinit::save_tensors(plan_.latents,
-                           comfy::tensors_of(latents_.front(), autoencoder_.spec().scaling_factor));
-    say_written(plan_.latents);
-  } else if (!plan_.latents.empty()) {
-    write_tensor(plan_.latents, "latents", at::cat(latents_));
+void OutputWriter::write_latents() const {
+  if (plan_.latents.extension() != comfy::kExtension) {
+    return write_tensor(plan_.latents, "latents", at::cat(latents_));
   }
-  if (frames_.empty()) return;
+  freeinit::save_tensors(plan_.latents,
+                         comfy::tensors_of(latents_.front(), autoencoder_.spec().scaling_factor));
+  say_written(plan_.latents);
+}
+
+void OutputWriter::take_back_latents() {
+  if (plan_.latents.empty()) return;
+  latents_.pop_back();
+  if (!latents_.empty()) return write_latents();
+  std::error_code ignored;
+  const auto file = std::filesystem::symlink_status(plan_.latents, ignored);
+  if (std::filesystem::is_regular_file(file)) std::filesystem::remove(plan_.latents, ignored);
+}
+
+void OutputWriter::leave_latents(int index, const at::Tensor& latents,
+                                 std::filesystem::path file) const {
+  if (!options_.left_latents) return;
+  try {
+    if (file.empty()) {
+      file = plan_.free_latents_path(index);
+      freeinit::save_tensors(file, {{"latents", latents}}, options_.metadata);
+    }
+    options_.left_latents(file);
+  } catch (const std::exception&) {
+    return;  // what failed first is what is said
+  }
+}
+
+/// As latents.
+void OutputWriter::write_frames_file() const {
   const at::Tensor frames = plan_.num_videos == 1 ? frames_.front() : at::stack(frames_);
   write_tensor(plan_.frames, "frames", frames);
 }

@@ -41,11 +41,15 @@ struct WriterOptions {
   freeinit::ProgressCallback progress;  ///< told Phase::decode and Phase::write
   std::function<void(const std::filesystem::path& path)> wrote{};  ///< told what was written
   std::function<void(const std::filesystem::path& path)> kept{};   ///< told what stays
+  /// Told where the latents of a video lie that could not be decoded or written; without a file of
+  /// theirs they get one beside the video. Empty: they are left alone.
+  std::function<void(const std::filesystem::path& latents)> left_latents{};
   std::stop_token stop{};  ///< ends decoding and writing, with nothing of the file
 };
 
-/// Writes tensors and videos of a run to the places of its plan, each as soon as it is there.
-/// Everything that is sampled is written, also after a stop of the run.
+/// Writes tensors and videos of a run to the places of its plan, each as soon as it is there:
+/// latents before they are decoded. Everything that is sampled is written, also after a stop of the
+/// run.
 class OutputWriter {
  public:
   /// `autoencoder` must outlive the writer.
@@ -66,7 +70,12 @@ class OutputWriter {
   void save_pass(const freeinit::RunPoint& at, const at::Tensor& latents);
   void compare_pass(const freeinit::RunPoint& at);
   void write_comparison(int index);
-  void write_tensors() const;
+  void write_latents() const;
+  /// After a stop that takes the video along: those of the videos before it stay.
+  void take_back_latents();
+  /// After a failure. `file`: where they lie already, or empty.
+  void leave_latents(int index, const at::Tensor& latents, std::filesystem::path file) const;
+  void write_frames_file() const;
   /// Decodes `latents` [1,C,F,h,w] chunk by chunk into `path`, which may be empty: no file. `keep`:
   /// returns the frames [F,H,W,3] too, as bytes unless the plan has a file for their numbers; else
   /// memory is that of a chunk. `sheet` may be null.

@@ -30,7 +30,10 @@ void warn_of_foreign_timesteps(const freeinit::Manifest& manifest,
 OutputPlan plan_of(const GenerateArguments& arguments, const freeinit::GenerationRequest& request,
                    const freeinit::CheckpointFolder* kept) {
   OutputPlan plan = arguments.output_plan(request.num_videos);
-  if (kept) plan.written = written_videos(plan, *kept, request);
+  if (kept) {
+    plan.checkpoint_folder = kept->path();
+    plan.written = written_videos(plan, *kept, request);
+  }
   return arguments.output || arguments.overwrite ? plan : plan.with_free_name();
 }
 
@@ -95,6 +98,7 @@ void plan_outputs(PreparedRun& run, const GenerateArguments& arguments,
     if (run.plan.compare.empty()) continue;
     comparison_of(run, i).check(run.request.file_fps());
   }
+  run.left = work_left(run, kept);
 }
 
 PreparedRun prepare(const GenerateArguments& arguments, const freeinit::CheckpointFolder* kept,

@@ -3,6 +3,7 @@
 #include "generate/generate_options.hpp"
 #include "generate/output_plan.hpp"
 #include "generate/pass_comparison.hpp"
+#include "generate/work_left.hpp"
 #include "shared/console.hpp"
 
 #include <freeinit/pipeline/checkpoint_folder.hpp>
@@ -25,6 +26,7 @@ struct PreparedRun {
   freeinit::GenerationRequest request;
   freeinit::GenerationInputs inputs;
   at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
+  WorkLeft left{};         ///< once outputs are planned
   std::optional<freeinit::MemoryEstimate> memory;  ///< nothing for a bundle that does not tell
 };
 

@@ -1,12 +1,12 @@
 #include "generate/run_needs.hpp"
 
+#include "generate/checkpoint_size.hpp"
 #include "shared/text_output.hpp"
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/process_memory.hpp>
 
 #include <new>
-#include <numeric>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -14,14 +14,16 @@
 namespace freeinit_cli {
 namespace {
 
+using freeinit::Saturated;
+
 constexpr const char* kLess =
     "fewer frames, a smaller size, --context-length, --vae-tiling or --low-memory need less";
 
 /// What is measured may be so much smaller than what was estimated.
 constexpr double kEstimateError = 0.15;
 
-std::int64_t bytes_of(const freeinit::GenerationRequest& request, std::int64_t bytes_a_pixel) {
-  return bytes_a_pixel * request.num_frames * request.height * request.width;
+Saturated bytes_of(const freeinit::GenerationRequest& request, std::int64_t bytes_a_pixel) {
+  return Saturated(bytes_a_pixel) * request.num_frames * request.height * request.width;
 }
 
 std::optional<freeinit::MemoryEstimate> estimate_of(const PreparedRun& run,
@@ -34,8 +36,10 @@ std::optional<freeinit::MemoryEstimate> estimate_of(const PreparedRun& run,
        .heap = options.low_memory ? HeapOverhead::returning() : HeapOverhead::keeping(),
        .encodes_video = run.init_frames.defined()});
   if (!memory || run.plan.compare.empty()) return memory;
-  const std::int64_t passes = comparison_of(run, 0).memory() + bytes_of(run.request, 3);
-  for (std::int64_t* stage : {&memory->denoise, &memory->decode, &memory->write}) *stage += passes;
+  const Saturated passes = comparison_of(run, 0).memory() + bytes_of(run.request, 3);
+  for (std::int64_t* stage : {&memory->denoise, &memory->decode, &memory->write}) {
+    *stage = (*stage + passes).value();
+  }
   return memory;
 }
 
@@ -72,37 +76,40 @@ void fit_into_memory(PreparedRun& run, bool warns, Console& console) {
   console.warning(message);
 }
 
+Saturated latent_bytes(const PreparedRun& run) {
+  const auto& request = run.request;
+  const std::int64_t scale = run.manifest.vae.spatial_scale;
+  constexpr std::int64_t kNumber = sizeof(float);
+  return Saturated(kNumber) * run.manifest.unet.in_channels * request.num_frames *
+         (request.height / scale) * (request.width / scale);
+}
+
 std::int64_t DiskNeed::all_tensors() const {
-  return std::accumulate(tensors.begin(), tensors.end(), std::int64_t{0},
-                         [](std::int64_t sum, const auto& entry) { return sum + entry.second; });
+  Saturated sum;
+  for (const auto& [folder, bytes] : tensors) sum += bytes;
+  return sum.value();
 }
 
 DiskNeed disk_need(const PreparedRun& run) {
   const auto& request = run.request;
   const auto& plan = run.plan;
-  const std::int64_t scale = run.manifest.vae.spatial_scale;
-  const std::int64_t latents =
-      bytes_of(request, 4) * run.manifest.unet.in_channels / (scale * scale);
-  const std::int64_t passes = request.num_videos * request.free_init.num_iters;
+  const auto& left = run.left;
+  const Saturated latents = latent_bytes(run);
   DiskNeed need;
-  const auto add = [&](const std::filesystem::path& folder, std::int64_t bytes) {
-    need.tensors[folder] += bytes;
+  const auto add = [&](const std::filesystem::path& folder, Saturated bytes) {
+    need.tensors[folder] = (need.tensors[folder] + bytes).value();
   };
   if (!plan.latents.empty()) add(folder_of(plan.latents), request.num_videos * latents);
   if (!plan.frames.empty()) {
-    add(folder_of(plan.frames), request.num_videos * 3 * bytes_of(request, 4));
+    add(folder_of(plan.frames), request.num_videos * (3 * bytes_of(request, 4)));
   }
-  if (!plan.passes_folder.empty()) add(plan.passes_folder, passes * 2 * latents);
-  if (!plan.checkpoint_folder.empty()) {
-    constexpr std::int64_t kTensors = 6;  // first noise, sample, result, earlier outputs
-    // The former one stays until the new one is whole.
-    add(plan.checkpoint_folder, (request.num_videos + 1) * kTensors * latents);
-  }
-  const std::int64_t videos = request.num_videos * (plan.has_preview() ? 2 : 1) +
-                              (plan.passes_folder.empty() ? 0 : passes) +
-                              (plan.compare.empty() ? 0 : passes);
+  if (!plan.passes_folder.empty()) add(plan.passes_folder, left.passes * (2 * latents));
+  if (!plan.checkpoint_folder.empty()) add(plan.checkpoint_folder, checkpoint_need(run));
+  const std::int64_t videos = left.videos + (plan.has_preview() ? request.num_videos : 0) +
+                              (plan.passes_folder.empty() ? 0 : left.passes) +
+                              (plan.compare.empty() ? 0 : left.passes);
   constexpr std::int64_t kContainer = 65536;
-  need.videos = videos * (bytes_of(request, 3) + kContainer);
+  need.videos = (videos * (bytes_of(request, 3) + kContainer)).value();
   return need;
 }
 

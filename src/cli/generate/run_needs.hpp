@@ -3,6 +3,8 @@
 #include "generate/prepared_run.hpp"
 #include "shared/console.hpp"
 
+#include <freeinit/core/saturated.hpp>
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -19,9 +21,13 @@ namespace freeinit_cli {
 /// either, the run is refused, or with `warns` a warning. Throws freeinit::Error: unsupported.
 void fit_into_memory(PreparedRun& run, bool warns, Console& console);
 
-/// What a run writes.
+/// Bytes of the latents of one video.
+[[nodiscard]] freeinit::Saturated latent_bytes(const PreparedRun& run);
+
+/// What a run still writes.
 struct DiskNeed {
-  std::map<std::filesystem::path, std::int64_t> tensors{};  ///< exact, by folder
+  /// By folder: exact but for headers, of checkpoints the most that lies there at once.
+  std::map<std::filesystem::path, std::int64_t> tensors{};
   std::int64_t videos = 0;  ///< at most: pictures as they are, without compression
 
   [[nodiscard]] std::int64_t all_tensors() const;

@@ -79,6 +79,18 @@ WriterOptions writer_options(const GenerateArguments& arguments, const PreparedR
           .stop = arguments.checkpoint.discards() ? control.stop : std::stop_token()};
 }
 
+/// Tells how to go on with latents that were not decoded.
+std::function<void(const std::filesystem::path&)> decode_note(const GenerateArguments& arguments,
+                                                              Console& console) {
+  return [&](const std::filesystem::path& latents) {
+    const auto shown = [](const std::string& name) {
+      return freeinit::excerpt(name, std::string::npos);
+    };
+    console.info("to go on: freeinit decode " + shown(latents.string()) +
+                 (arguments.bundle.empty() ? "" : " --bundle " + shown(arguments.bundle)));
+  };
+}
+
 }  // namespace
 
 freeinit::RunControl make_control(Console& console, ProgressView& view,
@@ -144,7 +156,9 @@ freeinit::GenerationResult generate_and_write(const GenerateArguments& arguments
   const auto& request = run.request;
   const bool discards = arguments.checkpoint.discards();
   const auto autoencoder = autoencoder_of(run, pipeline);
-  OutputWriter writer(run.plan, *autoencoder, writer_options(arguments, run, control, console));
+  auto options = writer_options(arguments, run, control, console);
+  if (!kept) options.left_latents = decode_note(arguments, console);
+  OutputWriter writer(run.plan, *autoencoder, std::move(options));
   auto hooks = output_hooks(writer, discards, console);
   if (kept) {
     add_checkpoints(hooks, *kept, request, arguments.checkpoint, pipeline.bundle().device(),

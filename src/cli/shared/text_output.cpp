@@ -43,8 +43,9 @@ void print_columns(const std::vector<std::vector<std::string>>& rows, Console& c
   }
 }
 
-void print_facts(const std::vector<std::pair<std::string, std::string>>& facts, Console& console) {
-  std::size_t width = 0;
+void print_facts(const std::vector<std::pair<std::string, std::string>>& facts, Console& console,
+                 std::size_t longest) {
+  std::size_t width = longest;
   for (const auto& [name, value] : facts) width = std::max(width, name.size());
   for (const auto& [name, value] : facts) {
     if (!value.empty()) console.result(name + std::string(width + 2 - name.size(), ' ') + value);

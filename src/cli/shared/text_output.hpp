@@ -2,6 +2,7 @@
 
 #include "shared/console.hpp"
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,7 +20,9 @@ namespace freeinit_cli {
 
 /// Rows of equal length on stdout: columns right-aligned but for the first.
 void print_columns(const std::vector<std::vector<std::string>>& rows, Console& console);
-/// Names with what is said of them, one a line; what is empty is left out.
-void print_facts(const std::vector<std::pair<std::string, std::string>>& facts, Console& console);
+/// Names with what is said of them, one a line; what is empty is left out. `longest`: of the names
+/// that stand with them, in characters.
+void print_facts(const std::vector<std::pair<std::string, std::string>>& facts, Console& console,
+                 std::size_t longest = 0);
 
 }  // namespace freeinit_cli

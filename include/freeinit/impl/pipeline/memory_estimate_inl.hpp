@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freeinit/core/saturated.hpp>
 #include <freeinit/impl/networks/unet_call_inl.hpp>
 #include <freeinit/impl/pipeline/request_check_inl.hpp>
 #include <freeinit/networks/autoencoder.hpp>
@@ -13,11 +14,13 @@ namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
 /// What a call takes beside the weights, and the heap with it.
-FREEINIT_INLINE std::int64_t bytes_of_call(const MemorySpec& network, std::int64_t latents,
-                                           const HeapOverhead& heap) {
-  const std::int64_t bytes = network.call + network.per_latent * latents;
-  const double waste = static_cast<double>(bytes) * heap.waste;
-  return bytes + static_cast<std::int64_t>(std::min(waste, static_cast<double>(heap.most_waste)));
+FREEINIT_INLINE Saturated bytes_of_call(const MemorySpec& network, Saturated latents,
+                                        const HeapOverhead& heap) {
+  constexpr double kMost = 0x1p62;  // fits a number of bytes
+  const Saturated bytes = network.call + network.per_latent * latents;
+  const double waste = static_cast<double>(bytes.value()) * heap.waste;
+  const double most = std::min(static_cast<double>(heap.most_waste), kMost);
+  return bytes + static_cast<std::int64_t>(std::min(waste, most));
 }
 
 /// The weights of the UNet as the backend keeps them. What it has in a file of its own it keeps as
@@ -42,40 +45,40 @@ FREEINIT_INLINE std::int64_t workspace_of(const UNetBackend& backend) {
 
 /// Latent positions that the UNet sees at once: of one window, with and without the text. A feature
 /// cache keeps what is of the whole batch.
-FREEINIT_INLINE std::int64_t latents_of_call(const GenerationRequest& request,
-                                             const Manifest& manifest, at::Device device) {
+FREEINIT_INLINE Saturated latents_of_call(const GenerationRequest& request,
+                                          const Manifest& manifest, at::Device device) {
   const LatentShape shape = latent_shape(request, manifest);
   const auto context = context_of(request, manifest);
   const std::int64_t frames = context ? *context->length : shape.frames;
-  const std::int64_t sample = frames * shape.height * shape.width;
+  const Saturated sample = Saturated(frames) * shape.height * shape.width;
   if (request.guidance_scale <= 1.0) return sample;
-  return request.cache_interval <= 1 && is_large_batch(2 * sample, device) ? sample : 2 * sample;
+  const Saturated both = 2 * sample;
+  return request.cache_interval <= 1 && is_large_batch(both.value(), device) ? sample : both;
 }
 
 /// Latent positions that the autoencoder sees at once: a chunk of frames, or of tiles.
-FREEINIT_INLINE std::int64_t latents_of_chunk(const GenerationRequest& request,
-                                              const Manifest& manifest, std::int64_t chunk_size) {
+FREEINIT_INLINE Saturated latents_of_chunk(const GenerationRequest& request,
+                                           const Manifest& manifest, std::int64_t chunk_size) {
   LatentShape shape = latent_shape(request, manifest);
   if (request.vae_tiling.enabled) {
     const std::int64_t tile = request.vae_tiling.tile_size / manifest.vae.spatial_scale;
     shape.height = std::min(shape.height, tile);
     shape.width = std::min(shape.width, tile);
   }
-  return std::min(chunk_size, request.num_frames) * shape.height * shape.width;
+  return Saturated(std::min(chunk_size, request.num_frames)) * shape.height * shape.width;
 }
 
 /// Frames of a chunk as numbers, once as the decoder leaves them and while they are changed.
-FREEINIT_INLINE std::int64_t bytes_of_frames(const GenerationRequest& request,
-                                             std::int64_t frames) {
+FREEINIT_INLINE Saturated bytes_of_frames(const GenerationRequest& request, std::int64_t frames) {
   constexpr std::int64_t kCopies = 3, kChannels = 3;
-  return kCopies * kChannels * static_cast<std::int64_t>(sizeof(float)) *
+  return Saturated(kCopies * kChannels * static_cast<std::int64_t>(sizeof(float))) *
          std::min(frames, request.num_frames) * request.height * request.width;
 }
 
 /// What FFmpeg's encoders hold: some twenty pictures of 1.5 bytes a pixel and their halves.
-FREEINIT_INLINE std::int64_t bytes_of_video_encoder(const GenerationRequest& request) {
+FREEINIT_INLINE Saturated bytes_of_video_encoder(const GenerationRequest& request) {
   constexpr std::int64_t kPictures = 40;
-  return kPictures * 2 * request.height * request.width;
+  return Saturated(kPictures * 2) * request.height * request.width;
 }
 
 }  // namespace detail
@@ -96,34 +99,35 @@ FREEINIT_INLINE std::optional<MemoryEstimate> estimate_memory(const Manifest& ma
   const MemorySpec& unet = manifest.memory.at("unet");
   const MemorySpec& decoder = manifest.memory.at("vae_decoder");
   const HeapOverhead heap = options.device.is_cpu() ? conditions.heap : HeapOverhead{0, 0.0, 0};
-  const std::int64_t network = conditions.resident + heap.first_use +
-                               detail::unet_weights(manifest, backend) +
-                               detail::workspace_of(backend);
+  const Saturated network = Saturated(conditions.resident) + heap.first_use +
+                            detail::unet_weights(manifest, backend) + detail::workspace_of(backend);
   // With low memory a network is there while it runs; else also the encoder, once it was needed.
   const bool all = !options.low_memory;
-  const std::int64_t others = all ? text.weights + decoder.weights : 0;
+  const Saturated others = all ? Saturated(text.weights) + decoder.weights : Saturated();
+  const Saturated with_text = network + (all ? others : Saturated(text.weights));
+  const Saturated with_decoder = network + (all ? others : Saturated(decoder.weights));
 
   MemoryEstimate estimate;
-  estimate.text = network + (all ? others : text.weights) + detail::bytes_of_call(text, 0, heap);
-  const std::int64_t latents = detail::latents_of_call(request, manifest, options.device);
-  estimate.denoise = network + others + detail::bytes_of_call(unet, latents, heap);
+  estimate.text = (with_text + detail::bytes_of_call(text, 0, heap)).value();
+  const Saturated latents = detail::latents_of_call(request, manifest, options.device);
+  estimate.denoise = (network + others + detail::bytes_of_call(unet, latents, heap)).value();
   const std::int64_t default_chunk = default_chunk_size(request.height, request.width);
   const std::int64_t chunk = request.decode_chunk_size.value_or(default_chunk);
-  estimate.write = network + (all ? others : decoder.weights) +
-                   detail::bytes_of_frames(request, chunk) +
-                   detail::bytes_of_video_encoder(request);
-  const std::int64_t decoded = detail::latents_of_chunk(request, manifest, chunk);
-  estimate.decode = estimate.write + detail::bytes_of_call(decoder, decoded, heap);
+  const Saturated written = with_decoder + detail::bytes_of_frames(request, chunk) +
+                            detail::bytes_of_video_encoder(request);
+  estimate.write = written.value();
+  const Saturated decoded = detail::latents_of_chunk(request, manifest, chunk);
+  estimate.decode = (written + detail::bytes_of_call(decoder, decoded, heap)).value();
   if (conditions.encodes_video && manifest.memory.contains("vae_encoder")) {
     const MemorySpec& encoder = manifest.memory.at("vae_encoder");
+    const Saturated encoded = detail::latents_of_chunk(request, manifest, default_chunk);
     estimate.encode =
-        network + (all ? others : decoder.weights) + encoder.weights +
-        detail::bytes_of_frames(request, request.num_frames) +
-        detail::bytes_of_call(encoder, detail::latents_of_chunk(request, manifest, default_chunk),
-                              heap);
+        (with_decoder + encoder.weights + detail::bytes_of_frames(request, request.num_frames) +
+         detail::bytes_of_call(encoder, encoded, heap))
+            .value();
     if (all) {  // it stays
       for (std::int64_t* stage : {&estimate.text, &estimate.denoise, &estimate.decode}) {
-        *stage += encoder.weights;
+        *stage = (Saturated(*stage) + encoder.weights).value();
       }
     }
   }
