@@ -149,7 +149,7 @@ class LivePreview(CommandTest):
         away.rename(shown)
         process.terminate()
         rest = process.stderr.read()
-        self.assertEqual(process.wait(), 0, rest)
+        self.assertEqual(process.wait(), 143, rest)
         self.assertIn("the preview stays as it is", warning)
         self.assertNotIn("the preview stays", rest)
         self.assertIn("wrote shown/p.png\n", rest)

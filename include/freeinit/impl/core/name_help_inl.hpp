@@ -63,10 +63,13 @@ FREEINIT_INLINE bool stand_in(const std::vector<std::string>& words,
 }  // namespace detail
 
 FREEINIT_INLINE std::string near_name(std::string_view name, const std::set<std::string>& known) {
-  constexpr std::size_t kShort = 3;     // of which two letters are most of the word
-  constexpr std::size_t kLongest = 64;  // of any name
-  const std::size_t few = name.size() <= kShort ? 1 : 2;
-  return nearest_name(name, known, std::max(few, std::min(name.size(), kLongest) / 5));
+  constexpr std::size_t kShort = 3, kLongest = 64;
+  const std::size_t few = std::max<std::size_t>(2, std::min(name.size(), kLongest) / 5);
+  std::string near = nearest_name(name, known, few);
+  // Of a short word two letters are most, unless they only changed places.
+  const bool is_other = name.size() <= kShort && nearest_name(name, known, 1).empty() &&
+                        !std::is_permutation(name.begin(), name.end(), near.begin(), near.end());
+  return is_other ? std::string() : near;
 }
 
 FREEINIT_INLINE std::vector<std::string> meant_names(std::string_view name,
