@@ -14,7 +14,7 @@ import time
 MOST_SECONDS = 10  # the longest that a refusal may take
 MOST_KIB = 1 << 20  # resident; the command has a tenth of it when it starts
 MOST_LINE = 1000  # bytes of an error: foreign text is quoted in part
-KNOWN_CODES = (2, 3, 4, 5, 6, 7)  # docs/command.md; 1 is what nobody foresaw
+KNOWN_CODES = (2, 3, 4, 5, 6, 7, 8)  # docs/command.md; 1 is what nobody foresaw
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -115,10 +115,12 @@ class Lab:
         return {**base, "OMP_NUM_THREADS": "1", "FREEINIT_BUNDLE": str(self.bundle),
                 "XDG_CACHE_HOME": str(self.root / "cache"), **changes}
 
-    def start(self, *args, cwd, env=None, limits=(), stdout=subprocess.PIPE, **options):
-        """A running command; `limits`: pairs of a resource and bytes."""
+    def start(self, *args, cwd, env=None, limits=(), group=None, stdout=subprocess.PIPE, **options):
+        """A running command; `limits`: pairs of a resource and bytes; `group`: a MemoryGroup."""
         def prepare():
             default_signals()
+            if group:
+                group.enter()
             for what, most in limits:
                 resource.setrlimit(what, (most, most))
         options.setdefault("stdin", subprocess.DEVNULL)
