@@ -73,7 +73,8 @@ def outcome_of(lab, row, case):
         outcome, why = "FAILED", "the test itself: " + traceback.format_exc(limit=-2)
     shutil.rmtree(folder, ignore_errors=True)
     return {"row": row.key, "case": case.name, "outcome": outcome, "why": why,
-            "seconds": round(time.monotonic() - begin, 2)}
+            "seconds": round(time.monotonic() - begin, 2), "load": round(os.getloadavg()[0], 1),
+            "processors": os.cpu_count()}
 
 
 def chosen(cases, count):
