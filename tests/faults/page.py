@@ -48,8 +48,9 @@ BROKEN = """
 """
 
 FOOT = """
-A try counts as broken, too, if the harness has no answer. `kill -9` comes at a random moment of the run's own
-time, mutants and flipped bits from seeds, so that each can be made again: `--only ROW --case NAME`.
+A try counts as broken, too, if the harness has no answer; a wait does if it comes twice, since the machine may be busy.
+`kill -9` comes at a random moment of the run's own time, mutants and flipped bits from seeds, so that each can be made
+again: `--only ROW --case NAME`.
 
 **A network that is stuck** is not interrupted: a signal is seen between two network calls, and a second one ends the
 program at once.
