@@ -4,8 +4,9 @@
 #   scripts/cuda.sh build              library, command, CUDA graphs, tests and benchmarks: build/cuda
 #   scripts/cuda.sh pack [BUNDLE...]   build/freeinit-cuda.tar.xz: those, the demo bundle and the BUNDLEs, and the
 #                                      shared libraries that a bare machine lacks
-#   scripts/cuda.sh run ARCHIVE [OUT]  unpacks it, runs the tests and then each backend on the device; results
-#                                      in OUT. Needs the `torch` of the active python3, of the same version
+#   scripts/cuda.sh run ARCHIVE [OUT]  unpacks it, runs the tests, then the command and benchmarks/cuda with each
+#                                      backend on the device; results in OUT. Needs the `torch` of the active
+#                                      python3, of the same version
 #
 # No CUDA toolkit is needed. LibTorch is that of FREEINIT_CUDA_TORCH (a folder with include/ and lib/), else
 # torch 2.11.0 of the package index, which is built for CUDA 13.
@@ -42,14 +43,14 @@ libraries() {
 pack() {
   local folder=$build/pack/freeinit-cuda programs
   rm -rf "$build/pack"
-  mkdir -p "$folder"/{tests,lib,share/freeinit,bundles}
+  mkdir -p "$folder"/{tests,lib,share/freeinit,bundles,benchmarks/cuda}
   cp -rL "$build/bin" "$build/libexec" "$folder/"
-  cp "$build/benchmarks/compare_worker" "$folder/tests/"
+  cp "$build/benchmarks/compare_worker" "$root/benchmarks/cuda/measure.py" "$folder/benchmarks/cuda/"
   for test in "${tests[@]}"; do cp "$build/tests/${test#test_}/$test" "$folder/tests/"; done
   cp -rL "$root/models/shapes" "$folder/share/freeinit/shapes"
   cp -r "$root/tests/golden" "$folder/golden"
   for bundle in "$@"; do cp -rL "$bundle" "$folder/bundles/"; done
-  programs=("$folder"/libexec/freeinit/freeinit "$folder"/tests/*)
+  programs=("$folder"/libexec/freeinit/freeinit "$folder"/tests/* "$folder"/benchmarks/cuda/compare_worker)
   libraries "${programs[@]}" | xargs -I{} cp -L {} "$folder/lib/"
   strip "${programs[@]}"
   XZ_OPT=-T0 tar -C "$build/pack" -cJf "$root/build/freeinit-cuda.tar.xz" freeinit-cuda
@@ -57,7 +58,7 @@ pack() {
 }
 
 run() {
-  local archive=$1 out=${2:-cuda-results} folder torch bundle backend name failed=0
+  local archive=$1 out=${2:-cuda-results} folder torch bundle backend name failed=0 bundles=()
   mkdir -p "$out"
   out=$(cd "$out" && pwd)
   folder=$(mktemp -d)
@@ -73,6 +74,7 @@ run() {
   done
   for bundle in share/freeinit/shapes bundles/*; do
     [[ -d $bundle ]] || continue
+    bundles+=("$bundle")
     for backend in torchscript cuda-graphs; do
       name=$(basename "$bundle")-$backend
       timeout 200 bin/freeinit generate "a red circle moving right" --bundle "$bundle" --device cuda \
@@ -80,10 +82,12 @@ run() {
       python3 -c 'import json, sys; print(sys.argv[2], json.load(open(sys.argv[1]))["seconds"])' "$out/$name.json" "$name" || true
     done
   done
+  timeout 400 python3 benchmarks/cuda/measure.py benchmarks/cuda/compare_worker "${bundles[@]}" |
+    tee "$out/benchmark.jsonl" || failed=1
   return "$failed"
 }
 
 case ${1:-} in
   build | pack | run) "$@" ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

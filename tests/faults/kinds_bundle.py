@@ -76,7 +76,8 @@ def changed_manifests(manifest):
 def huge_manifests(manifest):
     text = json.dumps(manifest)
     entry = {"bytes": 1, "sha256": "0" * 64}
-    yield "100,000 files", json.dumps({**manifest, "files": {f"f{i}": entry for i in range(100000)}})
+    files = {**manifest["files"], **{f"f{i}": entry for i in range(100000)}}  # those that are there, too
+    yield "100,000 files", json.dumps({**manifest, "files": files})
     yield "a key of 10 MB", json.dumps({**manifest, "k" * 10_000_000: 1})
     yield "a value of 10 MB", json.dumps({**manifest, "name": "v" * 10_000_000})
     yield "a number of 9,000 digits", text.replace('"schema": 1', '"schema": ' + "9" * 9000)

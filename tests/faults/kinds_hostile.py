@@ -3,19 +3,22 @@
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import pathlib
 import random
+import resource
 
 import fork_server
 import mutants
-from lab import Case, Row, bounded
+from lab import MOST_KIB, MOST_SECONDS, Case, Row, bounded
 
 CORPUS = pathlib.Path(__file__).resolve().parents[1] / "fuzz/corpus"
 TRIES = 300
 SETTINGS = {"prompt": "a red circle", "num_inference_steps": 4, "num_iters": 2, "seed": 7, "filter": "gaussian",
             "spatial_stop": 0.25, "guidance_interval": [0.2, 1.0], "prompt_at": ["0:a", "1:b"], "fast_sampling": True,
-            "num_frames": 4, "height": 16, "width": 16, "filter_schedule": "gaussian:0.3", "mix": "freinit"}
+            "num_frames": 4, "height": 16, "width": 16, "filter_schedule": "gaussian:0.3", "mix": "freeinit",
+            "context_length": 2}
 GENERATE = ["generate", "--init-noise", "no.safetensors", "-o", "x.gif"]  # ends before a network call
 
 
@@ -24,8 +27,9 @@ class Format:
     name: str
     seeds: object  # seeds(lab): pairs of a file's name and its bytes
     mutate: object  # mutate(dice, bytes)
-    lines: list  # of the command; `$` is the mutant
+    lines: list  # of the command; `$` is the mutant, `<` at the end stands for it as standard input
     place: object = None  # place(lab, folder, name, mutant): puts it where the command finds it
+    quick: int = 12
 
 
 def fixed(files):
@@ -39,6 +43,7 @@ def run_outputs(lab):
                      "--save-latents", "latents.safetensors", cwd=folder)
         for name in ("clip.webm", "clip.gif", "clip/"):
             lab.succeeds("decode", "latents.safetensors", "-o", name, cwd=folder)
+        lab.succeeds("generate", "a red circle", "--seed", 7, "-o", "again.gif", "--save-latents", "latents.npy", cwd=folder)
     return lab.once("hostile seeds", make)
 
 
@@ -58,6 +63,29 @@ def pictures(lab):
 def videos(lab):
     corpus = [(path.name, path.read_bytes()) for path in sorted((CORPUS / "video").glob("*")) if path.suffix != ".png"]
     return corpus + of_run("clip.mp4", "clip.webm", "clip.gif")(lab)
+
+
+def arrays(lab):
+    corpus = [(path.name, path.read_bytes()) for path in sorted((CORPUS / "npy").glob("numpy_*"))]
+    return corpus + of_run("latents.npy")(lab)
+
+
+def of_jobs(dice, data):
+    """Not of more than so many jobs: that is work which was asked for, however long it takes."""
+    most = 500
+    while True:
+        mutant = mutants.of_lines(dice, data)
+        if sum(map(jobs_of, mutant.splitlines())) <= most:
+            return mutant
+
+
+def jobs_of(line):
+    try:
+        job = json.loads(line)
+    except (ValueError, RecursionError):
+        return 1
+    lists = job.values() if isinstance(job, dict) else ()
+    return math.prod(max(1, len(values)) for values in lists if isinstance(values, list))
 
 
 def place_in_bundle(lab, folder, name, mutant):
@@ -134,6 +162,14 @@ def place_in_checkpoint(lab, folder, name, mutant):
 
 TOML = "\n".join(f"{name} = {json.dumps(value)}" for name, value in SETTINGS.items()).encode()
 PROMPTS = b"\n".join(json.dumps(text).encode() for text in ("a red circle", "\u6771\u4eac", "<|endoftext|> (a:1.3)", "")) + b"\n"
+# Jobs of the file are expanded alone, those of standard input end before a network call.
+SWEEPS = ({"prompt": ["a red circle", "a blue square"], "seed": [1, 2, 3], "num_iters": [1, 3]},
+          {"prompt": "a", "guidance_interval": [[0, 1], [0.2, 0.8]], "prompt_at": [["0:a"], ["1:b", "2:c"]],
+           "context_length": 2})
+JOBS = b"\n".join(json.dumps(job).encode() for job in ({**SETTINGS, "name": "one"}, *SWEEPS)) + b"\n"
+ENDING = {"init_noise": "no.safetensors", "num_inference_steps": 1, "num_iters": 1}
+STREAM = b"\n".join(json.dumps({**job, **ENDING}).encode() for job in (
+    {"prompt": "a red circle", "name": "one", "seed": 7}, {"prompt": "\u6771\u4eac", "seed": [1, 2]})) + b"\n"
 FORMATS = [
     Format("TOML settings", fixed([("settings.toml", TOML)]), mutants.of_text, [[*GENERATE, "--config", "$"]]),
     Format("JSON settings", fixed([("settings.json", json.dumps(SETTINGS).encode())]), mutants.of_json,
@@ -144,8 +180,12 @@ FORMATS = [
     Format("merges", lambda lab: [("tokenizer/merges.txt", b"#version: 0.2\nr e\nre d\n\xc3\xa4 b\n")], mutants.of_text,
            [["tokenize", "a red circle", "--bundle", "bundle"]], place_in_bundle),
     Format("prompts", fixed([("prompts.jsonl", PROMPTS)]), mutants.of_text, [["tokenize", "--input", "$"]]),
+    Format("jobs", fixed([("jobs.jsonl", JOBS)]), of_jobs, [["batch", "$", "--out", "out", "--expand"]]),
+    Format("jobs on standard input", fixed([("jobs.jsonl", STREAM)]), of_jobs, [["batch", "-", "--out", "out", "<"]], quick=3),
     Format("tensors", of_run("latents.safetensors"), mutants.of_safetensors,
            [["inspect", "$"], ["reinit", "--diffused", "$", "--fresh", "$", "-o", "n.safetensors", "--overwrite"]]),
+    Format("arrays", arrays, mutants.of_npy,
+           [["inspect", "$"], ["score", "$"], ["reinit", "--diffused", "$", "--fresh", "$", "-o", "n.npy", "--overwrite"]]),
     Format("checkpoints", of_run("kept/run.safetensors", "kept/video_0.safetensors"), of_checkpoint,
            [["generate", "--resume", "kept", "-o", "no folder/x.gif"]], place_in_checkpoint),
     Format("videos", videos, mutants.of_bytes, [["inspect", "$"], ["score", "$"]]),
@@ -171,8 +211,17 @@ def mutant_case(lab, form, index):
         if keep:
             pathlib.Path(keep).write_bytes(mutant)
         for line in form.lines:
-            bounded(fork_server.run(lab, folder, *(name if part == "$" else part for part in line)))
+            if line[-1] == "<":
+                bounded(run_reading(lab, folder, line[:-1], name))
+            else:
+                bounded(fork_server.run(lab, folder, *(name if part == "$" else part for part in line)))
     return run
+
+
+def run_reading(lab, folder, line, name):
+    """A program start a try, whose standard input is the mutant. What it allocates is limited, and not looked at after."""
+    with open(folder / name, "rb") as mutant:
+        return lab.run(*line, cwd=folder, stdin=mutant, seconds=MOST_SECONDS, limits=[(resource.RLIMIT_DATA, MOST_KIB << 10)])
 
 
 def _write_seeds(folder, seeds):
@@ -185,5 +234,5 @@ def cases_of(form):
     return lambda lab: [Case(f"{form.name} {index}", mutant_case(lab, form, index)) for index in range(TRIES)]
 
 
-ROWS = [Row(f"hostile-{form.name.replace(' ', '-').lower()}", form.name, "", cases_of(form), quick=12)
+ROWS = [Row(f"hostile-{form.name.replace(' ', '-').lower()}", form.name, "", cases_of(form), quick=form.quick)
         for form in FORMATS]

@@ -15,12 +15,23 @@ OUTPUTS = {
     "mp4": ["-o", "clip.mp4"],
     "webm": ["-o", "clip.webm"],
     "gif": ["-o", "clip.gif"],
+    "webp": ["-o", "clip.webp"],
+    "mov": ["-o", "clip.mov"],
+    "mkv": ["-o", "clip.mkv"],
     "frames": ["-o", "clip/"],
     "tensors": ["-o", "clip.gif", "--save-latents", "latents.safetensors", "--save-frames", "frames.safetensors"],
+    "arrays": ["-o", "clip.gif", "--save-latents", "latents.npy", "--save-frames", "frames.npy"],
+    "comfy": ["-o", "clip.gif", "--save-latents", "latents.latent"],
+    "pictures": ["-o", "clip.gif", "--save-frames", "frames/frame_%05d.exr"],
+    "preview": ["-o", "clip.gif", "--preview", "preview.png"],
+    "compare": ["-o", "clip.gif", "--compare", "compare.mp4"],
     "passes": ["-o", "clip.mp4", "--save-passes", "passes"],
     "videos": ["-o", "clip.mp4", "--num-videos", 2, "--save-latents", "latents.safetensors"],
     "trace": ["-o", "clip/", "--trace", "trace.json"],
 }
+TRIES = 100  # of all kinds together
+FOLDERS = ("clip/", "frames/")  # replaced as a whole: between two steps neither stands there
+COMPARISON = "compare.mp4"  # of passes that a resumed run no longer has: --resume takes no --compare
 
 # Commands that are simply run again; `$` is the folder of what they read.
 WRITERS = {
@@ -62,7 +73,7 @@ def check_names(folder, *wholes):
         expect(data in [whole.get(name) for whole in wholes], f"half a file: {name}")
     for name in wholes[0]:
         gone = not (folder / name).exists() and not name.startswith("passes/")  # those go when the run begins
-        expect(not gone or name.startswith("clip/"), f"{name} is lost")
+        expect(not gone or name.startswith(FOLDERS), f"{name} is lost")
 
 
 def kill_in_run(start, folder, seconds, dice, begin=0.0):
@@ -95,8 +106,11 @@ def killed_and_resumed(lab, kind, index):
         check_names(folder, former, expected, first)
         if not (folder / "kept/run.safetensors").exists():
             return  # before there was anything to keep
-        lab.succeeds("generate", "--resume", "kept", "--overwrite", *OUTPUTS[kind], cwd=folder)
-        made = outputs_of(folder)
+        again = [part for part in OUTPUTS[kind] if part not in ("--compare", COMPARISON)]
+        lab.succeeds("generate", "--resume", "kept", "--overwrite", *again, cwd=folder)
+        check_names(folder, former, expected, first)  # of the comparison, which stays what it is
+        made, expected = ({name: data for name, data in files.items() if name != COMPARISON}
+                          for files in (outputs_of(folder), expected))
         expect(all(made[name] == expected.get(name) for name in made), "a resumed run has other bits")
         missing = [name for name in expected if name not in made and not name.startswith("passes/")]
         expect(not missing, f"a resumed run has no {missing}")
@@ -126,7 +140,8 @@ def killed_and_run_again(lab, kind, index):
 
 
 def resumed_cases(lab):
-    return [Case(f"{kind} {i}", killed_and_resumed(lab, kind, i)) for i in range(13) for kind in OUTPUTS]
+    rounds = -(-TRIES // len(OUTPUTS))
+    return [Case(f"{kind} {i}", killed_and_resumed(lab, kind, i)) for i in range(rounds) for kind in OUTPUTS][:TRIES]
 
 
 def writer_cases(lab):
@@ -134,8 +149,9 @@ def writer_cases(lab):
 
 
 ROWS = [
-    Row("kill", "`kill -9` at a random moment of `generate`: MP4, WebM, GIF, PNG frames, latents, frames as numbers, "
-        "passes, several videos, a trace; in half of the tries over the files of an earlier run",
+    Row("kill", "`kill -9` at a random moment of `generate`: MP4, WebM, GIF, WebP, MOV, MKV, PNG frames; latents and frames "
+        "as `.safetensors` and `.npy`, latents as `.latent`, frames as EXR; a preview, a comparison of passes, passes, several "
+        "videos, a trace; in half of the tries over the files of an earlier run",
         "each name holds the former file or the whole new one; `--resume` gives the bits of a run that was never killed",
         resumed_cases, quick=2),
     Row("kill-writers", "`kill -9` of `decode`, `analyze`, `filter`, `reinit`",

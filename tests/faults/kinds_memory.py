@@ -1,8 +1,11 @@
 """Less memory than a run needs: one line, and what was kept goes on."""
 
 import resource
+import shutil
+import signal
 
-from lab import Case, Row, expect
+from control_group import MemoryGroup
+from lab import Case, Row, expect, hidden_in
 
 # Decoding all frames at once is what needs most; then the network.
 RUN = ["generate", "a red circle", "--seed", 7, "--num-inference-steps", 6, "--num-iters", 2, "--num-frames", 8,
@@ -80,6 +83,61 @@ def limited_command(lab, name, index):
     return run
 
 
+# In a control group. All frames at once are decoded in far more than what was loaded.
+GROUPED = [*RUN, "--decode-chunk-size", 8]
+LOADED = ["generate", "a red circle", "--num-inference-steps", 1, "--num-iters", 1, "-o", "clip.gif", "--overwrite",
+          "--checkpoint", "kept"]
+
+
+def group_source(lab):
+    return lab.once("group source", lambda folder: lab.succeeds(*GROUPED, cwd=folder))
+
+
+def in_group(lab, most, line, folder):
+    with MemoryGroup(most) as group:
+        return lab.run(*line, cwd=folder, group=group)
+
+
+def enough_to_load(lab):
+    """The most that is too little for a run to get as far as its first record, and the least that is not."""
+    def make(folder):
+        low, high = 1 << 23, MOST
+        while high > low * 1.02:
+            middle = (low + high) // 2
+            shutil.rmtree(folder / "kept", ignore_errors=True)
+            in_group(lab, middle, LOADED, folder)
+            low, high = (low, middle) if (folder / "kept/run.safetensors").exists() else (middle, high)
+        (folder / "bytes").write_text(f"{low} {high}")
+    return map(int, (lab.once("group start", make) / "bytes").read_text().split())
+
+
+def grouped(lab, stage):
+    def run(folder):
+        too_little, enough = enough_to_load(lab)
+        expected = (group_source(lab) / "clip.gif").read_bytes()
+        line = GROUPED
+        if stage == "decoding":  # alone: all passes are done
+            shutil.copytree(group_source(lab) / "kept", folder / "kept")
+            line = ["generate", "--resume", "kept"]
+        done = in_group(lab, too_little if stage == "loading" else enough * 3 // 2, line, folder)
+        expect(done.code != 0, "the limit was not reached", done)
+        if done.code != -signal.SIGKILL:
+            check_line(done)
+        expect(not (folder / "clip.gif").exists(), "half a file")
+        if (folder / "kept/run.safetensors").exists():
+            lab.succeeds("generate", "--resume", "kept", cwd=folder)
+        else:  # ended before there was anything to keep
+            expect(stage == "loading" or done.code > 0, "nothing was kept", done)
+            lab.succeeds(*GROUPED, "--overwrite", cwd=folder)
+        expect((folder / "clip.gif").read_bytes() == expected, "goes on to other bits")
+        expect(not hidden_in(folder), "a temporary file is left after the next run")
+    return run
+
+
+def group_cases(lab):
+    return [Case(stage, grouped(lab, stage)) for stage in ("loading", "sampling", "decoding")]
+
+
 def cases(lab):
     made = [Case(f"generate {i}", limited_run(lab, i)) for i in range(STEPS)]
     return made + [Case(f"{name} {i}", limited_command(lab, name, i)) for i in (1, 3, 6, 12) for name in OTHERS]
@@ -87,6 +145,8 @@ def cases(lab):
 
 ROWS = [
     Row("memory", "`ulimit -v` from what the program takes at its start to what the run needs: loading, sampling, decoding",
-        "one line that speaks of memory; what was kept goes on (a control group's limit ends a run by `kill -9`, above)",
-        cases, quick=0),
+        "one line that speaks of memory; what was kept goes on", cases, quick=0),
+    Row("memory-group", "a control group's limit of memory, less than loading, sampling, decoding needs",
+        "one line, or the kernel ends the run by `kill -9`; no half file; what was kept goes on, and without it the same "
+        "command makes the same bits", group_cases, quick=0),
 ]

@@ -1,5 +1,6 @@
 """Damage and malice: mutants of bytes, of text and of JSON, each made of its own seed."""
 
+import ast
 import json
 
 NUMBERS = ("-1", "0", "1", "255", "65536", "2147483648", "9223372036854775807", "9223372036854775808",
@@ -113,3 +114,53 @@ def of_safetensors(dice, data):
     header = of_json(dice, data[8:8 + length])
     said = len(header) if dice.randrange(8) else dice.choice((0, 2 ** 32, 2 ** 63, 2 ** 64 - 1, len(header) + 1))
     return said.to_bytes(8, "little") + header + data[8 + length:]
+
+
+NPY_TYPES = ("<f8", "<f2", "|b1", "<u8", ">f4", "<c16", "O", "|V8", "<U10", "", "f" * 9000, "[('a', '<f4')]")
+
+
+def npy_entry(dice, name):
+    """Another value of a key of the header, as NumPy writes it or not."""
+    if name == "descr":
+        return f"'{dice.choice(NPY_TYPES)}'"
+    if name == "fortran_order":
+        return dice.choice(("True", "False", "1", "None", "'True'", ""))
+    sizes = [dice.choice(("0", "1", "2", "4", *NUMBERS)) for _ in range(dice.choice((0, 1, 2, 5, 5, 33, 3000)))]
+    return dice.choice(("({})", "({},)", "[{}]", "({}", "({} )", "(({}))", "")).format(", ".join(sizes))
+
+
+def of_npy(dice, data):
+    """A value of the header, a key away or twice, another order of the axes; with the length in front put right, or not;
+    or bytes anywhere."""
+    if dice.randrange(3) == 0:
+        return of_bytes(dice, data)
+    begin = 10 if data[6] == 1 else 12
+    end = begin + int.from_bytes(data[8:begin], "little")
+    entries = ast.literal_eval(data[begin:end].decode())
+    parts = {name: repr(value) for name, value in entries.items()}
+    name = dice.choice(sorted(parts))
+    kind = dice.randrange(6)
+    if kind == 0:
+        del parts[name]
+    elif kind == 1:
+        parts[dice.choice(("more", "descr ", *TEXTS))] = npy_entry(dice, name)
+    elif kind == 2:
+        parts["fortran_order"], parts["shape"] = "True", repr(dice.choice((entries["shape"][::-1], ())))
+    else:
+        parts[name] = npy_entry(dice, name)
+    text = "{" + ", ".join(f"'{key}': {value}" for key, value in parts.items()) + ", }"
+    header = text.encode() + b" " * dice.choice((0, 1, 63, 20000)) + b"\n"
+    version = dice.choice((1, 1, 1, 1, 2, 3, 0, 255))
+    width = 2 if version in (0, 1) else 4
+    said = min(len(header), 65535) if dice.randrange(8) else dice.choice((0, 10000, 10001, 65535, len(header) // 2))
+    return data[:6] + bytes((version, 0)) + said.to_bytes(width, "little") + header + data[end:]
+
+
+def of_lines(dice, data):
+    """One of the lines, each a JSON object, becomes another; or bytes and lines anywhere."""
+    if dice.randrange(3) == 0:
+        return of_text(dice, data)
+    lines = data.splitlines()
+    at = dice.randrange(len(lines))
+    lines[at] = of_json(dice, lines[at])
+    return b"\n".join(lines) + b"\n"

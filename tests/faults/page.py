@@ -42,12 +42,18 @@ More than 25 s or 2 GB for one input is a finding, too.
 |---|---:|---:|---:|---:|
 """
 
-FOOT = """
-A try counts as broken, too, if the harness has no answer. `kill -9` comes at a random moment of the run's own
-time, mutants and flipped bits from seeds, so that each can be made again: `--only ROW --case NAME`.
+BROKEN = """
+**What broke.** Each try by its ROW and its NAME, of which its seed is made, and what was seen.
 
-**A control group** that runs out of memory kills, so the first row is about it. **A network that is stuck** is not
-interrupted: a signal is seen between two network calls, and a second one ends the program at once.
+"""
+
+FOOT = """
+A try counts as broken, too, if the harness has no answer; a wait does if it comes twice, since the machine may be busy.
+`kill -9` comes at a random moment of the run's own time, mutants and flipped bits from seeds, so that each can be made
+again: `--only ROW --case NAME`.
+
+**A network that is stuck** is not interrupted: a signal is seen between two network calls, and a second one ends the
+program at once.
 
 **Threads.** One pipeline serves eight threads on each backend, each result bit-equal to its single run
 (`tests/backends/backends_test.cpp`); what they share of the layers without LibTorch runs under ThreadSanitizer
@@ -104,13 +110,37 @@ def counted(cases, results):
     return f"{len(tried):,}{note} | {broken or 'none'} |\n"
 
 
+def quoted(text):
+    """As code in one line, whatever it says."""
+    plain = "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))
+    return "`" + plain.replace("`", "'") + "`"
+
+
+def broken_tries(row, cases, results):
+    """A line for each, of what run.py has kept."""
+    lines = ""
+    for case in cases:
+        result = results.get(case.name)
+        if not result or result["outcome"] != "FAILED":
+            continue
+        lines += f"* {quoted(row.key)}, {quoted(case.name)}: {quoted(result['why'] or 'nothing was kept')}"
+        details = [f"{result['seconds']:.1f} s"] if "seconds" in result else []
+        if "load" in result:  # a machine that is busy with something else makes waits
+            details.append(f"load {result['load']:.1f} on {result['processors']} processors")
+        lines += f" ({', '.join(details)})\n" if details else "\n"
+    return lines
+
+
 def write(path, rows, lab, memory):
-    faults, strangers = "", ""
+    faults, strangers, broken = "", "", ""
     for row in rows:
-        counts = counted(row.cases(lab), memory.of(row))
+        cases, results = row.cases(lab), memory.of(row)
+        counts = counted(cases, results)
+        broken += broken_tries(row, cases, results)
         if row.promise:
             faults += f"| {row.fault} | {row.promise} | {counts}"
         else:
             strangers += f"| {row.fault} | {counts}"
-    path.write_text(HEAD + FAULTS + faults + STRANGERS + strangers + fuzzing() + FOOT + cost(), encoding="utf-8")
+    broken = BROKEN + broken if broken else ""
+    path.write_text(HEAD + FAULTS + faults + STRANGERS + strangers + broken + fuzzing() + FOOT + cost(), encoding="utf-8")
     print(f"written: {path}")

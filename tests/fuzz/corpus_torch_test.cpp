@@ -6,6 +6,9 @@ namespace {
 TEST(Corpus, Checkpoint) {
   replay("checkpoint", fuzz::checkpoint);
 }
+TEST(Corpus, Npy) {
+  replay("npy", fuzz::npy);
+}
 TEST(Corpus, Torchscript) {
   replay("torchscript", fuzz::torchscript);
 }

@@ -96,6 +96,24 @@ def write_videos():
     subprocess.run(["ffmpeg", "-v", "error", "-y", *sound, "-fflags", "+bitexact", folder / "sound.wav"], check=True)
 
 
+def write_arrays():
+    """As NumPy writes them, and headers that it does not write."""
+    latents = numpy.arange(16, dtype=numpy.float32).reshape(1, 4, 1, 2, 2)
+    arrays = {"latents": latents, "columns": numpy.asfortranarray(numpy.arange(6, dtype=numpy.float64).reshape(2, 3)),
+              "flags": numpy.array([True, False, True]), "number": numpy.array(7, dtype=numpy.uint16),
+              "empty": numpy.zeros((0, 3), dtype=numpy.complex64)}
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        numpy.save(buffer, array)
+        write(f"npy/numpy_{name}.npy", buffer.getvalue())
+    buffer = io.BytesIO()
+    numpy.lib.format.write_array(buffer, latents.astype(numpy.float16), version=(2, 0))
+    write("npy/numpy_second_version.npy", buffer.getvalue())
+    for name, shape in (("overflow", "(4294967296, 4294967296, 4294967296)"), ("deep", "(" * 4000), ("short", "(1000, 1000)")):
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        write(f"npy/{name}.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+
+
 def main():
     write("manifest/complete.json", json.dumps(manifest()))
     write("manifest/duplicate_key.json", '{"schema":1,"schema":1}')
@@ -117,6 +135,7 @@ def main():
     write("toml/dotted.toml", "a." * 2000 + "b = 1\n")
     write("toml/settings.json", '{"prompt":"a","eta":0.5,"pair":[1,2],"seconds":1,"overwrite":null}')
     write("toml/deep.json", '{"eta":' + '{"a":' * 5000 + "1" + "}" * 5001)
+    write_arrays()
     write_networks()
     write_videos()
 

@@ -17,6 +17,7 @@ void video(const std::uint8_t* data, std::size_t size);
 
 // With LibTorch.
 void checkpoint(const std::uint8_t* data, std::size_t size);
+void npy(const std::uint8_t* data, std::size_t size);
 void torchscript(const std::uint8_t* data, std::size_t size);
 
 }  // namespace fuzz
