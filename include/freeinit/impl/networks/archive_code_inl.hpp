@@ -5,6 +5,7 @@
 
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/text.hpp>
+#include <freeinit/impl/networks/library_error_inl.hpp>
 
 #include <torch/csrc/jit/frontend/lexer.h>
 #include <torch/csrc/jit/frontend/parser.h>
@@ -110,8 +111,8 @@ inline bool any_computes_early(const std::shared_ptr<torch::jit::Source>& source
   return false;
 }
 
-/// Refuses code that runs before its operators are known, and code too deep to be read. Throws
-/// Error: invalid_file, and what LibTorch's parser throws.
+/// Refuses code that runs before its operators are known, and code that cannot be read. Throws
+/// Error: invalid_file.
 inline void check_archive_code(const std::string& origin, std::string_view part,
                                const std::string& code) {
   constexpr std::size_t kDeepest = 256;
@@ -124,7 +125,14 @@ inline void check_archive_code(const std::string& origin, std::string_view part,
     refuse_archive(origin, part,
                    concat("has more than ", kDeepest, " levels of code inside each other"));
   }
-  if (any_computes_early(std::make_shared<torch::jit::Source>(code))) {
+  bool computes = false;
+  try {
+    computes = any_computes_early(std::make_shared<torch::jit::Source>(code));
+  } catch (...) {
+    rethrow_as_error(ErrorCode::invalid_file,
+                     concat(origin, ": ", quote(part), " holds no readable code"));
+  }
+  if (computes) {
     refuse_archive(origin, part,
                    "computes a default or a constant, which runs while the file is read; expected "
                    "numbers, texts and lists of them");
