@@ -20,6 +20,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t kMostJobs = 1'000'000;
+constexpr std::size_t kMostBytes = std::size_t{512} << 20;  ///< of the jobs of a line, as text
 
 std::string as_option(std::string key) {
   std::replace(key.begin(), key.end(), '_', '-');
@@ -41,6 +42,10 @@ bool is_sweep(const std::string& key, const ordered_json& value) {
   if (!value.is_array()) return false;
   const auto is_list = [](const ordered_json& element) { return element.is_array(); };
   return !takes_list(key) || (!value.empty() && std::all_of(value.begin(), value.end(), is_list));
+}
+
+std::size_t text_bytes(const ordered_json& json) {
+  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace).size();
 }
 
 /// Says where a key belongs that `generate` has and a job has not.
@@ -93,12 +98,18 @@ void add_batch_options(CLI::App& command, BatchArguments& a) {
 std::vector<Job> jobs_of_line(const std::string& text, std::int64_t line) {
   ordered_json settings = read_json_object(text, "job");
   for (const std::string_view key : kResultKeys) settings.erase(std::string(key));
-  std::vector<ordered_json> product{settings};
+  ordered_json without_lists = settings;  // each job is a copy
+  for (auto& item : without_lists.items()) {
+    if (is_sweep(item.key(), item.value())) item.value() = nullptr;
+  }
+  const std::size_t most =
+      std::clamp<std::size_t>(kMostBytes / text_bytes(without_lists), 1, kMostJobs);
+  std::vector<ordered_json> product{std::move(without_lists)};
   for (const auto& [key, values] : settings.items()) {
     if (!is_sweep(key, values)) continue;
     if (values.empty()) refuse("key " + freeinit::quote(key) + ": an empty list; expected values");
-    if (values.size() > kMostJobs / product.size()) {
-      refuse("lists of values: make more than " + std::to_string(kMostJobs) + " jobs");
+    if (values.size() > most / product.size()) {
+      refuse(freeinit::concat("lists of values: make more than ", most, " jobs of this size"));
     }
     std::vector<ordered_json> larger;
     for (const ordered_json& job : product) {
