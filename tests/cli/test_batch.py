@@ -123,8 +123,8 @@ class Sweeps(Batch):
         self.assertIn("an empty list", result["error"])
         (result,) = self.batch({"prompt": "x" * 2**20, "seed": list(range(1500))}, code=SOME_FAILED)
         self.assertIn("more than 511 jobs of this size", result["error"])
-        self.write_jobs({"prompt": "x", "seed": list(range(20_000))})  # no job holds the list itself
-        self.assertEqual(self.succeeds(*self.arguments("--expand")).stdout.count("\n"), 20_000)
+        self.write_jobs({"prompt": "x", "seed": list(range(2_000))})  # no job holds the list itself
+        self.assertEqual(self.succeeds(*self.arguments("--expand")).stdout.count("\n"), 2_000)
 
     def test_shards_share_the_jobs(self):
         jobs = {**FAST, "prompt": "a red circle", "seed": list(range(5))}
