@@ -49,8 +49,8 @@ def convert(
                 ignored_scope=floating,
                 advanced_parameters=nncf.AdvancedQuantizationParameters(
                     # Weights of 7 bits: a processor without VNNI adds pairs of products in 16 bits,
-                    # which clamp those of 8. The error was then nine times as large, the bit's own
-                    # is a tenth (tests/backends).
+                    # which clamp those of 8. That errs far more than the bit does; tests/backends
+                    # has a limit that 8 bits break there.
                     overflow_fix=nncf.OverflowFix.ENABLE,
                     smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=OFF)
                 ),
