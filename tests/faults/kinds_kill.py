@@ -4,7 +4,7 @@ import json
 import random
 import time
 
-from lab import Case, Row, content, expect, hidden_in, make_old
+from lab import Case, Row, content, expect, hidden_in
 
 RUN = ["generate", "a red circle", "--num-inference-steps", 60, "--num-iters", 3, "--num-frames", 8,
        "--height", 64, "--width", 64]
@@ -131,7 +131,6 @@ def killed_and_run_again(lab, kind, index):
             (folder / name).write_bytes(data)
         kill_in_run(lambda: lab.start(*line, "--overwrite", cwd=folder), folder, 0.2, dice, begin=0.15)
         check_names(folder, former, expected)
-        make_old(hidden_in(folder))
         lab.succeeds(*line, "--overwrite", cwd=folder)
         found = content(folder)
         left = hidden_in(folder)

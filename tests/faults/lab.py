@@ -96,12 +96,6 @@ def hidden_in(folder):
     return [path for path in pathlib.Path(folder).rglob(".*") if path.name.startswith(".freeinit-")]
 
 
-def make_old(paths):
-    """As if killed a while ago: what is younger than 5 s may be that of a run that just begins, and stays."""
-    for path in paths:
-        os.utime(path, (time.time() - 60,) * 2)
-
-
 def content(folder, names=("*",)):
     """The bytes of each file whose name fits, by its path in the folder."""
     folder = pathlib.Path(folder)

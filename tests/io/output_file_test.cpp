@@ -2,6 +2,7 @@
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <freeinit/impl/io/temporary_output_inl.hpp>
 #include <freeinit/io/output_file.hpp>
 #include <freeinit/io/text_file.hpp>
 
@@ -12,8 +13,8 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <ctime>
 #include <iterator>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -224,32 +225,42 @@ TEST_F(OutputFileTest, RefusesPlacesItCannotWriteTo) {
   std::filesystem::permissions(folder_.path(), std::filesystem::perms::owner_all);
 }
 
-/// What a process that was killed leaves: files of hidden names, as old as `age` seconds.
-void leave_behind(const std::filesystem::path& path, int age) {
-  write_file(path, "half");
-  const auto now = std::time(nullptr);
-  const timespec times[2] = {{now - age, 0}, {now - age, 0}};
-  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
-}
-
 TEST_F(OutputFileTest, RemovesWhatKilledProcessesLeft) {
   const auto at = [this](const char* name) { return folder_.path() / name; };
   const char* left = ".freeinit-0123456789abcdef.mp4";
+  const char* left_folder = ".freeinit-0123456789abcdef";
   const char* held = ".freeinit-00000000000000ff.mp4";
   const char* foreign = ".freeinit-notes.txt";
-  for (const char* name : {left, held, foreign}) leave_behind(at(name), 3600);
+  std::filesystem::create_directory(at(left_folder));
+  for (const auto& path : {at(left), at(left_folder) / "frame_00000.png", at(held), at(foreign)}) {
+    write_file(path, "half");
+  }
   const int writer = open(at(held).c_str(), O_RDONLY);
   ASSERT_EQ(flock(writer, LOCK_EX | LOCK_NB), 0);
   { OutputFile output(at("clip.mp4")); }
   EXPECT_FALSE(std::filesystem::exists(at(left)));
+  EXPECT_FALSE(std::filesystem::exists(at(left_folder)));
   EXPECT_TRUE(std::filesystem::exists(at(held))) << "somebody writes it";
   EXPECT_TRUE(std::filesystem::exists(at(foreign))) << "no name of ours";
   close(writer);
   { OutputFile output(at("frames"), OutputKind::folder); }
   EXPECT_FALSE(std::filesystem::exists(at(held)));
-  leave_behind(at(left), 0);
-  { OutputFile output(at("clip.mp4")); }
-  EXPECT_TRUE(std::filesystem::exists(at(left))) << "may not be locked yet";
+}
+
+// Between its creation and its lock an output looks as if it had been left.
+TEST_F(OutputFileTest, WhatJustBeginsIsNotRemoved) {
+  const std::jthread cleaner([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) freeinit::detail::remove_left_behind(folder_.path());
+  });
+  for (int i = 0; i < 6000; ++i) {
+    const bool is_folder = i % 2 == 0;
+    const auto made = freeinit::detail::open_hidden(folder_.path(), "clip.mp4", is_folder);
+    ASSERT_GE(made.descriptor, 0) << i;
+    std::this_thread::yield();
+    ASSERT_TRUE(std::filesystem::exists(made.path)) << i;
+    std::filesystem::remove(made.path);
+    close(made.descriptor);
+  }
 }
 
 }  // namespace

@@ -170,8 +170,10 @@ FREEINIT_INLINE void OutputFile::open_temporary(OutputKind kind) {
   if (kind == OutputKind::file) descriptor_ = detail::open_unnamed(folder);
   named_ = descriptor_ < 0;
   if (named_) {
-    temporary_ = detail::hidden_name(folder, path_.filename());
-    descriptor_ = detail::open_hidden(temporary_, kind == OutputKind::folder);
+    detail::HiddenOutput hidden =
+        detail::open_hidden(folder, path_.filename(), kind == OutputKind::folder);
+    temporary_ = std::move(hidden.path);
+    descriptor_ = hidden.descriptor;
   } else {
     temporary_ = detail::path_of(descriptor_);
   }

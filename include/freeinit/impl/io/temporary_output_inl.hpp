@@ -11,7 +11,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <random>
 #include <string>
@@ -42,22 +41,9 @@ inline bool is_hidden_name(std::string_view name) {
   return digits == kHiddenDigits && (name.size() == digits || name[digits] == '.');
 }
 
-/// Seconds after which a file without a lock has been left: a younger one may just not be locked
-/// yet.
-inline constexpr std::time_t kOldAge = 5;
-/// For folders of a single run: it has just begun, and what is there without a lock is not its own.
-inline constexpr std::time_t kAnyAge = 0;
-
-/// Whether an open file or folder was left by a process that ended: nobody holds its lock.
-inline bool is_left_behind(int descriptor, std::time_t age) {
-  struct stat info {};
-  return ::fstat(descriptor, &info) == 0 &&
-         (age == kAnyAge || info.st_mtime + age < std::time(nullptr)) &&
-         ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
-}
-
-/// Removes what killed processes were writing in `folder` and is `age` seconds old.
-inline void remove_left_behind(const std::filesystem::path& folder, std::time_t age = kOldAge) {
+/// Removes what killed processes were writing in `folder`: what nobody holds the lock of. That of
+/// a process which just begins may be among it; `open_hidden` sees that.
+inline void remove_left_behind(const std::filesystem::path& folder) {
   std::error_code ignored;
   std::filesystem::directory_iterator entry(folder, ignored), end;
   for (; !ignored && entry != end; entry.increment(ignored)) {
@@ -66,8 +52,10 @@ inline void remove_left_behind(const std::filesystem::path& folder, std::time_t 
         ::open(entry->path().c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0) continue;
     std::error_code failure;
-    if (is_left_behind(descriptor, age)) std::filesystem::remove_all(entry->path(), failure);
-    ::close(descriptor);
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+      std::filesystem::remove_all(entry->path(), failure);
+    }
+    ::close(descriptor);  // no sooner: the lock tells its maker that it goes
   }
 }
 
@@ -85,16 +73,43 @@ inline int open_unnamed(const std::filesystem::path& folder) {
   return -1;
 }
 
-/// A new file or folder under a hidden name, locked, or -1.
-inline int open_hidden(const std::filesystem::path& path, bool folder) {
+/// A file or folder under a hidden name.
+struct HiddenOutput {
+  std::filesystem::path path{};
+  int descriptor = -1;  ///< -1: there is none
+};
+
+/// Makes it, not locked yet.
+inline int create_hidden(const std::filesystem::path& path, bool is_folder) {
   constexpr mode_t kFile = 0666;
   constexpr mode_t kFolder = 0777;
-  if (folder && ::mkdir(path.c_str(), kFolder) != 0) return -1;
-  const int descriptor = ::open(
-      path.c_str(),
-      folder ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kFile);
-  if (descriptor >= 0) static_cast<void>(::flock(descriptor, LOCK_EX | LOCK_NB));
-  return descriptor;
+  if (!is_folder) return ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kFile);
+  if (::mkdir(path.c_str(), kFolder) != 0) return -1;
+  return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/// Takes the lock of what was just made. False where `remove_left_behind` of another process came
+/// first: it holds the lock, or the name has gone. Without locks nobody removes anything.
+inline bool lock_hidden(const HiddenOutput& made) {
+  if (::flock(made.descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+  struct stat ignored {};
+  return ::lstat(made.path.c_str(), &ignored) == 0;
+}
+
+/// A new file or folder in `folder`, locked; without a descriptor where that is not to be had.
+/// `path`: as for `hidden_name`.
+inline HiddenOutput open_hidden(const std::filesystem::path& folder,
+                                const std::filesystem::path& path, bool is_folder) {
+  constexpr int kMostTries = 100;  // the second is rare
+  for (int i = 0; i < kMostTries; ++i) {
+    HiddenOutput made{.path = hidden_name(folder, path)};
+    made.descriptor = create_hidden(made.path, is_folder);
+    if (made.descriptor < 0 && errno != ENOENT) break;  // ENOENT: a folder that went at once
+    if (made.descriptor < 0) continue;
+    if (lock_hidden(made)) return made;
+    ::close(made.descriptor);
+  }
+  return {};
 }
 
 /// Has the disk take what was written. False where it could not; file systems that have no such

@@ -160,7 +160,7 @@ FREEINIT_INLINE CheckpointFolder CheckpointFolder::create(const std::filesystem:
   if (!std::filesystem::is_directory(folder, unknown)) {
     detail::refuse_checkpoint(ErrorCode::io, folder, "no folder (" + failure.message() + ")");
   }
-  detail::remove_left_behind(folder, detail::kAnyAge);
+  detail::remove_left_behind(folder);
   CheckpointFolder made(folder);
   made.record_ = std::move(record);
   made.run_ = detail::random_name();
@@ -198,7 +198,7 @@ FREEINIT_INLINE CheckpointFolder CheckpointFolder::open(const std::filesystem::p
         ErrorCode::unsupported, file,
         concat("made by freeinit ", quote(version), "; expected ", FREEINIT_VERSION));
   }
-  detail::remove_left_behind(folder, detail::kAnyAge);
+  detail::remove_left_behind(folder);
   CheckpointFolder opened(folder);
   opened.run_ = detail::text_of(checkpoint, "run", file);
   opened.record_ = {.request = detail::request_of(checkpoint, file),
