@@ -2,8 +2,9 @@
 
 namespace freeinit_cli {
 
-/// While it lives, the first SIGINT (Ctrl-C), SIGTERM or SIGHUP is only noted, so that a run can
-/// end in order; the second one, whichever it is, has its usual effect and kills.
+/// While it lives, the first SIGINT (Ctrl-C), SIGTERM or SIGHUP is only noted, with a line on
+/// stderr, so that a run can end in order; the second one, whichever it is, has its usual effect
+/// and kills.
 class InterruptGuard {
  public:
   InterruptGuard();
