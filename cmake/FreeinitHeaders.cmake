@@ -28,7 +28,7 @@ set(FREEINIT_DECLARATIONS
 
 # Bodies: one for each declaration that has any, and the pieces that bodies share.
 set(FREEINIT_BODIES
-  core/error core/freed_memory core/json core/name_help core/process_memory core/python_power core/read_file core/text core/utf8
+  core/control_groups core/error core/freed_memory core/json core/name_help core/process_memory core/python_power core/read_file core/text core/utf8
   options/context_fields options/context_options options/field_access options/filter_schedule options/free_init_options
   options/frequency_filter_options options/generation_request options/noise_mix_options
   options/real_video_options options/request_fields options/sampler_config

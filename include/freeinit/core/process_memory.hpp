@@ -15,7 +15,7 @@ struct ProcessMemory {
   [[nodiscard]] bool is_known() const noexcept { return resident > 0 && available > 0; }
 };
 
-/// What the system says now: Linux's figures, the limits of control groups (version 2), and
+/// What the system says now: Linux's figures, the limits of control groups of both versions, and
 /// `ulimit -v`.
 [[nodiscard]] FREEINIT_API ProcessMemory process_memory();
 
