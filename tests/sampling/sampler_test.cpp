@@ -10,6 +10,7 @@
 #include "sampling/ddim_cases.hpp"
 #include "support/error_of.hpp"
 #include "support/golden.hpp"
+#include "support/sampler_steps.hpp"
 
 namespace sampler_test {
 namespace {
@@ -54,6 +55,20 @@ TEST(SamplerTable, AnotherSamplerKeepsTheModelAndDropsWhatIsTheFormerOnesOwn) {
     model.sampler = row.name;
     EXPECT_EQ(freeinit::with_sampler(own, row.class_name), model) << row.name;
     EXPECT_NO_THROW((void)freeinit::make_sampler(NoiseSchedule(model), 5)) << row.name;
+  }
+}
+
+TEST(SamplerTable, SaysWhichSamplersUseEta) {
+  const at::Tensor latents = randn(1, kShape);
+  const at::Tensor output = randn(2, kShape);
+  for (const auto& row : freeinit::sampler_table()) {
+    const NoiseSchedule schedule({.sampler = std::string(row.name)});
+    const auto step = [&](double eta) {
+      freeinit::NoiseSource noise(std::uint64_t{3});
+      const auto sampler = freeinit::make_sampler(schedule, 5, eta);
+      return stepped(*sampler, 0, output, latents, noise);
+    };
+    EXPECT_EQ(!step(0.0).equal(step(0.9)), row.uses_eta) << row.name;
   }
 }
 

@@ -19,6 +19,7 @@ struct SamplerRow {
   std::unique_ptr<const Sampler> (*make)(const NoiseSchedule& schedule,
                                          std::int64_t num_inference_steps, double eta);
   unsigned uses;  ///< groups of settings that it knows; others are refused unless at their default
+  bool uses_eta = false;  ///< whether `eta` makes a difference; who does not know it ignores it
 };
 
 /// Every sampler. A new one is a file in `samplers/` and a row here.

@@ -58,9 +58,9 @@ std::vector<IdleSettings> idle_settings_of_passes(const PreparedRun& run) {
 std::vector<IdleSettings> idle_settings_of_steps(const PreparedRun& run) {
   const freeinit::GenerationRequest& request = run.request;
   std::vector<IdleSettings> idle;
-  const auto sampler =
+  const auto& sampler =
       freeinit::find_sampler(freeinit::request_config(run.manifest.scheduler, request).sampler);
-  if (sampler.name != "ddim" && sampler.name != "tcd") {
+  if (!sampler.uses_eta) {
     idle.push_back({{"eta"}, "sampler " + freeinit::quote(sampler.name)});
   }
   if (request.guidance_scale <= 1.0) {

@@ -35,7 +35,8 @@ enum SamplerUses : unsigned {
 };
 
 inline constexpr std::array<SamplerRow, 9> kSamplers{{
-    {"ddim", "DDIMScheduler", make_ddim, kSpacing | kThresholding | kZeroSnr | kDdim},
+    {"ddim", "DDIMScheduler", make_ddim, kSpacing | kThresholding | kZeroSnr | kDdim,
+     /*uses_eta=*/true},
     {"pndm", "PNDMScheduler", make_pndm, kSpacing},
     {"euler", "EulerDiscreteScheduler", make_euler, kSpacing | kZeroSnr | kSigmas | kFinalSigma},
     {"euler-ancestral", "EulerAncestralDiscreteScheduler", make_euler_ancestral,
@@ -46,7 +47,7 @@ inline constexpr std::array<SamplerRow, 9> kSamplers{{
     {"unipc", "UniPCMultistepScheduler", make_unipc,
      kSpacing | kThresholding | kZeroSnr | kSigmas | kFinalSigma | kMultistep | kPredictX0},
     {"lcm", "LCMScheduler", make_lcm, kThresholding | kZeroSnr | kDistilled | kScaling},
-    {"tcd", "TCDScheduler", make_tcd, kZeroSnr | kDistilled},
+    {"tcd", "TCDScheduler", make_tcd, kZeroSnr | kDistilled, /*uses_eta=*/true},
 }};
 
 /// Refuses a setting that has not its default although the sampler does not use it.
