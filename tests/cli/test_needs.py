@@ -119,6 +119,11 @@ class DryRunTest(NeedsTest):
         mean = sum(kind["network_call"] / 4 for kind in kinds.values())
         self.assertAlmostEqual(seconds["network_call"], mean, delta=1e-6 * mean)
 
+    def test_each_pass_begins_with_a_whole_call(self):
+        kinds = self.figures("--num-inference-steps", 8, "--num-iters", 2, "--cache-interval", 6)["seconds"]["kinds"]
+        self.assertEqual([(kind["guided"], kind["cached"], kind["share"]) for kind in kinds],
+                         [(True, False, 4 / 16), (True, True, 12 / 16)])
+
     def test_passes_that_are_written_are_decoded(self):
         for options, decoded in (((), 2), (("--save-passes", "run", "--num-iters", 3), 6)):
             self.assertEqual(self.figures("--num-videos", 2, *options)["decoded_videos"], decoded)

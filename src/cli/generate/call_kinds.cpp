@@ -2,17 +2,22 @@
 
 #include "generate/prepared_run.hpp"
 
+#include <freeinit/networks/feature_cache.hpp>
 #include <freeinit/networks/guidance.hpp>
+#include <freeinit/networks/video_unet.hpp>
 #include <freeinit/passes/free_init.hpp>
 #include <freeinit/sampling/inversion.hpp>
 #include <freeinit/sampling/noise_schedule.hpp>
 #include <freeinit/sampling/sampler_table.hpp>
 
+#include <ATen/ops/zeros.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <span>
+#include <memory>
 #include <utility>
+#include <vector>
 
 namespace freeinit_cli {
 namespace {
@@ -20,18 +25,49 @@ namespace {
 /// By whether calls are guided and cached.
 using CallCounts = std::map<std::pair<bool, bool>, std::int64_t>;
 
-/// As FeatureCache and guided_denoiser do it: features of a batch of two serve no single one.
-void count_pass(std::span<const double> timesteps, const freeinit::GenerationRequest& request,
-                const freeinit::TimestepInterval& interval, CallCounts& counts) {
-  std::int64_t reuses = 0;
-  bool before = false;
-  for (const double timestep : timesteps) {
-    const bool guided = request.guidance_scale > 1.0 && interval.contains(timestep);
-    const bool cached = reuses > 0 && guided == before;
-    reuses = cached ? reuses - 1 : request.cache_interval - 1;
-    before = guided;
-    ++counts[{guided, cached}];
+/// A network that counts how it is called and computes nothing.
+class CountingUNet final : public freeinit::VideoUNet {
+ public:
+  at::Tensor predict(const freeinit::UNetInput& input) const override {
+    return counted(input, /*cached=*/false);
   }
+  bool can_reuse_features() const noexcept override { return true; }
+  freeinit::DeepPrediction predict_deep(const freeinit::UNetInput& input) const override {
+    return {counted(input, /*cached=*/false), input.latents};
+  }
+  at::Tensor predict_shallow(const freeinit::UNetInput& input, const at::Tensor&) const override {
+    return counted(input, /*cached=*/true);
+  }
+
+  [[nodiscard]] const CallCounts& counts() const noexcept { return counts_; }
+
+ private:
+  [[nodiscard]] at::Tensor counted(const freeinit::UNetInput& input, bool cached) const {
+    ++counts_[{input.latents.size(0) == 2, cached}];
+    return input.latents;
+  }
+
+  mutable CallCounts counts_;
+};
+
+/// The calls of the passes, as the run's own guidance and cache make them.
+CallCounts count_calls(const std::vector<freeinit::PassPlan>& passes,
+                       const freeinit::GenerationRequest& request,
+                       const freeinit::TimestepInterval& interval) {
+  const auto unet = std::make_shared<CountingUNet>();
+  const auto cache = std::make_shared<freeinit::FeatureCache>(request.cache_interval);
+  const at::Tensor text = at::zeros({1, 1, 1});
+  const auto denoiser = freeinit::guided_denoiser(
+      unet, text, text,
+      {.guidance_scale = request.guidance_scale, .interval = interval, .feature_cache = cache});
+  const at::Tensor latents = at::zeros({1, 1, 1, 1, 1});
+  for (const auto& pass : passes) {
+    cache->start_pass();
+    const auto timesteps = pass.sampler->timesteps().subspan(static_cast<std::size_t>(pass.first),
+                                                             static_cast<std::size_t>(pass.calls));
+    for (const double timestep : timesteps) (void)denoiser(latents, timestep);
+  }
+  return unet->counts();
 }
 
 }  // namespace
@@ -42,23 +78,19 @@ std::vector<CallKind> call_kinds(const PreparedRun& run) {
   const auto highest = static_cast<double>(schedule.num_train_timesteps());
   const freeinit::TimestepInterval interval{.lowest = request.guidance_interval.from * highest,
                                             .highest = request.guidance_interval.to * highest};
-  CallCounts counts;
+  std::int64_t inversion_calls = 0;
   auto options = request.free_init;
   if (run.inputs.video_latents.defined() &&
       request.real_video.source == freeinit::VideoNoiseSource::invert) {
     const auto inversion = freeinit::make_inversion(schedule, request.num_inference_steps);
-    const auto steps = static_cast<std::int64_t>(inversion->timesteps().size());
-    counts[{false, false}] = steps;  // by the prompt alone
-    if (options.budget_calls) *options.budget_calls -= steps;
+    inversion_calls = static_cast<std::int64_t>(inversion->timesteps().size());
+    if (options.budget_calls) *options.budget_calls -= inversion_calls;
   }
   const auto passes =
       freeinit::plan_passes(options, freeinit::sampler_factory(schedule, request.eta),
                             request.num_inference_steps, request.real_video.strength.value_or(1.0));
-  for (const auto& pass : passes) {
-    const auto timesteps = pass.sampler->timesteps().subspan(static_cast<std::size_t>(pass.first),
-                                                             static_cast<std::size_t>(pass.calls));
-    count_pass(timesteps, request, interval, counts);
-  }
+  CallCounts counts = count_calls(passes, request, interval);
+  if (inversion_calls > 0) counts[{false, false}] += inversion_calls;  // by the prompt alone
   std::int64_t all = 0;
   for (const auto& [kind, count] : counts) all += count;
   std::vector<CallKind> kinds;
