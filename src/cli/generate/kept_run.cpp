@@ -115,11 +115,7 @@ bool is_complete(const freeinit::VideoState& state, const freeinit::GenerationRe
 
 std::optional<freeinit::CheckpointFolder> open_kept_run(const CheckpointArguments& arguments) {
   if (arguments.resume.empty()) return std::nullopt;
-  auto kept = freeinit::CheckpointFolder::open(arguments.resume);
-  for (std::int64_t video = 0; video < kept.record().request.num_videos; ++video) {
-    (void)kept.read(video);  // refused now rather than when its turn comes
-  }
-  return kept;
+  return freeinit::CheckpointFolder::open(arguments.resume);
 }
 
 void check_checkpoint_folder(const GenerateArguments& arguments) {

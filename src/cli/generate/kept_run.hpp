@@ -15,8 +15,7 @@
 
 namespace freeinit_cli {
 
-/// The run of `--resume`, with what it holds of its videos checked; nothing without it. Throws
-/// freeinit::Error: as CheckpointFolder::open and read.
+/// The run of `--resume`; nothing without it. Throws freeinit::Error: as CheckpointFolder::open.
 [[nodiscard]] std::optional<freeinit::CheckpointFolder> open_kept_run(
     const CheckpointArguments& arguments);
 
@@ -35,7 +34,8 @@ void check_checkpoint_folder(const GenerateArguments& arguments);
 [[nodiscard]] GenerateArguments with_kept(GenerateArguments arguments,
                                           const freeinit::CheckpointFolder& kept, Console& console);
 
-/// The kept request with what `arguments` may change of it. Throws freeinit::Error: as
+/// The kept request with what `arguments` may change of it. Reads all states of its videos, so that
+/// damage is refused before a network is read. Throws freeinit::Error: as
 /// CheckpointFolder::check_request.
 [[nodiscard]] freeinit::GenerationRequest kept_request(const GenerateArguments& arguments,
                                                        const freeinit::CheckpointFolder& kept);
