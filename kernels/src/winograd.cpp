@@ -103,8 +103,8 @@ class Convolution {
 
   void read_tiles(std::int64_t first, std::int64_t strips) const {
     for_each(strips * in_channels_, [&](std::int64_t i) {
-      routines_.read(tiling_, operands_.input + i % in_channels_ * tiling_.channel_size(),
-                     in_channels_ * tiling_.channel_size(), first + i / in_channels_,
+      routines_.read(tiling_, operands_.input + i % in_channels_ * tiling_.input_size(),
+                     in_channels_ * tiling_.input_size(), first + i / in_channels_,
                      tiles_ + i * kStrip, layout_.tile_plane);
     });
   }
@@ -142,8 +142,8 @@ class Convolution {
       for (std::int64_t strip = 0; strip < strips; ++strip) {
         routines_.write(tiling_, products_ + (k * layout_.group + strip) * kStrip,
                         layout_.product_plane, first + strip, bias,
-                        operands_.output + (channel + k) * tiling_.channel_size(),
-                        out_channels_ * tiling_.channel_size());
+                        operands_.output + (channel + k) * tiling_.output_size(),
+                        out_channels_ * tiling_.output_size());
       }
     });
   }
@@ -168,6 +168,10 @@ std::int64_t workspace_size(const ImageConvolution& convolution) {
   return Layout(ImageTiling(convolution), convolution.in_channels, convolution.out_channels).size;
 }
 
+std::int64_t workspace_size(const DoubledConvolution& convolution) {
+  return Layout(DoubledTiling(convolution), convolution.in_channels, convolution.out_channels).size;
+}
+
 std::int64_t workspace_size(const FrameConvolution& convolution) {
   return Layout(FrameTiling(convolution), convolution.in_channels, convolution.out_channels).size;
 }
@@ -175,6 +179,13 @@ std::int64_t workspace_size(const FrameConvolution& convolution) {
 void convolve(const InstructionSet& kernels, const ImageConvolution& convolution,
               const Operands& operands, const Parallel& parallel) {
   Convolution(kernels, kernels.images, ImageTiling(convolution), convolution.in_channels,
+              convolution.out_channels, operands, parallel)
+      .run();
+}
+
+void convolve(const InstructionSet& kernels, const DoubledConvolution& convolution,
+              const Operands& operands, const Parallel& parallel) {
+  Convolution(kernels, kernels.doubled, DoubledTiling(convolution), convolution.in_channels,
               convolution.out_channels, operands, parallel)
       .run();
 }
