@@ -156,6 +156,17 @@ TEST(WinogradShortcuts, SizesThatAreNotTwiceTheInputsAreAskedAtRunTime) {
       winograd_conv2d(resized(l.input, {10, 13}), l.weight, l.bias)));
 }
 
+TEST(WinogradShortcuts, WritesElsewhereDoNotMatter) {
+  const c10::InferenceMode guard;
+  const Layer l = layer();
+  torch::jit::Module module = network(l, std::string("  x.add_(1)\n  y = ") + kTwice +
+                                             "\n  z = " + kConvolution + "\n  return z.mul_(2)\n");
+  use_winograd(module);
+  EXPECT_TRUE(is_shortened(module));
+  const Layer changed{l.input.add(1), l.weight, l.bias};
+  EXPECT_TRUE(module.forward({l.input.clone()}).toTensor().equal(in_two_steps(changed).mul(2)));
+}
+
 TEST(WinogradShortcuts, OtherUpsamplingStays) {
   const c10::InferenceMode guard;
   const Layer l = layer({2, 40, 5, 6}, 40);
@@ -168,6 +179,8 @@ TEST(WinogradShortcuts, OtherUpsamplingStays) {
       convolved(l, "torch._upsample_nearest_exact2d(x, None, [2., 2.])"),
       convolved(l, kTwice, both),
       convolved_by_a_layer(l, kTwice, both_of_layer),
+      convolved(l, kTwice, "  if x.size(0) > 9:\n    x.add_(1)\n  return " + kConvolution + "\n"),
+      convolved_by_a_layer(l, kTwice, "  x.add_(1)\n  return self.conv.forward(y)\n"),
       convolved(l, kTwice, "  x.add_(1)\n  return " + kConvolution + "\n")};
   for (torch::jit::Module& module : modules) {
     const at::Tensor expected = module.clone().forward({l.input.clone()}).toTensor();

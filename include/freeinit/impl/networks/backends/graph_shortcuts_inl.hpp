@@ -61,15 +61,15 @@ inline void register_over_one() {
       c10::AliasAnalysisKind::FROM_SCHEMA));
 }
 
-/// Whether anything may be written into a tensor that is there: then no value may be read later
-/// than it was, nor be shared.
-inline bool writes(const torch::jit::Block& block) {
-  return std::ranges::any_of(block.nodes(), [](const torch::jit::Node* node) {
-    const c10::FunctionSchema* const schema = node->maybeSchema();
-    return (schema != nullptr && schema->is_mutable()) ||
-           node->kind() == c10::prim::CallFunction ||  // of no layer, so nobody looks at it
-           std::ranges::any_of(node->blocks(), [](const auto* inner) { return writes(*inner); });
-  });
+/// Whether a node may write into a tensor that is there. A method that it calls is asked by itself.
+inline bool writes(const torch::jit::Node* node) {
+  const c10::FunctionSchema* const schema = node->maybeSchema();
+  const auto any_writes = [](const torch::jit::Block* inner) {
+    return std::ranges::any_of(inner->nodes(), writes);
+  };
+  return (schema != nullptr && schema->is_mutable()) ||
+         node->kind() == c10::prim::CallFunction ||  // is of no layer, so nobody asks it
+         std::ranges::any_of(node->blocks(), any_writes);
 }
 
 /// The size that a node resizes to by nearest neighbours, None where it doubles without naming one;
@@ -95,12 +95,19 @@ inline torch::jit::GraphFunction* called_method(const torch::jit::Node& node) {
 }
 
 /// Whether Winograd's convolution reads a value, here or in the method that is called with it, and
-/// nothing else does.
-inline bool is_only_convolved(const torch::jit::Value& value) {
+/// nothing else does; and whether nothing is written from the node `next` on until then, so that
+/// what the value is made of can be read there instead.
+inline bool is_only_convolved(const torch::jit::Value& value, const torch::jit::Node* next) {
   if (value.uses().size() != 1) return false;
   const torch::jit::Use use = value.uses()[0];
-  if (torch::jit::GraphFunction* const method = called_method(*use.user))
-    return is_only_convolved(*method->graph()->inputs()[use.offset]);
+  for (; next != use.user; next = next->next()) {
+    const bool is_simple = next->blocks().empty() && next->kind() != c10::prim::CallMethod;
+    if (next->kind() == c10::prim::Return || !is_simple || writes(next)) return false;
+  }
+  if (torch::jit::GraphFunction* const method = called_method(*use.user)) {
+    const torch::jit::Graph& graph = *method->graph();
+    return is_only_convolved(*graph.inputs()[use.offset], *graph.nodes().begin());
+  }
   return use.user->kind() == c10::Symbol::fromQualString(kWinogradConvolution) && use.offset == 0;
 }
 
@@ -127,17 +134,18 @@ inline bool is_over_one(const torch::jit::Node& node) {
   return node.kind() == c10::aten::div && node.inputs().size() == 2 && is_one(node.input(1));
 }
 
-inline void shorten(torch::jit::Block& block) {
+/// `may_share`: whether one tensor can be another's too, since nothing is written into any.
+inline void shorten(torch::jit::Block& block, bool may_share) {
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
-    for (torch::jit::Block* const inner : node->blocks()) shorten(*inner);
+    for (torch::jit::Block* const inner : node->blocks()) shorten(*inner, may_share);
     torch::jit::Value* const size = nearest_size(**node);
-    if (size != nullptr && is_only_convolved(*node->output())) {
+    if (size != nullptr && is_only_convolved(*node->output(), node->next())) {
       torch::jit::Node& convolution = bring_convolution(*node->output());
       replace_by(convolution, kUpsampledConvolution,
                  {node->input(0), size, convolution.input(1), convolution.input(2)});
       convolution.destroy();
       node.destroyCurrent();
-    } else if (is_over_one(**node)) {
+    } else if (may_share && is_over_one(**node)) {
       replace_by(**node, kOverOne, {node->input(0), node->input(1)});
       node.destroyCurrent();
     }
@@ -146,8 +154,10 @@ inline void shorten(torch::jit::Block& block) {
 
 /// Leaves out what need not be computed, in a network whose convolutions are Winograd's already.
 inline void take_shortcuts(const std::vector<torch::jit::Block*>& methods) {
-  if (std::ranges::any_of(methods, [](const auto* block) { return writes(*block); })) return;
-  for (torch::jit::Block* const block : methods) shorten(*block);
+  const bool may_share = std::ranges::none_of(methods, [](const torch::jit::Block* block) {
+    return std::ranges::any_of(block->nodes(), writes);
+  });
+  for (torch::jit::Block* const block : methods) shorten(*block, may_share);
 }
 
 }  // namespace detail
