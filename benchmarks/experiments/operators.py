@@ -18,7 +18,7 @@ from measuring.options import conditions, measuring_parser, write_result
 from report.demands import DEFAULTS
 
 KINDS = {
-    "convolutions": ("convolution", "winograd_conv2d", "winograd_temporal_conv"),
+    "convolutions": ("convolution", "winograd_conv2d", "winograd_upsampled_conv2d", "winograd_temporal_conv"),
     "matrix products": ("addmm", "mm", "bmm", "linear_pointwise"),
     "attention": ("scaled_dot_product", "attention"),
     "normalisation": ("group_norm", "layer_norm"),

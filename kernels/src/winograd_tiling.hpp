@@ -15,7 +15,13 @@ namespace freeinit::kernels {
 inline constexpr std::int64_t kOut = 4;     ///< values that a tile gives along an axis
 inline constexpr std::int64_t kIn = 6;      ///< values of the input behind them
 inline constexpr std::int64_t kKernel = 3;  ///< taps of a kernel along an axis
-inline constexpr std::int64_t kLine = kStrip * kOut + 2;  ///< pixels behind a line of them
+
+/// The six values of a tile along an axis: those of the input, or a, b, b, c, c, d of one whose
+/// values come twice. Then the third plane of B^T d is zero, and left out.
+enum class Values { single, doubled };
+constexpr std::int64_t planes_of(Values values) {
+  return values == Values::single ? kIn : kIn - 1;
+}
 
 /// A tile of an image, by row and column of tiles.
 struct TilePosition {
@@ -26,18 +32,29 @@ struct TilePosition {
 
 /// Images [N,C,H,W]: tiles of 4x4 pixels, image by image and row by row; the last ones of a row and
 /// of a column reach beyond the edge.
-struct ImageTiling {
-  static constexpr std::int64_t kPlanes = kIn * kIn;        ///< products a tile
+template <Values kOf>
+struct TilingOfImages {
+  static constexpr Values kValues = kOf;
+  /// Pixels of the output for one of the input.
+  static constexpr std::int64_t kScale = kOf == Values::single ? 1 : 2;
+  static constexpr std::int64_t kStep = kOut / kScale;      ///< of the input, from tile to tile
+  static constexpr std::int64_t kRead = kStep + 2;          ///< of the input, behind a tile
+  static constexpr std::int64_t kAxis = planes_of(kOf);     ///< planes along an axis
+  static constexpr std::int64_t kPlanes = kAxis * kAxis;    ///< products a tile
   static constexpr std::int64_t kTaps = kKernel * kKernel;  ///< of a kernel
 
-  explicit ImageTiling(const ImageConvolution& convolution)
+  template <class Convolution>
+  explicit TilingOfImages(const Convolution& convolution)
       : images(convolution.images),
-        height(convolution.height),
-        width(convolution.width),
+        height(convolution.height * kScale),
+        width(convolution.width * kScale),
         rows((height + kOut - 1) / kOut),
         columns((width + kOut - 1) / kOut) {}
 
-  [[nodiscard]] std::int64_t channel_size() const noexcept { return height * width; }
+  [[nodiscard]] std::int64_t input_height() const noexcept { return height / kScale; }
+  [[nodiscard]] std::int64_t input_width() const noexcept { return width / kScale; }
+  [[nodiscard]] std::int64_t input_size() const noexcept { return input_height() * input_width(); }
+  [[nodiscard]] std::int64_t output_size() const noexcept { return height * width; }
   [[nodiscard]] std::int64_t strips() const noexcept {
     return (images * rows * columns + kStrip - 1) / kStrip;
   }
@@ -54,11 +71,14 @@ struct ImageTiling {
   }
 
   std::int64_t images;
-  std::int64_t height;
-  std::int64_t width;
+  std::int64_t height;   ///< of the output
+  std::int64_t width;    ///< the same
   std::int64_t rows;     ///< of an image, in tiles
   std::int64_t columns;  ///< the same
 };
+
+using ImageTiling = TilingOfImages<Values::single>;
+using DoubledTiling = TilingOfImages<Values::doubled>;
 
 /// A strip of the tiles of neighbouring pixels: `count` of them, over the four frames from `frame`
 /// on.
@@ -82,7 +102,8 @@ struct FrameTiling {
         runs((pixels + kStrip - 1) / kStrip),
         groups((frames + kOut - 1) / kOut) {}
 
-  [[nodiscard]] std::int64_t channel_size() const noexcept { return frames * pixels; }
+  [[nodiscard]] std::int64_t input_size() const noexcept { return frames * pixels; }
+  [[nodiscard]] std::int64_t output_size() const noexcept { return input_size(); }
   [[nodiscard]] std::int64_t strips() const noexcept { return videos * groups * runs; }
   [[nodiscard]] PixelRun position(std::int64_t strip) const noexcept {
     const std::int64_t group = strip / runs;
@@ -115,6 +136,7 @@ struct Routines {
 
 struct InstructionSet {
   Routines<ImageTiling> images;
+  Routines<DoubledTiling> doubled;
   Routines<FrameTiling> frames;
   /// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip].
   void (*multiply)(const float* kernels, std::int64_t row, std::int64_t count, const float* tiles,

@@ -44,29 +44,41 @@ struct StoreWithBias {
   float bias;
 };
 
+/// Value `i` of a tile.
+template <Values kValues>
+HWY_INLINE const float* value_at(Source from, std::int64_t i) {
+  return from.first + (kValues == Values::single ? i : (i + 1) / 2) * from.distance;
+}
+
+/// Plane `i` of six, which is not the third of doubled values.
+template <Values kValues, class Float>
+HWY_INLINE Float* plane_at(Line<Float> planes, std::int64_t i) {
+  return planes.first + (kValues == Values::doubled && i > 2 ? i - 1 : i) * planes.distance;
+}
+
 /// B^T d.
-template <class Put = Store>
+template <Values kValues = Values::single, class Put = Store>
 HWY_INLINE void transform_input(Source from, Line<float> to, Put put = {}) {
-  const Vector d0 = load(from.first);
-  const Vector d1 = load(from.first + from.distance);
-  const Vector d2 = load(from.first + 2 * from.distance);
-  const Vector d3 = load(from.first + 3 * from.distance);
-  const Vector d4 = load(from.first + 4 * from.distance);
-  const Vector d5 = load(from.first + 5 * from.distance);
+  const Vector d0 = load(value_at<kValues>(from, 0));
+  const Vector d1 = load(value_at<kValues>(from, 1));
+  const Vector d2 = load(value_at<kValues>(from, 2));
+  const Vector d3 = load(value_at<kValues>(from, 3));
+  const Vector d4 = load(value_at<kValues>(from, 4));
+  const Vector d5 = load(value_at<kValues>(from, 5));
   const Vector even = hn::NegMulAdd(all(4), d2, d4);
   const Vector odd = hn::NegMulAdd(all(4), d1, d3);
   const Vector far_even = hn::Sub(d4, d2);
   const Vector far_odd = hn::Sub(d3, d1);
-  put(to.first, hn::Add(hn::MulSub(all(4), d0, hn::Mul(all(5), d2)), d4));
-  put(to.first + to.distance, hn::Add(even, odd));
-  put(to.first + 2 * to.distance, hn::Sub(even, odd));
-  put(to.first + 3 * to.distance, hn::MulAdd(all(2), far_odd, far_even));
-  put(to.first + 4 * to.distance, hn::NegMulAdd(all(2), far_odd, far_even));
-  put(to.first + 5 * to.distance, hn::Add(hn::MulSub(all(4), d1, hn::Mul(all(5), d3)), d5));
+  put(plane_at<kValues>(to, 0), hn::Add(hn::MulSub(all(4), d0, hn::Mul(all(5), d2)), d4));
+  put(plane_at<kValues>(to, 1), hn::Add(even, odd));
+  if constexpr (kValues == Values::single) put(plane_at<kValues>(to, 2), hn::Sub(even, odd));
+  put(plane_at<kValues>(to, 3), hn::MulAdd(all(2), far_odd, far_even));
+  put(plane_at<kValues>(to, 4), hn::NegMulAdd(all(2), far_odd, far_even));
+  put(plane_at<kValues>(to, 5), hn::Add(hn::MulSub(all(4), d1, hn::Mul(all(5), d3)), d5));
 }
 
-/// G g.
-template <class Put = Store>
+/// G g, but for what is multiplied by zero.
+template <Values kValues = Values::single, class Put = Store>
 HWY_INLINE void transform_kernel(Source from, Line<float> to, Put put = {}) {
   const Vector g0 = load(from.first);
   const Vector g1 = load(from.first + from.distance);
@@ -74,23 +86,24 @@ HWY_INLINE void transform_kernel(Source from, Line<float> to, Put put = {}) {
   const Vector outer = hn::Add(g0, g2);
   const Vector middle = hn::Mul(g1, all(1.0F / 6));
   const Vector far_outer = hn::MulAdd(g0, all(1.0F / 24), hn::Mul(g2, all(1.0F / 6)));
-  put(to.first, hn::Mul(g0, all(1.0F / 4)));
-  put(to.first + to.distance, hn::MulSub(outer, all(-1.0F / 6), middle));
-  put(to.first + 2 * to.distance, hn::MulAdd(outer, all(-1.0F / 6), middle));
-  put(to.first + 3 * to.distance, hn::MulAdd(g1, all(1.0F / 12), far_outer));
-  put(to.first + 4 * to.distance, hn::NegMulAdd(g1, all(1.0F / 12), far_outer));
-  put(to.first + 5 * to.distance, g2);
+  put(plane_at<kValues>(to, 0), hn::Mul(g0, all(1.0F / 4)));
+  put(plane_at<kValues>(to, 1), hn::MulSub(outer, all(-1.0F / 6), middle));
+  if constexpr (kValues == Values::single)
+    put(plane_at<kValues>(to, 2), hn::MulAdd(outer, all(-1.0F / 6), middle));
+  put(plane_at<kValues>(to, 3), hn::MulAdd(g1, all(1.0F / 12), far_outer));
+  put(plane_at<kValues>(to, 4), hn::NegMulAdd(g1, all(1.0F / 12), far_outer));
+  put(plane_at<kValues>(to, 5), g2);
 }
 
-/// A^T m.
-template <class Put = Store>
+/// A^T m. The zero of doubled values is added as any other sum is: it may change the sign of one.
+template <Values kValues = Values::single, class Put = Store>
 HWY_INLINE void transform_output(Source from, Line<float> to, Put put = {}) {
-  const Vector m0 = load(from.first);
-  const Vector m1 = load(from.first + from.distance);
-  const Vector m2 = load(from.first + 2 * from.distance);
-  const Vector m3 = load(from.first + 3 * from.distance);
-  const Vector m4 = load(from.first + 4 * from.distance);
-  const Vector m5 = load(from.first + 5 * from.distance);
+  const Vector m0 = load(plane_at<kValues>(from, 0));
+  const Vector m1 = load(plane_at<kValues>(from, 1));
+  const Vector m2 = kValues == Values::single ? load(plane_at<kValues>(from, 2)) : all(0);
+  const Vector m3 = load(plane_at<kValues>(from, 3));
+  const Vector m4 = load(plane_at<kValues>(from, 4));
+  const Vector m5 = load(plane_at<kValues>(from, 5));
   const Vector sum = hn::Add(m1, m2);
   const Vector difference = hn::Sub(m1, m2);
   const Vector far_sum = hn::Add(m3, m4);

@@ -30,20 +30,23 @@ HWY_INLINE void gather_taps(const float* from, std::int64_t count, float (*taps)
 }
 
 /// G g G^T of kernels [channels,3,3] of one output channel.
+template <class Tiling>
 void transform_image_kernels(const float* from, std::int64_t channels, float* to,
                              std::int64_t plane) {
   HWY_ALIGN float taps[kKernel * kKernel][kStrip] = {};
-  HWY_ALIGN float down[kIn][kKernel][kMostLanes];
+  HWY_ALIGN float down[Tiling::kAxis][kKernel][kMostLanes];
   for (std::int64_t start = 0; start < channels; start += kStrip) {
     gather_taps<kKernel * kKernel>(from + start * kKernel * kKernel,
                                    std::min(kStrip, channels - start), taps);
     for (std::int64_t lane = 0; lane < kStrip; lane += lanes()) {
       for (std::int64_t x = 0; x < kKernel; ++x) {
-        transform_kernel({taps[x] + lane, kKernel * kStrip}, {down[0][x], kKernel * kMostLanes});
+        transform_kernel<Tiling::kValues>({taps[x] + lane, kKernel * kStrip},
+                                          {down[0][x], kKernel * kMostLanes});
       }
-      for (std::int64_t y = 0; y < kIn; ++y) {
-        transform_kernel({down[y][0], kMostLanes}, {to + y * kIn * plane + start + lane, plane},
-                         StoreToPlane());
+      for (std::int64_t y = 0; y < Tiling::kAxis; ++y) {
+        transform_kernel<Tiling::kValues>({down[y][0], kMostLanes},
+                                          {to + y * Tiling::kAxis * plane + start + lane, plane},
+                                          StoreToPlane());
       }
     }
   }
@@ -78,74 +81,99 @@ void widen(const std::uint16_t* from, std::int64_t count, float* to) {
 // --- Images: tiles of 6x6 pixels -----------------------------------------------------------------
 
 /// `count` pixels of row `row` from column `left` on, with zeros around the image.
-HWY_INLINE void read_pixels(const float* image, const ImageTiling& tiling, std::int64_t row,
+template <class Tiling>
+HWY_INLINE void read_pixels(const float* image, const Tiling& tiling, std::int64_t row,
                             std::int64_t left, std::int64_t count, float* to) {
-  if (row < 0 || row >= tiling.height) {
+  const std::int64_t width = tiling.input_width();
+  if (row < 0 || row >= tiling.input_height()) {
     std::fill_n(to, count, 0.0F);
     return;
   }
   const std::int64_t begin = std::max<std::int64_t>(0, -left);
-  const std::int64_t end = std::clamp(tiling.width - left, begin, count);
+  const std::int64_t end = std::clamp(width - left, begin, count);
   std::fill_n(to, begin, 0.0F);
-  std::copy_n(image + row * tiling.width + left + begin, end - begin, to + begin);
+  std::copy_n(image + row * width + left + begin, end - begin, to + begin);
   std::fill_n(to + end, count - end, 0.0F);
 }
 
+/// One row of tiles, [column][kMostLanes], of which `near` and `far` have the columns as below.
+HWY_INLINE void split_columns(const ImageTiling& /*tiling*/, const float* near, const float* far,
+                              float (*to)[kMostLanes]) {
+  Vector x0, x1, x2, x3, x4, x5;
+  hn::LoadInterleaved4(Floats(), near, x0, x1, x2, x3);
+  hn::LoadInterleaved4(Floats(), far, x2, x3, x4, x5);
+  store(to[0], x0);
+  store(to[1], x1);
+  store(to[2], x2);
+  store(to[3], x3);
+  store(to[4], x4);
+  store(to[5], x5);
+}
+HWY_INLINE void split_columns(const DoubledTiling& /*tiling*/, const float* near, const float* far,
+                              float (*to)[kMostLanes]) {
+  Vector x0, x1, x2, x3;
+  hn::LoadInterleaved2(Floats(), near, x0, x1);
+  hn::LoadInterleaved2(Floats(), far, x2, x3);
+  store(to[0], x0);
+  store(to[1], x1);
+  store(to[2], x2);
+  store(to[3], x3);
+}
+
 /// B^T d B of the tiles of strip `strip` in one channel.
-void read_images(const ImageTiling& tiling, const float* input, std::int64_t distance,
+template <class Tiling>
+void read_images(const Tiling& tiling, const float* input, std::int64_t distance,
                  std::int64_t strip, float* to, std::int64_t plane) {
-  // Columns 0 to 3 of the tiles, and 2 to 5: neighbours follow each other without overlap.
-  HWY_ALIGN float near[kIn][kStrip * kOut];
-  HWY_ALIGN float far[kIn][kStrip * kOut];
+  constexpr std::int64_t kStep = Tiling::kStep, kRead = Tiling::kRead;
+  // All columns of the tiles but the last two, and all but the first two: neighbours follow each
+  // other without overlap.
+  HWY_ALIGN float near[kRead][kStrip * kStep];
+  HWY_ALIGN float far[kRead][kStrip * kStep];
   TilePosition at = tiling.position(strip * kStrip);
   for (std::int64_t lane = 0; lane < kStrip;) {
     const bool is_there = at.image < tiling.images;
     const std::int64_t count =
         is_there ? std::min(kStrip - lane, tiling.columns - at.column) : kStrip - lane;
-    for (std::int64_t y = 0; y < kIn; ++y) {
+    for (std::int64_t y = 0; y < kRead; ++y) {
       const float* const image = is_there ? input + at.image * distance : input;
-      const std::int64_t row = is_there ? at.row * kOut - 1 + y : -1;
-      const std::int64_t left = at.column * kOut - 1;
-      read_pixels(image, tiling, row, left, count * kOut, near[y] + lane * kOut);
-      read_pixels(image, tiling, row, left + 2, count * kOut, far[y] + lane * kOut);
+      const std::int64_t row = is_there ? at.row * kStep - 1 + y : -1;
+      const std::int64_t left = at.column * kStep - 1;
+      read_pixels(image, tiling, row, left, count * kStep, near[y] + lane * kStep);
+      read_pixels(image, tiling, row, left + 2, count * kStep, far[y] + lane * kStep);
     }
     lane += count;
     if (is_there) at = tiling.after(at, count);
   }
-  HWY_ALIGN float tile[kIn][kIn][kMostLanes];
+  HWY_ALIGN float tile[Tiling::kAxis][kRead][kMostLanes];  // no fewer planes than rows are read
   for (std::int64_t lane = 0; lane < kStrip; lane += lanes()) {
-    for (std::int64_t y = 0; y < kIn; ++y) {
-      Vector x0, x1, x2, x3, x4, x5;
-      hn::LoadInterleaved4(Floats(), near[y] + lane * kOut, x0, x1, x2, x3);
-      hn::LoadInterleaved4(Floats(), far[y] + lane * kOut, x2, x3, x4, x5);
-      Store()(tile[y][0], x0);
-      Store()(tile[y][1], x1);
-      Store()(tile[y][2], x2);
-      Store()(tile[y][3], x3);
-      Store()(tile[y][4], x4);
-      Store()(tile[y][5], x5);
+    for (std::int64_t y = 0; y < kRead; ++y)
+      split_columns(tiling, near[y] + lane * kStep, far[y] + lane * kStep, tile[y]);
+    for (std::int64_t x = 0; x < kRead; ++x) {
+      transform_input<Tiling::kValues>({tile[0][x], kRead * kMostLanes},
+                                       {tile[0][x], kRead * kMostLanes});
     }
-    for (std::int64_t x = 0; x < kIn; ++x)
-      transform_input({tile[0][x], kIn * kMostLanes}, {tile[0][x], kIn * kMostLanes});
-    for (std::int64_t y = 0; y < kIn; ++y) {
-      transform_input({tile[y][0], kMostLanes}, {to + y * kIn * plane + lane, plane},
-                      StoreToPlane());
+    for (std::int64_t y = 0; y < Tiling::kAxis; ++y) {
+      transform_input<Tiling::kValues>(
+          {tile[y][0], kMostLanes}, {to + y * Tiling::kAxis * plane + lane, plane}, StoreToPlane());
     }
   }
 }
 
 /// A^T m A + bias of the tiles of strip `strip` in one channel.
-void write_images(const ImageTiling& tiling, const float* products, std::int64_t plane,
+template <class Tiling>
+void write_images(const Tiling& tiling, const float* products, std::int64_t plane,
                   std::int64_t strip, float bias, float* output, std::int64_t distance) {
-  HWY_ALIGN float down[kOut][kIn][kMostLanes];
+  HWY_ALIGN float down[kOut][Tiling::kAxis][kMostLanes];
   HWY_ALIGN float across[kOut][kMostLanes];
   HWY_ALIGN float pixels[kOut][kStrip * kOut];
   for (std::int64_t lane = 0; lane < kStrip; lane += lanes()) {
-    for (std::int64_t x = 0; x < kIn; ++x) {
-      transform_output({products + x * plane + lane, kIn * plane}, {down[0][x], kIn * kMostLanes});
+    for (std::int64_t x = 0; x < Tiling::kAxis; ++x) {
+      transform_output<Tiling::kValues>({products + x * plane + lane, Tiling::kAxis * plane},
+                                        {down[0][x], Tiling::kAxis * kMostLanes});
     }
     for (std::int64_t y = 0; y < kOut; ++y) {
-      transform_output({down[y][0], kMostLanes}, {across[0], kMostLanes}, StoreWithBias{bias});
+      transform_output<Tiling::kValues>({down[y][0], kMostLanes}, {across[0], kMostLanes},
+                                        StoreWithBias{bias});
       hn::StoreInterleaved4(load(across[0]), load(across[1]), load(across[2]), load(across[3]),
                             Floats(), pixels[y] + lane * kOut);
     }
@@ -161,6 +189,11 @@ void write_images(const ImageTiling& tiling, const float* products, std::int64_t
     lane += count;
     at = tiling.after(at, count);
   }
+}
+
+template <class Tiling>
+constexpr Routines<Tiling> image_routines() {
+  return {transform_image_kernels<Tiling>, read_images<Tiling>, write_images<Tiling>};
 }
 
 // --- Frames: tiles of six values of one pixel ----------------------------------------------------
@@ -207,7 +240,8 @@ void multiply_tiles(const float* kernels, std::int64_t row, std::int64_t count, 
 }
 
 const InstructionSet* convolution_set() {
-  static constexpr InstructionSet set{{transform_image_kernels, read_images, write_images},
+  static constexpr InstructionSet set{image_routines<ImageTiling>(),
+                                      image_routines<DoubledTiling>(),
                                       {transform_frame_kernels, read_frames, write_frames},
                                       multiply_tiles,
                                       widen};

@@ -1,164 +1,17 @@
 // Against the definition in double, for every instruction set that this processor has.
-#include <freeinit/kernels/winograd.hpp>
+#include "winograd_problem.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <string>
 #include <thread>
 #include <vector>
 
+namespace winograd_problem {
 namespace {
-
-using freeinit::kernels::convolve;
-using freeinit::kernels::FrameConvolution;
-using freeinit::kernels::ImageConvolution;
-using freeinit::kernels::instruction_set;
-using freeinit::kernels::InstructionSet;
-using freeinit::kernels::Operands;
-using freeinit::kernels::Parallel;
-using freeinit::kernels::Part;
-using freeinit::kernels::workspace_size;
-
-using Values = std::vector<float>;
-
-/// Of the largest value; the transforms multiply by up to 8, which may cost three bits.
-constexpr double kTolerance = 2e-5;
-
-std::vector<const InstructionSet*> instruction_sets() {
-  std::vector<const InstructionSet*> sets;
-  for (const char* const capability : {"AVX512", "AVX2"}) {
-    const InstructionSet* const set = instruction_set(capability);
-    if (set != nullptr && (sets.empty() || sets.back() != set)) sets.push_back(set);
-  }
-  return sets;
-}
-
-/// Numbers in -1..1, the same everywhere.
-Values numbers(std::int64_t count, std::uint32_t seed) {
-  Values values(static_cast<std::size_t>(count));
-  for (float& value : values) {
-    seed = seed * 1664525U + 1013904223U;
-    value = static_cast<float>(static_cast<std::int32_t>(seed) >> 8) * 0x1p-23F;
-  }
-  return values;
-}
-
-/// FNV-1a of the bits.
-std::uint64_t hash(const Values& values) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const float value : values) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    for (int shift = 0; shift < 32; shift += 8)
-      hash = (hash ^ (bits >> shift & 0xffU)) * 0x100000001b3U;
-  }
-  return hash;
-}
-
-/// What tells images and videos apart.
-std::int64_t batch(const ImageConvolution& c) {
-  return c.images;
-}
-std::int64_t batch(const FrameConvolution& c) {
-  return c.videos;
-}
-std::int64_t size(const ImageConvolution& c) {
-  return c.height * c.width;
-}
-std::int64_t size(const FrameConvolution& c) {
-  return c.frames * c.pixels;
-}
-std::int64_t taps(const ImageConvolution&) {
-  return 9;
-}
-std::int64_t taps(const FrameConvolution&) {
-  return 3;
-}
-
-/// The sum of the products of one channel for place `i`.
-double sum(const ImageConvolution& c, const float* input, const float* kernel, std::int64_t i) {
-  double sum = 0;
-  for (std::int64_t tap = 0; tap < 9; ++tap) {
-    const std::int64_t y = i / c.width + tap / 3 - 1;
-    const std::int64_t x = i % c.width + tap % 3 - 1;
-    if (y < 0 || y >= c.height || x < 0 || x >= c.width) continue;
-    sum += double{input[y * c.width + x]} * kernel[tap];
-  }
-  return sum;
-}
-double sum(const FrameConvolution& c, const float* input, const float* kernel, std::int64_t i) {
-  double sum = 0;
-  for (std::int64_t tap = 0; tap < 3; ++tap) {
-    const std::int64_t at = i + (tap - 1) * c.pixels;
-    if (at >= 0 && at < size(c)) sum += double{input[at]} * kernel[tap];
-  }
-  return sum;
-}
-
-/// A convolution of numbers.
-template <class Shape>
-struct Problem {
-  explicit Problem(const Shape& of)
-      : shape(of),
-        input(numbers(batch(of) * of.in_channels * size(of), 1)),
-        weight(numbers(of.out_channels * of.in_channels * taps(of), 2)),
-        bias(numbers(of.out_channels, 3)) {}
-
-  /// The largest difference from the definition, as a part of the largest value.
-  [[nodiscard]] double error(const Values& output) const {
-    double largest = 0;
-    double difference = 0;
-    for (std::int64_t o = 0; o < std::ssize(output); ++o) {
-      const std::int64_t plane = o / size(shape);
-      const std::int64_t channel = plane % shape.out_channels;
-      const std::int64_t image = plane / shape.out_channels;
-      double value = bias[channel];
-      for (std::int64_t c = 0; c < shape.in_channels; ++c) {
-        value += sum(shape, &input[(image * shape.in_channels + c) * size(shape)],
-                     &weight[(channel * shape.in_channels + c) * taps(shape)], o % size(shape));
-      }
-      largest = std::max(largest, std::abs(value));
-      difference = std::max(difference, std::abs(value - output[o]));
-    }
-    return difference / largest;
-  }
-
-  Shape shape;
-  Values input;
-  Values weight;
-  Values bias;
-};
-
-void at_once(std::int64_t count, const Part& body) {
-  body(0, count);
-}
-
-/// What the kernels give; `change` may put other operands.
-template <class Shape, class Change>
-Values solve(const InstructionSet& set, const Problem<Shape>& problem, const Parallel& parallel,
-             const Change& change) {
-  const Shape& shape = problem.shape;
-  Values output(static_cast<std::size_t>(batch(shape) * shape.out_channels * size(shape)));
-  Values workspace(static_cast<std::size_t>(workspace_size(shape)), NAN);
-  Operands operands{.input = problem.input.data(),
-                    .weight = problem.weight.data(),
-                    .bias = problem.bias.data(),
-                    .output = output.data(),
-                    .workspace = workspace.data()};
-  change(operands);
-  convolve(set, shape, operands, parallel);
-  return output;
-}
-
-template <class Shape>
-Values solve(const InstructionSet& set, const Problem<Shape>& problem,
-             const Parallel& parallel = at_once) {
-  return solve(set, problem, parallel, [](Operands&) {});
-}
 
 template <class Shape>
 void expect_exact(const Shape& shape, std::uint64_t bits) {
@@ -178,7 +31,8 @@ TEST(WinogradKernels, ImagesAreTheDefinitionAndTheSameBitsEverywhere) {
   expect_exact(ImageConvolution{1, 32, 40, 5, 130}, 0x79c469cfcb0ccbe3U);  // two strips
   expect_exact(ImageConvolution{2, 300, 61, 8, 8},
                0xa161f8aed461f182U);  // partial sums, blocks, some rows left
-  expect_exact(ImageConvolution{1, 640, 2, 60, 60}, 0x2883584a85b3becfU);  // groups of strips
+  expect_exact(ImageConvolution{1, 640, 2, 60, 60}, 0x2883584a85b3becfU);
+  expect_exact(ImageConvolution{1, 32, 48, 70, 70}, 0x8d5d2dab735eaf8dU);  // groups of strips
 }
 
 TEST(WinogradKernels, VideosAreTheDefinitionAndTheSameBitsEverywhere) {
@@ -187,7 +41,73 @@ TEST(WinogradKernels, VideosAreTheDefinitionAndTheSameBitsEverywhere) {
   expect_exact(FrameConvolution{1, 33, 32, 1, 1}, 0x4f56d5665651deeaU);   // one value
   expect_exact(FrameConvolution{2, 300, 61, 8, 32},
                0xf436f8a15e7debd3U);  // partial sums, blocks, some rows left
-  expect_exact(FrameConvolution{1, 640, 2, 13, 300}, 0xdb649c8b09113b12U);  // groups of strips
+  expect_exact(FrameConvolution{1, 640, 2, 13, 300}, 0xdb649c8b09113b12U);
+  expect_exact(FrameConvolution{1, 32, 48, 13, 600}, 0xc250d662487c719fU);  // groups of strips
+}
+
+/// The same convolution, of images that are doubled beforehand.
+Problem<ImageConvolution> larger(const Problem<DoubledConvolution>& problem) {
+  const DoubledConvolution& c = problem.shape;
+  Problem<ImageConvolution> larger(
+      {c.images, c.in_channels, c.out_channels, 2 * c.height, 2 * c.width});
+  larger.weight = problem.weight;
+  larger.bias = problem.bias;
+  larger.input.clear();
+  for (auto row = problem.input.begin(); row != problem.input.end(); row += c.width) {
+    for (int twice = 0; twice < 2; ++twice) {
+      for (auto pixel = row; pixel != row + c.width; ++pixel)
+        larger.input.insert(larger.input.end(), 2, *pixel);
+    }
+  }
+  return larger;
+}
+
+void expect_bits_of_larger(const Problem<DoubledConvolution>& problem) {
+  for (const InstructionSet* const set : instruction_sets())
+    EXPECT_EQ(hash(solve(*set, problem)), hash(solve(*set, larger(problem))));
+}
+
+TEST(WinogradKernels, DoubledImagesGiveTheBitsOfLargerOnes) {
+  for (const DoubledConvolution shape : {
+           DoubledConvolution{2, 32, 32, 8, 8}, DoubledConvolution{3, 50, 70, 7, 5},  // cut tiles
+           DoubledConvolution{1, 1, 1, 1, 1},                                         // one pixel
+           DoubledConvolution{2, 3, 4, 1, 6},                                         // one row
+           DoubledConvolution{1, 32, 40, 3, 65},                                      // two strips
+           DoubledConvolution{2, 300, 61, 4, 4},   // partial sums, blocks, some rows left
+           DoubledConvolution{1, 32, 48, 42, 44},  // groups of strips
+       }) {
+    expect_bits_of_larger(Problem(shape));
+  }
+}
+
+// Sums are of negative products that vanish, -0, but for those of the plane that is left out, 0.
+TEST(WinogradKernels, DoubledImagesKeepTheSignsOfZeros) {
+  Problem problem(DoubledConvolution{1, 1, 1, 8, 8});
+  for (std::size_t i = 0; i < problem.input.size(); ++i)
+    problem.input[i] = 1e-25F * static_cast<float>((1 + i % 2) * (1 + i / 8 % 2));
+  for (std::size_t tap = 0; tap < problem.weight.size(); ++tap)
+    problem.weight[tap] = -1e-25F * (tap % 3 == 1 ? 1.0F : 0.1F) * (tap / 3 == 1 ? 1.0F : 0.1F);
+  problem.bias[0] = -0.0F;
+  for (const InstructionSet* const set : instruction_sets())
+    EXPECT_TRUE(std::ranges::all_of(solve(*set, problem), [](float v) { return v == 0; }));
+  expect_bits_of_larger(problem);
+}
+
+TEST(WinogradKernels, DoubledImagesTakeHalfWeightsAndNoBias) {
+  const Problem problem(DoubledConvolution{1, 35, 33, 5, 6});
+  std::vector<std::uint16_t> halves(problem.weight.size());
+  for (std::size_t i = 0; i < halves.size(); ++i)  // 2^-5 to 2^0, of both signs
+    halves[i] = static_cast<std::uint16_t>((i % 2) << 15 | (10 + i % 6) << 10 | i * 37 % 1024);
+  const auto change = [&](Operands& operands) {
+    operands.weight = nullptr;
+    operands.half_weight = halves.data();
+    operands.bias = nullptr;
+  };
+  for (const InstructionSet* const set : instruction_sets()) {
+    const Values output = solve(*set, problem, at_once, change);
+    EXPECT_EQ(hash(output), hash(solve(*set, larger(problem), at_once, change)));
+    EXPECT_NE(hash(output), hash(solve(*set, problem)));
+  }
 }
 
 TEST(WinogradKernels, PartsInAnyOrderChangeNoBit) {
@@ -197,6 +117,9 @@ TEST(WinogradKernels, PartsInAnyOrderChangeNoBit) {
   };
   for (const InstructionSet* const set : instruction_sets())
     EXPECT_EQ(solve(*set, problem, one_by_one), solve(*set, problem));
+  const Problem doubled(DoubledConvolution{2, 40, 50, 10, 9});
+  for (const InstructionSet* const set : instruction_sets())
+    EXPECT_EQ(solve(*set, doubled, one_by_one), solve(*set, doubled));
 }
 
 // Parts of one convolution on threads of their own, and several convolutions of the same weights.
@@ -269,3 +192,4 @@ TEST(WinogradKernels, CapabilityIsTheUpperBound) {
 }
 
 }  // namespace
+}  // namespace winograd_problem

@@ -10,9 +10,10 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/upsample_nearest2d.h>
 
+#include <array>
 #include <cstdint>
-#include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -54,14 +55,14 @@ inline bool winograd_serves(const at::Tensor& input, const at::Tensor& weight,
          weight.size(0) >= kFewestWinogradChannels && weight.size(1) >= kFewestWinogradChannels;
 }
 
+/// To `sizes`.
 template <class Shape>
-at::Tensor winograd_convolve(const Shape& shape, const at::Tensor& given_input,
-                             const at::Tensor& given_weight, const at::Tensor& given_bias) {
+at::Tensor winograd_convolve(const Shape& shape, at::IntArrayRef sizes,
+                             const at::Tensor& given_input, const at::Tensor& given_weight,
+                             const at::Tensor& given_bias) {
   const at::Tensor input = given_input.contiguous();
   const at::Tensor weight = given_weight.contiguous();
   const at::Tensor bias = given_bias.defined() ? given_bias.contiguous() : given_bias;
-  std::vector<std::int64_t> sizes = input.sizes().vec();
-  sizes[1] = weight.size(0);
   const at::Tensor output = at::empty(sizes, input.options());
   kernels::Operands operands{.input = input.const_data_ptr<float>(),
                              .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
@@ -94,7 +95,28 @@ inline at::Tensor winograd_conv2d(const at::Tensor& input, const at::Tensor& wei
                                         .out_channels = weight.size(0),
                                         .height = input.size(2),
                                         .width = input.size(3)};
-  return winograd_convolve(shape, input, weight, bias);
+  const std::array sizes{shape.images, shape.out_channels, shape.height, shape.width};
+  return winograd_convolve(shape, sizes, input, weight, bias);
+}
+
+/// `winograd_conv2d` of `input` [N,C,H,W] resized by nearest neighbours to `size` [2], twice its
+/// own if that is not there: the same bits. Where it is twice its own, no resized tensor is made.
+inline at::Tensor winograd_upsampled_conv2d(const at::Tensor& input, at::OptionalIntArrayRef size,
+                                            const at::Tensor& weight, const at::Tensor& bias) {
+  const bool doubles =
+      !size || (input.dim() == 4 && size->equals({2 * input.size(2), 2 * input.size(3)}));
+  if (!doubles) return winograd_conv2d(at::upsample_nearest2d(input, size, {}), weight, bias);
+  if (!winograd_serves(input, weight, bias, 4, {3, 3})) {
+    constexpr std::array kTwice{2.0, 2.0};
+    return winograd_conv2d(at::upsample_nearest2d(input, {}, kTwice), weight, bias);
+  }
+  const kernels::DoubledConvolution shape{.images = input.size(0),
+                                          .in_channels = input.size(1),
+                                          .out_channels = weight.size(0),
+                                          .height = input.size(2),
+                                          .width = input.size(3)};
+  const std::array sizes{shape.images, shape.out_channels, 2 * shape.height, 2 * shape.width};
+  return winograd_convolve(shape, sizes, input, weight, bias);
 }
 
 /// The same along the frames of `input` [N,C,F,H,W], with `weight` [K,C,3,1,1]: [N,K,F,H,W]. All
@@ -108,7 +130,9 @@ inline at::Tensor winograd_temporal_conv(const at::Tensor& input, const at::Tens
                                         .out_channels = weight.size(0),
                                         .frames = input.size(2),
                                         .pixels = input.size(3) * input.size(4)};
-  return winograd_convolve(shape, input, weight, bias);
+  const std::array sizes{shape.videos, shape.out_channels, shape.frames, input.size(3),
+                         input.size(4)};
+  return winograd_convolve(shape, sizes, input, weight, bias);
 }
 
 }  // namespace detail

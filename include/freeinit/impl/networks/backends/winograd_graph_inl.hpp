@@ -4,6 +4,8 @@
 // so that every bundle can be run either way.
 
 #include <freeinit/impl/networks/backends/attention_inl.hpp>
+#include <freeinit/impl/networks/backends/graph_edits_inl.hpp>
+#include <freeinit/impl/networks/backends/graph_shortcuts_inl.hpp>
 #include <freeinit/impl/networks/backends/winograd_conv_inl.hpp>
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -14,15 +16,14 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -54,8 +55,7 @@ struct FasterOperator {
 };
 
 inline constexpr FasterOperator kFasterConvolution{
-    "freeinit::winograd_conv2d",
-    [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
+    kWinogradConvolution, [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
       return winograd_conv2d(input.to(at::kFloat), weight, bias.value_or(at::Tensor()));
     }};
 inline constexpr FasterOperator kFasterTemporalConvolution{
@@ -72,10 +72,6 @@ struct LayerOperators {
 };
 
 inline constexpr const char* kFasterAttention = "freeinit::attention";
-
-inline bool is_registered(const char* name) {
-  return !torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name)).empty();
-}
 
 inline void register_attention() {
   if (is_registered(kFasterAttention)) return;
@@ -107,31 +103,13 @@ inline void register_layer_operator(const FasterOperator& op) {
       c10::AliasAnalysisKind::FROM_SCHEMA));
 }
 
-/// Held while operators are made known to TorchScript: once in a process, for more than one library
-/// may hold this code.
-inline std::mutex& registration_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
-
 inline void register_faster_operators() {
   const std::lock_guard lock(registration_mutex());
   register_attention();
+  register_upsampled_convolution();
+  register_over_one();
   for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear})
     register_layer_operator(op);
-}
-
-/// Whether a value is that list: a constant, as optimising leaves it, or made of constants, as
-/// tracing writes it.
-inline bool is_list(const torch::jit::Value* value, std::initializer_list<std::int64_t> expected) {
-  if (const auto constant = torch::jit::constant_as<c10::List<std::int64_t>>(value))
-    return std::ranges::equal(constant->vec(), expected);
-  const torch::jit::Node* const list = value->node();
-  return list->kind() == c10::prim::ListConstruct &&
-         std::ranges::equal(list->inputs(), expected,
-                            [](const torch::jit::Value* element, std::int64_t number) {
-                              return torch::jit::constant_as<std::int64_t>(element) == number;
-                            });
 }
 
 /// Whether a node is a convolution with one group that is not a transposed one. Tracing writes
@@ -178,16 +156,6 @@ inline bool is_plain_attention(const torch::jit::Node& node) {
          torch::jit::constant_as<bool>(node.input(5)) == false;
 }
 
-/// Puts an operator with those inputs in the place of a node. The caller destroys the node.
-inline void replace_by(torch::jit::Node& node, const char* name,
-                       at::ArrayRef<torch::jit::Value*> inputs) {
-  torch::jit::Node* const other =
-      node.owningGraph()->create(c10::Symbol::fromQualString(name), inputs, 1);
-  other->insertBefore(&node);
-  other->output()->setType(node.output()->type());
-  node.output()->replaceAllUsesWith(other->output());
-}
-
 inline std::size_t exchange_operators(torch::jit::Block& block, const LayerOperators& layers) {
   std::size_t exchanged = 0;
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
@@ -215,17 +183,14 @@ inline std::size_t exchange_operators(torch::jit::Block& block, const LayerOpera
 /// Runs a TorchScript network for a CPU from now on, in all methods of all its layers: convolutions
 /// by `winograd_conv2d` and `winograd_temporal_conv` where stride, padding, dilation and groups are
 /// theirs, and linear layers by oneDNN's matrix product where this LibTorch has it. Returns how
-/// many layers those are. Call it before the network first runs, since a method is compiled then.
+/// many layers those are. Takes shortcuts as well. Call it before the network first runs, since a
+/// method is compiled then.
 inline std::size_t use_winograd(torch::jit::Module& network, const LayerOperators& layers = {}) {
   register_faster_operators();
-  std::set<const torch::jit::Function*> seen;  // layers of a kind share their methods
+  const std::vector<torch::jit::Block*> methods = method_blocks(network);
   std::size_t exchanged = 0;
-  for (const torch::jit::Module& layer : network.modules()) {
-    for (const torch::jit::Method& method : layer.get_methods()) {
-      if (!seen.insert(&method.function()).second) continue;
-      exchanged += exchange_operators(*method.graph()->block(), layers);
-    }
-  }
+  for (torch::jit::Block* const block : methods) exchanged += exchange_operators(*block, layers);
+  take_shortcuts(methods);
   return exchanged;
 }
 
