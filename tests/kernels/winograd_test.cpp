@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <thread>
 #include <vector>
 
@@ -32,7 +33,11 @@ TEST(WinogradKernels, ImagesAreTheDefinitionAndTheSameBitsEverywhere) {
   expect_exact(ImageConvolution{2, 300, 61, 8, 8},
                0xa161f8aed461f182U);  // partial sums, blocks, some rows left
   expect_exact(ImageConvolution{1, 640, 2, 60, 60}, 0x2883584a85b3becfU);
-  expect_exact(ImageConvolution{1, 32, 48, 70, 70}, 0x8d5d2dab735eaf8dU);  // groups of strips
+  expect_exact(ImageConvolution{1, 32, 48, 70, 70}, 0x8d5d2dab735eaf8dU);
+  expect_exact(ImageConvolution{1, 32, 48, 89, 90}, 0x6589e721898198abU);  // groups of strips
+  expect_exact(ImageConvolution{1, 3, 400, 9, 33}, 0x6efe29394e69fe68U);   // blocks
+  expect_exact(ImageConvolution{1, 1281, 67, 7, 11},
+               0x624c3d33588c93e8U);  // kernels that are not kept
 }
 
 TEST(WinogradKernels, VideosAreTheDefinitionAndTheSameBitsEverywhere) {
@@ -42,7 +47,22 @@ TEST(WinogradKernels, VideosAreTheDefinitionAndTheSameBitsEverywhere) {
   expect_exact(FrameConvolution{2, 300, 61, 8, 32},
                0xf436f8a15e7debd3U);  // partial sums, blocks, some rows left
   expect_exact(FrameConvolution{1, 640, 2, 13, 300}, 0xdb649c8b09113b12U);
-  expect_exact(FrameConvolution{1, 32, 48, 13, 600}, 0xc250d662487c719fU);  // groups of strips
+  expect_exact(FrameConvolution{1, 32, 48, 13, 600}, 0xc250d662487c719fU);
+  expect_exact(FrameConvolution{1, 32, 48, 13, 700}, 0x0feb52a9a2d335e6U);  // groups of strips
+  expect_exact(FrameConvolution{1, 1537, 330, 4, 5},
+               0x005f9126ef353c20U);  // kernels that are not kept
+}
+
+// Of more channels than kernels are kept of.
+TEST(WinogradKernels, GroupsWithKernelsTransformedAnewChangeNoBit) {
+  const Problem problem(ImageConvolution{18, 1281, 67, 16, 16});
+  Problem last(ImageConvolution{1, 1281, 67, 16, 16});
+  last.input.assign(problem.input.end() - std::ssize(last.input), problem.input.end());
+  for (const InstructionSet* const set : instruction_sets()) {
+    const Values output = solve(*set, problem);
+    const Values alone = solve(*set, last);
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), output.end() - std::ssize(alone)));
+  }
 }
 
 /// The same convolution, of images that are doubled beforehand.
@@ -74,7 +94,8 @@ TEST(WinogradKernels, DoubledImagesGiveTheBitsOfLargerOnes) {
            DoubledConvolution{2, 3, 4, 1, 6},                                         // one row
            DoubledConvolution{1, 32, 40, 3, 65},                                      // two strips
            DoubledConvolution{2, 300, 61, 4, 4},   // partial sums, blocks, some rows left
-           DoubledConvolution{1, 32, 48, 42, 44},  // groups of strips
+           DoubledConvolution{1, 32, 48, 52, 52},  // groups of strips
+           DoubledConvolution{1, 1281, 95, 3, 2},  // kernels that are not kept
        }) {
     expect_bits_of_larger(Problem(shape));
   }
@@ -111,7 +132,7 @@ TEST(WinogradKernels, DoubledImagesTakeHalfWeightsAndNoBias) {
 }
 
 TEST(WinogradKernels, PartsInAnyOrderChangeNoBit) {
-  const Problem problem(ImageConvolution{2, 40, 50, 20, 20});
+  const Problem problem(ImageConvolution{2, 150, 110, 20, 20});
   const auto one_by_one = [](std::int64_t count, const Part& body) {
     for (std::int64_t i = count; i > 0; --i) body(i - 1, i);
   };
