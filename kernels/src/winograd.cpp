@@ -8,6 +8,7 @@
 #include <freeinit/kernels/winograd.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "winograd_tiling.hpp"
@@ -15,46 +16,71 @@
 namespace freeinit::kernels {
 namespace {
 
-/// Most elements of transformed tiles that are in memory at a time, 48 MiB: callers keep them
-/// between calls. With a quarter of them, kernels of 1280 channels are transformed so often that a
-/// call takes a sixth longer.
+/// Most elements of transformed kernels, 11.5 MiB: where those of all output channels are no more,
+/// they are transformed once and kept. Beyond that they come from memory with each group of tiles,
+/// which takes longer than to transform them again.
+constexpr std::int64_t kKernelElements = 23 << 17;
+/// Elements of tiles and products beside kept kernels: few, as there is little to do anew for each
+/// group, and the caches hold them.
+constexpr std::int64_t kFewElements = 5 << 18;
+/// Output channels beside kept kernels at a time.
+constexpr std::int64_t kKeptBlock = 384;
+/// Most elements of tiles where kernels are transformed for each group of them, 48 MiB: callers
+/// keep them between calls. With a quarter of them, kernels of 1280 channels are transformed so
+/// often that a call takes a sixth longer.
 constexpr std::int64_t kTileElements = 12 << 20;
-/// Most elements of products, that most of them are still in the cache when they are transformed
-/// back. It bounds the tiles of all but the widest convolutions.
-constexpr std::int64_t kProductElements = 1 << 19;
-/// Output channels at a time: enough that tiles are fetched for many of them.
-constexpr std::int64_t kBlock = 48;
-/// Between the planes and between the rows of kernels. Without it they are often a power of two
-/// apart, and share the few places of a cache that such addresses have.
+/// Most elements of products there. It bounds the tiles of all but the widest convolutions: with
+/// more, less of them is in the cache.
+constexpr std::int64_t kProductElements = 11 << 16;
+/// Output channels there at a time: enough that tiles are fetched for many of them, and fewer where
+/// their kernels are more than above.
+constexpr std::int64_t kBlock = 72;
+constexpr std::int64_t kLeastBlock = 48;
+/// Between planes. Without it they are often a power of two apart, and share the few places of a
+/// cache that such addresses have.
 constexpr std::int64_t kSkew = 16;
+/// Input channels whose kernels are transformed, and output channels that are multiplied, as one
+/// piece of the work: there is some for many threads.
+constexpr std::int64_t kTransformed = 64;
+constexpr std::int64_t kMultiplied = 96;
+static_assert(kKeptBlock % kMostRows == 0 && kMultiplied % kMostRows == 0);
 
 /// Where things lie in the workspace, in elements, and how many are there at a time.
 template <class Tiling>
 struct Layout {
   Layout(const Tiling& tiling, std::int64_t in_channels, std::int64_t out_channels)
-      : block(std::min(kBlock, out_channels)),
+      : keeps(out_channels <= fitting(in_channels)),
+        block(std::min(
+            out_channels,
+            keeps ? kKeptBlock
+                  : std::clamp(fitting(in_channels) / kMostRows * kMostRows, kLeastBlock, kBlock))),
         group(std::clamp<std::int64_t>(
-            std::min(kTileElements / in_channels, kProductElements / block) /
+            (keeps ? kFewElements / (in_channels + block)
+                   : std::min(kTileElements / in_channels, kProductElements / block)) /
                 (Tiling::kPlanes * kStrip),
             1, tiling.strips())),
-        kernel_row((in_channels + kStrip - 1) / kStrip * kStrip + kSkew),
         tile_plane(group * in_channels * kStrip + kSkew),
-        kernel_plane(block * kernel_row + kSkew),
+        kernel_plane(((keeps ? out_channels : block) + kMostRows - 1) / kMostRows * kMostRows *
+                         in_channels +
+                     kSkew),
         product_plane(block * group * kStrip + kSkew),
         kernels(Tiling::kPlanes * tile_plane),
         products(kernels + Tiling::kPlanes * kernel_plane),
-        widened(products + Tiling::kPlanes * product_plane),
-        size(widened + block * in_channels * Tiling::kTaps) {}
+        size(products + Tiling::kPlanes * product_plane) {}
 
-  std::int64_t block;          ///< output channels whose kernels are transformed at a time
-  std::int64_t group;          ///< strips whose tiles are
-  std::int64_t kernel_row;     ///< from one output channel's kernels to the next
-  std::int64_t tile_plane;     ///< from plane to plane: [strip][channel][kStrip]
-  std::int64_t kernel_plane;   ///< [channel][kernel_row]
+  /// Output channels whose kernels are kKernelElements.
+  static std::int64_t fitting(std::int64_t in_channels) {
+    return kKernelElements / (Tiling::kPlanes * in_channels);
+  }
+
+  bool keeps;                  ///< the kernels of all output channels
+  std::int64_t block;          ///< output channels at a time
+  std::int64_t group;          ///< strips whose tiles are there
+  std::int64_t tile_plane;     ///< from plane to plane: [strip][panel][channel][kPanel]
+  std::int64_t kernel_plane;   ///< [output channels / rows][channel][rows]
   std::int64_t product_plane;  ///< [channel][strip][kStrip]
   std::int64_t kernels;        ///< where they begin, behind the tiles
   std::int64_t products;
-  std::int64_t widened;  ///< kernels of a block
   std::int64_t size;
 };
 
@@ -76,17 +102,17 @@ class Convolution {
         layout_(tiling, in_channels, out_channels),
         tiles_(operands.workspace),
         kernels_(tiles_ + layout_.kernels),
-        products_(tiles_ + layout_.products),
-        widened_(tiles_ + layout_.widened) {}
+        products_(tiles_ + layout_.products) {}
 
   void run() const {
+    if (layout_.keeps) transform_kernels(0, out_channels_);
     for (std::int64_t strip = 0; strip < tiling_.strips(); strip += layout_.group) {
       const std::int64_t strips = std::min(layout_.group, tiling_.strips() - strip);
       read_tiles(strip, strips);
       for (std::int64_t channel = 0; channel < out_channels_; channel += layout_.block) {
         const std::int64_t channels = std::min(layout_.block, out_channels_ - channel);
-        transform_kernels(channel, channels);
-        multiply(strips, channels);
+        if (!layout_.keeps) transform_kernels(channel, channels);
+        multiply(strips, layout_.keeps ? channel : 0, channels);
         write(strip, strips, channel, channels);
       }
     }
@@ -103,35 +129,54 @@ class Convolution {
 
   void read_tiles(std::int64_t first, std::int64_t strips) const {
     for_each(strips * in_channels_, [&](std::int64_t i) {
-      routines_.read(tiling_, operands_.input + i % in_channels_ * tiling_.input_size(),
-                     in_channels_ * tiling_.input_size(), first + i / in_channels_,
-                     tiles_ + i * kStrip, layout_.tile_plane);
+      const std::int64_t strip = i / in_channels_;
+      const std::int64_t channel = i % in_channels_;
+      routines_.read(tiling_, operands_.input + channel * tiling_.input_size(),
+                     in_channels_ * tiling_.input_size(), first + strip,
+                     {tiles_ + strip * in_channels_ * kStrip + channel * kPanel, layout_.tile_plane,
+                      in_channels_ * kPanel});
     });
-  }
-
-  /// The kernels of output channel `first + k` in float32.
-  [[nodiscard]] const float* kernels_of(std::int64_t first, std::int64_t k) const {
-    const std::int64_t size = in_channels_ * Tiling::kTaps;
-    if (operands_.weight != nullptr) return operands_.weight + (first + k) * size;
-    set_.widen(operands_.half_weight + (first + k) * size, size, widened_ + k * size);
-    return widened_ + k * size;
   }
 
   void transform_kernels(std::int64_t first, std::int64_t channels) const {
-    for_each(channels, [&](std::int64_t k) {
-      routines_.transform_kernels(kernels_of(first, k), in_channels_,
-                                  kernels_ + k * layout_.kernel_row, layout_.kernel_plane);
+    const std::int64_t row = in_channels_ * Tiling::kTaps;
+    const std::int64_t parts = (in_channels_ + kTransformed - 1) / kTransformed;
+    for_each((channels + set_.rows - 1) / set_.rows * parts, [&](std::int64_t i) {
+      const std::int64_t k = i / parts * set_.rows;
+      const std::int64_t channel = i % parts * kTransformed;
+      const std::int64_t begin = (first + k) * row + channel * Tiling::kTaps;
+      Kernels kernels{.row = row,
+                      .count = std::min(set_.rows, channels - k),
+                      .channels = std::min(kTransformed, in_channels_ - channel)};
+      std::array<float, kMostRows * kTransformed * Tiling::kTaps> widened;
+      if (operands_.weight != nullptr) {
+        kernels.first = operands_.weight + begin;
+      } else {
+        kernels.first = widened.data();
+        kernels.row = kernels.channels * Tiling::kTaps;
+        for (std::int64_t j = 0; j < kernels.count; ++j) {
+          set_.widen(operands_.half_weight + begin + j * row, kernels.row,
+                     widened.data() + j * kernels.row);
+        }
+      }
+      routines_.transform_kernels(kernels, kernels_ + k * in_channels_ + channel * set_.rows,
+                                  layout_.kernel_plane);
     });
   }
 
-  void multiply(std::int64_t strips, std::int64_t channels) const {
-    for_each(Tiling::kPlanes * strips, [&](std::int64_t i) {
-      const std::int64_t plane = i / strips;
+  /// `channels` output channels, those from `channel` on of the kernels that are there.
+  void multiply(std::int64_t strips, std::int64_t channel, std::int64_t channels) const {
+    const std::int64_t parts = (channels + kMultiplied - 1) / kMultiplied;
+    for_each(Tiling::kPlanes * parts * strips, [&](std::int64_t i) {
       const std::int64_t strip = i % strips;
-      set_.multiply(kernels_ + plane * layout_.kernel_plane, layout_.kernel_row, channels,
-                    tiles_ + plane * layout_.tile_plane + strip * in_channels_ * kStrip,
-                    in_channels_, products_ + plane * layout_.product_plane + strip * kStrip,
-                    layout_.group * kStrip);
+      const std::int64_t k = i / strips % parts * kMultiplied;
+      const std::int64_t plane = i / strips / parts;
+      set_.multiply(
+          kernels_ + plane * layout_.kernel_plane + (channel + k) * in_channels_,
+          std::min(kMultiplied, channels - k),
+          tiles_ + plane * layout_.tile_plane + strip * in_channels_ * kStrip, in_channels_,
+          products_ + plane * layout_.product_plane + (k * layout_.group + strip) * kStrip,
+          layout_.group * kStrip);
     });
   }
 
@@ -156,10 +201,9 @@ class Convolution {
   const Operands& operands_;
   const Parallel& parallel_;
   Layout<Tiling> layout_;
-  float* tiles_;  ///< the four in the workspace
+  float* tiles_;  ///< the three in the workspace
   float* kernels_;
   float* products_;
-  float* widened_;
 };
 
 }  // namespace

@@ -118,17 +118,38 @@ struct FrameTiling {
   std::int64_t groups;  ///< of four frames, of a video
 };
 
+/// Where tiles of a strip go in one channel: to planes `plane` elements apart, and there to panels
+/// `panel` elements apart.
+struct Tiles {
+  [[nodiscard]] float* of_lane(std::int64_t lane) const noexcept {
+    return first + lane / kPanel * panel + lane % kPanel;
+  }
+  float* first;
+  std::int64_t plane;
+  std::int64_t panel;
+};
+
+/// Most output channels whose kernels lie together, of all instruction sets.
+inline constexpr std::int64_t kMostRows = 12;
+
+/// Kernels [count,channels,taps], `row` elements from one output channel to the next.
+struct Kernels {
+  const float* first = nullptr;
+  std::int64_t row;
+  std::int64_t count;
+  std::int64_t channels;
+};
+
 /// What is computed in vectors for one kind of tiles. Planes are `plane` elements apart; `input`
 /// and `output` begin at the channel in question of the first image or video, and the next one is
 /// `distance` elements on.
 template <class Tiling>
 struct Routines {
-  /// Kernels [channels,taps] of one output channel to a row of each plane, in whole strips.
-  void (*transform_kernels)(const float* from, std::int64_t channels, float* to,
-                            std::int64_t plane);
+  /// Kernels of `InstructionSet::rows` output channels at most, to each plane.
+  void (*transform_kernels)(const Kernels& kernels, float* to, std::int64_t plane);
   /// One strip of one channel.
   void (*read)(const Tiling& tiling, const float* input, std::int64_t distance, std::int64_t strip,
-               float* to, std::int64_t plane);
+               const Tiles& to);
   /// One strip of one channel.
   void (*write)(const Tiling& tiling, const float* products, std::int64_t plane, std::int64_t strip,
                 float bias, float* output, std::int64_t distance);
@@ -138,8 +159,11 @@ struct InstructionSet {
   Routines<ImageTiling> images;
   Routines<DoubledTiling> doubled;
   Routines<FrameTiling> frames;
-  /// kernels [count,channels], rows `row` elements apart, times a strip [channels,kStrip].
-  void (*multiply)(const float* kernels, std::int64_t row, std::int64_t count, const float* tiles,
+  /// Output channels whose transformed kernels lie together, [channels,rows].
+  std::int64_t rows;
+  /// Kernels of `count` output channels, `rows` of them every `row` elements, times a strip of
+  /// panels [channels,kPanel].
+  void (*multiply)(const float* kernels, std::int64_t count, const float* tiles,
                    std::int64_t channels, float* to, std::int64_t to_row);
   /// float16 to float32.
   void (*widen)(const std::uint16_t* from, std::int64_t count, float* to);

@@ -1,0 +1,108 @@
+// The kernels of a convolution, transformed in vectors and packed for products. Included once for
+// each instruction set, so guarded by Highway's toggle and not by `#pragma once`.
+#if defined(FREEINIT_KERNELS_WINOGRAD_KERNELS) == defined(HWY_TARGET_TOGGLE)
+#ifdef FREEINIT_KERNELS_WINOGRAD_KERNELS
+#undef FREEINIT_KERNELS_WINOGRAD_KERNELS
+#else
+#define FREEINIT_KERNELS_WINOGRAD_KERNELS
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "products_inl.hpp"
+#include "winograd_tiling.hpp"
+#include "winograd_transforms_inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace freeinit::kernels::HWY_NAMESPACE {
+
+#if HWY_NATIVE_FMA
+
+constexpr std::int64_t kTurned = 8;  ///< channels whose kernels are turned at a time
+
+/// Four rows of four floats to four columns, kMostLanes apart.
+HWY_INLINE void turn_block(const float* const* rows, std::int64_t column, float* to) {
+  using Four = hn::FixedTag<float, 4>;
+  const auto r0 = hn::LoadU(Four(), rows[0] + column);
+  const auto r1 = hn::LoadU(Four(), rows[1] + column);
+  const auto r2 = hn::LoadU(Four(), rows[2] + column);
+  const auto r3 = hn::LoadU(Four(), rows[3] + column);
+  const auto even_low = hn::InterleaveLower(Four(), r0, r2);
+  const auto odd_low = hn::InterleaveLower(Four(), r1, r3);
+  const auto even_high = hn::InterleaveUpper(Four(), r0, r2);
+  const auto odd_high = hn::InterleaveUpper(Four(), r1, r3);
+  hn::StoreU(hn::InterleaveLower(Four(), even_low, odd_low), Four(), to);
+  hn::StoreU(hn::InterleaveUpper(Four(), even_low, odd_low), Four(), to + kMostLanes);
+  hn::StoreU(hn::InterleaveLower(Four(), even_high, odd_high), Four(), to + 2 * kMostLanes);
+  hn::StoreU(hn::InterleaveUpper(Four(), even_high, odd_high), Four(), to + 3 * kMostLanes);
+}
+
+/// Taps of `channels` channels from `channel` on, [channels,taps][output channel]. Where there are
+/// fewer than kRows output channels, the last one comes again. The channels behind them are asked
+/// for: these are too many short pieces of memory for a processor to foresee.
+template <std::int64_t kTaps>
+HWY_INLINE void turn_taps(const Kernels& kernels, std::int64_t channel, std::int64_t channels,
+                          float (*taps)[kMostLanes]) {
+  const std::int64_t count = channels * kTaps;
+  for (std::int64_t k = 0; k < kRows; k += 4) {
+    const float* rows[4];
+    for (std::int64_t i = 0; i < 4; ++i) {
+      rows[i] = kernels.first + std::min(k + i, kernels.count - 1) * kernels.row + channel * kTaps;
+      for (std::int64_t t = 0; t < count; t += 16) hwy::Prefetch(rows[i] + count + t);
+    }
+    std::int64_t t = 0;
+    for (; t + 4 <= count; t += 4) turn_block(rows, t, taps[t] + k);
+    for (; t < count; ++t) {
+      for (std::int64_t i = 0; i < 4; ++i) taps[t][k + i] = rows[i][t];
+    }
+  }
+}
+
+/// G g G^T of kernels [3,3][kMostLanes].
+template <class Tiling>
+HWY_INLINE void transform_taps(const float* taps, float* to, std::int64_t plane) {
+  HWY_ALIGN float down[Tiling::kAxis][kKernel][kMostLanes];
+  for (std::int64_t x = 0; x < kKernel; ++x) {
+    transform_kernel<Tiling::kValues>({taps + x * kMostLanes, kKernel * kMostLanes},
+                                      {down[0][x], kKernel * kMostLanes});
+  }
+  for (std::int64_t y = 0; y < Tiling::kAxis; ++y) {
+    transform_kernel<Tiling::kValues>({down[y][0], kMostLanes},
+                                      {to + y * Tiling::kAxis * plane, plane});
+  }
+}
+
+/// G g of kernels [3][kMostLanes].
+template <>
+HWY_INLINE void transform_taps<FrameTiling>(const float* taps, float* to, std::int64_t plane) {
+  transform_kernel({taps, kMostLanes}, {to, plane});
+}
+
+/// To [channel][kRows] of each plane. The last lanes of a vector may lie behind these rows, where
+/// the next channel's come afterwards; behind the last channel there may be another thread's.
+template <class Tiling>
+void transform_kernels(const Kernels& kernels, float* to, std::int64_t plane) {
+  HWY_ALIGN float taps[kTurned * Tiling::kTaps][kMostLanes] = {};
+  HWY_ALIGN float last[Tiling::kPlanes][kMostLanes];
+  for (std::int64_t c = 0; c < kernels.channels; ++c) {
+    const std::int64_t turned = c % kTurned;
+    if (turned == 0)
+      turn_taps<Tiling::kTaps>(kernels, c, std::min(kTurned, kernels.channels - c), taps);
+    const bool is_last = c + 1 == kernels.channels;
+    for (std::int64_t lane = 0; lane < kRows; lane += lanes()) {
+      transform_taps<Tiling>(taps[turned * Tiling::kTaps] + lane,
+                             (is_last ? last[0] : to + c * kRows) + lane,
+                             is_last ? kMostLanes : plane);
+    }
+  }
+  for (std::int64_t p = 0; p < Tiling::kPlanes; ++p)
+    std::copy_n(last[p], kRows, to + (kernels.channels - 1) * kRows + p * plane);
+}
+
+#endif
+
+}  // namespace freeinit::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
