@@ -10,9 +10,9 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "winograd_vectors.cpp"
 #include <hwy/foreach_target.h>
-// Behind it, as it chooses the instruction set.
-#include "products_inl.hpp"
+// Behind it, as they choose the instruction set.
 #include "winograd_kernels_inl.hpp"
+#include "winograd_products_inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace freeinit::kernels::HWY_NAMESPACE {
@@ -253,16 +253,15 @@ void write_frames(const FrameTiling& tiling, const float* products, std::int64_t
 /// Kernels of `count` output channels, packed, times a strip of panels [channels,kPanel].
 void multiply_tiles(const float* kernels, std::int64_t count, const float* tiles,
                     std::int64_t channels, float* to, std::int64_t to_row) {
-  multiply_strip<Rows::packed>({.rows = kernels,
-                                .row = kRows * channels,
-                                .strip = tiles,
-                                .channel = kPanel,
-                                .panel = channels * kPanel,
-                                .channels = channels,
-                                .to = to,
-                                .to_row = to_row,
-                                .add = false},
-                               count, kStrip);
+  multiply_packed({.rows = kernels,
+                   .group = kRows * channels,
+                   .strip = tiles,
+                   .panel = channels * kPanel,
+                   .channels = channels,
+                   .to = to,
+                   .to_row = to_row,
+                   .add = false},
+                  count);
 }
 
 const InstructionSet* convolution_set() {
