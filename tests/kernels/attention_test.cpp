@@ -135,7 +135,7 @@ TEST(Attention, IsThatOfTheDefinition) {
          {Case(2, 8, 16, 16, 40, 0.16F), Case(1, 2, 100, 300, 40, 0.16F),  // blocks of keys
           Case(3, 1, 33, 77, 80, 0.1F), Case(2, 3, 5, 7, 3, 0.5F),         // cut everywhere
           Case(1, 1, 1, 1, 1, 1), Case(1, 1, 17, 129, 513, 0.05F),         // partial sums
-          Case(1, 2, 64, 256, 8, 10)}) {                                   // nearly hard
+          Case(1, 2, 64, 256, 8, 10), Case(1, 1, 20, 4096, 40, 0.5F)}) {   // nearly hard, long
       run(*set, c, 1000);
       EXPECT_LT(difference(c), kTolerance)
           << c.num_queries << " queries, " << c.num_keys << " keys";
@@ -197,6 +197,16 @@ TEST(Attention, PartsChangeNoBit) {
   }
 }
 
+TEST(Attention, InstructionSetsChangeNoBit) {
+  std::vector<Values> outputs;
+  for (const AttentionKernels* const set : instruction_sets()) {
+    Case c(1, 2, 300, 150, 20, 1);
+    run(*set, c, 1000);
+    outputs.push_back(c.output);
+  }
+  for (const Values& output : outputs) EXPECT_EQ(output, outputs.front());
+}
+
 TEST(Attention, ScoresTooLargeForExpAreNoMatter) {
   for (const AttentionKernels* const set : instruction_sets()) {
     Case c(1, 1, 20, 200, 16, 1);
@@ -204,6 +214,21 @@ TEST(Attention, ScoresTooLargeForExpAreNoMatter) {
     run(*set, c, 1000);
     EXPECT_LT(difference(c), 1e-2);  // scores of thousands round in the tenths of thousandths
     EXPECT_TRUE(std::ranges::all_of(c.output, [](float x) { return std::isfinite(x); }));
+  }
+}
+
+TEST(Attention, KeysOfNoWeightAreNotThere) {
+  for (const AttentionKernels* const set : instruction_sets()) {
+    for (const float score : {-88.0F, -1e3F, -1e30F, -std::numeric_limits<float>::infinity()}) {
+      Case c(1, 1, 40, 300, 1, 1);
+      c.queries.assign(c.queries.size(), 1);
+      for (std::size_t key = 0; key < c.keys.size(); key += 3) {
+        c.keys[key] = score;
+        c.values[key] = 1e6F;
+      }
+      run(*set, c, 1000);
+      EXPECT_LT(difference(c), kTolerance) << score;
+    }
   }
 }
 
