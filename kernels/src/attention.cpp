@@ -36,12 +36,18 @@ Attention with_copies(const Attention& attention, std::int64_t batch, std::int64
   return here;
 }
 
+/// Memory that begins with one: no vector then lies in two.
+struct alignas(64) CacheLine {
+  float floats[16];
+};
+
 }  // namespace
 
 void attend(const AttentionKernels& kernels, const Attention& attention, const Parallel& parallel) {
   const std::int64_t strips = (attention.num_queries + kStrip - 1) / kStrip;
   parallel(attention.batches * attention.heads * strips, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> memory(static_cast<std::size_t>(strip_memory(attention)));
+    const auto size = static_cast<std::size_t>(strip_memory(attention)) * sizeof(float);
+    std::vector<CacheLine> memory((size + sizeof(CacheLine) - 1) / sizeof(CacheLine));
     std::vector<float> copies;
     Attention here = attention;
     for (std::int64_t i = begin; i < end; ++i) {
@@ -51,7 +57,7 @@ void attend(const AttentionKernels& kernels, const Attention& attention, const P
       if (strips >= kManyStrips && (i == begin || query == 0))
         here = with_copies(attention, batch, head, copies);
       kernels.attend_strip(here, batch, head, query,
-                           std::min(kStrip, attention.num_queries - query), memory.data());
+                           std::min(kStrip, attention.num_queries - query), memory.data()->floats);
     }
   });
 }
