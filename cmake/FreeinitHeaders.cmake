@@ -59,8 +59,8 @@ set(FREEINIT_BODIES
   networks/tiled_autoencoder networks/torchscript_archive networks/torchscript_module networks/torchscript_unet
   networks/unet_call networks/video_unet networks/windowed_unet
   networks/backends/cuda_graphs networks/backends/loaders networks/backends/openvino networks/backends/torchscript
-  networks/backends/attention networks/backends/bfloat16 networks/backends/graph_edits networks/backends/graph_shortcuts
-  networks/backends/in_parallel networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
+  networks/backends/attention networks/backends/bfloat16 networks/backends/graph_edits networks/backends/graph_norms networks/backends/graph_shortcuts
+  networks/backends/group_norm networks/backends/in_parallel networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv
   networks/backends/winograd_graph
   pipeline/checkpoint_folder pipeline/clip_latents pipeline/memory_estimate pipeline/phase_clock pipeline/probe pipeline/profile_trace
   pipeline/prompt_embeddings pipeline/request_check pipeline/text_to_video_pipeline

@@ -17,8 +17,8 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention_vectors.cpp"
 #include <hwy/foreach_target.h>
-// Behind it, as they choose the instruction set.
-#include <hwy/contrib/math/math-inl.h>
+// Behind it, as it chooses the instruction set.
+#include <hwy/highway.h>
 
 #include "attention_strip.hpp"
 #include "products_inl.hpp"
@@ -38,9 +38,26 @@ struct Strip {
   std::int64_t columns;
 };
 
-/// exp, and NaN of NaN.
-HWY_INLINE Vector exponential(Vector x) {
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(Floats(), x));
+constexpr float kPerLog2 = 1.44269504F;  ///< exp(x) = 2^(x / log(2))
+
+/// 2^x for x up to 0, which rounding may pass by a little; 1 of 0 and NaN of NaN. It is 0 where it
+/// would be smaller than a normal number: processors are slow with those.
+HWY_INLINE Vector power_of_two(Vector x) {
+  // Numbers of this size have no fraction, so adding rounds x to a whole number. Their lowest bits
+  // count on from 127, as exponents do.
+  const Vector count_from = all(0x1.8p23F + 127);
+  const Vector counted = hn::Add(x, count_from);
+  const Vector rest = hn::Sub(x, hn::Sub(counted, count_from));
+  Vector sum = all(1.53533620e-4F);  // the least relative error, 2e-8; near log(2)^n / n!
+  sum = hn::MulAdd(sum, rest, all(1.33988739e-3F));
+  sum = hn::MulAdd(sum, rest, all(9.61843692e-3F));
+  sum = hn::MulAdd(sum, rest, all(5.55033237e-2F));
+  sum = hn::MulAdd(sum, rest, all(2.40226477e-1F));
+  sum = hn::MulAdd(sum, rest, all(6.93147182e-1F));
+  sum = hn::MulAdd(sum, rest, all(1));
+  const auto bits = hn::BitCast(hn::RebindToUnsigned<Floats>(), counted);
+  const Vector whole = hn::BitCast(Floats(), hn::ShiftLeft<23>(bits));
+  return hn::IfThenZeroElse(hn::Lt(x, all(-126)), hn::Mul(sum, whole));
 }
 
 /// Makes P of the scores of `count` keys in the column block at `column`, and of what was summed up
@@ -48,12 +65,19 @@ HWY_INLINE Vector exponential(Vector x) {
 HWY_INLINE void soften_columns(const Strip& strip, std::int64_t column, std::int64_t count,
                                std::int64_t width, bool first) {
   float* const scores = strip.scores + column;
-  Vector largest = load(strip.largest + column);
-  const Vector before = largest;
-  for (std::int64_t k = 0; k < count; ++k) largest = hn::Max(largest, load(scores + k * kStrip));
+  const Vector before = load(strip.largest + column);
+  Vector largest = before;
+  Vector other = before;  // of every second key, as each waits for the one before it
+  for (std::int64_t k = 0; k < count; k += 2) {
+    largest = hn::Max(largest, load(scores + k * kStrip));
+    other = hn::Max(other, load(scores + std::min(k + 1, count - 1) * kStrip));
+  }
+  largest = hn::Max(largest, other);
+  // Of one rounding each, however large scores are. That of `shift` is in all of P alike.
+  const Vector shift = hn::Mul(largest, all(kPerLog2));
   Vector total = all(0);
   for (std::int64_t k = 0; k < count; ++k) {
-    const Vector p = exponential(hn::Sub(load(scores + k * kStrip), largest));
+    const Vector p = power_of_two(hn::MulSub(load(scores + k * kStrip), all(kPerLog2), shift));
     total = hn::Add(total, p);
     store(scores + k * kStrip, p);
   }
@@ -62,7 +86,7 @@ HWY_INLINE void soften_columns(const Strip& strip, std::int64_t column, std::int
     store(strip.total + column, total);
     return;
   }
-  const Vector shrink = exponential(hn::Sub(before, largest));
+  const Vector shrink = power_of_two(hn::Sub(hn::Mul(before, all(kPerLog2)), shift));
   store(strip.total + column, hn::MulAdd(load(strip.total + column), shrink, total));
   for (std::int64_t d = 0; d < width; ++d) {
     float* const sum = strip.sums + d * kStrip + column;

@@ -135,7 +135,8 @@ TEST(Attention, IsThatOfTheDefinition) {
          {Case(2, 8, 16, 16, 40, 0.16F), Case(1, 2, 100, 300, 40, 0.16F),  // blocks of keys
           Case(3, 1, 33, 77, 80, 0.1F), Case(2, 3, 5, 7, 3, 0.5F),         // cut everywhere
           Case(1, 1, 1, 1, 1, 1), Case(1, 1, 17, 129, 513, 0.05F),         // partial sums
-          Case(1, 2, 64, 256, 8, 10)}) {                                   // nearly hard
+          Case(1, 2, 64, 256, 8, 10), Case(1, 1, 20, 4096, 40, 0.5F),      // nearly hard, long
+          Case(2, 2, 230, 150, 12, 0.3F)}) {                               // keys are copied
       run(*set, c, 1000);
       EXPECT_LT(difference(c), kTolerance)
           << c.num_queries << " queries, " << c.num_keys << " keys";
@@ -189,12 +190,39 @@ TEST(Attention, InBfloat16IsThatOfTheDefinitionUpToItsRounding) {
 
 TEST(Attention, PartsChangeNoBit) {
   for (const AttentionKernels* const set : instruction_sets()) {
-    Case whole(2, 3, 70, 150, 20, 0.2F);
-    Case parts = whole;
-    run(*set, whole, 1000);
-    run(*set, parts, 1);
-    EXPECT_EQ(whole.output, parts.output);
+    for (Case whole : {Case(2, 3, 70, 150, 20, 0.2F), Case(2, 3, 260, 150, 20, 0.2F)}) {
+      run(*set, whole, 1000);
+      for (const std::int64_t step : {1, 5}) {
+        Case parts = whole;
+        std::ranges::fill(parts.output, 0.0F);
+        run(*set, parts, step);
+        EXPECT_EQ(whole.output, parts.output) << step;
+      }
+    }
   }
+}
+
+// With many queries keys and values are copied, with few they are not.
+TEST(Attention, OtherQueriesChangeNoBit) {
+  for (const AttentionKernels* const set : instruction_sets()) {
+    Case many(1, 2, 300, 150, 20, 0.2F);
+    run(*set, many, 1000);
+    Case few(1, 2, 50, 150, 20, 0.2F);
+    few.keys = many.keys;
+    few.values = many.values;
+    run(*set, few, 1000);
+    EXPECT_TRUE(std::equal(few.output.begin(), few.output.end(), many.output.begin()));
+  }
+}
+
+TEST(Attention, InstructionSetsChangeNoBit) {
+  std::vector<Values> outputs;
+  for (const AttentionKernels* const set : instruction_sets()) {
+    Case c(1, 2, 300, 150, 20, 1);
+    run(*set, c, 1000);
+    outputs.push_back(c.output);
+  }
+  for (const Values& output : outputs) EXPECT_EQ(output, outputs.front());
 }
 
 TEST(Attention, ScoresTooLargeForExpAreNoMatter) {
@@ -204,6 +232,21 @@ TEST(Attention, ScoresTooLargeForExpAreNoMatter) {
     run(*set, c, 1000);
     EXPECT_LT(difference(c), 1e-2);  // scores of thousands round in the tenths of thousandths
     EXPECT_TRUE(std::ranges::all_of(c.output, [](float x) { return std::isfinite(x); }));
+  }
+}
+
+TEST(Attention, KeysOfNoWeightAreNotThere) {
+  for (const AttentionKernels* const set : instruction_sets()) {
+    for (const float score : {-88.0F, -1e3F, -1e30F, -std::numeric_limits<float>::infinity()}) {
+      Case c(1, 1, 40, 300, 1, 1);
+      c.queries.assign(c.queries.size(), 1);
+      for (std::size_t key = 0; key < c.keys.size(); key += 3) {
+        c.keys[key] = score;
+        c.values[key] = 1e6F;
+      }
+      run(*set, c, 1000);
+      EXPECT_LT(difference(c), kTolerance) << score;
+    }
   }
 }
 

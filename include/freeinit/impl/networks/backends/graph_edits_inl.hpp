@@ -4,6 +4,7 @@
 
 #include <freeinit/core/config.hpp>
 
+#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
@@ -55,14 +56,62 @@ bool is_list(const torch::jit::Value* value, std::initializer_list<Number> expec
                             });
 }
 
+/// Whether a node may write into a tensor that is there. A method that it calls is asked by itself.
+inline bool writes(const torch::jit::Node* node) {
+  const c10::FunctionSchema* const schema = node->maybeSchema();
+  const auto any_writes = [](const torch::jit::Block* inner) {
+    return std::ranges::any_of(inner->nodes(), writes);
+  };
+  return (schema != nullptr && schema->is_mutable()) ||
+         node->kind() == c10::prim::CallFunction ||  // is of no layer, so nobody asks it
+         std::ranges::any_of(node->blocks(), any_writes);
+}
+
+/// What a call of a method runs; null if a node is none.
+inline torch::jit::GraphFunction* called_method(const torch::jit::Node& node) {
+  if (node.kind() != c10::prim::CallMethod) return nullptr;
+  const auto layer = node.input(0)->type()->cast<c10::ClassType>();
+  return layer ? torch::jit::tryToGraphFunction(layer->getMethod(node.s(c10::attr::name)))
+               : nullptr;
+}
+
+/// Whether a `reader` has a value as its first input, here or in the method that is called with it,
+/// and nothing else reads it; and whether nothing is written from the node `next` on until then, so
+/// that what the value is made of can be read there instead.
+inline bool is_only_read_by(const torch::jit::Value& value, const torch::jit::Node* next,
+                            c10::Symbol reader) {
+  if (value.uses().size() != 1) return false;
+  const torch::jit::Use use = value.uses()[0];
+  for (; next != use.user; next = next->next()) {
+    const bool is_simple = next->blocks().empty() && next->kind() != c10::prim::CallMethod;
+    if (next->kind() == c10::prim::Return || !is_simple || writes(next)) return false;
+  }
+  if (torch::jit::GraphFunction* const method = called_method(*use.user)) {
+    const torch::jit::Graph& graph = *method->graph();
+    return is_only_read_by(*graph.inputs()[use.offset], *graph.nodes().begin(), reader);
+  }
+  return use.user->kind() == reader && use.offset == 0;
+}
+
+/// What reads such a value, out of the methods that are called for it.
+inline torch::jit::Node& bring_reader(torch::jit::Value& value) {
+  for (;;) {
+    torch::jit::Node* const user = value.uses()[0].user;
+    torch::jit::GraphFunction* const method = called_method(*user);
+    if (method == nullptr) return *user;
+    torch::jit::inlineCallTo(user, method, method->graph().get());
+  }
+}
+
 /// Puts an operator with those inputs in the place of a node. The caller destroys the node.
-inline void replace_by(torch::jit::Node& node, const char* name,
-                       at::ArrayRef<torch::jit::Value*> inputs) {
+inline torch::jit::Node& replace_by(torch::jit::Node& node, const char* name,
+                                    at::ArrayRef<torch::jit::Value*> inputs) {
   torch::jit::Node* const other =
       node.owningGraph()->create(c10::Symbol::fromQualString(name), inputs, 1);
   other->insertBefore(&node);
   other->output()->setType(node.output()->type());
   node.output()->replaceAllUsesWith(other->output());
+  return *other;
 }
 
 }  // namespace detail

@@ -8,7 +8,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/record_function.h>
-#include <torch/csrc/jit/api/function_impl.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -61,17 +60,6 @@ inline void register_over_one() {
       c10::AliasAnalysisKind::FROM_SCHEMA));
 }
 
-/// Whether a node may write into a tensor that is there. A method that it calls is asked by itself.
-inline bool writes(const torch::jit::Node* node) {
-  const c10::FunctionSchema* const schema = node->maybeSchema();
-  const auto any_writes = [](const torch::jit::Block* inner) {
-    return std::ranges::any_of(inner->nodes(), writes);
-  };
-  return (schema != nullptr && schema->is_mutable()) ||
-         node->kind() == c10::prim::CallFunction ||  // is of no layer, so nobody asks it
-         std::ranges::any_of(node->blocks(), any_writes);
-}
-
 /// The size that a node resizes to by nearest neighbours, None where it doubles without naming one;
 /// null if that is not what it does.
 inline torch::jit::Value* nearest_size(torch::jit::Node& node) {
@@ -84,41 +72,6 @@ inline torch::jit::Value* nearest_size(torch::jit::Node& node) {
   torch::jit::Value* const size = node.input(1);
   if (!size->mustBeNone()) return has_scales ? nullptr : size;
   return has_scales && scales.size() == 1 && is_list(scales[0], {2.0, 2.0}) ? size : nullptr;
-}
-
-/// What a call of a method runs; null if a node is none.
-inline torch::jit::GraphFunction* called_method(const torch::jit::Node& node) {
-  if (node.kind() != c10::prim::CallMethod) return nullptr;
-  const auto layer = node.input(0)->type()->cast<c10::ClassType>();
-  return layer ? torch::jit::tryToGraphFunction(layer->getMethod(node.s(c10::attr::name)))
-               : nullptr;
-}
-
-/// Whether Winograd's convolution reads a value, here or in the method that is called with it, and
-/// nothing else does; and whether nothing is written from the node `next` on until then, so that
-/// what the value is made of can be read there instead.
-inline bool is_only_convolved(const torch::jit::Value& value, const torch::jit::Node* next) {
-  if (value.uses().size() != 1) return false;
-  const torch::jit::Use use = value.uses()[0];
-  for (; next != use.user; next = next->next()) {
-    const bool is_simple = next->blocks().empty() && next->kind() != c10::prim::CallMethod;
-    if (next->kind() == c10::prim::Return || !is_simple || writes(next)) return false;
-  }
-  if (torch::jit::GraphFunction* const method = called_method(*use.user)) {
-    const torch::jit::Graph& graph = *method->graph();
-    return is_only_convolved(*graph.inputs()[use.offset], *graph.nodes().begin());
-  }
-  return use.user->kind() == c10::Symbol::fromQualString(kWinogradConvolution) && use.offset == 0;
-}
-
-/// The convolution that reads such a value, out of the methods that are called for it.
-inline torch::jit::Node& bring_convolution(torch::jit::Value& value) {
-  for (;;) {
-    torch::jit::Node* const user = value.uses()[0].user;
-    torch::jit::GraphFunction* const method = called_method(*user);
-    if (method == nullptr) return *user;
-    torch::jit::inlineCallTo(user, method, method->graph().get());
-  }
 }
 
 /// Whether a value is the number 1, as tracing writes it: a tensor without dimensions.
@@ -136,14 +89,15 @@ inline bool is_over_one(const torch::jit::Node& node) {
 
 /// `may_share`: whether one tensor can be another's too, since nothing is written into any.
 inline void shorten(torch::jit::Block& block, bool may_share) {
+  const auto convolution = c10::Symbol::fromQualString(kWinogradConvolution);
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
     for (torch::jit::Block* const inner : node->blocks()) shorten(*inner, may_share);
     torch::jit::Value* const size = nearest_size(**node);
-    if (size != nullptr && is_only_convolved(*node->output(), node->next())) {
-      torch::jit::Node& convolution = bring_convolution(*node->output());
-      replace_by(convolution, kUpsampledConvolution,
-                 {node->input(0), size, convolution.input(1), convolution.input(2)});
-      convolution.destroy();
+    if (size != nullptr && is_only_read_by(*node->output(), node->next(), convolution)) {
+      torch::jit::Node& reader = bring_reader(*node->output());
+      replace_by(reader, kUpsampledConvolution,
+                 {node->input(0), size, reader.input(1), reader.input(2)});
+      reader.destroy();
       node.destroyCurrent();
     } else if (may_share && is_over_one(**node)) {
       replace_by(**node, kOverOne, {node->input(0), node->input(1)});

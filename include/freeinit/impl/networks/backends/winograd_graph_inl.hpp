@@ -5,6 +5,7 @@
 
 #include <freeinit/impl/networks/backends/attention_inl.hpp>
 #include <freeinit/impl/networks/backends/graph_edits_inl.hpp>
+#include <freeinit/impl/networks/backends/graph_norms_inl.hpp>
 #include <freeinit/impl/networks/backends/graph_shortcuts_inl.hpp>
 #include <freeinit/impl/networks/backends/winograd_conv_inl.hpp>
 
@@ -108,6 +109,8 @@ inline void register_faster_operators() {
   register_attention();
   register_upsampled_convolution();
   register_over_one();
+  register_group_norm(kGroupNorm, false);
+  register_group_norm(kGroupNormSilu, true);
   for (const FasterOperator& op : {kFasterConvolution, kFasterTemporalConvolution, kFasterLinear})
     register_layer_operator(op);
 }
@@ -190,6 +193,7 @@ inline std::size_t use_winograd(torch::jit::Module& network, const LayerOperator
   const std::vector<torch::jit::Block*> methods = method_blocks(network);
   std::size_t exchanged = 0;
   for (torch::jit::Block* const block : methods) exchanged += exchange_operators(*block, layers);
+  use_faster_norms(methods);
   take_shortcuts(methods);
   return exchanged;
 }
