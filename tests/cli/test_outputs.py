@@ -122,7 +122,7 @@ class Decode(CommandTest):
         while process.poll() is None and self.files() == ["z.safetensors"]:
             time.sleep(0.01)
         process.terminate()
-        self.assertTrue(process.stderr.read().startswith("error: "))
+        self.assertRegex(process.stderr.read(), r"^stopping after the current step; .*\nerror: ")
         self.assertEqual(process.wait(), 143)
         self.assertEqual(self.files(), ["z.safetensors"])
 

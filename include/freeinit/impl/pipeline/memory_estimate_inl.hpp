@@ -40,7 +40,7 @@ FREEINIT_INLINE std::int64_t unet_weights(const Manifest& manifest, const UNetBa
 /// What Winograd's convolutions transform in: little beside large weights, and the same for any
 /// size.
 FREEINIT_INLINE std::int64_t workspace_of(const UNetBackend& backend) {
-  return backend.convolutions == nullptr ? 0 : std::int64_t{126} << 20;
+  return backend.convolutions == nullptr ? 0 : std::int64_t{90} << 20;
 }
 
 /// Latent positions that the UNet sees at once: of one window, with and without the text. A feature
