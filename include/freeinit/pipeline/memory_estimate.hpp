@@ -31,7 +31,7 @@ struct HeapOverhead {
   /// brings in, some of them late: seen were 95 to 130 MiB, as the system had the pages about, and
   /// 50 with networks of a few operators; this lies between.
   std::int64_t first_use = std::int64_t{110} << 20;
-  double waste = 0.7;  ///< of a call: freed blocks that nothing fits into
+  double waste = 0.5;  ///< of a call: freed blocks that nothing fits into
   std::int64_t most_waste = std::int64_t{1} << 50;  ///< bytes; the waste of a call is this at most
 
   /// Of a process that called `keep_freed_memory`.
