@@ -55,7 +55,7 @@ set(FREEINIT_BODIES
   analysis/consistency analysis/forward_process analysis/frequency_bands analysis/noise_statistics
   networks/archive_code networks/autoencoder networks/conditioning networks/context_windows networks/contract networks/device networks/dtype networks/feature_cache networks/guidance
   networks/image_encoder networks/latent_rgb networks/late_network networks/late_networks networks/library_error networks/mapped_weights
-  networks/model_bundle networks/nearest_multiples networks/operator_check networks/operator_uses networks/operators networks/tensor_operators networks/text_encoder
+  networks/model_bundle networks/nearest_multiples networks/only_owner networks/operator_check networks/operator_uses networks/operators networks/tensor_operators networks/text_encoder
   networks/tiled_autoencoder networks/torchscript_archive networks/torchscript_module networks/torchscript_unet
   networks/unet_call networks/video_unet networks/windowed_unet
   networks/backends/cuda_graphs networks/backends/loaders networks/backends/openvino networks/backends/torchscript

@@ -14,6 +14,12 @@ namespace {
 /// Strips of a head from which on it pays to copy its keys and values first.
 constexpr std::int64_t kManyStrips = 8;
 
+/// Not so where a row lies behind the other already.
+bool pays_to_copy(const Attention& attention, std::int64_t strips) {
+  return strips >= kManyStrips &&
+         (attention.keys.row != attention.width || attention.values.row != attention.width);
+}
+
 /// The rows of keys or values from `from` on, one behind the other in `to`.
 Sequences<const float> copy_rows(const Attention& attention, const float* from, std::int64_t row,
                                  float* to) {
@@ -50,11 +56,12 @@ void attend(const AttentionKernels& kernels, const Attention& attention, const P
     std::vector<CacheLine> memory((size + sizeof(CacheLine) - 1) / sizeof(CacheLine));
     std::vector<float> copies;
     Attention here = attention;
+    const bool copies_rows = pays_to_copy(attention, strips);
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t batch = i / strips / attention.heads;
       const std::int64_t head = i / strips % attention.heads;
       const std::int64_t query = i % strips * kStrip;
-      if (strips >= kManyStrips && (i == begin || query == 0))
+      if (copies_rows && (i == begin || query == 0))
         here = with_copies(attention, batch, head, copies);
       kernels.attend_strip(here, batch, head, query,
                            std::min(kStrip, attention.num_queries - query), memory.data()->floats);

@@ -29,11 +29,11 @@ constexpr std::int64_t kKeptBlock = 384;
 /// keep them between calls. With a quarter of them, kernels of 1280 channels are transformed so
 /// often that a call takes a sixth longer.
 constexpr std::int64_t kTileElements = 12 << 20;
-/// Most elements of products there. It bounds the tiles of all but the widest convolutions: with
-/// more, less of them is in the cache.
+/// Most elements of products where kernels are not kept. It bounds the tiles of all but the widest
+/// convolutions: with more, less of them is in the cache.
 constexpr std::int64_t kProductElements = 11 << 16;
-/// Output channels there at a time: enough that tiles are fetched for many of them, and fewer where
-/// their kernels are more than above.
+/// Output channels at a time where kernels are not kept: enough that tiles are fetched for many of
+/// them, and fewer where their kernels are more than kKernelElements.
 constexpr std::int64_t kBlock = 72;
 constexpr std::int64_t kLeastBlock = 48;
 /// Between planes. Without it they are often a power of two apart, and share the few places of a

@@ -19,6 +19,8 @@ namespace freeinit::kernels::HWY_NAMESPACE {
 
 #if HWY_NATIVE_FMA
 
+static_assert(kMostRows % kRows == 0);                     // memory is made for groups of that many
+static_assert(kRows % 4 == 0 || kRows + 2 <= kMostLanes);  // they are turned in fours
 constexpr std::int64_t kTurned = 8;  ///< channels whose kernels are turned at a time
 
 /// Four rows of four floats to four columns, kMostLanes apart.

@@ -24,7 +24,7 @@ void expect_exact(const Shape& shape, std::uint64_t bits) {
   }
 }
 
-// Hashes: of the first kernels, before they were written with Highway.
+// Hashes: of earlier kernels, from before a change that was to keep the bits.
 TEST(WinogradKernels, ImagesAreTheDefinitionAndTheSameBitsEverywhere) {
   expect_exact(ImageConvolution{2, 32, 32, 16, 16}, 0xadd9d508631c1865U);
   expect_exact(ImageConvolution{3, 50, 70, 13, 7}, 0x3f284a2ab238f37dU);   // cut tiles

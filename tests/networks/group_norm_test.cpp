@@ -11,6 +11,9 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/api/module.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -237,6 +240,24 @@ TEST(WinogradNorms, ThatAreReadByOthersAreNotJoined) {
     EXPECT_FALSE(is_joined(module));
     expect_near(module.forward({l.input.clone()}).toTensor(), expected);
   }
+}
+
+// A file of few lines would else become a graph that no memory holds.
+TEST(WinogradNorms, MethodsAreNotPutIntoEachOtherWithoutEnd) {
+  const c10::InferenceMode guard;
+  const Layer l = layer();
+  torch::jit::Module module = in_one_method(l, "  return " + kNorm + "\n");
+  std::string last = "self.forward(";
+  for (int i = 0; i < 30; ++i) {
+    const std::string name = "twice" + std::to_string(i);
+    module.define("def " + name + "(self, x):\n  return " + last + "torch.silu(" + last + "x)))\n");
+    last = "self." + name + "(";
+  }
+  use_winograd(module);
+  std::size_t nodes = 0;
+  for (const torch::jit::Block* const block : freeinit::detail::method_blocks(module))
+    nodes += static_cast<std::size_t>(std::distance(block->nodes().begin(), block->nodes().end()));
+  EXPECT_LT(nodes, 31U * 100);
 }
 
 TEST(WinogradNorms, OfANetworkAskForNoMemoryBehindWhatItComputed) {

@@ -4,13 +4,13 @@
 // promise about the result. `inline` in both modes: the units of all backends share it.
 
 #include <freeinit/core/error.hpp>
+#include <freeinit/impl/networks/only_owner_inl.hpp>
 #include <freeinit/networks/video_unet.hpp>
 
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <c10/util/StringUtil.h>
 
-#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -18,16 +18,6 @@
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
-
-/// Whether nobody but its owner knows `tensor` any more, so that it may be written again. Not so on
-/// a GPU, where work that reads it may still be queued.
-inline bool may_write_again(const at::Tensor& tensor) {
-  const bool alone = tensor.defined() && tensor.is_cpu() && tensor.use_count() == 1 &&
-                     tensor.storage().use_count() == 1;
-  // Counts are read without order; this orders what the last other owner read before our writes.
-  if (alone) std::atomic_thread_fence(std::memory_order_acquire);
-  return alone;
-}
 
 /// Makes the inputs of a network on `device` in `dtype`. Safe to call from several threads.
 class UNetInputs {

@@ -62,24 +62,42 @@ inline bool writes(const torch::jit::Node* node) {
   const auto any_writes = [](const torch::jit::Block* inner) {
     return std::ranges::any_of(inner->nodes(), writes);
   };
-  return (schema != nullptr && schema->is_mutable()) ||
-         node->kind() == c10::prim::CallFunction ||  // is of no layer, so nobody asks it
+  // What is of no layer nobody asks.
+  const auto layer = [&] { return node->input(0)->type()->cast<c10::ClassType>(); };
+  const bool is_unasked =
+      node->kind() == c10::prim::CallFunction ||
+      (node->kind() == c10::prim::CallMethod && (layer() == nullptr || !layer()->is_module()));
+  return (schema != nullptr && schema->is_mutable()) || is_unasked ||
          std::ranges::any_of(node->blocks(), any_writes);
 }
 
-/// What a call of a method runs; null if a node is none.
+/// Calls of methods within each other that are looked into, and nodes of a method that is put in
+/// the place of its call: a layer has few, and a graph may not grow without end.
+inline constexpr int kMostCalls = 4;
+inline constexpr int kMostNodes = 32;
+
+inline bool is_short(const torch::jit::Graph& graph) {
+  int count = 0;
+  return std::ranges::all_of(graph.nodes(), [&count](const torch::jit::Node* node) {
+    return node->blocks().empty() && ++count <= kMostNodes;
+  });
+}
+
+/// What a call of a short method runs; null if a node is none.
 inline torch::jit::GraphFunction* called_method(const torch::jit::Node& node) {
   if (node.kind() != c10::prim::CallMethod) return nullptr;
   const auto layer = node.input(0)->type()->cast<c10::ClassType>();
-  return layer ? torch::jit::tryToGraphFunction(layer->getMethod(node.s(c10::attr::name)))
-               : nullptr;
+  if (layer == nullptr) return nullptr;
+  torch::jit::GraphFunction* const method =
+      torch::jit::tryToGraphFunction(layer->getMethod(node.s(c10::attr::name)));
+  return method != nullptr && is_short(*method->graph()) ? method : nullptr;
 }
 
 /// Whether a `reader` has a value as its first input, here or in the method that is called with it,
 /// and nothing else reads it; and whether nothing is written from the node `next` on until then, so
 /// that what the value is made of can be read there instead.
 inline bool is_only_read_by(const torch::jit::Value& value, const torch::jit::Node* next,
-                            c10::Symbol reader) {
+                            c10::Symbol reader, int calls = kMostCalls) {
   if (value.uses().size() != 1) return false;
   const torch::jit::Use use = value.uses()[0];
   for (; next != use.user; next = next->next()) {
@@ -88,7 +106,8 @@ inline bool is_only_read_by(const torch::jit::Value& value, const torch::jit::No
   }
   if (torch::jit::GraphFunction* const method = called_method(*use.user)) {
     const torch::jit::Graph& graph = *method->graph();
-    return is_only_read_by(*graph.inputs()[use.offset], *graph.nodes().begin(), reader);
+    return calls > 0 &&
+           is_only_read_by(*graph.inputs()[use.offset], *graph.nodes().begin(), reader, calls - 1);
   }
   return use.user->kind() == reader && use.offset == 0;
 }

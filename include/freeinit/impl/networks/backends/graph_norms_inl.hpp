@@ -38,12 +38,13 @@ inline void register_group_norm(const char* name, bool silu) {
 }
 
 /// Whether a node is a norm, or calls a method that ends with one.
-inline bool makes_norm(const torch::jit::Node& node) {
+inline bool makes_norm(const torch::jit::Node& node, int calls = kMostCalls) {
   torch::jit::GraphFunction* const method = called_method(node);
   if (method == nullptr) return node.kind() == c10::aten::group_norm;
   const torch::jit::Graph& graph = *method->graph();
   const torch::jit::Node* const last = graph.return_node()->prev();
-  return graph.outputs().size() == 1 && graph.outputs()[0]->node() == last && makes_norm(*last);
+  return calls > 0 && graph.outputs().size() == 1 && graph.outputs()[0]->node() == last &&
+         makes_norm(*last, calls - 1);
 }
 
 /// The norm of such a node, out of the methods that are called for it.

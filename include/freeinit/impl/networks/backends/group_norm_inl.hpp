@@ -3,6 +3,7 @@
 // Group norm of tensors by the kernels of kernels/, where those serve, else as LibTorch has it.
 
 #include <freeinit/impl/networks/backends/in_parallel_inl.hpp>
+#include <freeinit/impl/networks/only_owner_inl.hpp>
 #include <freeinit/kernels/group_norm.hpp>
 
 #include <ATen/Version.h>
@@ -54,18 +55,12 @@ inline bool has_whole_frames(const at::Tensor& input) {
   return input.dim() == 5 && input.stride(4) == 1 && input.stride(3) == input.size(4);
 }
 
-/// Whether nobody else can see what is written into a tensor, as into a result that the interpreter
-/// hands over to its last reader; memory that was given to LibTorch is somebody's.
-inline bool is_owned(const at::Tensor& tensor) {
-  return tensor.use_count() == 1 && tensor.storage().use_count() == 1 &&
-         tensor.storage().resizable();
-}
-
-/// The result takes the place of an input that is owned: large memory that is new costs more time
-/// than what is computed.
+/// The result takes the place of an input that nobody else knows, as the interpreter hands over to
+/// its last reader: large memory that is new costs more time than what is computed. Memory that was
+/// given to LibTorch is somebody's.
 inline at::Tensor group_norm_by_kernels(at::Tensor given, const at::Tensor& given_weight,
                                         const at::Tensor& given_bias, const GroupNormCall& call) {
-  const bool stays = given.is_contiguous() && is_owned(given);
+  const bool stays = given.is_contiguous() && given.storage().resizable() && may_write_again(given);
   const at::Tensor input = has_whole_frames(given) ? std::move(given) : given.contiguous();
   const at::Tensor weight = given_weight.contiguous();
   const at::Tensor bias = given_bias.contiguous();

@@ -8,6 +8,7 @@
 #include <freeinit/impl/networks/backends/loaders_inl.hpp>
 #include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/networks/library_error_inl.hpp>
+#include <freeinit/impl/networks/only_owner_inl.hpp>
 #include <freeinit/impl/networks/unet_call_inl.hpp>
 
 #include <ATen/Parallel.h>

@@ -119,8 +119,8 @@ inline at::Tensor winograd_upsampled_conv2d(const at::Tensor& input, at::Optiona
   return winograd_convolve(shape, sizes, input, weight, bias);
 }
 
-/// The same along the frames of `input` [N,C,F,H,W], with `weight` [K,C,3,1,1]: [N,K,F,H,W]. All
-/// else is LibTorch's conv3d with padding (1, 0, 0).
+/// As `winograd_conv2d`, along the frames of `input` [N,C,F,H,W], with `weight` [K,C,3,1,1]:
+/// [N,K,F,H,W]. All else is LibTorch's conv3d with padding (1, 0, 0).
 inline at::Tensor winograd_temporal_conv(const at::Tensor& input, const at::Tensor& weight,
                                          const at::Tensor& bias) {
   if (!winograd_serves(input, weight, bias, 5, {3, 1, 1}))

@@ -185,9 +185,9 @@ inline std::size_t exchange_operators(torch::jit::Block& block, const LayerOpera
 
 /// Runs a TorchScript network for a CPU from now on, in all methods of all its layers: convolutions
 /// by `winograd_conv2d` and `winograd_temporal_conv` where stride, padding, dilation and groups are
-/// theirs, and linear layers by oneDNN's matrix product where this LibTorch has it. Returns how
-/// many layers those are. Takes shortcuts as well. Call it before the network first runs, since a
-/// method is compiled then.
+/// theirs, attention, and linear layers by oneDNN's matrix product where this LibTorch has it.
+/// Returns how many layers those are. Group norms are exchanged, too, and what need not be computed
+/// goes. Call it before the network first runs, since a method is compiled then.
 inline std::size_t use_winograd(torch::jit::Module& network, const LayerOperators& layers = {}) {
   register_faster_operators();
   const std::vector<torch::jit::Block*> methods = method_blocks(network);
