@@ -1,13 +1,15 @@
 """What `--dry-run` says beforehand against the process's peak, on the demo model.
 
 Sizes at which the UNet, the decoder or the heap have most of it. Frames are few and steps one. Weights are 7 MB
-here, so that the heap and pages of libraries have most of the peak, and those change from run to run.
+here, so that the heap and pages of libraries have most of the peak. Those change by a tenth from run to run, hence the
+median of three.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import statistics
 from pathlib import Path
 
 import pytest
@@ -39,8 +41,8 @@ def test_the_estimate_holds(freeinit, tmp_path, run):
     arguments = ["generate", "a red circle", "--bundle", DEMO, "--seed", 1, "--num-iters", 1]
     arguments += ["--num-inference-steps", 1, "--json", *RUNS[run]]
     planned = json.loads(freeinit.run([*arguments, "--dry-run"], tmp_path).stdout)["memory"]
-    report = json.loads(freeinit.run([*arguments, "-o", "v.gif"], tmp_path).stdout)
-    measured = report["memory"]["peak"]
+    measured = statistics.median(
+        json.loads(freeinit.run([*arguments, "-o", f"{i}.gif"], tmp_path).stdout)["memory"]["peak"] for i in range(3))
     print(f"{run}: said {planned['peak'] / 2**20:.0f} MiB, took {measured / 2**20:.0f} MiB")
     assert abs(measured / planned["peak"] - 1) < LIMIT
 
