@@ -1,4 +1,4 @@
-"""The denoiser's two trainings: the image model on single frames, then the temporal layers on clips.
+"""The denoiser's trainings: the image model on single frames, then the temporal layers on clips.
 
 A frame costs a sixteenth of a clip, so the words' looks (colour, shape, background, the lane of each
 direction) are learnt on frames, together with the text encoder.  On clips only the temporal layers
@@ -8,8 +8,8 @@ Noise is added to data at every timestep and some signal is left at the last, so
 with pure noise begins outside of what was trained.  That is the gap that FreeInit is about.
 
 What the rest of signal shows needs no words.  So that they are learnt, it is hidden now and then at the
-highest timesteps (HIDDEN): from a frame all of it, from a clip what moves.  Four fifths of the examples and
-the last tenth of the steps are the ordinary forward process alone.
+highest timesteps (HIDDEN), all of it or all but the mean colour.  Most examples and the last tenth of the
+steps are the ordinary forward process alone.
 """
 
 import random
@@ -24,11 +24,13 @@ import world
 from trainer import Plan, Trainer
 
 FRAMES = Plan(seed=5, steps=6000, batch=48, rate=1.5e-3, narrow=True)
-MOTION = Plan(seed=6, steps=4500, batch=4, rate=1e-3, floor=0.05, narrow=True)
+DIRECTIONS = Plan(seed=7, steps=900, batch=48, rate=7e-4, warm_up=50, decay=0.995, narrow=True)
+MOTION = Plan(seed=6, steps=4500, batch=4, rate=1e-3, floor=0.05, decay=0.998, narrow=True)
 HIGH = 0.4  # of the clips take their timestep from 500 on, where motion is decided
 NO_CAPTION = 0.1  # share of empty captions, for guidance
-# Until this share of the steps, in this share of the examples the signal is hidden.
-HIDDEN = {"frames": ((0.2, 0.25),), "clips": ((0.2, 0.3), (0.9, 0.2))}
+# Until this share of the steps, in this share of the examples the signal is hidden: in the stage of frames all of it,
+# then all but the mean colour.
+HIDDEN = {"frames": ((0.2, 0.25),), "directions": ((0.9, 0.5),), "motion": ((0.9, 0.3),)}
 HIDDEN_FROM = 900  # the timesteps where it is
 
 
@@ -53,12 +55,16 @@ def _noised(clean, shown, alphas, timesteps, generator):
     return noisy, (signal * noisy - clean) / rest
 
 
-def _hidden(kind, progress, clean, without, timesteps, generator):
+def _hidden(stage, progress, clean, without, timesteps, generator):
     """What the noise shall show: `without` in some of the first examples, whose timesteps become high."""
-    share = next((share for end, share in HIDDEN[kind] if progress < end), 0.0)
+    share = next((share for end, share in HIDDEN[stage] if progress < end), 0.0)
     hidden = torch.rand(len(clean), generator=generator) < share
     timesteps = torch.where(hidden, HIDDEN_FROM + timesteps // 10, timesteps)
     return torch.where(hidden.view(-1, *[1] * (clean.ndim - 1)), without, clean), timesteps
+
+
+def _mean_colour(clean):
+    return clean.mean(tuple(range(2, clean.ndim)), keepdim=True)
 
 
 def _losses(said, target, timesteps):
@@ -69,19 +75,19 @@ def _losses(said, target, timesteps):
     return each.mean(), {k: float(v.detach().mean()) for k, v in parts.items() if len(v)}
 
 
-def train_frames(out, run):
+def _train_on_frames(out, run, stage, plan, net, encoder, hidden):
+    """`hidden`: of frames, what the noise shows of those whose signal is hidden."""
     tokenizer = text.write_tokenizer(out / "tokenizer")
-    net, encoder = networks.image_network(), text.build(tokenizer)
     cache, alphas = latents.load(out), networks.scheduler().alphas_cumprod
-    plan = run.scaled(FRAMES)
-    trainer = Trainer(out / "frames", {"unet": net, "text": encoder}, plan, run)
+    plan = run.scaled(plan)
+    trainer = Trainer(out / stage, {"unet": net, "text": encoder}, plan, run)
     for generator in trainer.steps():
         clip = torch.randint(len(cache), (plan.batch,), generator=generator)
         frame = torch.randint(world.FRAMES, (plan.batch,), generator=generator)
         clean = cache.latents[clip, frame].float() * cache.factor
         ids = text.tokens(tokenizer, _captions(cache, clip.tolist(), generator))
         timesteps = _timesteps(plan.batch, generator, 0.0)
-        shown, timesteps = _hidden("frames", trainer.progress, clean, torch.zeros(()), timesteps, generator)
+        shown, timesteps = _hidden(stage, trainer.progress, clean, hidden(clean), timesteps, generator)
         noisy, target = _noised(clean, shown, alphas, timesteps, generator)
         with trainer.autocast():
             said = net(noisy, timesteps, encoder(ids)[0]).sample
@@ -90,9 +96,21 @@ def train_frames(out, run):
     return trainer.summary()
 
 
-def load_frames(out):
-    """Image network and text encoder of the first training, ready for use."""
-    weights = torch.load(out / "frames" / "final.pt")
+def train_frames(out, run):
+    encoder = text.build(text.write_tokenizer(out / "tokenizer"))
+    return _train_on_frames(out, run, "frames", FRAMES, networks.image_network(), encoder, torch.zeros_like)
+
+
+def train_directions(out, run):
+    """Goes on from the frames' networks. A frame shows where its shape is, so that the word for its lane is not learnt
+    unless that is hidden."""
+    net, encoder = (network.train().requires_grad_() for network in load_frames(out, "frames"))
+    return _train_on_frames(out, run, "directions", DIRECTIONS, net, encoder, _mean_colour)
+
+
+def load_frames(out, stage="directions"):
+    """Image network and text encoder of the training on frames, ready for use."""
+    weights = torch.load(out / stage / "final.pt")
     encoder = text.build(text.write_tokenizer(out / "tokenizer"))
     encoder.load_state_dict(weights["text"])
     net = networks.image_network()
@@ -115,8 +133,7 @@ def train_motion(out, run):
         with torch.no_grad():
             said_words = text.encode(encoder, tokenizer, _captions(cache, clip.tolist(), generator))
         timesteps = _timesteps(plan.batch, generator, HIGH)
-        still = clean.median(2, keepdim=True).values  # of each place: the background
-        shown, timesteps = _hidden("clips", trainer.progress, clean, still, timesteps, generator)
+        shown, timesteps = _hidden("motion", trainer.progress, clean, _mean_colour(clean), timesteps, generator)
         noisy, target = _noised(clean, shown, alphas, timesteps, generator)
         with trainer.autocast():
             said = net(noisy, timesteps, said_words.repeat_interleave(world.FRAMES, 0)).sample

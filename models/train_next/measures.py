@@ -19,6 +19,18 @@ def background_deviation(clips, motion):
     return each.gather(1, motion[:, None])[:, 0]
 
 
+def in_lane(clips, words):
+    """Share of the frames in which what has the colour asked for (words [n, 4]) is on its direction's side of the
+    picture; half of them by chance."""
+    near = (clips - w.COLOUR_RGB[words[:, 0]][:, None, :, None, None]).square().mean(2) < 0.03  # [n, F, h, w]
+    height, width = clips.shape[-2:]
+    down = (near.float().sum(-1) * (torch.arange(height) - (height - 1) / 2)).sum(-1)
+    across = (near.float().sum(-2) * (torch.arange(width) - (width - 1) / 2)).sum(-1)
+    sides = {"left": -down, "right": down, "up": -across, "down": across}
+    each = torch.stack([sides[name] > 0 for name in w.MOTION_NAMES], 1)  # [n, 4, F]
+    return each[torch.arange(len(words)), words[:, 2]].float().mean(1)
+
+
 def motion_energy(clips):
     """Mean squared change from frame to frame."""
     return (clips[:, 1:] - clips[:, :-1]).square().mean((1, 2, 3, 4))

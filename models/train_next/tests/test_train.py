@@ -65,13 +65,13 @@ def test_a_run_that_was_cut_has_the_same_bits(tmp_path, monkeypatch):
         update(self, loss, **figures)
 
     monkeypatch.setattr(trainer.Trainer, "update", cut_once)
-    for _ in range(5):  # judge, the autoencoder's two trainings, frames, motion
+    for _ in range(6):  # judge, the autoencoder's two trainings, frames, directions, motion
         with pytest.raises(Cut):
             run_through(cut)
     run_through(cut)
 
     expected, found = tensors(whole), tensors(cut)
-    assert expected.keys() == found.keys() and len({key[0] for key in expected}) == 8
+    assert expected.keys() == found.keys() and len({key[0] for key in expected}) == 9
     for key, value in expected.items():
         assert torch.equal(value, found[key]), key
     assert {f.stem for f in (cut / "figures").glob("*.json")} == set(stages.STAGES)
@@ -106,6 +106,14 @@ def test_no_shape_reaches_the_strip_that_measures_the_background():
     assert measures.background_deviation(world.render_clips(panned), panned.words[:, 2]).min() > 1e-4
     opposite = torch.tensor(w.OPPOSITE)[some.words[:, 2]]
     assert measures.background_deviation(world.render_clips(some), opposite).median() > 1e-2
+
+
+def test_shapes_are_in_the_lanes_of_their_words():
+    some = clips(40, two=0.0, panned=0.0)
+    pixels, otherwise = world.render_clips(some), some.words.clone()
+    otherwise[:, 2] = torch.tensor(w.OPPOSITE)[some.words[:, 2]]
+    assert measures.in_lane(pixels, some.words).mean() > 0.95
+    assert measures.in_lane(pixels, otherwise).mean() < 0.05
 
 
 def test_backgrounds_keep_off_the_colours_of_the_shapes():
@@ -168,12 +176,14 @@ def test_the_signal_is_hidden_until_its_share_of_the_steps():
     assert torch.equal(moved[~hidden], timesteps[~hidden])
     shown, moved = diffusion._hidden("frames", 0.2, clean, torch.zeros(()), timesteps, generator)
     assert torch.equal(shown, clean) and torch.equal(moved, timesteps)
-    for progress, share in ((0.19, 0.3), (0.4, 0.2), (0.89, 0.2), (0.9, 0.0)):
-        shown, _ = diffusion._hidden("clips", progress, clean, torch.zeros(()), timesteps, generator)
+    for progress, share in ((0.0, 0.3), (0.89, 0.3), (0.9, 0.0)):
+        shown, _ = diffusion._hidden("motion", progress, clean, torch.zeros(()), timesteps, generator)
         assert abs((shown.flatten(1).sum(1) == 0).float().mean() - share) < 0.1 * bool(share) + 1e-6
 
 
-def test_four_fifths_of_the_examples_hide_nothing():
+def test_most_examples_hide_nothing_and_the_last_ones_never():
     for shares in diffusion.HIDDEN.values():
         ends = [0.0] + [end for end, _ in shares]
-        assert sum((end - start) * share for start, (end, share) in zip(ends, shares)) <= 0.2 and ends[-1] <= 0.9
+        assert sum((end - start) * share for start, (end, share) in zip(ends, shares)) < 0.5 and ends[-1] <= 0.9
+    (end, share), = diffusion.HIDDEN["frames"]  # pure noise: four times as many ordinary ones follow
+    assert (1 - end) >= 4 * end * share
