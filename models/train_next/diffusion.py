@@ -8,8 +8,8 @@ Noise is added to data at every timestep and some signal is left at the last, so
 with pure noise begins outside of what was trained.  That is the gap that FreeInit is about.
 
 What the rest of signal shows needs no words.  So that they are learnt, it is hidden now and then at the
-highest timesteps (HIDDEN), all of it or all but the mean colour.  Most examples and the last tenth of the
-steps are the ordinary forward process alone.
+highest timesteps (HIDDEN), all of it or all but the mean colour.  Most examples and the last steps are the
+ordinary forward process alone.
 """
 
 import random
@@ -30,7 +30,7 @@ HIGH = 0.4  # of the clips take their timestep from 500 on, where motion is deci
 NO_CAPTION = 0.1  # share of empty captions, for guidance
 # Until this share of the steps, in this share of the examples the signal is hidden: in the stage of frames all of it,
 # then all but the mean colour.
-HIDDEN = {"frames": ((0.2, 0.25),), "directions": ((0.9, 0.5),), "motion": ((0.9, 0.3),)}
+HIDDEN = {"frames": ((0.2, 0.25),), "directions": ((0.9, 0.5),), "motion": ((0.7, 0.3),)}
 HIDDEN_FROM = 900  # the timesteps where it is
 
 
