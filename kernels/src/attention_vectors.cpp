@@ -105,24 +105,12 @@ struct Turn {
 };
 
 HWY_INLINE void turn_block(const Turn& t, std::int64_t row, std::int64_t column) {
-  using Four = hn::FixedTag<float, 4>;
   const auto load_row = [&](std::int64_t r) {
     return hn::Mul(hn::LoadU(Four(), t.from + (row + r) * t.from_row + column),
                    hn::Set(Four(), t.factor));
   };
-  const auto r0 = load_row(0);
-  const auto r1 = load_row(1);
-  const auto r2 = load_row(2);
-  const auto r3 = load_row(3);
-  const auto even_low = hn::InterleaveLower(Four(), r0, r2);
-  const auto odd_low = hn::InterleaveLower(Four(), r1, r3);
-  const auto even_high = hn::InterleaveUpper(Four(), r0, r2);
-  const auto odd_high = hn::InterleaveUpper(Four(), r1, r3);
-  float* const to = t.to + column * t.to_row + row;
-  hn::StoreU(hn::InterleaveLower(Four(), even_low, odd_low), Four(), to);
-  hn::StoreU(hn::InterleaveUpper(Four(), even_low, odd_low), Four(), to + t.to_row);
-  hn::StoreU(hn::InterleaveLower(Four(), even_high, odd_high), Four(), to + 2 * t.to_row);
-  hn::StoreU(hn::InterleaveUpper(Four(), even_high, odd_high), Four(), to + 3 * t.to_row);
+  store_turned(load_row(0), load_row(1), load_row(2), load_row(3), t.to + column * t.to_row + row,
+               t.to_row);
 }
 
 void transpose(const Turn& t, std::int64_t rows, std::int64_t columns) {

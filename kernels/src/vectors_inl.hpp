@@ -38,6 +38,21 @@ HWY_INLINE void store(float* to, Vector vector) {
   hn::StoreU(vector, Floats(), to);
 }
 
+using Four = hn::FixedTag<float, 4>;
+
+/// Four rows of four floats as four columns: rows of the result, `row` elements apart.
+HWY_INLINE void store_turned(hn::Vec<Four> r0, hn::Vec<Four> r1, hn::Vec<Four> r2, hn::Vec<Four> r3,
+                             float* to, std::int64_t row) {
+  const auto even_low = hn::InterleaveLower(Four(), r0, r2);
+  const auto odd_low = hn::InterleaveLower(Four(), r1, r3);
+  const auto even_high = hn::InterleaveUpper(Four(), r0, r2);
+  const auto odd_high = hn::InterleaveUpper(Four(), r1, r3);
+  hn::StoreU(hn::InterleaveLower(Four(), even_low, odd_low), Four(), to);
+  hn::StoreU(hn::InterleaveUpper(Four(), even_low, odd_low), Four(), to + row);
+  hn::StoreU(hn::InterleaveLower(Four(), even_high, odd_high), Four(), to + 2 * row);
+  hn::StoreU(hn::InterleaveUpper(Four(), even_high, odd_high), Four(), to + 3 * row);
+}
+
 #endif
 
 }  // namespace freeinit::kernels::HWY_NAMESPACE

@@ -23,23 +23,6 @@ static_assert(kMostRows % kRows == 0);                     // memory is made for
 static_assert(kRows % 4 == 0 || kRows + 2 <= kMostLanes);  // they are turned in fours
 constexpr std::int64_t kTurned = 8;  ///< channels whose kernels are turned at a time
 
-/// Four rows of four floats to four columns, kMostLanes apart.
-HWY_INLINE void turn_block(const float* const* rows, std::int64_t column, float* to) {
-  using Four = hn::FixedTag<float, 4>;
-  const auto r0 = hn::LoadU(Four(), rows[0] + column);
-  const auto r1 = hn::LoadU(Four(), rows[1] + column);
-  const auto r2 = hn::LoadU(Four(), rows[2] + column);
-  const auto r3 = hn::LoadU(Four(), rows[3] + column);
-  const auto even_low = hn::InterleaveLower(Four(), r0, r2);
-  const auto odd_low = hn::InterleaveLower(Four(), r1, r3);
-  const auto even_high = hn::InterleaveUpper(Four(), r0, r2);
-  const auto odd_high = hn::InterleaveUpper(Four(), r1, r3);
-  hn::StoreU(hn::InterleaveLower(Four(), even_low, odd_low), Four(), to);
-  hn::StoreU(hn::InterleaveUpper(Four(), even_low, odd_low), Four(), to + kMostLanes);
-  hn::StoreU(hn::InterleaveLower(Four(), even_high, odd_high), Four(), to + 2 * kMostLanes);
-  hn::StoreU(hn::InterleaveUpper(Four(), even_high, odd_high), Four(), to + 3 * kMostLanes);
-}
-
 /// Taps of `channels` channels from `channel` on, [channels,taps][output channel]. Where there are
 /// fewer than kRows output channels, the last one comes again. The channels behind them are asked
 /// for: these are too many short pieces of memory for a processor to foresee.
@@ -54,7 +37,9 @@ HWY_INLINE void turn_taps(const Kernels& kernels, std::int64_t channel, std::int
       for (std::int64_t t = 0; t < count; t += 16) hwy::Prefetch(rows[i] + count + t);
     }
     std::int64_t t = 0;
-    for (; t + 4 <= count; t += 4) turn_block(rows, t, taps[t] + k);
+    const auto four = [&](std::int64_t i) { return hn::LoadU(Four(), rows[i] + t); };
+    for (; t + 4 <= count; t += 4)
+      store_turned(four(0), four(1), four(2), four(3), taps[t] + k, kMostLanes);
     for (; t < count; ++t) {
       for (std::int64_t i = 0; i < 4; ++i) taps[t][k + i] = rows[i][t];
     }

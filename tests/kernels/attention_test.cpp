@@ -12,6 +12,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernel_values.hpp"
+
 namespace {
 
 using freeinit::kernels::attend;
@@ -20,29 +22,14 @@ using freeinit::kernels::attention_kernels;
 using freeinit::kernels::AttentionKernels;
 using freeinit::kernels::Part;
 using freeinit::kernels::Sequences;
-
-using Values = std::vector<float>;
+using kernel_values::numbers;
+using kernel_values::Values;
 
 /// Of the largest value.
 constexpr double kTolerance = 2e-6;
 
 std::vector<const AttentionKernels*> instruction_sets() {
-  std::vector<const AttentionKernels*> sets;
-  for (const char* const capability : {"AVX512", "AVX2"}) {
-    const AttentionKernels* const set = attention_kernels(capability);
-    if (set != nullptr && (sets.empty() || sets.back() != set)) sets.push_back(set);
-  }
-  return sets;
-}
-
-/// Numbers in -1..1, the same everywhere.
-Values numbers(std::int64_t count, std::uint32_t seed) {
-  Values values(static_cast<std::size_t>(count));
-  for (float& value : values) {
-    seed = seed * 1664525U + 1013904223U;
-    value = static_cast<float>(static_cast<std::int32_t>(seed) >> 8) * 0x1p-23F;
-  }
-  return values;
+  return kernel_values::kernels_of(attention_kernels);
 }
 
 /// Tensors [batches,rows,heads,width], as linear layers leave them.

@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-#include "winograd_problem.hpp"
+#include "kernel_values.hpp"
 
 namespace group_norm_test {
 
@@ -18,21 +18,16 @@ using freeinit::kernels::GroupNorm;
 using freeinit::kernels::GroupNormKernels;
 using freeinit::kernels::Parallel;
 using freeinit::kernels::Part;
-using winograd_problem::at_once;
-using winograd_problem::hash;
-using winograd_problem::numbers;
-using winograd_problem::Values;
+using kernel_values::at_once;
+using kernel_values::hash;
+using kernel_values::numbers;
+using kernel_values::Values;
 
 /// Of the largest value.
 constexpr double kTolerance = 3e-7;
 
 std::vector<const GroupNormKernels*> instruction_sets() {
-  std::vector<const GroupNormKernels*> sets;
-  for (const char* const capability : {"AVX512", "AVX2"}) {
-    const GroupNormKernels* const set = group_norm_kernels(capability);
-    if (set != nullptr && (sets.empty() || sets.back() != set)) sets.push_back(set);
-  }
-  return sets;
+  return kernel_values::kernels_of(group_norm_kernels);
 }
 
 struct Case {

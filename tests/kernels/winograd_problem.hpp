@@ -5,10 +5,11 @@
 #include <freeinit/kernels/winograd.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <vector>
+
+#include "kernel_values.hpp"
 
 namespace winograd_problem {
 
@@ -22,40 +23,16 @@ using freeinit::kernels::Operands;
 using freeinit::kernels::Parallel;
 using freeinit::kernels::Part;
 using freeinit::kernels::workspace_size;
-
-using Values = std::vector<float>;
+using kernel_values::at_once;
+using kernel_values::hash;
+using kernel_values::numbers;
+using kernel_values::Values;
 
 /// Of the largest value; the transforms multiply by up to 8, which may cost three bits.
 inline constexpr double kTolerance = 2e-5;
 
 inline std::vector<const InstructionSet*> instruction_sets() {
-  std::vector<const InstructionSet*> sets;
-  for (const char* const capability : {"AVX512", "AVX2"}) {
-    const InstructionSet* const set = instruction_set(capability);
-    if (set != nullptr && (sets.empty() || sets.back() != set)) sets.push_back(set);
-  }
-  return sets;
-}
-
-/// Numbers in -1..1, the same everywhere.
-inline Values numbers(std::int64_t count, std::uint32_t seed) {
-  Values values(static_cast<std::size_t>(count));
-  for (float& value : values) {
-    seed = seed * 1664525U + 1013904223U;
-    value = static_cast<float>(static_cast<std::int32_t>(seed) >> 8) * 0x1p-23F;
-  }
-  return values;
-}
-
-/// FNV-1a of the bits.
-inline std::uint64_t hash(const Values& values) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const float value : values) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    for (int shift = 0; shift < 32; shift += 8)
-      hash = (hash ^ (bits >> shift & 0xffU)) * 0x100000001b3U;
-  }
-  return hash;
+  return kernel_values::kernels_of(instruction_set);
 }
 
 /// What tells images and videos apart.
@@ -149,10 +126,6 @@ struct Problem {
   Values weight;
   Values bias;
 };
-
-inline void at_once(std::int64_t count, const Part& body) {
-  body(0, count);
-}
 
 /// What the kernels give; `change` may put other operands.
 template <class Shape, class Change>
