@@ -26,8 +26,8 @@ constexpr std::int64_t kFewElements = 5 << 18;
 /// Output channels beside kept kernels at a time.
 constexpr std::int64_t kKeptBlock = 384;
 /// Most elements of tiles where kernels are transformed for each group of them, 48 MiB: callers
-/// keep them between calls. With a quarter of them, kernels of 1280 channels are transformed so
-/// often that a call takes a sixth longer.
+/// keep them between calls. With a quarter of them, wide kernels are transformed so often that a
+/// call takes longer.
 constexpr std::int64_t kTileElements = 12 << 20;
 /// Most elements of products where kernels are not kept. It bounds the tiles of all but the widest
 /// convolutions: with more, less of them is in the cache.
