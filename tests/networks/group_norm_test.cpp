@@ -260,6 +260,30 @@ TEST(WinogradNorms, MethodsAreNotPutIntoEachOtherWithoutEnd) {
   EXPECT_LT(nodes, 31U * 100);
 }
 
+TEST(WinogradNorms, LongMethodsAreNotPutIntoOthers) {
+  const c10::InferenceMode guard;
+  const Layer l = layer();
+  const std::string body = "  return self.act.forward(self.norm.forward(x))\n";
+  const std::string norm = "  return " + kNorm + "\n";
+  const std::string silu = "  x = torch.silu(x)\n";
+  const auto signs = [](int count) {
+    std::string lines;
+    for (int i = 0; i < count; ++i) lines += "  x = -x\n";
+    return lines;
+  };
+  for (const int count : {4, 40}) {
+    std::vector<torch::jit::Module> modules{
+        of_layers(l, body, signs(count) + norm),
+        of_layers(l, body, norm, silu + signs(count) + "  return x\n")};
+    for (torch::jit::Module& module : modules) {
+      const at::Tensor expected = module.clone().forward({l.input}).toTensor();
+      use_winograd(module);
+      EXPECT_EQ(is_joined(module), count == 4);
+      expect_near(module.forward({l.input}).toTensor(), expected);
+    }
+  }
+}
+
 TEST(WinogradNorms, OfANetworkAskForNoMemoryBehindWhatItComputed) {
   if (!has_kernels()) GTEST_SKIP() << "no kernels";
   const c10::InferenceMode guard;
