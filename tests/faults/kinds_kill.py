@@ -2,7 +2,9 @@
 
 import json
 import random
+import shutil
 import time
+import zlib
 
 from lab import Case, Row, content, expect, hidden_in
 
@@ -10,7 +12,7 @@ RUN = ["generate", "a red circle", "--num-inference-steps", 60, "--num-iters", 3
        "--height", 64, "--width", 64]
 KEPT = ["--checkpoint", "kept", "--checkpoint-every", 1]
 
-# What one run writes, by name of the kind.
+# What one run writes, by name of the kind; `$` is a bundle that knows the colours of latents.
 OUTPUTS = {
     "mp4": ["-o", "clip.mp4"],
     "webm": ["-o", "clip.webm"],
@@ -24,6 +26,7 @@ OUTPUTS = {
     "comfy": ["-o", "clip.gif", "--save-latents", "latents.latent"],
     "pictures": ["-o", "clip.gif", "--save-frames", "frames/frame_%05d.exr"],
     "preview": ["-o", "clip.gif", "--preview", "preview.png"],
+    "live preview": ["-o", "clip.gif", "--preview-every", 1, "--bundle", "$"],
     "compare": ["-o", "clip.gif", "--compare", "compare.mp4"],
     "passes": ["-o", "clip.mp4", "--save-passes", "passes"],
     "videos": ["-o", "clip.mp4", "--num-videos", 2, "--save-latents", "latents.safetensors"],
@@ -31,6 +34,7 @@ OUTPUTS = {
 }
 TRIES = 100  # of all kinds together
 FOLDERS = ("clip/", "frames/")  # replaced as a whole: between two steps neither stands there
+LIVE = "clip.preview.png"  # new after each network call
 COMPARISON = "compare.mp4"  # of passes that a resumed run no longer has: --resume takes no --compare
 
 # Commands that are simply run again; `$` is the folder of what they read.
@@ -45,6 +49,28 @@ WRITERS = {
 }
 
 
+def options_of(lab, kind):
+    def make(folder):
+        shutil.copytree(lab.bundle, folder, dirs_exist_ok=True)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        colours = [[0.1 * (i + j) for j in range(3)] for i in range(manifest["vae"]["latent_channels"])]
+        manifest["preview"] = {"latent_rgb_factors": colours, "latent_rgb_bias": [0.0, 0.1, 0.2]}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    options = OUTPUTS[kind]
+    return [str(lab.once("colours", make)) if part == "$" else part for part in options] if "$" in options else options
+
+
+def is_whole_png(data):
+    """Whether all its parts are there, with the sums of what they hold."""
+    at, kind = 8, b""
+    while kind != b"IEND" and at + 12 <= len(data):
+        end, kind = at + 8 + int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
+        if zlib.crc32(data[at + 4:end]) != int.from_bytes(data[end:end + 4], "big"):
+            return False
+        at = end + 4
+    return kind == b"IEND" and at == len(data)
+
+
 def outputs_of(folder):
     """All but the checkpoint, and the trace, which holds times."""
     found = content(folder)
@@ -57,7 +83,7 @@ def outputs_of(folder):
 def whole(lab, kind, seed):
     """The outputs of an uninterrupted run, and the seconds from its first message to its end."""
     def make(folder):
-        process = lab.start(*RUN, *OUTPUTS[kind], *KEPT, "--seed", seed, cwd=folder)
+        process = lab.start(*RUN, *options_of(lab, kind), *KEPT, "--seed", seed, cwd=folder)
         process.stderr.readline()
         begin = time.monotonic()
         process.communicate()
@@ -70,7 +96,8 @@ def whole(lab, kind, seed):
 def check_names(folder, *wholes):
     """Each final name holds what was there (the first), or all of what was to come."""
     for name, data in outputs_of(folder).items():
-        expect(data in [whole.get(name) for whole in wholes], f"half a file: {name}")
+        right = is_whole_png(data) if name == LIVE else data in [whole.get(name) for whole in wholes]
+        expect(right, f"half a file: {name}")
     for name in wholes[0]:
         gone = not (folder / name).exists() and not name.startswith("passes/")  # those go when the run begins
         expect(not gone or name.startswith(FOLDERS), f"{name} is lost")
@@ -99,14 +126,15 @@ def killed_and_resumed(lab, kind, index):
             for name, data in former.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(data)
-        line = [*RUN, *OUTPUTS[kind], "--seed", 7, "--overwrite"]
+        options = options_of(lab, kind)
+        line = [*RUN, *options, "--seed", 7, "--overwrite"]
         kill_in_run(lambda: lab.start(*line, *KEPT, cwd=folder), folder, seconds, dice)
         # Latents of several videos: those of the videos that are done.
         first = whole(lab, "tensors", 7)[0] if kind == "videos" else {}
         check_names(folder, former, expected, first)
         if not (folder / "kept/run.safetensors").exists():
             return  # before there was anything to keep
-        again = [part for part in OUTPUTS[kind] if part not in ("--compare", COMPARISON)]
+        again = [part for part in options if part not in ("--compare", COMPARISON)]
         lab.succeeds("generate", "--resume", "kept", "--overwrite", *again, cwd=folder)
         check_names(folder, former, expected, first)  # of the comparison, which stays what it is
         made, expected = ({name: data for name, data in files.items() if name != COMPARISON}
@@ -150,8 +178,8 @@ def writer_cases(lab):
 
 ROWS = [
     Row("kill", "`kill -9` at a random moment of `generate`: MP4, WebM, GIF, WebP, MOV, MKV, PNG frames; latents and frames "
-        "as `.safetensors` and `.npy`, latents as `.latent`, frames as EXR; a preview, a comparison of passes, passes, several "
-        "videos, a trace; in half of the tries over the files of an earlier run",
+        "as `.safetensors` and `.npy`, latents as `.latent`, frames as EXR; previews at the end and while it runs, "
+        "a comparison of passes, passes, several videos, a trace; in half of the tries over the files of an earlier run",
         "each name holds the former file or the whole new one; `--resume` gives the bits of a run that was never killed",
         resumed_cases, quick=2),
     Row("kill-writers", "`kill -9` of `decode`, `analyze`, `filter`, `reinit`",
