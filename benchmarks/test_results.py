@@ -9,7 +9,7 @@ import run
 from report import pages, tables
 from report.demands import demands
 from report.page_tables import fill_places
-from report.real_size import whole_commands
+from report.real_size import whole_commands, whole_videos
 
 
 def test_the_page_shows_the_recorded_results():
@@ -42,3 +42,13 @@ def test_commands_are_compared_by_the_share_of_the_other():
     page = whole_commands({"conditions": where, "repeats": 3, "programs": programs})
     assert "| freeinit | 100 s | 1.00 | 2.0 GiB | 1.0 GiB | 1.0e-03 |" in page
     assert "| stable-diffusion.cpp | 400 s | 0.25 | 2.0 GiB | 1.0 GiB | 1.0e-03 |" in page
+
+
+def test_a_video_is_its_text_its_calls_and_its_decoding():
+    peers = {name: {"peak_mib": 1024 * gib, "parts": {"text": 1, "unet": call, "decode": 119}}
+             for name, call, gib in (("diffusers", 240, 8), ("freeinit-float16-weights", 120, 4), ("openvino", 1, 1))}  # fmt: skip
+    page = whole_videos({"one_step_modelscope-256": {"peers": peers}})
+    assert page.splitlines()[2:] == [
+        "| ModelScope, 256x256 | diffusers | 8.0 GiB | 1.7 h | 5.0 h |  |",
+        "| ModelScope, 256x256 | freeinit | 4.0 GiB | 52 min | 2.5 h | 56 min |",
+    ]

@@ -3,7 +3,7 @@
     python benchmarks/run.py report
 
 A page of docs shows a table where it has the lines `<!-- begin NAME -->` and `<!-- end NAME -->`; NAME is
-that of a file in benchmarks/results, or `demands`.
+that of a file in benchmarks/results, `demands` or `whole_videos`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from report import tables
 from report.demands import demands
 from report.page_tables import fill_places
-from report.real_size import one_step, times_and_memory, whole_commands
+from report.real_size import VIDEOS, one_step, times_and_memory, whole_commands, whole_videos
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -95,7 +95,6 @@ DEMANDS = """What the project set out to reach. A demand is reached or not by th
 rounds give; *within noise* is one that holds 1, so that another run may say the opposite. What is judged is what a user gets who
 names no backend."""
 
-ONE_STEP = [f"one_step_{size}" for size in ("animatediff-512", "animatediff-256", "modelscope-256", "videocrafter-320x512")]
 STABLE_DIFFUSION_CPP = [f"stable_diffusion_cpp_{size}" for size in ("animatediff-512", "animatediff-256")]
 SECTIONS = [  # title, text, results
     ("AnimateDiff, mid size", "Winograd's layers gave their scratch memory back after each call in this run.", ["compare_mid"]),
@@ -143,7 +142,7 @@ SECTIONS = [  # title, text, results
      " 1 is no seam. What the columns of windows mean: [docs/long_clips.md](../../docs/long_clips.md).", ["long_clips"]),
     ("Models of true size", "Random weights: time and memory do not depend on them.", ["real_size"]),
     ("One step and its decoding", "Models of true size, random weights, 16 frames with guidance, decoded one at a time. Python's peers run in"
-     " a plain loop; `videocrafter` is the original's networks. Each round is a new process.", ONE_STEP),
+     " a plain loop; `videocrafter` is the original's networks. Each round is a new process.", list(VIDEOS)),
     ("Beside stable-diffusion.cpp", "The same, as whole commands that load the same weights in float16, begin with the same noise and write"
      " 16 pictures. \"difference\" is the root mean square between their pixels, of values from 0 to 1.",
      STABLE_DIFFUSION_CPP),
@@ -183,7 +182,7 @@ MADE_BY = {
     "operators": tables.operators,
     "reinit": tables.reinit,
     "real_size": times_and_memory,
-    **dict.fromkeys(ONE_STEP, one_step),
+    **dict.fromkeys(VIDEOS, one_step),
     **dict.fromkeys(STABLE_DIFFUSION_CPP, whole_commands),
     "long_clips": tables.long_clips,
 }  # fmt: skip
@@ -203,6 +202,7 @@ def main() -> None:
         raise SystemExit(f"no table is made of {', '.join(sorted(unknown))}.json")
     made = {name: MADE_BY[name](result) for name, result in results.items()}
     made["demands"] = tables.reached(demands(results))
+    made["whole_videos"] = whole_videos(results)
     (RESULTS / "README.md").write_text(results_page(made), encoding="utf-8")
     for page in PAGES:
         fill_places(page, made)

@@ -13,6 +13,21 @@ NAMES = {  # in the order of the page
     "videocrafter": "VideoCrafter2, 320x512",
 }
 
+VIDEOS = {  # files of one step and its decoding
+    "one_step_animatediff-512": "AnimateDiff, 512x512",
+    "one_step_animatediff-256": "AnimateDiff, 256x256",
+    "one_step_modelscope-256": "ModelScope, 256x256",
+    "one_step_videocrafter-320x512": "VideoCrafter2, 320x512",
+}
+PROGRAMS = {
+    "diffusers": "diffusers",
+    "videocrafter": "the original",
+    "freeinit-float16-weights": "freeinit",
+    "freeinit-bfloat16": "freeinit, `--backend bfloat16`",
+}
+STEPS = 25
+CALLS = {"1 pass": STEPS, "3 passes": 3 * STEPS, "3 passes, two of one call": STEPS + 2}
+
 
 def times_and_memory(figures: dict) -> str:
     shapes = {found["generate"]["shape"] for found in figures.values() if "generate" in found}
@@ -41,6 +56,24 @@ def one_step(result: dict) -> str:
         f"{machine(where)}, medians of {result['repeats']}. One UNet call of batch 2 is"
         f" {result['unet_gflop']:g} GFLOP. The parts are CPU time.\n\n" + table(head, rows)
     )
+
+
+def whole_videos(results: dict[str, dict]) -> str:
+    """How long a video of 25 steps takes: its text, its calls and its decoding, as one step was measured."""
+    rows = []
+    for name, title in VIDEOS.items():
+        peers = results.get(name, {"peers": {}})["peers"]
+        for peer, program in PROGRAMS.items():
+            if peer in peers:
+                parts = peers[peer]["parts"]
+                times = [_duration(parts["text"] + calls * parts["unet"] + parts["decode"]) for calls in CALLS.values()]
+                times[-1] *= peer.startswith("freeinit")  # the others have no such passes
+                rows.append([title, program, _gib(peers[peer]["peak_mib"]), *times])
+    return table(["video of 16 frames", "program", "memory", *CALLS], rows)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def whole_commands(result: dict) -> str:
