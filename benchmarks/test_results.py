@@ -52,3 +52,17 @@ def test_a_video_is_its_text_its_calls_and_its_decoding():
         "| ModelScope, 256x256 | diffusers | 8.0 GiB | 1.7 h | 5.0 h |  |",
         "| ModelScope, 256x256 | freeinit | 4.0 GiB | 52 min | 2.5 h | 56 min |",
     ]
+
+
+def test_a_step_of_true_size_is_judged_by_its_goals():
+    peers = {name: {"cpu_seconds": call + 100, "peak_mib": 9 * 1024, "parts": {"unet": call}}
+             for name, call in (("diffusers", 400), ("openvino", 300), ("openvino-bfloat16", 200),
+                                ("freeinit-float16-weights", 120), ("freeinit-bfloat16", 170))}  # fmt: skip
+    result = {"size": "animatediff-512", "conditions": {"threads": 1}, "peers": peers}
+    found = demands({"one_step_animatediff-512": result})
+    assert [(demand.value, demand.reached) for demand in found] == [
+        (220 / 500, True), (9, False), (120 / 300, True), (170 / 400, False), (170 / 200, False)]  # fmt: skip
+    assert found[2].what == "animatediff-512: one UNet call, freeinit-float16-weights over openvino"
+    programs = {"freeinit": {"cpu_seconds": 1}, "stable-diffusion.cpp": {"cpu_seconds": 2}}
+    result = {"size": "animatediff-512", "conditions": {"threads": 1}, "programs": programs}
+    assert [demand.reached for demand in demands({"stable_diffusion_cpp_animatediff-512": result})] == [True]

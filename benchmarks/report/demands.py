@@ -85,6 +85,37 @@ def _generations(result: dict) -> Iterator[Demand]:
         yield Demand("mid: share of that outside the networks", "at most 1 %", share, share <= 1, " %")
 
 
+def _one_step(result: dict) -> Iterator[Demand]:
+    """Of what a user gets with weights that float16 holds, and of the bfloat16 that he asks for."""
+    peers, clock, where = result["peers"], clock_of(result["conditions"]), result["size"]
+
+    def ratio(what: str, most: float, ours: str, theirs: str, of) -> Demand:
+        found = of(peers[ours]) / of(peers[theirs])
+        return Demand(f"{where}: {what}, {ours} over {theirs}", f"at most {most:g}", found, found <= most)
+
+    def call(peer: dict) -> float:
+        return peer["parts"]["unet"]
+
+    def fastest(names: tuple[str, ...]) -> str:
+        return min((name for name in names if name in peers), key=lambda name: call(peers[name]))
+
+    ours, narrow, narrow_others = "freeinit-float16-weights", "freeinit-bfloat16", ("openvino-bfloat16",)
+    yield ratio("one step and its decoding", 0.45, ours, "diffusers", lambda peer: peer[clock])
+    gib = peers[ours]["peak_mib"] / 1024
+    yield Demand(f"{where}: peak memory of that", "at most 8 GiB", gib, gib <= 8, " GiB")
+    yield ratio("one UNet call", 0.75, ours, fastest(OTHERS), call)
+    if narrow in peers:
+        yield ratio("one UNet call", 0.38, narrow, "diffusers", call)
+        yield ratio("one UNet call", 0.8, narrow, fastest((*OTHERS, *narrow_others)), call)
+
+
+def _whole_command(result: dict) -> Iterator[Demand]:
+    programs, clock = result["programs"], clock_of(result["conditions"])
+    found = programs["freeinit"][clock] / programs["stable-diffusion.cpp"][clock]
+    what = f"{result['size']}: the same as a whole command, over stable-diffusion.cpp"
+    yield Demand(what, "at most 0.5", found, found <= 0.5)
+
+
 def _early_passes(result: dict) -> Iterator[Demand]:
     clock = clock_of(result["conditions"])
     times = {name: peer[clock] for name, peer in result["peers"].items()}
@@ -142,6 +173,8 @@ MADE_FROM = {
     "first_call": (_first_call,),
     "busy_machine": (_busy_machine,),
     "reinit": (_reinit,),
+    "one_step_animatediff-512": (_one_step,),
+    "stable_diffusion_cpp_animatediff-512": (_whole_command,),
 }
 
 
