@@ -2,6 +2,7 @@
 
     python benchmarks/run.py one_step build/benchmarks/compare_worker --threads 1 --size animatediff-512
     python benchmarks/run.py one_step ... --size videocrafter-320x512 --source VideoCrafter
+    python benchmarks/run.py one_step ... --calls       # compares one call of the UNet, too: a call more a peer
 
 A video of 16 frames: the text, one call of the UNet with guidance, 16 frames decoded one at a time. The
 models have the true architectures and random weights. Python's peers run in a plain loop, in which
@@ -17,7 +18,7 @@ import os
 import statistics
 from pathlib import Path
 
-from experiments.compare import difference, jobs_of, start, summary
+from experiments.compare import EXACT, EXACT_CALL, difference, jobs_of, start, summary
 from measuring.models import TRUE_SIZES, Model, prepare_true_size
 from measuring.options import conditions, measuring_parser, write_result
 from measuring.reference import reference_of
@@ -30,25 +31,41 @@ PARTS = ("text", "unet", "decode")
 # Largest difference of latents, relative to their largest value: a step with guidance scale 7.5 multiplies
 # that of a call by up to 15. bfloat16 has three digits; what it does to a video is measured elsewhere.
 TOLERANCE = {"float32": 2e-3, "bfloat16": 1e-2}
+CALL = {"float32": 1e-4, "bfloat16": 5e-2}  # of a single call
+FIGURES = {"generate": "difference", "unet": "call_difference"}
 
 
 def precision(name: str) -> str:
     return "bfloat16" if name.endswith("bfloat16") else "float32"
 
 
-def turn(name: str, model: Model, job: dict, output: Path, options) -> dict:
+def turn(name: str, model: Model, jobs: dict, outputs: dict[str, Path], options) -> dict:
+    """Of the jobs that have an output; the figures are those of the first."""
     worker = start(name, model, model.pipeline.parent, options)
     try:
-        found = worker.ask(job="generate", **job, output=str(output))
+        found, *_ = [worker.ask(job=job, **jobs[job], output=str(output)) for job, output in outputs.items()]
     finally:
         worker.close()
     print(f"  {name}: {found['cpu_seconds']:.1f} s, {found['peak_mib'] / 1024:.1f} GiB", flush=True)
     return {**found, "load_seconds": worker.loaded["load_seconds"]}
 
 
-def figures(samples: list[dict], difference: float) -> dict:
+def figures(samples: list[dict], differences: dict[str, float]) -> dict:
     parts = {part: statistics.median(sample["parts"][part] for sample in samples) for part in PARTS}
-    return {**summary(samples), "parts": parts, "load_seconds": samples[0]["load_seconds"], "difference": difference}
+    return {**summary(samples), "parts": parts, "load_seconds": samples[0]["load_seconds"], **differences}
+
+
+def differences(outputs: dict[str, dict[str, Path]], base: str) -> dict[str, dict[str, float]]:
+    """Of each peer's latents, and of its single call where there is one; ends the run where one is too large."""
+    found = {}
+    for name, files in outputs.items():
+        off = {job: difference(file, outputs[base][job]) for job, file in files.items()}
+        limits = {"generate": TOLERANCE[precision(name)], "unet": EXACT_CALL if name in EXACT else CALL[precision(name)]}
+        for job, value in off.items():
+            if value > limits[job]:
+                raise SystemExit(f"{name} computes something else: {job} {value:.3g} > {limits[job]:g}")
+        found[name] = {FIGURES[job]: value for job, value in off.items()}
+    return found
 
 
 def main() -> None:
@@ -57,25 +74,25 @@ def main() -> None:
     parser.add_argument("--size", choices=list(TRUE_SIZES), required=True)
     parser.add_argument("--source", type=Path, help="of videocrafter: a checkout of the original")
     parser.add_argument("--only", nargs="+", help="peers")
+    parser.add_argument("--calls", action="store_true", help="compare a single call, too")
     parser.add_argument("--name", default="one_step", help="of the results")
     options = parser.parse_args()
     options.only = options.only or (PEERS_OF_VIDEOCRAFTER if options.size.startswith("videocrafter") else PEERS)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(options.work / "inductor"))
     model = prepare_true_size(options.size, options.work, options.source)
     folder = model.pipeline.parent
-    options.jobs = ["generate"]
-    job = {**jobs_of(model, folder, options)["generate"], "parts": True, "decode_chunk_size": 1}
+    options.jobs = ["generate", "unet"] if options.calls else ["generate"]
+    jobs = jobs_of(model, folder, options)
+    jobs["generate"] |= {"parts": True, "decode_chunk_size": 1}
     base = reference_of(options.only)
     rounds: dict[str, list[dict]] = {name: [] for name in options.only}
-    outputs = {name: folder / f"one-step-{name}.safetensors" for name in options.only}
+    outputs = {name: {job: folder / f"one-step-{job}-{name}.safetensors" for job in jobs} for name in options.only}
     for index in range(options.repeats):
         turns = options.only if index % 2 == 0 else reversed(options.only)
         for name in turns:
-            rounds[name].append(turn(name, model, job, outputs[name], options))
-        found = {name: difference(outputs[name], outputs[base]) for name in options.only}
-        for name, off in found.items():
-            if off > TOLERANCE[precision(name)]:
-                raise SystemExit(f"{name} computes something else: {off:.3g}")
+            once = {job: file for job, file in outputs[name].items() if job == "generate" or index == 0}
+            rounds[name].append(turn(name, model, jobs, once, options))
+        found = differences(outputs, base)
         result = {
             "size": options.size,
             "conditions": conditions(options),

@@ -44,14 +44,17 @@ def one_step(result: dict) -> str:
     where, peers = result["conditions"], result["peers"]
     clock = clock_of(where)
     base = peers[reference_of(peers)]
+    has_calls = all("call_difference" in found for found in peers.values())
     head = ["", CLOCKS[clock], "ratio", "text", "UNet", "GFLOP/s", "decoding", "peak memory", "load", "difference"]
+    head += ["of a call"] * has_calls
     rows = []
     for name, found in peers.items():
         parts = found["parts"]
         rows.append([name, f"{found[clock]:.0f} s", f"{found[clock] / base[clock]:.2f}",
                      *(f"{parts[part]:.1f} s" for part in ("text", "unet")),
                      f"{result['unet_gflop'] / parts['unet']:.0f}", f"{parts['decode']:.1f} s",
-                     _gib(found["peak_mib"]), f"{found['load_seconds']:.0f} s", f"{found['difference']:.1e}"])  # fmt: skip
+                     _gib(found["peak_mib"]), f"{found['load_seconds']:.0f} s", f"{found['difference']:.1e}",
+                     *(f"{found[figure]:.1e}" for figure in ["call_difference"] * has_calls)])  # fmt: skip
     return (
         f"{machine(where)}, medians of {result['repeats']}. One UNet call of batch 2 is"
         f" {result['unet_gflop']:g} GFLOP. The parts are CPU time.\n\n" + table(head, rows)
