@@ -251,6 +251,32 @@ class ShortageTest(CommandTest):
             self.assertIn(word, errors[0])
         self.assertEqual(self.files(), [])
 
+    def test_what_makes_a_run_smaller_is_tried_in_its_order(self):
+        """The less memory, the more of it; the frames change last, where the run would be refused."""
+        run = (*PROMPT, "-o", "v.gif", "--overwrite", "--height", 1024, "--width", 1024, "--num-frames", 2,
+               "--decode-chunk-size", 2, "--num-inference-steps", 1, "--num-iters", 1, "--guidance-scale", 1, "--json")
+        steps = [("text encoder and autoencoder are let go", "low_memory", True),
+                 ("frames are decoded one at a time", "decode_chunk_size", 1), ("in tiles", "vae_tiling", True)]
+        seen, made = [], set()
+        for megabytes in range(self.needs_of(*PROMPT, "-o", "v.gif", "--num-inference-steps", 1, "--overwrite"), 4096, 64):
+            done = self.limited(megabytes, *run)
+            said = [line for line in done.stderr.splitlines() if "memory is short" in line]
+            seen.append("refused" if done.returncode == 5 else len(said))
+            if done.returncode in (5, 7):  # 7: what is limited is address space, and the run takes more of it than memory
+                continue
+            self.assertEqual(done.returncode, 0, done.stderr)
+            made.add(len(said))
+            report = json.loads(done.stdout)
+            self.assertGreater(report["memory"]["available"], 0)
+            for index, (words, key, value) in enumerate(steps):
+                self.assertEqual(report.get(key) == value, index < len(said), report)
+                self.assertTrue(index >= len(said) or words in said[index], said)
+            if not said:
+                break
+        order = [state for index, state in enumerate(seen) if index == 0 or state != seen[index - 1]]
+        self.assertEqual(order, ["refused", 3, 2, 1, 0])
+        self.assertEqual(made, {0, 1, 2, 3})
+
     def test_memory_that_runs_out_is_one_line(self):
         """A bundle that does not tell: the allocation itself fails."""
         bundle = self.copy_of_bundle()

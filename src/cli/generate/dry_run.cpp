@@ -7,7 +7,6 @@
 #include "shared/text_output.hpp"
 
 #include <freeinit/core/error.hpp>
-#include <freeinit/core/process_memory.hpp>
 #include <freeinit/networks/tiled_autoencoder.hpp>
 
 #include <ATen/ops/zeros.h>
@@ -148,15 +147,15 @@ std::vector<std::pair<std::string, std::int64_t>> stages(const freeinit::MemoryE
           {"decode", memory.decode}, {"write", memory.write},   {"peak", memory.peak()}};
 }
 
-ordered_json memory_json(const PreparedRun& run, std::int64_t available) {
+ordered_json stages_json(const PreparedRun& run) {
   if (!run.memory) return nullptr;
   ordered_json json;
   for (const auto& [stage, bytes] : stages(*run.memory)) json[stage] = bytes;
-  json["available"] = available;
+  json["available"] = run.room;
   return json;
 }
 
-std::string memory_line(const PreparedRun& run, std::int64_t available) {
+std::string memory_line(const PreparedRun& run) {
   if (!run.memory) {
     return "unknown: this bundle does not tell; 'freeinit-export memory BUNDLE' measures it";
   }
@@ -164,7 +163,7 @@ std::string memory_line(const PreparedRun& run, std::int64_t available) {
   for (const auto& [stage, bytes] : stages(*run.memory)) {
     if (bytes > 0) line.append(line.empty() ? "" : ", ").append(stage + " " + size_text(bytes));
   }
-  return line + "; " + size_text(available) + " can be had";
+  return line + "; " + size_text(run.room) + " can be had";
 }
 
 std::string time_line(const TimeEstimate& time, std::int64_t calls) {
@@ -191,18 +190,16 @@ void dry_run(const GenerateArguments& arguments, PreparedRun& run,
              const std::function<freeinit::TextToVideoPipeline()>& load,
              const freeinit::RunControl& control, Console& console) {
   const std::int64_t calls = run.left.calls;
-  const auto process = freeinit::process_memory();
-  const std::int64_t room = process.resident + process.available;
   const DiskNeed disk = disk_need(run);
   const std::string calls_name = "network calls";
   if (!arguments.json) {
     print_facts({{calls_name, std::to_string(calls)},
-                 {"memory", memory_line(run, room)},
+                 {"memory", memory_line(run)},
                  {"disk", size_text(disk.all_tensors()) + ", and videos of at most " +
                               size_text(disk.videos)}},
                 console);
   }
-  const bool fits = !run.memory || !process.is_known() || run.memory->peak() <= room;
+  const bool fits = !run.memory || run.room == 0 || run.memory->peak() <= run.room;
   std::optional<TimeEstimate> time;
   if (fits) time = measure(run, load, control);
   console.end_progress();
@@ -214,7 +211,7 @@ void dry_run(const GenerateArguments& arguments, PreparedRun& run,
       json_text({{"dry_run", true},
                  {"network_calls", calls},
                  {"decoded_videos", run.left.decodes},
-                 {"memory", memory_json(run, room)},
+                 {"memory", stages_json(run)},
                  {"low_memory", run.bundle_options.low_memory},
                  {"decode_chunk_size", *run.request.decode_chunk_size},
                  {"disk", {{"tensors", disk.all_tensors()}, {"videos_at_most", disk.videos}}},

@@ -68,7 +68,8 @@ nlohmann::ordered_json settings_json(const GenerateArguments& arguments,
 /// The peak of the process as it was estimated and as it was, in bytes.
 nlohmann::ordered_json memory_json(const PreparedRun& run) {
   nlohmann::ordered_json json{{"estimated_peak", nullptr},
-                              {"peak", freeinit::process_memory().peak}};
+                              {"peak", freeinit::process_memory().peak},
+                              {"available", run.room}};
   if (run.memory) json["estimated_peak"] = run.memory->peak();
   return json;
 }

@@ -6,6 +6,8 @@
 #include <freeinit/core/error.hpp>
 #include <freeinit/core/process_memory.hpp>
 
+#include <algorithm>
+#include <array>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -43,6 +45,43 @@ std::optional<freeinit::MemoryEstimate> estimate_of(const PreparedRun& run,
   return memory;
 }
 
+/// Whether the run takes more than there is, also if it takes less than estimated by that share.
+bool is_short(const PreparedRun& run, double error) {
+  return static_cast<double>(run.memory->peak()) * (1.0 - error) > static_cast<double>(run.room);
+}
+
+bool lets_networks_go(PreparedRun& run) {
+  return !std::exchange(run.bundle_options.low_memory, true);
+}
+
+bool decodes_single_frames(PreparedRun& run) {
+  return run.request.num_frames > 1 && std::exchange(run.request.decode_chunk_size, 1) != 1;
+}
+
+bool decodes_in_tiles(PreparedRun& run) {
+  auto& tiling = run.request.vae_tiling;
+  const bool has_tiles = std::max(run.request.height, run.request.width) > tiling.tile_size &&
+                         tiling.tile_size % run.manifest.vae.spatial_scale == 0;
+  return has_tiles && !std::exchange(tiling.enabled, true);
+}
+
+/// What makes a run smaller, in the order in which it is tried. The first changes no bit; the
+/// others change the frames, and so are for a run that would else be refused.
+struct Saving {
+  double from;  ///< error of the estimate beyond which it is tried
+  bool (*take)(PreparedRun&);
+  const char* said;
+};
+constexpr std::array kSavings{
+    Saving{
+        0.0, lets_networks_go,
+        "text encoder and autoencoder are let go when they are not needed, as with --low-memory"},
+    Saving{kEstimateError, decodes_single_frames,
+           "frames are decoded one at a time, as with --decode-chunk-size 1"},
+    Saving{kEstimateError, decodes_in_tiles,
+           "frames are decoded in tiles, as with --vae-tiling, which changes them a little"},
+};
+
 std::filesystem::path folder_of(const std::filesystem::path& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
 }
@@ -58,20 +97,17 @@ std::string size_text(std::int64_t bytes) {
 
 void fit_into_memory(PreparedRun& run, bool warns, Console& console) {
   const auto process = freeinit::process_memory();
+  run.room = process.is_known() ? process.resident + process.available : 0;
   run.memory = estimate_of(run, process);
-  if (!run.memory || !run.bundle_options.device.is_cpu() || !process.is_known()) return;
-  const std::int64_t room = process.resident + process.available;
-  if (run.memory->peak() > room && !run.bundle_options.low_memory) {
-    run.bundle_options.low_memory = true;
+  if (!run.memory || !run.bundle_options.device.is_cpu() || run.room == 0) return;
+  for (const Saving& saving : kSavings) {
+    if (!is_short(run, saving.from) || !saving.take(run)) continue;
     run.memory = estimate_of(run, process);
-    console.info(
-        "memory is short: text encoder and autoencoder are let go when they are not "
-        "needed, as with --low-memory");
+    console.info(std::string("memory is short: ") + saving.said);
   }
-  const auto least = static_cast<double>(run.memory->peak()) * (1.0 - kEstimateError);
-  if (least <= static_cast<double>(room)) return;
+  if (!is_short(run, kEstimateError)) return;
   const std::string message = "memory: the run takes about " + size_text(run.memory->peak()) +
-                              " and " + size_text(room) + " can be had; " + kLess;
+                              " and " + size_text(run.room) + " can be had; " + kLess;
   if (!warns) freeinit::raise(freeinit::ErrorCode::unsupported, message);
   console.warning(message);
 }
