@@ -25,12 +25,12 @@ from trainer import Plan, Trainer
 
 FRAMES = Plan(seed=5, steps=6000, batch=48, rate=1.5e-3, narrow=True)
 DIRECTIONS = Plan(seed=7, steps=900, batch=48, rate=7e-4, warm_up=50, decay=0.995, narrow=True)
-MOTION = Plan(seed=6, steps=4500, batch=4, rate=1e-3, floor=0.05, decay=0.998, narrow=True)
+MOTION = Plan(seed=6, steps=2000, batch=4, rate=1e-3, floor=0.05, decay=0.998, narrow=True)
 HIGH = 0.4  # of the clips take their timestep from 500 on, where motion is decided
 NO_CAPTION = 0.1  # share of empty captions, for guidance
 # Until this share of the steps, in this share of the examples the signal is hidden: in the stage of frames all of it,
 # then all but the mean colour.
-HIDDEN = {"frames": ((0.2, 0.25),), "directions": ((0.9, 0.5),), "motion": ((0.7, 0.3),)}
+HIDDEN = {"frames": ((0.2, 0.25),), "directions": ((0.9, 0.5),), "motion": ((0.2, 0.3),)}
 HIDDEN_FROM = 900  # the timesteps where it is
 
 
