@@ -57,7 +57,7 @@ set(FREEINIT_BODIES
   networks/image_encoder networks/latent_rgb networks/late_network networks/late_networks networks/library_error networks/mapped_weights
   networks/model_bundle networks/nearest_multiples networks/only_owner networks/operator_check networks/operator_uses networks/operators networks/tensor_operators networks/text_encoder
   networks/tiled_autoencoder networks/torchscript_archive networks/torchscript_module networks/torchscript_unet
-  networks/unet_call networks/video_unet networks/windowed_unet
+  networks/unet_call networks/video_unet networks/widening networks/windowed_unet
   networks/backends/cuda_graphs networks/backends/loaders networks/backends/openvino networks/backends/torchscript
   networks/backends/attention networks/backends/bfloat16 networks/backends/graph_edits networks/backends/graph_norms networks/backends/graph_shortcuts
   networks/backends/group_norm networks/backends/in_parallel networks/backends/unet_backend networks/backends/winograd networks/backends/winograd_conv

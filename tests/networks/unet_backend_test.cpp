@@ -45,7 +45,7 @@ TEST_F(UNetBackends, WithoutOthersTorchScriptIsTheDefault) {
 }
 
 TEST_F(UNetBackends, WinogradIsTheDefaultOfWideNetworksOnTheCpuInFloat32) {
-  auto wide = with_backend(manifest(), "openvino");
+  auto wide = with_backend(with_backend(manifest(), "openvino"), "float16-weights");
   wide.files.at(wide.unet.file).bytes = 128U << 20U;
   EXPECT_EQ(default_unet_backend(wide, at::kCPU).name, "winograd");
   EXPECT_EQ(default_unet_backend(wide, at::kCUDA).name, "torchscript");
@@ -54,15 +54,6 @@ TEST_F(UNetBackends, WinogradIsTheDefaultOfWideNetworksOnTheCpuInFloat32) {
   wide.files.at(wide.unet.file).bytes += 1;
   wide.unet.dtype = "float16";
   EXPECT_EQ(default_unet_backend(wide, at::kCPU).name, "torchscript");
-}
-
-TEST_F(UNetBackends, ExactFloat16WeightsAreTheDefaultOfWideNetworks) {
-  auto wide = with_backend(manifest(), "float16-weights");
-  wide.files.at(wide.unet.file).bytes = 128U << 20U;
-  EXPECT_EQ(default_unet_backend(wide, at::kCPU).name, "float16-weights");
-  EXPECT_EQ(default_unet_backend(wide, at::kCUDA).name, "torchscript");
-  wide.unet_backends.at("float16-weights").verified_max_relative_error = 7e-4;
-  EXPECT_EQ(default_unet_backend(wide, at::kCPU).name, "winograd");
 }
 
 TEST_F(UNetBackends, ABundleWithoutItIsNamed) {

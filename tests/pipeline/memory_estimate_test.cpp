@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <string>
+#include <utility>
 
 namespace memory_estimate_test {
 
@@ -93,6 +95,33 @@ TEST_F(Memory, OfAUNetWithAFileOfItsOwnIsThatOfItsWeights) {
   EXPECT_EQ(denoise("int8"), others + 9'000'000);
   manifest.files.erase("other/unet.bin");
   EXPECT_EQ(denoise("int8"), others + 300);
+}
+
+// A large file is mapped on a CPU, and what is float16 in it stays so.
+TEST_F(Memory, OfANetworkInALargeFileIsAtMostTheFile) {
+  constexpr std::int64_t kMebibyte = std::int64_t{1} << 20;
+  const auto weights = [&](const std::string& file, std::uint64_t mebibytes, at::Device device) {
+    manifest.files[file].bytes = mebibytes << 20U;
+    return estimate_memory(manifest, request, {.device = device, .backend = "torchscript"},
+                           {.heap = heap, .encodes_video = true})
+               .value()
+               .denoise /
+           kMebibyte;
+  };
+  for (const auto& [name, file] :
+       {std::pair("unet", "unet.pt"), std::pair("text_encoder", "text_encoder.pt"),
+        std::pair("vae_decoder", "vae_decoder.pt"), std::pair("vae_encoder", "vae_encoder.pt")}) {
+    const auto former = manifest.memory;
+    manifest.memory[name].weights = 0;
+    const std::int64_t others = weights(file, 0, at::kCPU);
+    manifest.memory[name].weights = 100 * kMebibyte;
+    EXPECT_EQ(weights(file, 60, at::kCPU), others + 60) << name;
+    EXPECT_EQ(weights(file, 200, at::kCPU), others + 100) << "in float32 already";
+    EXPECT_EQ(weights(file, 31, at::kCPU), others + 100) << "not mapped";
+    EXPECT_EQ(weights(file, 60, at::kCUDA), others + 100) << "not mapped";
+    manifest.files[file].bytes = 0;
+    manifest.memory = former;
+  }
 }
 
 TEST_F(Memory, OfTheDecoderIsThatOfAChunkOfTiles) {

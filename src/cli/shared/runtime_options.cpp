@@ -57,9 +57,8 @@ void add_runtime_options(CLI::App& command, RuntimeArguments& a) {
   machine.add_number("--threads", a.threads, "CPU threads [LibTorch's choice]", 1, 1024);
   machine.add("--backend", a.backend,
               "What runs the UNet: " + backend_names() +
-                  " [on a CPU float16-weights or winograd for a large network, openvino if it is "
-                  "there for a "
-                  "small one; else torchscript]",
+                  " [on a CPU winograd for a large network, openvino if it is there for a small "
+                  "one; else torchscript]",
               "NAME");
   machine.add_flag(
       "--low-memory", a.low_memory,

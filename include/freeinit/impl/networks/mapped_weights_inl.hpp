@@ -67,6 +67,13 @@ inline bool is_mapped(const at::Tensor& tensor) {
          tensor.storage().data_ptr().get_deleter() == &let_go_of_mapped_weight;
 }
 
+/// Whether the weights of a file of so many bytes stay in it on a device. A small one is better
+/// copied.
+inline bool is_mapped_on(at::Device device, std::uintmax_t bytes) {
+  constexpr std::uintmax_t kLarge = std::uintmax_t{32} << 20;
+  return device.is_cpu() && bytes >= kLarge;
+}
+
 /// Where the weights of an archive are in its file, and the file in memory.
 class MappedWeights {
  public:

@@ -15,7 +15,6 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -78,8 +77,7 @@ inline torch::jit::Module read_network(const std::filesystem::path& file, const 
                                        at::Device device, torch::jit::ExtraFilesMap& extra) {
   check_archive(file, origin);
   try {
-    constexpr std::uintmax_t kLarge = std::uintmax_t{32} << 20;  // a small one is better copied
-    if (device.is_cpu() && std::filesystem::file_size(file) >= kLarge) {
+    if (is_mapped_on(device, std::filesystem::file_size(file))) {
       if (auto network = read_in_place(file, origin, extra)) return *std::move(network);
     }
     return torch::jit::load(file.string(), device, extra);

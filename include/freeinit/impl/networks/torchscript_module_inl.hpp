@@ -7,6 +7,7 @@
 #include <freeinit/impl/networks/contract_inl.hpp>
 #include <freeinit/impl/networks/library_error_inl.hpp>
 #include <freeinit/impl/networks/operator_check_inl.hpp>
+#include <freeinit/impl/networks/widening_inl.hpp>
 #include <freeinit/networks/device.hpp>
 #include <freeinit/networks/dtype.hpp>
 #include <freeinit/networks/network_source.hpp>
@@ -56,7 +57,8 @@ class TorchScriptModule {
 
  private:
   void check_forward(const std::vector<std::string_view>& inputs) const;
-  void widen_parameters();
+  [[nodiscard]] bool widens_weights() const;
+  void widen_parameters(const WeightSet& narrow);
 
   std::string name_;
   at::Device device_;
@@ -82,9 +84,10 @@ inline TorchScriptModule::TorchScriptModule(const TorchScriptRequest& request)
   module_.eval();
   check_contract(name_, extra["freeinit.json"], request.source.contract);
   check_forward(request.inputs);
+  const WeightSet narrow = widens_weights() ? widen_where_read(module_) : WeightSet();
   if (request.source.rewrite)
-    request.source.rewrite(module_);  // may narrow weights, so it is first
-  widen_parameters();
+    request.source.rewrite(module_);  // may narrow weights, so it is before the rest is widened
+  if (widens_weights()) widen_parameters(narrow);
 }
 
 inline void TorchScriptModule::check_forward(const std::vector<std::string_view>& inputs) const {
@@ -105,17 +108,22 @@ inline void TorchScriptModule::check_forward(const std::vector<std::string_view>
 
 /// Weights of a graph in float32 may be stored in float16; exact, since every float16 is a float32.
 /// Others are left: a graph may compute some layers in float32 (VideoCrafter's group norms). A
-/// graph that widens what it uses (`freeinit-export backend float16-weights`) says so. After it
-/// nothing is left of a file that was mapped: what is narrow in it would count twice.
-inline void TorchScriptModule::widen_parameters() {
-  if (module_.hasattr("widens_weights") || dtype_ != at::kFloat) return;
+/// graph that widens what it uses (`freeinit-export backend float16-weights`) says so.
+inline bool TorchScriptModule::widens_weights() const {
+  return dtype_ == at::kFloat && !module_.hasattr("widens_weights");
+}
+
+/// All but those that the code widens. Where there are none of these, nothing is left of a file
+/// that was mapped: what is narrow in it would count twice.
+inline void TorchScriptModule::widen_parameters(const WeightSet& narrow) {
   bool any = false;
   for (at::Tensor parameter : module_.parameters()) {
     if (parameter.scalar_type() != at::kHalf) continue;
+    if (may_stay_narrow(parameter) && narrow.contains(memory_of(parameter))) continue;
     parameter.set_data(parameter.to(at::kFloat));
     any = true;
   }
-  if (!any) return;
+  if (!any || !narrow.empty()) return;
   const auto keep_without_file = [](const at::Tensor& tensor) {
     if (is_mapped(tensor)) tensor.set_data(tensor.clone());
   };

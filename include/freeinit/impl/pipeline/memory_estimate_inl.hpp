@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freeinit/core/saturated.hpp>
+#include <freeinit/impl/networks/mapped_weights_inl.hpp>
 #include <freeinit/impl/networks/unet_call_inl.hpp>
 #include <freeinit/impl/pipeline/request_check_inl.hpp>
 #include <freeinit/networks/autoencoder.hpp>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -23,9 +25,21 @@ FREEINIT_INLINE Saturated bytes_of_call(const MemorySpec& network, Saturated lat
   return bytes + static_cast<std::int64_t>(std::min(waste, most));
 }
 
+/// The weights of a network in `file`. Where that is mapped, they are in memory as it holds them:
+/// float16 stays.
+FREEINIT_INLINE std::int64_t weights_of(const Manifest& manifest, const char* network,
+                                        const std::string& file, at::Device device) {
+  const std::int64_t wide = manifest.memory.at(network).weights;
+  const auto listed = manifest.files.find(file);
+  if (listed == manifest.files.end() || !is_mapped_on(device, listed->second.bytes)) return wide;
+  return std::min(wide, static_cast<std::int64_t>(listed->second.bytes));
+}
+
 /// The weights of the UNet as the backend keeps them. What it has in a file of its own it keeps as
 /// that holds it, OpenVINO's beside the graph; one that the bundle lacks is refused later.
-FREEINIT_INLINE std::int64_t unet_weights(const Manifest& manifest, const UNetBackend& backend) {
+FREEINIT_INLINE std::int64_t unet_weights(const Manifest& manifest, const UNetBackend& backend,
+                                          at::Device device) {
+  if (!backend.has_own_file()) return weights_of(manifest, "unet", manifest.unet.file, device);
   const auto own = manifest.unet_backends.find(std::string(backend.name));
   if (backend.weights == WeightStorage::as_exported || own == manifest.unet_backends.end()) {
     return manifest.memory.at("unet").weights;
@@ -100,12 +114,18 @@ FREEINIT_INLINE std::optional<MemoryEstimate> estimate_memory(const Manifest& ma
   const MemorySpec& decoder = manifest.memory.at("vae_decoder");
   const HeapOverhead heap = options.device.is_cpu() ? conditions.heap : HeapOverhead{0, 0.0, 0};
   const Saturated network = Saturated(conditions.resident) + heap.first_use +
-                            detail::unet_weights(manifest, backend) + detail::workspace_of(backend);
+                            detail::unet_weights(manifest, backend, options.device) +
+                            detail::workspace_of(backend);
+  const auto weights = [&](const char* name, const std::string& file) {
+    return detail::weights_of(manifest, name, file, options.device);
+  };
+  const std::int64_t text_weights = weights("text_encoder", manifest.text_encoder.file);
+  const std::int64_t decoder_weights = weights("vae_decoder", manifest.vae.decoder_file);
   // With low memory a network is there while it runs; else also the encoder, once it was needed.
   const bool all = !options.low_memory;
-  const Saturated others = all ? Saturated(text.weights) + decoder.weights : Saturated();
-  const Saturated with_text = network + (all ? others : Saturated(text.weights));
-  const Saturated with_decoder = network + (all ? others : Saturated(decoder.weights));
+  const Saturated others = all ? Saturated(text_weights) + decoder_weights : Saturated();
+  const Saturated with_text = network + (all ? others : Saturated(text_weights));
+  const Saturated with_decoder = network + (all ? others : Saturated(decoder_weights));
 
   MemoryEstimate estimate;
   estimate.text = (with_text + detail::bytes_of_call(text, 0, heap)).value();
@@ -120,14 +140,15 @@ FREEINIT_INLINE std::optional<MemoryEstimate> estimate_memory(const Manifest& ma
   estimate.decode = (written + detail::bytes_of_call(decoder, decoded, heap)).value();
   if (conditions.encodes_video && manifest.memory.contains("vae_encoder")) {
     const MemorySpec& encoder = manifest.memory.at("vae_encoder");
+    const std::int64_t encoder_weights = weights("vae_encoder", manifest.vae.encoder_file);
     const Saturated encoded = detail::latents_of_chunk(request, manifest, default_chunk);
     estimate.encode =
-        (with_decoder + encoder.weights + detail::bytes_of_frames(request, request.num_frames) +
+        (with_decoder + encoder_weights + detail::bytes_of_frames(request, request.num_frames) +
          detail::bytes_of_call(encoder, encoded, heap))
             .value();
     if (all) {  // it stays
       for (std::int64_t* stage : {&estimate.text, &estimate.denoise, &estimate.decode}) {
-        *stage = (Saturated(*stage) + encoder.weights).value();
+        *stage = (Saturated(*stage) + encoder_weights).value();
       }
     }
   }

@@ -59,9 +59,8 @@ struct UNetBackend {
 
 /// What a user gets who names none: the first one that is built, in the bundle, serves model and
 /// device and is preferred for it. On a CPU in float32: where `unet.file` has 128 MiB or more, as
-/// every real model's has, "float16-weights" if the bundle has it and its export rounded no weight,
-/// else "winograd"; for a smaller network "openvino". Else "torchscript". `reuses_features`: only
-/// one that can (`VideoUNet::can_reuse_features`).
+/// every real model's has, "winograd"; for a smaller network "openvino". Else "torchscript".
+/// `reuses_features`: only one that can (`VideoUNet::can_reuse_features`).
 [[nodiscard]] FREEINIT_API const UNetBackend& default_unet_backend(const Manifest& manifest,
                                                                    at::Device device,
                                                                    bool reuses_features = false);

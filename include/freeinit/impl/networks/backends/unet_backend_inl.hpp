@@ -67,12 +67,6 @@ inline bool is_wide(const Manifest& manifest) {
   const auto file = manifest.files.find(manifest.unet.file);
   return file != manifest.files.end() && file->second.bytes >= kWide;
 }
-/// Whether no weight was rounded to float16.
-inline bool is_wide_and_exact_in_float16(const Manifest& manifest) {
-  const auto entry = manifest.unet_backends.find("float16-weights");
-  return is_wide(manifest) && entry != manifest.unet_backends.end() &&
-         entry->second.verified_max_relative_error == 0.0;
-}
 
 inline constexpr std::array kUNetBackends{
     UNetBackend{.name = "float16-weights",
@@ -81,7 +75,7 @@ inline constexpr std::array kUNetBackends{
                 .convolutions = kWinograd,
                 .weights = WeightStorage::float16,
                 .refusal = serves_float32_on_cpu,
-                .is_preferred = is_wide_and_exact_in_float16,
+                .is_preferred = never,  // weights that float16 holds are in it in unet.file, too
                 .load = kLoadWinograd},
     UNetBackend{.name = "winograd",
                 .build_option = "FREEINIT_WITH_WINOGRAD",

@@ -53,6 +53,7 @@ using LayerOperator = at::Tensor (*)(const at::Tensor& input, const at::Tensor& 
 struct FasterOperator {
   const char* name;
   LayerOperator call;
+  bool takes_narrow = true;  ///< a weight in float16
 };
 
 inline constexpr FasterOperator kFasterConvolution{
@@ -64,7 +65,7 @@ inline constexpr FasterOperator kFasterTemporalConvolution{
     [](const at::Tensor& input, const at::Tensor& weight, const auto& bias) {
       return winograd_temporal_conv(input.to(at::kFloat), weight, bias.value_or(at::Tensor()));
     }};
-inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear};
+inline constexpr FasterOperator kFasterLinear{"freeinit::linear", onednn_linear, false};
 
 /// What computes linear layers, and convolutions of stride 1 without padding; null: they stay.
 struct LayerOperators {
@@ -142,8 +143,8 @@ inline const FasterOperator* faster_operator(const torch::jit::Node& node,
   return nullptr;
 }
 
-/// The float16 weight behind one that a graph widens when it uses it (`freeinit-export backend
-/// float16-weights`): a convolution here widens a few kernels at a time instead.
+/// The float16 weight behind one that a graph widens when it uses it (widening_inl.hpp): a
+/// convolution here widens a few kernels at a time instead, and bfloat16 rounds it as it is.
 inline torch::jit::Value* stored_weight(torch::jit::Value* weight) {
   torch::jit::Node* const node = weight->node();
   const bool widens = node->kind() == c10::aten::to && node->inputs().size() == 5 &&
@@ -174,7 +175,7 @@ inline std::size_t exchange_operators(torch::jit::Block& block, const LayerOpera
     const FasterOperator* const faster = faster_operator(**node, layers);
     if (faster == nullptr) continue;
     torch::jit::Value* const given = node->input(1);
-    torch::jit::Value* const weight = faster == layers.linear ? given : stored_weight(given);
+    torch::jit::Value* const weight = faster->takes_narrow ? stored_weight(given) : given;
     replace_by(**node, faster->name, {node->input(0), weight, node->input(2)});
     node.destroyCurrent();
     if (!given->hasUses() && given != weight) given->node()->destroy();
