@@ -9,8 +9,8 @@ from measuring.clocks import clock_of
 from measuring.rounds import ratio_interval
 
 OTHERS = ("diffusers", "diffusers-compile", "openvino")
-# What a user who names no backend gets, of those that ran (default_unet_backend): the first two for
-# wide networks, with weights that float16 holds and with others.
+# What a user who names no backend gets, of those that ran (default_unet_backend). Wide networks take winograd; where
+# float16 holds the weights it computes what float16-weights does, under whose name it was measured.
 DEFAULTS = {
     "mid": ("freeinit-float16-weights", "freeinit-winograd"),
     "modelscope": ("freeinit-float16-weights", "freeinit-winograd"),
