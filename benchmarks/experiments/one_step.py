@@ -31,8 +31,8 @@ PARTS = ("text", "unet", "decode")
 # Largest difference of latents, relative to their largest value: a step with guidance scale 7.5 multiplies
 # that of a call by up to 15. bfloat16 has three digits; what it does to a video is measured elsewhere.
 TOLERANCE = {"float32": 2e-3, "bfloat16": 1e-2}
-# Of a single call: compare.py's, and of bfloat16 some times its root mean square error, .6 % (narrow_convolutions).
-CALL = {"float32": 1e-4, "bfloat16": 5e-2}
+# Of a single call: compare.py's, and of bfloat16 three times the largest at mid size, .66 % (narrow_convolutions).
+CALL = {"float32": 1e-4, "bfloat16": 2e-2}
 FIGURES = {"generate": "difference", "unet": "call_difference"}
 
 
