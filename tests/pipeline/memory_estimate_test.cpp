@@ -42,7 +42,7 @@ class Memory : public TinyPipeline {
   }
 
   Manifest manifest = freeinit::read_manifest(tiny_bundle_folder());
-  freeinit::HeapOverhead heap{.first_use = 0, .waste = 0.0};
+  freeinit::HeapOverhead heap{.first_use = 0, .waste = 0.0, .left_over = 0.0};
 };
 
 TEST_F(Memory, IsUnknownForABundleThatDoesNotTell) {
@@ -148,10 +148,24 @@ TEST_F(Memory, OfTheOtherStages) {
 TEST_F(Memory, TheHeapWastesAPartOfACall) {
   const std::int64_t bare = estimate().denoise;
   const std::int64_t call = 4000 + 2 * 4 * 64 * 100'000;
-  heap = {.first_use = 7, .waste = 0.5};
+  heap = {.first_use = 7, .waste = 0.5, .left_over = 0.0};
   EXPECT_EQ(estimate().denoise, bare + 7 + call / 2);
   heap.most_waste = 99;
   EXPECT_EQ(estimate().denoise, bare + 7 + 99);
+}
+
+TEST_F(Memory, TheDecoderDoesNotFitIntoAllThatTheUNetLeft) {
+  const auto more_of_decoding = [this](double share) {
+    const std::int64_t bare = estimate().decode;
+    heap.left_over = share;
+    const std::int64_t more = estimate().decode - bare;
+    heap.left_over = 0.0;
+    return more;
+  };
+  EXPECT_EQ(more_of_decoding(0.5), (4000 + 2 * 4 * 64 * 100'000) / 2) << "a call of the UNet";
+  request.decode_chunk_size = 1;
+  request.vae_tiling = {.enabled = true, .tile_size = 8};
+  EXPECT_EQ(more_of_decoding(0.5), 16 * 1'000'000 / 2) << "all that the decoder asks for";
 }
 
 TEST_F(Memory, IsTheLargestNumberWhereNoneHoldsIt) {

@@ -33,13 +33,18 @@ struct HeapOverhead {
   std::int64_t first_use = std::int64_t{110} << 20;
   double waste = 0.5;  ///< of a call: freed blocks that nothing fits into
   std::int64_t most_waste = std::int64_t{1} << 50;  ///< bytes; the waste of a call is this at most
+  /// Of the smaller of a call of the UNet and one of the decoder: blocks that the former left and
+  /// nothing of the latter fits into.
+  double left_over = 0.5;
 
   /// Of a process that called `keep_freed_memory`.
   [[nodiscard]] static constexpr HeapOverhead keeping() { return {}; }
   /// Of another: blocks of 32 MiB and more go back at once.
   [[nodiscard]] static constexpr HeapOverhead returning() {
-    return {
-        .first_use = std::int64_t{100} << 20, .waste = 0.6, .most_waste = std::int64_t{150} << 20};
+    return {.first_use = std::int64_t{100} << 20,
+            .waste = 0.6,
+            .most_waste = std::int64_t{150} << 20,
+            .left_over = 0.0};
   }
 };
 

@@ -151,7 +151,8 @@ ordered_json stages_json(const PreparedRun& run) {
   if (!run.memory) return nullptr;
   ordered_json json;
   for (const auto& [stage, bytes] : stages(*run.memory)) json[stage] = bytes;
-  json["available"] = run.room;
+  json["available"] = nullptr;
+  if (run.room) json["available"] = *run.room;
   return json;
 }
 
@@ -163,7 +164,7 @@ std::string memory_line(const PreparedRun& run) {
   for (const auto& [stage, bytes] : stages(*run.memory)) {
     if (bytes > 0) line.append(line.empty() ? "" : ", ").append(stage + " " + size_text(bytes));
   }
-  return line + "; " + size_text(run.room) + " can be had";
+  return run.room ? line + "; " + size_text(*run.room) + " can be had" : line;
 }
 
 std::string time_line(const TimeEstimate& time, std::int64_t calls) {
@@ -199,7 +200,7 @@ void dry_run(const GenerateArguments& arguments, PreparedRun& run,
                               size_text(disk.videos)}},
                 console);
   }
-  const bool fits = !run.memory || run.room == 0 || run.memory->peak() <= run.room;
+  const bool fits = !run.memory || !run.room || run.memory->peak() <= *run.room;
   std::optional<TimeEstimate> time;
   if (fits) time = measure(run, load, control);
   console.end_progress();

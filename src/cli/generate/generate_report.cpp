@@ -69,7 +69,8 @@ nlohmann::ordered_json settings_json(const GenerateArguments& arguments,
 nlohmann::ordered_json memory_json(const PreparedRun& run) {
   nlohmann::ordered_json json{{"estimated_peak", nullptr},
                               {"peak", freeinit::process_memory().peak},
-                              {"available", run.room}};
+                              {"available", nullptr}};
+  if (run.room) json["available"] = *run.room;
   if (run.memory) json["estimated_peak"] = run.memory->peak();
   return json;
 }

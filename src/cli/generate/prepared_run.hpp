@@ -28,7 +28,7 @@ struct PreparedRun {
   at::Tensor init_frames;  ///< of --init-video, [F,H,W,3] uint8; else undefined
   WorkLeft left{};         ///< once outputs are planned
   std::optional<freeinit::MemoryEstimate> memory;  ///< nothing for a bundle that does not tell
-  std::int64_t room = 0;  ///< bytes that the process can have before the run; 0: unknown
+  std::optional<std::int64_t> room{};  ///< bytes that the process can have; nothing: unknown
 };
 
 /// What the plan's comparison of the passes of video `index` starts as. Throws freeinit::Error: as

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace freeinit_cli {
 namespace {
@@ -20,6 +21,7 @@ using freeinit::Saturated;
 
 constexpr const char* kLess =
     "fewer frames, a smaller size, --context-length, --vae-tiling or --low-memory need less";
+constexpr const char* kStillLess = "fewer frames, a smaller size or --context-length need less";
 
 /// What is measured may be so much smaller than what was estimated.
 constexpr double kEstimateError = 0.15;
@@ -47,7 +49,12 @@ std::optional<freeinit::MemoryEstimate> estimate_of(const PreparedRun& run,
 
 /// Whether the run takes more than there is, also if it takes less than estimated by that share.
 bool is_short(const PreparedRun& run, double error) {
-  return static_cast<double>(run.memory->peak()) * (1.0 - error) > static_cast<double>(run.room);
+  return static_cast<double>(run.memory->peak()) * (1.0 - error) > static_cast<double>(*run.room);
+}
+
+/// Whether the autoencoder's stages take most, so that smaller pieces for it help.
+bool is_of_autoencoder(const freeinit::MemoryEstimate& memory) {
+  return memory.peak() > std::max(memory.text, memory.denoise);
 }
 
 bool lets_networks_go(PreparedRun& run) {
@@ -55,14 +62,15 @@ bool lets_networks_go(PreparedRun& run) {
 }
 
 bool decodes_single_frames(PreparedRun& run) {
-  return run.request.num_frames > 1 && std::exchange(run.request.decode_chunk_size, 1) != 1;
+  return is_of_autoencoder(*run.memory) && run.request.num_frames > 1 &&
+         std::exchange(run.request.decode_chunk_size, 1) != 1;
 }
 
 bool decodes_in_tiles(PreparedRun& run) {
   auto& tiling = run.request.vae_tiling;
   const bool has_tiles = std::max(run.request.height, run.request.width) > tiling.tile_size &&
                          tiling.tile_size % run.manifest.vae.spatial_scale == 0;
-  return has_tiles && !std::exchange(tiling.enabled, true);
+  return is_of_autoencoder(*run.memory) && has_tiles && !std::exchange(tiling.enabled, true);
 }
 
 /// What makes a run smaller, in the order in which it is tried. The first changes no bit; the
@@ -70,16 +78,16 @@ bool decodes_in_tiles(PreparedRun& run) {
 struct Saving {
   double from;  ///< error of the estimate beyond which it is tried
   bool (*take)(PreparedRun&);
+  const char* option;
   const char* said;
 };
 constexpr std::array kSavings{
-    Saving{
-        0.0, lets_networks_go,
-        "text encoder and autoencoder are let go when they are not needed, as with --low-memory"},
-    Saving{kEstimateError, decodes_single_frames,
-           "frames are decoded one at a time, as with --decode-chunk-size 1"},
-    Saving{kEstimateError, decodes_in_tiles,
-           "frames are decoded in tiles, as with --vae-tiling, which changes them a little"},
+    Saving{0.0, lets_networks_go, "--low-memory",
+           "text encoder and autoencoder are let go when they are not needed"},
+    Saving{kEstimateError, decodes_single_frames, "--decode-chunk-size 1",
+           "frames are decoded one at a time"},
+    Saving{kEstimateError, decodes_in_tiles, "--vae-tiling",
+           "frames are decoded in tiles, which changes them a little"},
 };
 
 std::filesystem::path folder_of(const std::filesystem::path& file) {
@@ -97,19 +105,24 @@ std::string size_text(std::int64_t bytes) {
 
 void fit_into_memory(PreparedRun& run, bool warns, Console& console) {
   const auto process = freeinit::process_memory();
-  run.room = process.is_known() ? process.resident + process.available : 0;
+  if (process.is_known()) run.room = process.resident + process.available;
   run.memory = estimate_of(run, process);
-  if (!run.memory || !run.bundle_options.device.is_cpu() || run.room == 0) return;
+  if (!run.memory || !run.bundle_options.device.is_cpu() || !run.room) return;
+  std::vector<std::string> done;
+  std::string options;
   for (const Saving& saving : kSavings) {
     if (!is_short(run, saving.from) || !saving.take(run)) continue;
     run.memory = estimate_of(run, process);
-    console.info(std::string("memory is short: ") + saving.said);
+    done.push_back(std::string("memory is short: ") + saving.said + ", as with " + saving.option);
+    options += std::string(options.empty() ? "" : " ") + saving.option;
   }
-  if (!is_short(run, kEstimateError)) return;
+  const bool refused = is_short(run, kEstimateError);
   const std::string message = "memory: the run takes about " + size_text(run.memory->peak()) +
-                              " and " + size_text(run.room) + " can be had; " + kLess;
-  if (!warns) freeinit::raise(freeinit::ErrorCode::unsupported, message);
-  console.warning(message);
+                              (options.empty() ? "" : " even with " + options) + " and " +
+                              size_text(*run.room) + " can be had; " + kStillLess;
+  if (refused && !warns) freeinit::raise(freeinit::ErrorCode::unsupported, message);
+  for (const std::string& line : done) console.info(line);
+  if (refused) console.warning(message);
 }
 
 Saturated latent_bytes(const PreparedRun& run) {

@@ -15,14 +15,19 @@
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
 
-/// What a call takes beside the weights, and the heap with it.
-FREEINIT_INLINE Saturated bytes_of_call(const MemorySpec& network, Saturated latents,
-                                        const HeapOverhead& heap) {
+FREEINIT_INLINE Saturated share_of(Saturated bytes, double share) {
   constexpr double kMost = 0x1p62;  // fits a number of bytes
-  const Saturated bytes = network.call + network.per_latent * latents;
-  const double waste = static_cast<double>(bytes.value()) * heap.waste;
-  const double most = std::min(static_cast<double>(heap.most_waste), kMost);
-  return bytes + static_cast<std::int64_t>(std::min(waste, most));
+  return static_cast<std::int64_t>(std::min(static_cast<double>(bytes.value()) * share, kMost));
+}
+
+/// What a call takes beside the weights.
+FREEINIT_INLINE Saturated bytes_of_call(const MemorySpec& network, Saturated latents) {
+  return network.call + network.per_latent * latents;
+}
+
+/// The same, and the heap with it.
+FREEINIT_INLINE Saturated with_waste(Saturated call, const HeapOverhead& heap) {
+  return call + std::min(share_of(call, heap.waste).value(), heap.most_waste);
 }
 
 /// The weights of a network in `file`. Where that is mapped, they are in memory as it holds them:
@@ -128,23 +133,28 @@ FREEINIT_INLINE std::optional<MemoryEstimate> estimate_memory(const Manifest& ma
   const Saturated with_decoder = network + (all ? others : Saturated(decoder_weights));
 
   MemoryEstimate estimate;
-  estimate.text = (with_text + detail::bytes_of_call(text, 0, heap)).value();
+  estimate.text = (with_text + detail::with_waste(detail::bytes_of_call(text, 0), heap)).value();
   const Saturated latents = detail::latents_of_call(request, manifest, options.device);
-  estimate.denoise = (network + others + detail::bytes_of_call(unet, latents, heap)).value();
+  const Saturated denoising = detail::bytes_of_call(unet, latents);
+  estimate.denoise = (network + others + detail::with_waste(denoising, heap)).value();
   const std::int64_t default_chunk = default_chunk_size(request.height, request.width);
   const std::int64_t chunk = request.decode_chunk_size.value_or(default_chunk);
   const Saturated written = with_decoder + detail::bytes_of_frames(request, chunk) +
                             detail::bytes_of_video_encoder(request);
   estimate.write = written.value();
   const Saturated decoded = detail::latents_of_chunk(request, manifest, chunk);
-  estimate.decode = (written + detail::bytes_of_call(decoder, decoded, heap)).value();
+  const Saturated decoding = detail::bytes_of_call(decoder, decoded);
+  const std::int64_t smaller = std::min(denoising.value(), decoding.value());
+  estimate.decode =
+      (written + detail::with_waste(decoding, heap) + detail::share_of(smaller, heap.left_over))
+          .value();
   if (conditions.encodes_video && manifest.memory.contains("vae_encoder")) {
     const MemorySpec& encoder = manifest.memory.at("vae_encoder");
     const std::int64_t encoder_weights = weights("vae_encoder", manifest.vae.encoder_file);
     const Saturated encoded = detail::latents_of_chunk(request, manifest, default_chunk);
     estimate.encode =
         (with_decoder + encoder_weights + detail::bytes_of_frames(request, request.num_frames) +
-         detail::bytes_of_call(encoder, encoded, heap))
+         detail::with_waste(detail::bytes_of_call(encoder, encoded), heap))
             .value();
     if (all) {  // it stays
       for (std::int64_t* stage : {&estimate.text, &estimate.denoise, &estimate.decode}) {
