@@ -17,9 +17,9 @@ namespace freeinit_cli {
 [[nodiscard]] std::string size_text(std::int64_t bytes);
 
 /// Estimates the memory of the run and compares it with what the process can have. Where it is
-/// short text encoder and autoencoder are let go, as with --low-memory; then, where the decoder takes
-/// most, frames are decoded one at a time, then in tiles; where that is not enough either, the run is
-/// refused, or with `warns` a warning. Throws freeinit::Error: unsupported.
+/// short text encoder and autoencoder are let go, as with --low-memory; then, where the decoder
+/// takes most, frames are decoded one at a time, then in tiles; where that is not enough either,
+/// the run is refused, or with `warns` a warning. Throws freeinit::Error: unsupported.
 void fit_into_memory(PreparedRun& run, bool warns, Console& console);
 
 /// Bytes of the latents of one video.
