@@ -239,7 +239,7 @@ class ShortageTest(CommandTest):
 
     def test_memory_that_is_known_not_to_be_there_is_refused_before_loading(self):
         large = (*PROMPT, "-o", "v.gif", "--height", 2048, "--width", 2048,
-                 "--num-inference-steps", 1, "--num-iters", 1)
+                 "--num-inference-steps", 2, "--num-iters", 1)
         enough = self.needs_of(*PROMPT, "-o", "v.gif", "--num-inference-steps", 1)
         (self.folder / "v.gif").unlink()
         done = self.limited(enough, *large)
@@ -248,8 +248,10 @@ class ShortageTest(CommandTest):
         for word in ("error: memory: the run takes about", " even with --low-memory", "can be had",
                      "--context-length need less"):
             self.assertIn(word, done.stderr)
-        self.assertNotIn("--vae-tiling", done.stderr, "the UNet is what does not fit")
         self.assertEqual(self.files(), [])
+        of_unet = self.limited(enough, *large, "--vae-tiling", "--decode-chunk-size", 2, "--cache-interval", 2)
+        self.assertEqual(of_unet.returncode, 5, of_unet.stderr)
+        self.assertIn(" even with --low-memory and ", of_unet.stderr, "a smaller chunk would not help the UNet")
 
     def test_what_makes_a_run_smaller_is_tried_in_its_order(self):
         """The less memory, the more of it; the frames change last, where the run would be refused."""
