@@ -12,6 +12,8 @@ import torch.nn.functional as F
 
 GRID = 24  # points of a noise lattice along one side
 MARGIN = 24.0  # pixels beyond the picture that a pan may show
+MIDDLE = 0.52  # of both tones: no background has a colour as a whole, which noise of mean 0 would decide
+MORTAR = 0.82
 
 
 @dataclass
@@ -29,25 +31,14 @@ class Texture:
         return Texture(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
-def _rgb(hue, saturation, value):
-    """Colours [..., 3] of hue, saturation and value [...], all in 0..1."""
-    k = (torch.tensor([5.0, 3.0, 1.0]) + hue[..., None] * 6) % 6
-    wave = torch.minimum(k, 4 - k).clamp(0, 1)
-    return value[..., None] * (1 - saturation[..., None] * wave)
-
-
-def _tones(kind, generator):
-    """Two tones a clip that go together: the ground, and its second colour."""
-    n = len(kind)
-    hue, a, b, c, d = torch.rand(5, n, generator=generator)
-    ground = _rgb(hue, 0.15 + 0.4 * a, 0.35 + 0.45 * b)
-    apart = torch.where(c < 0.5, -1.0, 1.0) * (0.16 + 0.14 * d)
-    other = _rgb((hue + 0.06 * (a - 0.5)) % 1, 0.1 + 0.35 * a, (0.35 + 0.45 * b + apart).clamp(0.08, 0.96))
-    # Clouds are pale on a sky of any hour; mortar is paler than its bricks or darker.
-    sky = _rgb(hue, 0.3 + 0.35 * a, 0.35 + 0.45 * b)
-    cloud = sky + (0.97 - sky) * (0.5 + 0.3 * d[:, None])
-    cloudy = (kind == 3)[:, None]
-    return torch.stack([torch.where(cloudy, sky, ground), torch.where(cloudy, cloud, other)], 1)
+def _tones(n, generator):
+    """Two tones a clip, as far from MIDDLE as each other: a warm and a cool one, one of them paler."""
+    hue, light, warm = torch.rand(3, n, 1, generator=generator)
+    paler, first = (torch.where(torch.rand(n, 1, generator=generator) < 0.5, -1.0, 1.0) for _ in range(2))
+    hue = 0.03 + 0.12 * hue  # red to yellow; the other way from the middle it is cyan to blue
+    warmth = torch.cos(2 * math.pi * (hue - torch.tensor([0.0, 1 / 3, 2 / 3])))
+    apart = first * ((0.08 + 0.14 * warm) * warmth + paler * (0.06 + 0.12 * light))
+    return torch.stack([MIDDLE - apart, MIDDLE + apart], 1)
 
 
 def draw(kind, away_from, generator):
@@ -56,7 +47,7 @@ def draw(kind, away_from, generator):
     tones = torch.empty(n, 2, 3)
     todo = torch.arange(n)
     while len(todo):
-        tones[todo] = _tones(kind[todo], generator)
+        tones[todo] = _tones(len(todo), generator)
         distance = (tones[todo][:, :, None] - away_from[todo][:, None]).norm(dim=-1)
         todo = todo[distance.amin((1, 2)) < 0.42]
     return Texture(kind, tones, 0.85 + 0.3 * torch.rand(n, generator=generator),
@@ -95,7 +86,7 @@ def _stripes(t, x, y):
 
 
 def _bricks(t, x, y):
-    """1 in the mortar; every brick has its own shade of the ground."""
+    """Every brick has its own mixture of the tones; and 1 in the mortar."""
     width = 100.0 * t.scale[:, None, None]
     height = 0.6 * width
     v = (y + MARGIN + t.phase[:, 1:, None]) / height
@@ -103,10 +94,9 @@ def _bricks(t, x, y):
     u = (x + MARGIN + t.phase[:, :1, None]) / width + 0.5 * (row % 2)
     column = u.floor()
     edge = torch.minimum((0.5 - (u - column - 0.5).abs()) * width, (0.5 - (v - row - 0.5).abs()) * height)
-    mortar = ((4.2 - edge) / 1.6).clamp(0, 1)
     cell = (row.long() % GRID) * GRID + column.long() % GRID
     shade = t.lattice[:, 0].flatten(1).gather(1, cell.flatten(1)).view(x.shape)
-    return mortar, 0.82 + 0.3 * shade
+    return shade, ((4.2 - edge) / 1.6).clamp(0, 1)
 
 
 def _clouds(t, x, y):
@@ -124,8 +114,9 @@ def render(texture, x, y):
             continue
         t = texture.pick(index)
         mix = pattern(t, x[index], y[index])
-        mix, shade = mix if isinstance(mix, tuple) else (mix, None)
+        mix, mortar = mix if isinstance(mix, tuple) else (mix, None)
         ground, other = t.tones[:, 0, :, None, None], t.tones[:, 1, :, None, None]
-        ground = ground if shade is None else ground * shade[:, None]
         image[index] = ground + (other - ground) * mix[:, None]
+        if mortar is not None:
+            image[index] += (MORTAR - image[index]) * mortar[:, None]
     return image.clamp(0, 1)

@@ -101,9 +101,9 @@ def test_clips_are_their_frames():
 def test_no_shape_reaches_the_strip_that_measures_the_background():
     some = clips(64, two=0.0, panned=0.0)
     assert measures.background_deviation(world.render_clips(some), some.words[:, 2]).max() < 1e-6
-    # It does see a background that moves, and a shape in the wrong lane.
+    # It does see a background that moves (but for a strip of cloudless sky), and a shape in the wrong lane.
     panned = clips(24, two=0.0, panned=1.0)
-    assert measures.background_deviation(world.render_clips(panned), panned.words[:, 2]).min() > 1e-4
+    assert measures.background_deviation(world.render_clips(panned), panned.words[:, 2]).quantile(0.1) > 1e-3
     opposite = torch.tensor(w.OPPOSITE)[some.words[:, 2]]
     assert measures.background_deviation(world.render_clips(some), opposite).median() > 1e-2
 
@@ -121,6 +121,7 @@ def test_backgrounds_keep_off_the_colours_of_the_shapes():
     rgb = w.COLOUR_RGB[some.words[:, 0]]
     assert (some.texture.tones - rgb[:, None]).norm(dim=-1).min() > 0.4
     assert set(some.texture.kind.tolist()) == set(range(w.UNNAMED))
+    assert torch.allclose(some.texture.tones.mean(1), torch.tensor(textures.MIDDLE)), "no colour as a whole"
     assert isinstance(some.texture, textures.Texture)
 
 
