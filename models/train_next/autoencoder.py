@@ -32,8 +32,8 @@ def _frames(n, generator):
     """Frames and where their shapes are. In one of six the background's tones come closer, down to one: noise of mean 0
     tends to pale backgrounds, which would else have an odd colour."""
     clips = world.draw_clips(world.draw_words(n, generator, "all"), generator, lanes=False)
-    nearness = torch.where(torch.arange(n) % 6 == 0, torch.rand(n, generator=generator), 1.0)
-    clips.texture.tones = textures.MIDDLE + (clips.texture.tones - textures.MIDDLE) * nearness[:, None, None]
+    contrast = torch.where(torch.arange(n) % 6 == 0, torch.rand(n, generator=generator), 1.0)
+    clips.texture.tones = textures.MIDDLE + (clips.texture.tones - textures.MIDDLE) * contrast[:, None, None]
     frame = torch.randint(world.FRAMES, (n,), generator=generator)
     return world.render(clips, frame), clips.centre[torch.arange(n), 0, frame]
 

@@ -51,6 +51,8 @@ class Results(Batch):
         results = self.batch(CIRCLE, SQUARE)
         self.assertGreater(results[0]["seconds"]["load"], 0)
         self.assertEqual(results[1]["seconds"]["load"], 0)
+        self.assertGreater(results[0]["memory"]["available"], 0)
+        self.assertIsNone(results[1]["memory"]["available"], "not asked again")
         bundle = self.copy_of_bundle()
         again = self.results("--bundle", bundle)
         self.assertEqual([result["status"] for result in again], ["skipped", "skipped"])
