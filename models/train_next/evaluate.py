@@ -3,10 +3,11 @@
     python models/train_next/evaluate.py --work DIR --count 40 --passes 3
 
 Three ways to begin, each with the same prompts and the same noise: Gaussian noise (and FreeInit's
-passes upon it), and the same noise with a rendered clip of the prompt's own words under it, diffused to
-the last timestep.  The prompts' words are among those of training: the held-out ones are kept for the
-evaluation of the finished model (see README.md).  The answer is one JSON object; DIR/sheets/motion.png
-shows the first clips, three rows each: one pass, the last pass, diffused.
+passes upon it), the same noise with a rendered clip of the prompt's own words under it, diffused to
+the last timestep, and the low band of that alone, the best that FreeInit can restore.  The prompts' words
+are among those of training: the held-out ones are kept for the evaluation of the finished model (see
+README.md).  The answer is one JSON object; DIR/sheets/motion.png shows the first clips, three rows each:
+one pass, the last pass, diffused.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def tuning_prompts(count):
 
 
 def generate(out, prompts, passes, steps=sampling.STEPS):
-    """Clips [n, F, 3, h, w] by the way they were begun: "diffused", "passes 1", "passes 2", ..."""
+    """Clips [n, F, 3, h, w] by the way they were begun: "diffused", "low band", "passes 1", "passes 2", ..."""
     net, (_, encoder) = diffusion.load_motion(out), diffusion.load_frames(out)
     tokenizer, coder = text.write_tokenizer(out / "tokenizer"), autoencoder.load(out)
     factor = latents.scaling_factor(out)
@@ -46,11 +47,13 @@ def generate(out, prompts, passes, steps=sampling.STEPS):
         generator = torch.Generator().manual_seed(80_000 + start)
         noise = torch.randn(len(part), 4, world.FRAMES, 16, 16, generator=generator)
         real = world.render_clips(world.draw_clips(words, generator, two=0.0, panned=0.0))
-        begun = {"diffused": [sampling.sample(net, encoder, tokenizer, asked,
-                                              sampling.diffused(coder, real, factor, noise), steps)]}
-        results = sampling.free_init(net, encoder, tokenizer, asked, noise, passes, generator, steps)
-        begun |= {f"passes {i + 1}": [result] for i, result in enumerate(results)}
-        for name, (result,) in begun.items():
+        diffused = sampling.diffused(coder, real, factor, noise)
+        begun = {"diffused": diffused,
+                 "low band": sampling.low_band(diffused, torch.randn(noise.shape, generator=generator))}
+        results = {name: sampling.sample(net, encoder, tokenizer, asked, x, steps) for name, x in begun.items()}
+        passed = sampling.free_init(net, encoder, tokenizer, asked, noise, passes, generator, steps)
+        results |= {f"passes {i + 1}": result for i, result in enumerate(passed)}
+        for name, result in results.items():
             made.setdefault(name, []).append(sampling.pixels(coder, result, factor))
     return {name: torch.cat(parts) for name, parts in made.items()}
 
@@ -73,7 +76,8 @@ def figures(made, prompts, looker):
     for name, clips in made.items():
         shares[name] = judge.score(looker.verdict(clips), words)
         values[name] = {"background_deviation": measures.background_deviation(clips, words[:, 2]),
-                        "motion_energy": measures.motion_energy(clips), "flicker": measures.flicker(clips)}
+                        "motion_energy": measures.motion_energy(clips), "flicker": measures.flicker(clips),
+                        "background_contrast": measures.background_contrast(clips, words[:, 2])}
         if consistency is not None:
             values[name] |= consistency(clips)
     return shares, values

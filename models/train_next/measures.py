@@ -7,16 +7,26 @@ import words as w
 STRIP = 32  # rows or columns across from the shape's lane, where nothing of it is ever drawn
 
 
-def background_deviation(clips, motion):
-    """Standard deviation over time of the pixels that a shape moving so (indices [n]) never reaches.
+def _background(clips, motion, measure):
+    """A measure [n] of the strip of each clip that a shape moving so (indices [n]) never reaches.
 
     Right runs low in the picture and left high, up on the left and down on the right: the strip on
     the other side shows background alone.
     """
     strips = {"left": clips[..., -STRIP:, :], "right": clips[..., :STRIP, :],
               "up": clips[..., -STRIP:], "down": clips[..., :STRIP]}
-    each = torch.stack([strips[name].std(1).mean((1, 2, 3)) for name in w.MOTION_NAMES], 1)
+    each = torch.stack([measure(strips[name]) for name in w.MOTION_NAMES], 1)
     return each.gather(1, motion[:, None])[:, 0]
+
+
+def background_deviation(clips, motion):
+    """Standard deviation over time of the pixels that a shape moving so (indices [n]) never reaches."""
+    return _background(clips, motion, lambda strip: strip.std(1).mean((1, 2, 3)))
+
+
+def background_contrast(clips, motion):
+    """Standard deviation over the places of a frame's pixels there, a mean of frames and colours."""
+    return _background(clips, motion, lambda strip: strip.std((3, 4)).mean((1, 2)))
 
 
 def in_lane(clips, words):

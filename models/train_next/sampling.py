@@ -50,14 +50,19 @@ def _low_pass(frames, size, stop=0.25, order=4):
     return 1 / (1 + ((t * t + y * y + x * x) / stop**2) ** order)
 
 
+def low_band(noise, fresh):
+    """The low frequencies of noise [n, 4, F, h, w] and the high ones of fresh noise, by the program's default filter."""
+    low = _low_pass(*noise.shape[2:4])
+    kept, drawn = (torch.fft.fftn(x, dim=(2, 3, 4)) for x in (noise, fresh))
+    return torch.fft.ifftn(kept * low + drawn * (1 - low), dim=(2, 3, 4)).real
+
+
 def free_init(net, encoder, tokenizer, prompts, noise, passes, generator, steps=STEPS):
     """The latents after every pass; the first is plain sampling."""
     schedule = networks.scheduler()
     last = torch.full((len(prompts),), schedule.config.num_train_timesteps - 1)
-    low, x, results = _low_pass(*noise.shape[2:4]), noise, []
+    x, results = noise, []
     for _ in range(passes):
         results.append(sample(net, encoder, tokenizer, prompts, x, steps))
-        again = torch.fft.fftn(schedule.add_noise(results[-1], noise, last), dim=(2, 3, 4))
-        fresh = torch.fft.fftn(torch.randn(noise.shape, generator=generator), dim=(2, 3, 4))
-        x = torch.fft.ifftn(again * low + fresh * (1 - low), dim=(2, 3, 4)).real
+        x = low_band(schedule.add_noise(results[-1], noise, last), torch.randn(noise.shape, generator=generator))
     return results

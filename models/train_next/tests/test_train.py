@@ -108,6 +108,14 @@ def test_no_shape_reaches_the_strip_that_measures_the_background():
     assert measures.background_deviation(world.render_clips(some), opposite).median() > 1e-2
 
 
+def test_contrast_is_of_the_places_and_not_of_time():
+    striped = clips(16, two=0.0, panned=0.0)
+    striped.texture.kind[:] = w.BACKGROUNDS.index("striped")
+    assert measures.background_contrast(world.render_clips(striped), striped.words[:, 2]).quantile(0.1) > 0.03
+    wavering = torch.linspace(0, 1, world.FRAMES).view(1, -1, 1, 1, 1).expand(16, -1, 3, world.SIZE, world.SIZE)
+    assert measures.background_contrast(wavering, striped.words[:, 2]).max() < 1e-6
+
+
 def test_shapes_are_in_the_lanes_of_their_words():
     some = clips(40, two=0.0, panned=0.0)
     pixels, otherwise = world.render_clips(some), some.words.clone()
