@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-import textures
 import world
 from trainer import Plan, Trainer, write
 
@@ -33,7 +32,8 @@ def _frames(n, generator):
     tends to pale backgrounds, which would else have an odd colour."""
     clips = world.draw_clips(world.draw_words(n, generator, "all"), generator, lanes=False)
     contrast = torch.where(torch.arange(n) % 6 == 0, torch.rand(n, generator=generator), 1.0)
-    clips.texture.tones = textures.MIDDLE + (clips.texture.tones - textures.MIDDLE) * contrast[:, None, None]
+    colour = clips.texture.tones.mean(1, keepdim=True)
+    clips.texture.tones = colour + (clips.texture.tones - colour) * contrast[:, None, None]
     frame = torch.randint(world.FRAMES, (n,), generator=generator)
     return world.render(clips, frame), clips.centre[torch.arange(n), 0, frame]
 

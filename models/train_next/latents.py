@@ -8,7 +8,7 @@ import autoencoder
 import world
 from trainer import write
 
-SEED, SHARDS, SHARD_CLIPS = 4, 20, 400
+SEED, SHARDS, SHARD_CLIPS = 4, 10, 400
 
 
 @dataclass

@@ -50,16 +50,9 @@ def _autoencoder(out, run):
 
 
 def _frames(out, run):
-    return {"training": diffusion.train_frames(out, run), **_image_figures(out, run, "frames")}
-
-
-def _directions(out, run):
-    return {"training": diffusion.train_directions(out, run), **_image_figures(out, run, "directions")}
-
-
-def _image_figures(out, run, stage):
     """What the judge sees in images that were made from Gaussian noise, and whether shapes are in their lanes."""
-    net, encoder = diffusion.load_frames(out, stage)
+    trained = diffusion.train_frames(out, run)
+    net, encoder = diffusion.load_frames(out)
     tokenizer, coder = text.write_tokenizer(out / "tokenizer"), autoencoder.load(out)
     factor = latents.scaling_factor(out)
     prompts = evaluate.tuning_prompts(run.count(200))
@@ -71,10 +64,10 @@ def _image_figures(out, run, stage):
         result = sampling.sample(net, encoder, tokenizer, asked, noise[i:i + 50], _steps(run))
         made.append(sampling.pixels(coder, result, factor))
     made = torch.cat(made)
-    sheet.save(out / "sheets" / f"{stage}.png", sheet.grid(made[:, 0], 10))
+    sheet.save(out / "sheets" / "frames.png", sheet.grid(made[:, 0], 10))
     seen = judge.score(judge.load(out).verdict(made), words)
     del seen["motion"], seen["all"]
-    return {"words": {**seen, "in_lane": round(float(measures.in_lane(made, words).mean()), 4)}}
+    return {"training": trained, "words": {**seen, "in_lane": round(float(measures.in_lane(made, words).mean()), 4)}}
 
 
 def _motion(out, run):
@@ -83,7 +76,7 @@ def _motion(out, run):
 
 
 STAGES = {"judge": _judge, "autoencoder": _autoencoder, "latents": latents.make, "frames": _frames,
-          "directions": _directions, "motion": _motion, "export": lambda out, run: export.export(out, out / "pipeline")}
+          "motion": _motion, "export": lambda out, run: export.export(out, out / "pipeline")}
 
 
 def run_stage(name, out, run):

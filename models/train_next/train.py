@@ -8,8 +8,7 @@ again.  Each stage writes its figures to DIR/figures/STAGE.json.
     autoencoder  pixels to latents
     latents      the training clips as latents
     frames       text encoder and image model on single frames
-    directions   both again, for the words of directions
-    motion       the temporal layers on clips
+    motion       the video UNet on clips
     export       DIR/pipeline, a diffusers AnimateDiffPipeline folder
 """
 
