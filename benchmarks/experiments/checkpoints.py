@@ -15,7 +15,7 @@ import statistics
 from pathlib import Path
 
 from experiments.startup import timed
-from measuring.models import PROMPT, SIZES, prepare_apart
+from measuring.models import PROMPT, SIZES, Model, prepare_apart
 from measuring.options import conditions, measuring_parser, write_result
 from measuring.rounds import ratio_interval
 
@@ -23,8 +23,9 @@ EVERY = 10  # the default of --checkpoint-every
 MANY = 150  # calls of the demo model
 
 
-def line(program: Path, bundle: Path, pixels: int, steps: int, passes: int, folder: Path) -> list:
-    return [program, "generate", PROMPT, "--bundle", bundle, "--seed", 7, "--num-frames", SIZES["mid"].frames,
+def line(program: Path, model: Model, steps: int, passes: int, folder: Path) -> list:
+    pixels = SIZES["mid"].latent * SIZES[model.size].scale
+    return [program, "generate", PROMPT, "--bundle", model.bundle, "--seed", 7, "--num-frames", SIZES["mid"].frames,
             "--height", pixels, "--width", pixels, "--num-inference-steps", steps, "--num-iters", passes,
             "--overwrite", "-o", folder / "clip.gif"]  # fmt: skip
 
@@ -50,16 +51,15 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "kept"
     keep = ["--checkpoint", kept]
-    pixels = SIZES["mid"].height  # of both models
 
     demo = prepare_apart("demo", options.work)
-    many = line(options.freeinit, demo.bundle, pixels, MANY, 1, folder)
+    many = line(options.freeinit, demo, MANY, 1, folder)
     apart = in_turns(many, [*many, *keep, "--checkpoint-every", 1], options, kept)
     pairs = zip(apart["with"]["all_cpu_seconds"], apart["without"]["all_cpu_seconds"], strict=True)
     write = max(abs(a - b) for a, b in pairs) / MANY
 
     mid = prepare_apart("mid", options.work)
-    run = line(options.freeinit, mid.bundle, pixels, options.steps, options.passes, folder)
+    run = line(options.freeinit, mid, options.steps, options.passes, folder)
     whole = in_turns(run, [*run, *keep], options, kept)
     writes = options.passes * -(-options.steps // EVERY) + 2  # what was asked for, and that it is done
     write_result(options.results / "checkpoints.json", {

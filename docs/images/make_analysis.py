@@ -31,7 +31,7 @@ video are not destroyed, and the model has learnt to read layout and motion from
 Measured here: {clips}, {frames} frames each.
 Autoencoder and schedule are the demo model's (`{model}`). Each timestep is measured with {draws} noises.
 
-```
+```sh
 freeinit analyze {names} --num-draws {draws} --plot docs/images/analysis_forward.svg
 ```
 
@@ -79,11 +79,10 @@ Gaussian noise: the mix M z + (1 - M) z' of two independent noises keeps only M^
 
 ## The variance that a mix keeps
 
-Mean square of the noise that the last of {num_passes} passes starts from, over {mix_seeds} seeds with the standard error.
-The filter is gaussian, as its transition is the widest. Gaussian noise has 1 in every band.
-Bands below 0.25 hold the video's own power and are left out.
-The last column is the theory for independent white noises over all frequencies
-(`freeinit filter --mix`).
+Mean square of the noise that the last of {num_passes} passes starts from, over {mix_seeds} seeds with the standard
+error. The filter is gaussian, as its transition is the widest. Gaussian noise has 1 in every band.
+Bands below 0.25 hold the video's own power and are left out. The last column is the theory for
+independent white noises over all frequencies (`freeinit filter --mix`).
 
 {mix_table}
 

@@ -1,7 +1,7 @@
 // Frames go where you want them while they are decoded; the video is never in memory as a whole.
 // Here they go to standard output as raw RGB, for another program:
 //
-//   own_sink BUNDLE PROMPT [FRAMES] | ffplay -f rawvideo -pixel_format rgb24 -video_size 64x64 -
+//   own_sink BUNDLE PROMPT [FRAMES] | ffplay -f rawvideo -pixel_format rgb24 -video_size WxH -
 //
 // A window of your own, a texture, a shared memory or a socket is the same: derive from Sink.
 

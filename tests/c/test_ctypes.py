@@ -159,7 +159,9 @@ class FromPython(unittest.TestCase):
             (pathlib.Path(folder) / "models").symlink_to(HERE.parents[1] / "models")
             subprocess.run([sys.executable, HERE / "shortest.py"], cwd=folder, check=True, timeout=300)
             frames = numpy.load(pathlib.Path(folder) / "circle.npy")
-        self.assertEqual((frames.shape, frames.dtype), ((16, 64, 64, 3), numpy.uint8))
+        size = json.loads((HERE.parents[1] / "models/shapes/manifest.json").read_text())["recommended"]
+        shape = (size["num_frames"], size["height"], size["width"], 3)
+        self.assertEqual((frames.shape, frames.dtype), (shape, numpy.uint8))
 
     def test_threads_wait_briefly(self):
         """Of a program that sets nothing. OpenMP itself says what it has read."""

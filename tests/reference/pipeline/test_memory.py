@@ -1,8 +1,8 @@
 """What `--dry-run` says beforehand against the process's peak, on the demo model.
 
-Sizes at which the UNet, the decoder or the heap have most of it. Frames are few and steps one. Weights are 7 MB
-here, so that the heap and pages of libraries have most of the peak. Those change by a tenth from run to run, hence the
-median of five.
+Sizes at which the UNet, the decoder or the heap have most of it. Frames are few and steps one. Weights are small here,
+so that the heap and pages of libraries have most of the peak. Those change by a tenth from run to run, hence the median
+of five.
 """
 
 from __future__ import annotations
@@ -17,16 +17,24 @@ from command import Freeinit
 
 LIMIT = 0.15
 DEMO = Path(__file__).resolve().parents[3] / "models" / "shapes"
+RECOMMENDED = json.loads((DEMO / "manifest.json").read_text())["recommended"]
+
+
+def times(factor: int) -> list:
+    """Of the recommended height and width."""
+    return ["--height", factor * RECOMMENDED["height"], "--width", factor * RECOMMENDED["width"]]
+
+
 RUNS = {
     "as recommended": [],
     "low memory": ["--low-memory"],
-    "larger": ["--height", 128, "--width", 128],
-    "larger, low memory": ["--height", 128, "--width", 128, "--low-memory"],
-    "much larger": ["--height", 256, "--width", 256],
-    "a chunk of all frames": ["--height", 128, "--width", 128, "--decode-chunk-size", 16],
-    "one frame in tiles": ["--height", 512, "--width", 512, "--num-frames", 1, "--vae-tiling"],
-    "windows": ["--height", 128, "--width", 128, "--context-length", 4],
-    "no guidance": ["--height", 192, "--width", 192, "--guidance-scale", 1],
+    "larger": times(2),
+    "larger, low memory": [*times(2), "--low-memory"],
+    "much larger": times(4),
+    "a chunk of all frames": [*times(2), "--decode-chunk-size", 16],
+    "one frame in tiles": [*times(8), "--num-frames", 1, "--vae-tiling"],
+    "windows": [*times(2), "--context-length", 4],
+    "no guidance": [*times(3), "--guidance-scale", 1],
 }
 
 
@@ -55,6 +63,6 @@ def test_it_does_not_hold_without_the_networks(freeinit, tmp_path):
         network["per_latent"] = 0
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     arguments = ["generate", "a red circle", "--bundle", bundle, "--seed", 1, "--num-iters", 1]
-    arguments += ["--num-inference-steps", 1, "--json", "--height", 256, "--width", 256]
+    arguments += ["--num-inference-steps", 1, "--json", *times(4)]
     report = json.loads(freeinit.run([*arguments, "-o", "v.gif"], tmp_path).stdout)
     assert report["memory"]["peak"] / report["memory"]["estimated_peak"] - 1 > LIMIT

@@ -7,6 +7,7 @@ most, docs/command.md says of the demo model.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -76,11 +77,14 @@ def test_frames_are_those_of_diffusers(exported, freeinit, tmp_path, tile, overl
 
 
 def test_seams_are_those_of_the_page(freeinit, tmp_path):
-    """The latents are sampled once; a kept run that goes on decodes them in other tiles."""
+    """Frames of twice the recommended size. The latents are sampled once; a kept run that goes on
+    decodes them in other tiles."""
     rows = ROW.findall((ROOT / "docs" / "command.md").read_text())
     assert len(rows) == 5
-    run = ["generate", PROMPT, "--bundle", ROOT / "models" / "shapes", "--seed", 3]
-    run += ["--num-iters", 1, "--height", 128, "--width", 128, "--checkpoint", "kept"]
+    bundle = ROOT / "models" / "shapes"
+    size = json.loads((bundle / "manifest.json").read_text())["recommended"]
+    run = ["generate", PROMPT, "--bundle", bundle, "--seed", 3, "--num-iters", 1]
+    run += ["--height", 2 * size["height"], "--width", 2 * size["width"], "--checkpoint", "kept"]
     freeinit.run([*run, "-o", "whole.gif", "--save-frames", "whole.safetensors"], tmp_path)
     whole = only_tensor(tmp_path / "whole.safetensors")
     found = []
