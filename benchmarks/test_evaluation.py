@@ -14,7 +14,8 @@ from evaluation.lines import JUDGE, TIMES, append_line
 from evaluation.page import report
 from evaluation.results import FORMS, Results
 from evaluation.worlds import read_plan
-from experiments.evaluation import open_work
+from experiments.evaluation import claim_work, open_work
+from measuring.models import DEMO
 
 QUANTILE = 1.959964  # of the normal distribution, 97.5 %
 
@@ -202,6 +203,15 @@ def test_a_plan_names_what_there_is(name):
     assert named | {one for curve in plan["curves"] for one in curve} <= requests
     assert {*plan["gains"], *plan["relative"], plan["steadiness"], *plan["beside_goal"]} <= metrics
     assert plan["goal_group"] in {group["title"] for group in plan["groups"]}
+
+
+def test_videos_of_two_bundles_are_not_mixed(tmp_path):
+    manifest = json.loads((DEMO / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "recommended": {}}))
+    claim_work(Namespace(work=tmp_path, bundle=DEMO))
+    claim_work(Namespace(work=tmp_path, bundle=DEMO))
+    with pytest.raises(SystemExit, match="another bundle"):
+        claim_work(Namespace(work=tmp_path, bundle=tmp_path))
 
 
 def look_at_rendered(folder):

@@ -1,12 +1,13 @@
 """What measurements stand on: a program that fails says why, algorithms are what they are called."""
 
+import json
 import sys
 
 import pytest
 import torch
 from measuring.child import LAST, run_to_end
 from measuring.first_call import first_call
-from measuring.models import shape_of
+from measuring.models import DEMO, shape_of, weights_key
 from measuring.winograd import Winograd
 
 
@@ -50,6 +51,18 @@ def test_winograds_convolution_is_the_definitions(outputs, points):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
     narrow = Winograd(outputs, points).conv2d(images, weight)
     assert 1e-3 < float((narrow - expected).abs().max() / expected.abs().max()) < 0.1
+
+
+def test_what_is_kept_is_of_one_bundle(tmp_path):
+    manifest = json.loads((DEMO / "manifest.json").read_text())
+
+    def key(**changes):
+        (tmp_path / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+        return weights_key(tmp_path)
+
+    assert key() == key(unet_backends={"openvino": {"file": "unet.xml"}}) == weights_key(DEMO)
+    other = {**manifest["files"], "unet.pt": {"bytes": 1, "sha256": "0" * 64}}
+    assert len({key(), key(files=other), key(recommended={})}) == 3
 
 
 def test_a_size_that_is_not_square():

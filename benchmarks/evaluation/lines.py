@@ -26,6 +26,7 @@ def is_of(row, prompt):
 
 
 TIMES = "times"  # beside the configurations': what each prompt took
+BUNDLE = "bundle"  # the key of the bundle that they were made with
 JUDGE = "judge.json"  # how often the judge is right on rendered clips
 
 

@@ -14,7 +14,7 @@ import json
 import shutil
 import sys
 
-from measuring.models import PROMPT, ROOT, SIZES, ensure_backend, prepare_apart
+from measuring.models import DEMO, PROMPT, SIZES, ensure_backend, prepare_apart
 from measuring.options import conditions, measuring_parser, write_result
 from measuring.slices import side_by_side
 
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--backend", help="of freeinit")
     options = parser.parse_args()
 
-    bundle, name = ROOT / "models" / "shapes", "batch"
+    bundle, name = DEMO, "batch"
     model = prepare_apart("demo", options.work)
     if options.backend:
         ensure_backend(model, options.backend)

@@ -193,7 +193,7 @@ def summary(samples: list[dict]) -> dict:
 def run_size(size: str, options) -> dict:
     print(size, flush=True)
     model = prepare(size, options.work, options.dtype)
-    folder = options.work / size
+    folder = model.folder
     names = [name for name in options.only if name != ROUNDS.get(size)]
     workers: dict[str, Worker] = {}
     try:

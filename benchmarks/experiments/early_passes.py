@@ -27,7 +27,7 @@ def main() -> None:
     options.jobs = ["generate"]
 
     model = prepare(options.size, options.work)
-    folder = options.work / options.size
+    folder = model.folder
     job = {"job": "generate", **jobs_of(model, folder, options)["generate"]}
     early = f"freeinit-{options.backend}"
     jobs = {REFERENCE: job, early: {**job, "intermediate_steps": options.intermediate_steps}}

@@ -28,7 +28,8 @@ import time
 from pathlib import Path
 
 from evaluation import worlds
-from evaluation.lines import JUDGE, TIMES, append_line, is_of, read_lines
+from evaluation.lines import BUNDLE, JUDGE, TIMES, append_line, is_of, read_lines
+from measuring.models import DEMO, weights_key
 
 
 def open_work(plan, options, prompts):
@@ -42,6 +43,15 @@ def open_work(plan, options, prompts):
         if missing:
             jobs.append((prompt, missing))
     return jobs
+
+
+def claim_work(options):
+    """Lines of another bundle are neither taken for this one's nor mixed with them."""
+    note, key = options.work / BUNDLE, weights_key(options.bundle)
+    if not note.exists():
+        note.write_text(key)
+    elif note.read_text() != key:
+        sys.exit(f"{options.work} has videos of another bundle than {options.bundle}; move it away or name another --work")
 
 
 class Driver:
@@ -91,6 +101,7 @@ def run(options):
     if unknown := set(options.core) - set(plan["requests"]):
         sys.exit(f"no such configuration: {', '.join(sorted(unknown))}")
     options.work.mkdir(parents=True, exist_ok=True)
+    claim_work(options)
     jobs = open_work(plan, options, world.prompts(options.prompts))
     print(f"{len(jobs)} prompts to do", file=sys.stderr)
     measure = world.Measure(options.judge)
@@ -155,7 +166,7 @@ def main():
     add(judge, "train the judge").add_argument("--judge", type=Path, required=True, help="the judge's folder")
     making = add(run, "make and measure the videos")
     making.add_argument("--driver", type=Path, required=True)
-    making.add_argument("--bundle", type=Path, default=worlds.ROOT / "models" / "shapes")
+    making.add_argument("--bundle", type=Path, default=DEMO)
     making.add_argument("--judge", type=Path, required=True, help="the judge's folder")
     making.add_argument("--work", type=Path, required=True, help="folder of the JSON lines")
     making.add_argument("--prompts", type=int, default=200)

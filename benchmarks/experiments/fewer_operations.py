@@ -117,11 +117,11 @@ def main() -> None:
     measure = world.Measure(options.judge)
     model = prepare("demo", options.work)
     workers = {
-        backend: start(f"freeinit-{backend}", model, options.work / "demo", options)
+        backend: start(f"freeinit-{backend}", model, model.folder, options)
         for backend in (BACKEND, "int8", "float16-weights")
     }
     try:
-        found = run_all(workers, prompts, options.work / "demo" / "fewer", options)
+        found = run_all(workers, prompts, model.folder / "fewer", options)
     finally:
         for worker in workers.values():
             worker.close()

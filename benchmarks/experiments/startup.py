@@ -18,7 +18,7 @@ from pathlib import Path
 
 from measuring.child import run_to_end
 from measuring.first_call import first_call, medians
-from measuring.models import PROMPT, ROOT, SIZES, Model, prepare_apart
+from measuring.models import DEMO, PROMPT, SIZES, Model, prepare_apart
 from measuring.options import conditions, measuring_parser, write_result
 
 SCRIPT = """
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("freeinit", help="the built command")
     options = parser.parse_args()
 
-    bundle = ROOT / "models" / "shapes"  # as it ships, whatever was converted in the work folder
+    bundle = DEMO  # as it ships, whatever was converted in the work folder
     programs = {
         "diffusers": diffusers_process(prepare_apart("demo", options.work), options),
         "freeinit generate": freeinit_process(bundle, options),

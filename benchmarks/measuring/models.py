@@ -17,6 +17,7 @@ asked for.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import shutil
@@ -29,6 +30,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "models" / "shapes"
 sys.path.insert(0, str(ROOT / "models" / "export" / "tests"))  # tiny_pipeline.py
 
 PROMPT = "a red circle moving right"
@@ -90,10 +92,26 @@ class Model:
     bundle: Path  # what freeinit loads
     unet_flops: dict[str, float]  # of one call with guidance (batch 2), by aten operator
 
+    @property
+    def folder(self) -> Path:
+        """Where all that is kept of it is."""
+        return self.pipeline.parent
+
+
+def weights_key(bundle: Path) -> str:
+    """Names what is kept of a bundle's results, so that those of another one in its place are not taken for them. UNets
+    that were converted for it, which come and go, are not in it."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    files, _ = manifest.pop("files"), manifest.pop("unet_backends", None)
+    own = [files[manifest[part][key]]["sha256"] for part, key in (
+        ("text_encoder", "file"), ("unet", "file"), ("vae", "decoder_file"))]  # fmt: skip
+    return hashlib.sha256(json.dumps([manifest, own], sort_keys=True).encode()).hexdigest()[:16]
+
 
 def prepare(size: str, folder: Path, dtype: str = "float32", all_bits: bool = False) -> Model:
     """Makes pipeline and bundle below `folder`, where they are not there yet."""
-    target = folder / (f"{size}-all-bits" if all_bits else size)
+    name = f"demo-{weights_key(DEMO)}" if size == "demo" else size
+    target = folder / (f"{name}-all-bits" if all_bits else name)
     notes = target / "model.json"
     if not notes.exists():
         torch.manual_seed(0)
@@ -181,7 +199,7 @@ def counted_flops(call: Callable[[], object]) -> dict[str, float]:
 
 def _export(model: Model, dtype: str) -> None:
     if model.size == "demo" and dtype == "float32":
-        shutil.copytree(ROOT / "models" / "shapes", model.bundle)
+        shutil.copytree(DEMO, model.bundle)
         return
     size = shape_of(model.size)
     settings = {"num_frames": size.frames, "height": size.height, "width": size.width}
@@ -289,18 +307,17 @@ def _demo():
     from diffusers import AnimateDiffPipeline
     from transformers import CLIPTokenizer
 
-    bundle = ROOT / "models" / "shapes"
-    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest = json.loads((DEMO / "manifest.json").read_text())
     tokenizer = CLIPTokenizer(
-        str(bundle / "tokenizer/vocab.json"),
-        str(bundle / "tokenizer/merges.txt"),
+        str(DEMO / "tokenizer/vocab.json"),
+        str(DEMO / "tokenizer/merges.txt"),
         model_max_length=manifest["tokenizer"]["max_length"],
     )
 
     def load(network, *files: str) -> torch.nn.Module:
         state = {}
         for file in files:
-            state.update(torch.jit.load(bundle / file).state_dict())
+            state.update(torch.jit.load(DEMO / file).state_dict())
         state = {key.removeprefix("unet.").removeprefix("model."): v for key, v in state.items()}
         own = network.state_dict()
         network.load_state_dict({key: state[key].to(own[key].dtype) for key in own})
