@@ -18,13 +18,18 @@ class Plan:
     """How one stage is trained."""
 
     seed: int  # of the stage; a step's generator is seeded by both
-    steps: int
+    steps: int  # of the rate's whole decay
     batch: int
     rate: float  # the highest learning rate
     floor: float = 0.02  # the lowest, as a share of the highest
     warm_up: int = 300  # steps
     decay: float = 0.9995  # of the weight average
     narrow: bool = False  # bfloat16 pays here, where the processor computes in it
+    until: int | None = None  # the training ends after this step, before the decay does
+
+    @property
+    def last(self):
+        return self.steps if self.until is None else min(self.steps, self.until)
 
 
 class Average:
@@ -84,14 +89,14 @@ class Trainer:
         for model in self.models.values():
             model.train()
         saved, mark = time.monotonic(), time.process_time()
-        while self.step < self.plan.steps:
+        while self.step < self.plan.last:
             yield torch.Generator().manual_seed(self.plan.seed * 1_000_000 + self.step)
             self.step += 1
             now, spent = time.monotonic(), time.process_time()
             self.seconds, mark = self.seconds + spent - mark, spent
-            if self.step % self.run.log_every == 0 or self.step == self.plan.steps:
+            if self.step % self.run.log_every == 0 or self.step == self.plan.last:
                 self._log()
-            if now - saved > self.run.save_seconds or self.step == self.plan.steps:
+            if now - saved > self.run.save_seconds or self.step == self.plan.last:
                 self.save()
                 saved = now
         write(self.folder / "final.pt", {name: a.weights for name, a in self.averages.items()})
@@ -140,7 +145,7 @@ class Trainer:
             for name, value in figures.items():
                 found.setdefault(name, []).append(value)
         mean = {name: round(sum(values) / len(values), 5) for name, values in found.items()}
-        line = json.dumps({"step": self.step, "of": self.plan.steps, **mean, "seconds": round(self.seconds)})
+        line = json.dumps({"step": self.step, "of": self.plan.last, **mean, "seconds": round(self.seconds)})
         with open(self.folder / "log.jsonl", "a") as file:
             file.write(line + "\n")
         self.run.log(line)

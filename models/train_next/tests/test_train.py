@@ -3,6 +3,7 @@
     python -m pytest models/train_next/tests
 """
 
+import math
 import random
 import sys
 from pathlib import Path
@@ -84,6 +85,18 @@ def test_another_plan_does_not_go_on_from_a_checkpoint(tmp_path):
     begun.save()
     with pytest.raises(SystemExit, match="expected"):
         trainer.Trainer(tmp_path, {"m": model}, trainer.Plan(seed=0, steps=4, batch=1, rate=0.1), RUN)
+
+
+def test_a_training_can_end_before_its_rates_decay(tmp_path):
+    model = torch.nn.Linear(1, 1)
+    plan = trainer.Plan(seed=0, steps=4, until=2, batch=1, rate=0.1, warm_up=1)
+    begun = trainer.Trainer(tmp_path, {"m": model}, plan, RUN)
+    rates = []
+    for _ in begun.steps():
+        begun.update(model(torch.ones(1)).square().sum())
+        rates.append(begun.optimiser.param_groups[0]["lr"])
+    assert begun.summary()["steps"] == 2 and (tmp_path / "final.pt").exists()
+    assert rates == pytest.approx([0.1, 0.1 * 0.5 * (1 + math.cos(math.pi / 4))])
 
 
 def clips(n, **options):
