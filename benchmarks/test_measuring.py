@@ -7,7 +7,7 @@ import pytest
 import torch
 from measuring.child import LAST, run_to_end
 from measuring.first_call import first_call
-from measuring.models import DEMO, shape_of, weights_key
+from measuring.models import DEMO, shape_of, bundle_key
 from measuring.winograd import Winograd
 
 
@@ -58,9 +58,11 @@ def test_what_is_kept_is_of_one_bundle(tmp_path):
 
     def key(**changes):
         (tmp_path / "manifest.json").write_text(json.dumps({**manifest, **changes}))
-        return weights_key(tmp_path)
+        return bundle_key(tmp_path)
 
-    assert key() == key(unet_backends={"openvino": {"file": "unet.xml"}}) == weights_key(DEMO)
+    converted = {**manifest["files"], "openvino/unet.xml": {"bytes": 1, "sha256": "1" * 64}}
+    backends = {"openvino": {"file": "openvino/unet.xml"}}
+    assert key() == key(files=converted, unet_backends=backends) == bundle_key(DEMO)
     other = {**manifest["files"], "unet.pt": {"bytes": 1, "sha256": "0" * 64}}
     assert len({key(), key(files=other), key(recommended={})}) == 3
 

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from evaluation import worlds
 from evaluation.lines import BUNDLE, JUDGE, TIMES, append_line, is_of, read_lines
-from measuring.models import DEMO, weights_key
+from measuring.models import DEMO, bundle_key
 
 
 def open_work(plan, options, prompts):
@@ -47,7 +47,7 @@ def open_work(plan, options, prompts):
 
 def claim_work(options):
     """Lines of another bundle are neither taken for this one's nor mixed with them."""
-    note, key = options.work / BUNDLE, weights_key(options.bundle)
+    note, key = options.work / BUNDLE, bundle_key(options.bundle)
     if not note.exists():
         note.write_text(key)
     elif note.read_text() != key:

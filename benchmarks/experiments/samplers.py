@@ -19,7 +19,7 @@ import torch
 from evaluation import worlds
 from evaluation.intervals import difference
 from measuring.child import run_to_end
-from measuring.models import DEMO, weights_key
+from measuring.models import DEMO, bundle_key
 from measuring.options import conditions, measuring_parser, write_result
 from safetensors.torch import load_file
 
@@ -44,7 +44,7 @@ def label(sampler: str, sigmas: str | None) -> str:
 
 def latents_of(options, prompt: dict, sampler: str, sigmas: str | None, steps: int, passes: int) -> torch.Tensor:
     """[C, F, h, w] of one video."""
-    folder = options.work / "samplers" / weights_key(options.bundle)
+    folder = options.work / "samplers" / bundle_key(options.bundle)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{prompt['seed']}-{sampler}-{sigmas}-{steps}-{passes}.safetensors"
     if not file.exists():

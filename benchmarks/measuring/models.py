@@ -98,19 +98,18 @@ class Model:
         return self.pipeline.parent
 
 
-def weights_key(bundle: Path) -> str:
+def bundle_key(bundle: Path) -> str:
     """Names what is kept of a bundle's results, so that those of another one in its place are not taken for them. UNets
     that were converted for it, which come and go, are not in it."""
     manifest = json.loads((bundle / "manifest.json").read_text())
-    files, _ = manifest.pop("files"), manifest.pop("unet_backends", None)
-    own = [files[manifest[part][key]]["sha256"] for part, key in (
-        ("text_encoder", "file"), ("unet", "file"), ("vae", "decoder_file"))]  # fmt: skip
-    return hashlib.sha256(json.dumps([manifest, own], sort_keys=True).encode()).hexdigest()[:16]
+    converted = {Path(entry["file"]).parts[0] for entry in manifest.pop("unet_backends", {}).values()}
+    manifest["files"] = {name: v for name, v in manifest["files"].items() if Path(name).parts[0] not in converted}
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def prepare(size: str, folder: Path, dtype: str = "float32", all_bits: bool = False) -> Model:
     """Makes pipeline and bundle below `folder`, where they are not there yet."""
-    name = f"demo-{weights_key(DEMO)}" if size == "demo" else size
+    name = f"demo-{bundle_key(DEMO)}" if size == "demo" else size
     target = folder / (f"{name}-all-bits" if all_bits else name)
     notes = target / "model.json"
     if not notes.exists():

@@ -15,6 +15,7 @@ MARGIN = 24.0  # pixels beyond the picture that a pan may show
 # Clay, sand, slate, sea. No word names them: the model has to decide, in the frequency that every filter keeps.
 COLOURS = torch.tensor([[0.66, 0.40, 0.30], [0.80, 0.70, 0.52], [0.30, 0.37, 0.50], [0.30, 0.55, 0.53]])
 MORTAR = 0.82
+APART = 0.3  # of a tone from the shapes' colours; .42 took clay from red and sea from cyan shapes
 
 
 @dataclass
@@ -49,7 +50,7 @@ def draw(kind, away_from, generator):
     while len(todo):
         tones[todo] = _tones(len(todo), generator)
         distance = (tones[todo][:, :, None] - away_from[todo][:, None]).norm(dim=-1)
-        todo = todo[distance.amin((1, 2)) < 0.30]
+        todo = todo[distance.amin((1, 2)) < APART]
     return Texture(kind, tones, 0.85 + 0.3 * torch.rand(n, generator=generator),
                    math.pi * torch.rand(n, generator=generator), 64 * torch.rand(n, 2, generator=generator),
                    torch.rand(n, 3, GRID, GRID, generator=generator))

@@ -202,4 +202,5 @@ def test_all_but_the_mean_colour_is_hidden_in_some_of_the_first_clips():
         assert torch.equal(shown[hidden], mean[hidden]) and (moved[hidden] >= diffusion.HIDDEN_FROM).all()
         assert torch.equal(moved[~hidden], timesteps[~hidden])
     # At least four times as many ordinary examples follow.
-    assert 1 - diffusion.HIDDEN_UNTIL >= 4 * diffusion.HIDDEN_UNTIL * diffusion.HIDDEN
+    end = diffusion.MOTION.last / diffusion.MOTION.steps
+    assert end - diffusion.HIDDEN_UNTIL >= 4 * diffusion.HIDDEN_UNTIL * diffusion.HIDDEN
