@@ -24,7 +24,8 @@ constexpr std::int64_t kShape[] = {2, 2, 3, 2, 2};
 const char* const kFile = "numerics/ddim.safetensors";
 
 // On the machine that made the data everything is bit-equal. Other vector units may round linspace
-// and cumprod differently, by an ulp of float32 (1.2e-7) that a few steps amplify.
+// and cumprod differently, by an ulp of float32 (1.2e-7) that a few steps amplify, and the second
+// cumprod of a schedule that is rescaled to zero signal (3.6e-7 on a Xeon with AMX).
 constexpr double kRelative = 2e-6;
 
 const nlohmann::json& cases() {
@@ -41,7 +42,7 @@ TEST(DdimGolden, AlphasCumprod) {
     const std::string key = "alphas_cumprod_" + std::to_string(number++);
     const at::Tensor theirs = golden::tensor(kFile, key);
     EXPECT_TRUE(ours.equal(ours.to(at::kFloat).to(at::kDouble))) << "not float32 values";
-    EXPECT_LE(largest(golden::difference(ours, theirs)), 1.2e-7) << row;
+    EXPECT_LE(largest(golden::difference(ours, theirs)), kRelative) << row;
   }
   EXPECT_EQ(number, 10);
 }

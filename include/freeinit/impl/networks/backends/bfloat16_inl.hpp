@@ -18,10 +18,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace freeinit::inline FREEINIT_ABI {
 namespace detail {
@@ -41,6 +43,7 @@ inline constexpr FasterOperator kBfloat16Pointwise{
       return product.add(bias->view({-1, 1, 1}));
     }};
 inline constexpr const char* kFloatSum = "freeinit::float_sum";
+inline constexpr const char* kOneDtype = "freeinit::one_dtype";
 
 /// Sums that would be rounded to bfloat16 are not.
 inline at::Tensor float_sum(const at::Tensor& left, const at::Tensor& right,
@@ -48,6 +51,16 @@ inline at::Tensor float_sum(const at::Tensor& left, const at::Tensor& right,
   const bool is_narrow =
       left.scalar_type() == at::kBFloat16 && right.scalar_type() == at::kBFloat16;
   return at::add(is_narrow ? left.to(at::kFloat) : left, right, factor);
+}
+
+/// What a product takes: all in bfloat16, or none.
+inline std::vector<at::Tensor> in_one_dtype(std::vector<at::Tensor> tensors) {
+  const auto is_narrow = [](const at::Tensor& t) { return t.scalar_type() == at::kBFloat16; };
+  if (std::ranges::all_of(tensors, is_narrow)) return tensors;
+  for (at::Tensor& tensor : tensors) {
+    if (is_narrow(tensor)) tensor = tensor.to(at::kFloat);
+  }
+  return tensors;
 }
 
 inline void register_bfloat16_operators() {
@@ -64,11 +77,49 @@ inline void register_bfloat16_operators() {
         torch::jit::push(stack, float_sum(left, right, factor));
       },
       c10::AliasAnalysisKind::FROM_SCHEMA));
+  torch::jit::registerOperator(torch::jit::Operator(
+      kOneDtype + std::string("(Tensor[] tensors) -> Tensor[]"),
+      [](torch::jit::Stack& stack) {
+        torch::jit::push(stack, in_one_dtype(torch::jit::pop(stack).toTensorVector()));
+      },
+      c10::AliasAnalysisKind::CONSERVATIVE));  // what comes out may be what went in
 }
 
-inline void exchange_sums(torch::jit::Block& block) {
+/// LibTorch's own products and convolutions refuse a layer's bfloat16 beside float32.
+inline void give_one_dtype(torch::jit::Node& product) {
+  torch::jit::Graph& graph = *product.owningGraph();
+  const torch::jit::WithInsertPoint before(&product);
+  const auto alike = [&](torch::jit::Value* list) {
+    return graph.insert(c10::Symbol::fromQualString(kOneDtype), {list});
+  };
+  if (product.kind() == c10::aten::einsum) {
+    product.replaceInput(1, alike(product.input(1)));
+    return;
+  }
+  std::vector<std::size_t> places;
+  std::vector<torch::jit::Value*> tensors;
+  for (std::size_t i = 0; i < product.inputs().size(); ++i) {
+    if (!product.input(i)->type()->isSubtypeOf(*c10::TensorType::get())) continue;
+    places.push_back(i);
+    tensors.push_back(product.input(i));
+  }
+  torch::jit::Value* const list =
+      graph.insertNode(graph.createList(c10::TensorType::get(), tensors))->output();
+  const torch::jit::Node* const unpacked =
+      graph.insertNode(graph.createListUnpack(alike(list), tensors.size()));
+  for (std::size_t i = 0; i < places.size(); ++i)
+    product.replaceInput(places[i], unpacked->output(i));
+}
+
+inline void suit_mixed_types(torch::jit::Block& block) {
+  static const std::array products{
+      c10::aten::matmul,  c10::aten::mm,           c10::aten::bmm,         c10::aten::addmm,
+      c10::aten::baddbmm, c10::aten::einsum,       c10::aten::conv1d,      c10::aten::conv2d,
+      c10::aten::conv3d,  c10::aten::_convolution, c10::aten::convolution,
+  };
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
-    for (torch::jit::Block* const inner : node->blocks()) exchange_sums(*inner);
+    for (torch::jit::Block* const inner : node->blocks()) suit_mixed_types(*inner);
+    if (std::ranges::find(products, node->kind()) != products.end()) give_one_dtype(**node);
     if (!node->matches("aten::add(Tensor self, Tensor other, *, Scalar alpha) -> Tensor")) continue;
     replace_by(**node, kFloatSum, {node->input(0), node->input(1), node->input(2)});
     node.destroyCurrent();
@@ -111,7 +162,7 @@ FREEINIT_INLINE void compute_in_bfloat16(torch::jit::Module& network) {
   for (const torch::jit::Module& layer : network.modules()) {
     for (const torch::jit::Method& method : layer.get_methods()) {
       torch::jit::Block& block = *method.graph()->block();
-      if (seen.insert(&method.function()).second) exchange_sums(block);
+      if (seen.insert(&method.function()).second) suit_mixed_types(block);
       narrow_weights(layer, block);
     }
   }
