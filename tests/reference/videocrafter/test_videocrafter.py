@@ -223,6 +223,18 @@ def test_half_precision(model, command, tmp_path, dtype):
     assert relative(found.to(getattr(torch, dtype)).float(), found) > LATENTS
 
 
+def test_layers_in_bfloat16(model, command, tmp_path):
+    """The backend, on a bundle in float32: relative positions stay in it beside such layers."""
+    settings = {**BASE, "num_iters": 2}
+    try:
+        found, _ = generated(command, model[2], tmp_path, {**settings, "backend": "bfloat16"})
+    except AssertionError as error:
+        if "this processor has no AVX512-BF16" not in str(error):
+            raise
+        pytest.skip("this processor has no AVX512-BF16")
+    assert LATENTS < relative(found, original_latents(model, settings)) <= HALF["bfloat16"]
+
+
 # Texts that open_clip's mending (ftfy) leaves as they are.
 TEXTS = [
     "",
