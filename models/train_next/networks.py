@@ -19,9 +19,9 @@ SHAPE = dict(in_channels=4, out_channels=4, sample_size=SIZE, block_out_channels
 
 
 def scheduler():
-    """AnimateDiff's betas: .04 of the signal is left at the last timestep."""
+    """Stable Diffusion's betas: .07 of the signal is left at the last timestep."""
     return DDIMScheduler(
-        num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="linear",
+        num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
         clip_sample=False, set_alpha_to_one=True, steps_offset=1, timestep_spacing="leading",
         prediction_type="v_prediction")
 
