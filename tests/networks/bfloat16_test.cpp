@@ -1,7 +1,5 @@
 // What the backend bfloat16 makes of a network, layer by layer.
-#include <freeinit/impl/networks/backends/bfloat16_inl.hpp>
-
-#ifdef FREEINIT_WITH_WINOGRAD
+#include <freeinit/networks/backends/unet_backend.hpp>
 
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
@@ -29,7 +27,11 @@ Module network(const std::string& product) {
 }
 
 TEST(Bfloat16, ProductsMayMeetFloat32) {
-  if (!freeinit::detail::has_bfloat16_products()) GTEST_SKIP() << "no such processor";
+  const freeinit::UNetBackend& backend = freeinit::unet_backend("bfloat16");
+  freeinit::Manifest manifest;
+  manifest.unet.dtype = "float32";
+  if (backend.operators == nullptr || !backend.refusal(manifest, at::kCPU).empty())
+    GTEST_SKIP() << "not in this build, or not on this processor";
   const c10::InferenceMode guard;
   for (const char* const product :
        {"torch.matmul(y, self.table)", "torch.matmul(self.table, y)", "torch.matmul(y, y)",
@@ -42,7 +44,7 @@ TEST(Bfloat16, ProductsMayMeetFloat32) {
         "1)"}) {
     const at::Tensor input = at::randn({4, 8, 8});
     Module narrow = network(product);
-    freeinit::detail::compute_in_bfloat16(narrow);
+    backend.operators(narrow);
     const at::Tensor found = narrow.forward({input}).toTensor().to(at::kFloat);
     const at::Tensor expected = network(product).forward({input}).toTensor();
     EXPECT_LT(found.sub(expected).abs().max().div(expected.abs().max()).item<double>(), 2e-2)
@@ -51,5 +53,3 @@ TEST(Bfloat16, ProductsMayMeetFloat32) {
 }
 
 }  // namespace bfloat16_test
-
-#endif
