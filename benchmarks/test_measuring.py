@@ -7,7 +7,7 @@ import pytest
 import torch
 from measuring.child import LAST, run_to_end
 from measuring.first_call import first_call
-from measuring.models import DEMO, shape_of, bundle_key
+from measuring.models import DEMO, bundle_key, shape_of
 from measuring.winograd import Winograd
 
 

@@ -18,7 +18,7 @@ using ddim_cases::randn;
 constexpr std::int64_t kShape[] = {2, 2, 3, 2, 2};
 const char* const kFile = "numerics/euler.safetensors";
 
-// As DDIM's: bit-equal on the machine that made the data, whose vector units round as they do.
+// As DDIM's: bit-equal on the machine that made the data; other vector units may round otherwise.
 constexpr double kRelative = 2e-6;
 
 freeinit::NoiseSchedule schedule_of(const nlohmann::json& row) {

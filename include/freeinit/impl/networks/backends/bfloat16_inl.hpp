@@ -111,14 +111,14 @@ inline void give_one_dtype(torch::jit::Node& product) {
     product.replaceInput(places[i], unpacked->output(i));
 }
 
-inline void suit_mixed_types(torch::jit::Block& block) {
+inline void exchange_sums_and_products(torch::jit::Block& block) {
   static const std::array products{
       c10::aten::matmul,  c10::aten::mm,           c10::aten::bmm,         c10::aten::addmm,
       c10::aten::baddbmm, c10::aten::einsum,       c10::aten::conv1d,      c10::aten::conv2d,
       c10::aten::conv3d,  c10::aten::_convolution, c10::aten::convolution,
   };
   for (auto node = block.nodes().begin(); node != block.nodes().end(); ++node) {
-    for (torch::jit::Block* const inner : node->blocks()) suit_mixed_types(*inner);
+    for (torch::jit::Block* const inner : node->blocks()) exchange_sums_and_products(*inner);
     if (std::ranges::find(products, node->kind()) != products.end()) give_one_dtype(**node);
     if (!node->matches("aten::add(Tensor self, Tensor other, *, Scalar alpha) -> Tensor")) continue;
     replace_by(**node, kFloatSum, {node->input(0), node->input(1), node->input(2)});
@@ -162,7 +162,7 @@ FREEINIT_INLINE void compute_in_bfloat16(torch::jit::Module& network) {
   for (const torch::jit::Module& layer : network.modules()) {
     for (const torch::jit::Method& method : layer.get_methods()) {
       torch::jit::Block& block = *method.graph()->block();
-      if (seen.insert(&method.function()).second) suit_mixed_types(block);
+      if (seen.insert(&method.function()).second) exchange_sums_and_products(block);
       narrow_weights(layer, block);
     }
   }
