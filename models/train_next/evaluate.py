@@ -1,6 +1,6 @@
 """A look at the clip model: the gap, and what FreeInit's passes close of it.
 
-    python models/train_next/evaluate.py --work DIR --count 40 --passes 3
+    python models/train_next/evaluate.py --work DIR --count 40 --passes 3 [--guidance 4]
 
 Three ways to begin, each with the same prompts and the same noise: Gaussian noise (and FreeInit's
 passes upon it), the same noise with a rendered clip of the prompt's own words under it, diffused to
@@ -35,7 +35,7 @@ def tuning_prompts(count):
     return w.prompts(count, PROMPTS, held=False)
 
 
-def generate(out, prompts, passes, steps=sampling.STEPS):
+def generate(out, prompts, passes, steps=sampling.STEPS, guidance=sampling.GUIDANCE):
     """Clips [n, F, 3, h, w] by the way they were begun: "diffused", "low band", "passes 1", "passes 2", ..."""
     net, (_, encoder) = diffusion.load_motion(out), diffusion.load_frames(out)
     tokenizer, coder = text.write_tokenizer(out / "tokenizer"), autoencoder.load(out)
@@ -50,8 +50,9 @@ def generate(out, prompts, passes, steps=sampling.STEPS):
         diffused = sampling.diffused(coder, real, factor, noise)
         begun = {"diffused": diffused,
                  "low band": sampling.low_band(diffused, torch.randn(noise.shape, generator=generator))}
-        results = {name: sampling.sample(net, encoder, tokenizer, asked, x, steps) for name, x in begun.items()}
-        passed = sampling.free_init(net, encoder, tokenizer, asked, noise, passes, generator, steps)
+        results = {name: sampling.sample(net, encoder, tokenizer, asked, x, steps, guidance)
+                   for name, x in begun.items()}
+        passed = sampling.free_init(net, encoder, tokenizer, asked, noise, passes, generator, steps, guidance)
         results |= {f"passes {i + 1}": result for i, result in enumerate(passed)}
         for name, result in results.items():
             made.setdefault(name, []).append(sampling.pixels(coder, result, factor))
@@ -83,9 +84,9 @@ def figures(made, prompts, looker):
     return shares, values
 
 
-def report(out, count, passes=3, steps=sampling.STEPS):
+def report(out, count, passes=3, steps=sampling.STEPS, guidance=sampling.GUIDANCE):
     prompts = tuning_prompts(count)
-    made = generate(out, prompts, passes, steps)
+    made = generate(out, prompts, passes, steps, guidance)
     shares, values = figures(made, prompts, judge.load(out))
     rows = [made[name][:8, ::2] for name in ("passes 1", f"passes {passes}", "diffused")]
     sheet.save(out / "sheets" / "motion.png", torch.stack(rows, 1).flatten(0, 1))
@@ -105,8 +106,9 @@ def main():
     parser.add_argument("--work", type=Path, default=Path("out/train"))
     parser.add_argument("--count", type=int, default=40, help="how many prompts")
     parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--guidance", type=float, default=sampling.GUIDANCE)
     options = parser.parse_args()
-    print(json.dumps(report(options.work, options.count, options.passes), indent=1))
+    print(json.dumps(report(options.work, options.count, options.passes, guidance=options.guidance), indent=1))
 
 
 if __name__ == "__main__":

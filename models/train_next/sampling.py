@@ -57,12 +57,12 @@ def low_band(noise, fresh):
     return torch.fft.ifftn(kept * low + drawn * (1 - low), dim=(2, 3, 4)).real
 
 
-def free_init(net, encoder, tokenizer, prompts, noise, passes, generator, steps=STEPS):
+def free_init(net, encoder, tokenizer, prompts, noise, passes, generator, steps=STEPS, guidance=GUIDANCE):
     """The latents after every pass; the first is plain sampling."""
     schedule = networks.scheduler()
     last = torch.full((len(prompts),), schedule.config.num_train_timesteps - 1)
     x, results = noise, []
     for _ in range(passes):
-        results.append(sample(net, encoder, tokenizer, prompts, x, steps))
+        results.append(sample(net, encoder, tokenizer, prompts, x, steps, guidance))
         x = low_band(schedule.add_noise(results[-1], noise, last), torch.randn(noise.shape, generator=generator))
     return results

@@ -143,7 +143,8 @@ def test_backgrounds_keep_off_the_colours_of_the_shapes():
     assert (some.texture.tones - rgb[:, None]).norm(dim=-1).min() >= 0.3
     assert set(some.texture.kind.tolist()) == set(range(w.UNNAMED))
     middle = some.texture.tones.mean(1)
-    nearest = torch.cdist(middle, textures.COLOURS).min(1)
+    # Differences, not products: those lose half of the digits where two points are near.
+    nearest = (middle[:, None] - textures.COLOURS).norm(dim=-1).min(1)
     assert nearest.values.max() < 1e-6 and set(nearest.indices.tolist()) == set(range(len(textures.COLOURS)))
     assert isinstance(some.texture, textures.Texture)
 
